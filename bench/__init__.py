@@ -1,0 +1,1 @@
+"""The harness: data, stages, scores, records and the command line."""

@@ -1,0 +1,1 @@
+"""From an EM volume to triplets."""

@@ -1,0 +1,80 @@
+"""Names to the code behind them, without importing that code until it is chosen."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import metadata
+from typing import TYPE_CHECKING, NoReturn
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from methods.interface import Interpolator, Kind
+
+ENTRY_POINTS = "interslice.methods"
+
+
+@dataclass(frozen=True)
+class Method:
+    """Where a method lives, and what ``bench list`` says of it without importing torch."""
+
+    target: str
+    kind: Kind
+    title: str
+
+
+METHODS: Mapping[str, Method] = {
+    "before": Method("methods.classical:Before", "classical", "Copy of the slice before"),
+    "after": Method("methods.classical:After", "classical", "Copy of the slice after"),
+    "average": Method("methods.classical:Average", "classical", "Average of both neighbours"),
+    "linear": Method("methods.linear:Linear", "fitted", "Linear filter (the null)"),
+    "phase": Method("methods.classical:Phase", "classical", "Phase correlation, averaged"),
+    "flow": Method("methods.classical:Flow", "classical", "Optical flow, averaged"),
+    "sepconv": Method("methods.sepconv:SepConv", "trained", "SepConv"),
+    "dain": Method("methods.dain:Dain", "trained", "DAIN-style"),
+    "ssan": Method("methods.ssan:Ssan", "trained", "SSAN"),
+}
+
+
+def method_names() -> list[str]:
+    """Every known method: the built-in ones, then those of other packages."""
+    return [*METHODS, *(name for name in _entry_points() if name not in METHODS)]
+
+
+def load_method(name: str) -> type[Interpolator]:
+    """Import the class behind a method's name.
+
+    Raises:
+        UserError: no method of that name, or its package cannot be imported.
+    """
+    if name in METHODS:
+        return _load(METHODS[name].target)
+    points = _entry_points()
+    if name not in points:
+        unknown("method", name, method_names())
+    try:
+        return _load(points[name])
+    except Exception as error:
+        raise UserError(
+            f"The method '{name}' ({points[name]}) cannot be imported: {error}."
+        ) from error
+
+
+def unknown(what: str, word: str, valid: list[str]) -> NoReturn:
+    """Say that a word is not known, and name the nearest one that is."""
+    nearest = get_close_matches(word, valid, n=1, cutoff=0.5)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else f"choose from {', '.join(valid)}."
+    raise UserError(f"There is no {what} '{word}'; {hint}")
+
+
+def _entry_points() -> dict[str, str]:
+    return {point.name: point.value for point in metadata.entry_points(group=ENTRY_POINTS)}
+
+
+def _load(target: str) -> type[Interpolator]:
+    module, _, attribute = target.partition(":")
+    loaded: type[Interpolator] = getattr(importlib.import_module(module), attribute)
+    return loaded

@@ -1,0 +1,1 @@
+"""What is done to a cell: train, predict, score."""

@@ -1,0 +1,1 @@
+"""What is compared: methods that synthesise the slice between two others."""
