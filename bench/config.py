@@ -1,0 +1,135 @@
+"""One validated configuration of a run. The keys of a file are the words of the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bench.errors import UserError
+from bench.presets import PresetName
+from bench.registry import unknown
+from bench.variants import split_variants
+
+LossName = Literal["l1", "lf", "ls"]
+StageName = Literal["train", "predict", "score"]
+
+
+class RunConfig(BaseModel):
+    """Everything ``bench run`` can be told.
+
+    Attributes:
+        methods: method variants, for instance ``ssan`` or ``ssan[extractor=unet]``.
+        dataset: names of datasets.
+        losses: losses every trainable method is trained under.
+        seeds: one training for each.
+        fold: which of the five blocks is the test split.
+        preset: widths, crops and training budget.
+        source: the volume a dataset is built from, if it is not built yet.
+        labels: its labels, if they are in a file of their own.
+        grey_range: lowest and highest grey value of a volume that has not 8 bits.
+        data: folder of the datasets.
+        out: folder of the results.
+        device: ``cuda``, ``cpu``, or ``auto``: CUDA where there is one.
+        precision: ``bf16`` trains under autocast, on CUDA only.
+        threads: threads torch computes with; None leaves the choice to torch.
+        stages: which stages are computed; earlier ones must be there.
+        max_triplets: look at only so many triplets of each split: for trying things out.
+        predict_tile: predict large frames in overlapping tiles of this side.
+        rerun: compute again what is there already.
+        vgg_weights: file with the weights of the feature losses, or ``random``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    methods: tuple[str, ...] = Field(min_length=1)
+    dataset: tuple[str, ...] = Field(min_length=1)
+    losses: tuple[LossName, ...] = ("ls",)
+    seeds: tuple[int, ...] = (0,)
+    fold: int = Field(default=0, ge=0, le=4)
+    preset: PresetName = "quick"
+    source: Path | None = None
+    labels: Path | None = None
+    grey_range: tuple[float, float] | None = None
+    data: Path = Path("data")
+    out: Path = Path("results")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["float32", "bf16"] = "float32"
+    threads: int | None = Field(default=None, ge=1)
+    stages: tuple[StageName, ...] = ("train", "predict", "score")
+    max_triplets: int | None = Field(default=None, ge=1)
+    predict_tile: int | None = Field(default=None, ge=64)
+    rerun: bool = False
+    vgg_weights: str | None = None
+
+    @field_validator("methods", "dataset", "losses", "seeds", "stages", "grey_range", mode="before")
+    @classmethod
+    def _split_lists(cls, value: object) -> object:
+        return tuple(split_variants(value)) if isinstance(value, str) else value
+
+    @field_validator("methods", "dataset", "losses", "seeds")
+    @classmethod
+    def _drop_repetitions(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(value))
+
+
+# Which fields change the figures (and so belong to the content key of a cell, directly
+# or through what is built from them) and which only say where and how to compute.
+RESULT_FIELDS = frozenset(
+    {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
+     "predict_tile", "vgg_weights", "source", "labels", "grey_range"}
+)  # fmt: skip
+RUNTIME_FIELDS = frozenset({"data", "out", "device", "threads", "stages", "rerun"})
+
+
+def load_config(file: Path | None, words: dict[str, Any]) -> RunConfig:
+    """Merge a configuration file with what the command line says; the command line wins.
+
+    Args:
+        file: TOML file whose keys are the options of ``bench run``, or None.
+        words: options given on the command line; None means not given.
+
+    Raises:
+        UserError: the file cannot be read, or a key or a value is not valid.
+    """
+    values = _read(file) if file else {}
+    for key in values:
+        if key not in RunConfig.model_fields:
+            unknown(f"key of {file} called", key, list(RunConfig.model_fields))
+    values |= {key: value for key, value in words.items() if value is not None}
+    for key in ("methods", "dataset"):
+        if not values.get(key):
+            raise UserError(f"Say which --{key} to compare; `bench list {_LISTS[key]}` shows them.")
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_config_error(error)) from error
+
+
+_LISTS = {"methods": "methods", "dataset": "datasets"}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"The configuration {file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"The configuration {file} is not valid TOML: {error}.") from error
+    return {key.replace("-", "_"): value for key, value in values.items()}
+
+
+def _config_error(error: ValidationError) -> str:
+    first = error.errors()[0]
+    option = str(first["loc"][0]).replace("_", "-")
+    if first["type"] == "literal_error":
+        valid = [
+            word.strip("'") for word in first["ctx"]["expected"].replace(" or ", ", ").split(", ")
+        ]
+        try:
+            unknown(f"choice for --{option} called", str(first["input"]), valid)
+        except UserError as sentence:
+            return str(sentence)
+    return f"The value {first['input']!r} of --{option} is not valid: {first['msg']}."

@@ -1,0 +1,142 @@
+"""From a configuration to cells, and the content key of each.
+
+A key is a digest over everything that can change a cell's figures and nothing else: not
+the order of the methods, the device, the threads or any path. A method's and a stage's
+revision are part of it, so that a change of code that changes outputs makes a new cell.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from bench.config import RunConfig
+from bench.files import content_digest
+from bench.presets import PRESETS, Preset
+from bench.registry import unknown
+from bench.variants import Variant, parse_variant
+
+NULL = "linear"
+NONE = "-"  # the loss and preset of a method that is not trained
+
+# What the paper trains every method with; ``bench list losses`` prints it.
+LOSSES = {
+    "l1": "Charbonnier",
+    "lf": "Charbonnier + VGG16 features",
+    "ls": "Charbonnier + VGG16 features + style balance (the paper's)",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Method x loss x dataset x fold x seed x preset: what is trained, cached and reported."""
+
+    variant: Variant
+    loss: str
+    dataset: str
+    fold: int
+    seed: int
+    preset: str
+
+    @property
+    def trained(self) -> bool:
+        """Whether gradient descent is needed."""
+        return self.variant.info.kind == "trained"
+
+    @property
+    def title(self) -> str:
+        """What progress and tables call it."""
+        loss = "" if self.loss == NONE else f" {self.loss}"
+        return f"{self.variant.text}{loss}"
+
+    def words(self) -> dict[str, Any]:
+        """The cell as a record stores it."""
+        return {
+            "method": self.variant.text, "loss": self.loss, "dataset": self.dataset,
+            "fold": self.fold, "seed": self.seed, "preset": self.preset,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The content key of a cell and of its stages, and the settings they were made from."""
+
+    cell: str
+    stages: dict[str, str]
+    settings: dict[str, Any]
+
+
+def plan(config: RunConfig) -> list[Cell]:
+    """The cells of a run, dataset by dataset, the null first.
+
+    The null model joins by itself: without it no gain means anything.
+
+    Raises:
+        UserError: a method, an option or a loss is not known.
+    """
+    for loss in config.losses:
+        if loss not in LOSSES:
+            unknown("loss", loss, list(LOSSES))
+    variants = [parse_variant(text, config.preset) for text in config.methods]
+    if NULL not in (variant.text for variant in variants):
+        variants.insert(0, parse_variant(NULL, config.preset))
+    cells = [
+        cell
+        for dataset in config.dataset
+        for variant in variants
+        for cell in _cells(variant, dataset, config)
+    ]
+    return list({(cell.dataset, cell.title, cell.seed): cell for cell in cells}.values())
+
+
+def _cells(variant: Variant, dataset: str, config: RunConfig) -> list[Cell]:
+    if variant.info.kind != "trained":
+        return [Cell(variant, NONE, dataset, config.fold, 0, NONE)]
+    return [
+        Cell(variant, loss, dataset, config.fold, seed, config.preset)
+        for loss in config.losses
+        for seed in config.seeds
+    ]
+
+
+def preset_of(cell: Cell) -> Preset:
+    """The training budget of a trained cell."""
+    return PRESETS[cell.preset]  # type: ignore[index]
+
+
+def keys(cell: Cell, config: RunConfig, fingerprint: str, loss: dict[str, Any] | None) -> Keys:
+    """The content keys of a cell.
+
+    Args:
+        cell: the cell.
+        config: the run it belongs to.
+        fingerprint: of the dataset's triplets, split and build options.
+        loss: the settings of the loss, with the digest of its features; None if untrained.
+    """
+    from bench.stages import predict, score, train
+
+    info = cell.variant.info
+    training: dict[str, Any] = {
+        "method": info.name,
+        "method_revision": info.revision,
+        "options": dataclasses.asdict(cell.variant.options),
+        "dataset": fingerprint,
+        "max_triplets": config.max_triplets,
+    }
+    if info.kind != "classical":
+        training["train_revision"] = train.REVISION
+    if cell.trained:
+        budget = dataclasses.asdict(preset_of(cell))
+        del budget["summary"]
+        training |= {"loss": loss, "seed": cell.seed, "preset": budget,
+                     "precision": config.precision}  # fmt: skip
+    train_key = content_digest(training)
+    cell_key = content_digest([train_key, config.predict_tile])
+    predict_key = content_digest([cell_key, predict.REVISION])
+    score_key = content_digest([predict_key, score.REVISION])
+    return Keys(
+        cell=cell_key,
+        stages={"train": train_key, "predict": predict_key, "score": score_key},
+        settings=training | {"predict_tile": config.predict_tile},
+    )

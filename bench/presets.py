@@ -1,0 +1,73 @@
+"""How long and on what crops a network is trained: `quick`, `medium`, `paper`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+PresetName = Literal["quick", "medium", "paper"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A training budget, the same for every method. Widths live with the methods.
+
+    Attributes:
+        crop: side of the random training crops in pixels.
+        batch: crops a step.
+        samples: crops seen in all, or None where ``epochs`` counts.
+        epochs: passes over the training split, or None where ``samples`` counts.
+        drop_at: share of the steps after which the learning rate falls.
+        drop: what it is multiplied by then.
+        lowpass: weight of the low-pass term beside the loss. Not the paper's: slice
+            noise, which no method can predict, otherwise drowns the trace of motion
+            that a short training could learn from.
+        feature_stride: the feature losses look at frames average-pooled by this.
+        validations: how often the validation split is scored, None for every epoch.
+        summary: what ``bench list presets`` says.
+    """
+
+    crop: int
+    batch: int
+    samples: int | None
+    epochs: int | None
+    drop_at: float
+    summary: str
+    learning_rate: float = 1e-3
+    drop: float = 0.1
+    lowpass: float = 0.0
+    feature_stride: int = 1
+    validations: int | None = None
+
+    def steps(self, triplets: int) -> int:
+        """Optimiser steps of one training over a split of that many triplets."""
+        samples = self.samples if self.samples is not None else (self.epochs or 1) * triplets
+        return max(1, -(-samples // self.batch))
+
+    def validation_steps(self, triplets: int) -> frozenset[int]:
+        """After which steps (counted from 1) the validation split is scored."""
+        steps = self.steps(triplets)
+        points = self.validations or self.epochs or 1
+        return frozenset(max(1, round(steps * (i + 1) / points)) for i in range(points))
+
+    def learning_rate_at(self, step: int, steps: int) -> float:
+        """Learning rate of a step (counted from 0)."""
+        return self.learning_rate * (1.0 if step < self.drop_at * steps else self.drop)
+
+
+PRESETS: Mapping[PresetName, Preset] = {
+    "quick": Preset(
+        crop=128, batch=4, samples=4_800, epochs=None, drop_at=0.6,
+        lowpass=1.0, feature_stride=2, validations=8,
+        summary="small networks, 4,800 crops of 128, low-pass term: minutes a cell on 2 cores",
+    ),
+    "medium": Preset(
+        crop=256, batch=4, samples=24_000, epochs=None, drop_at=0.6, validations=10,
+        summary="middle widths, 24,000 crops of 256: meant for one GPU",
+    ),
+    "paper": Preset(
+        crop=512, batch=3, samples=None, epochs=50, drop_at=0.6,
+        summary="the paper's schedule, 30 + 20 epochs of 512 crops: days without a GPU",
+    ),
+}  # fmt: skip

@@ -1,0 +1,123 @@
+"""What a run says while it works: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+Tick = Callable[[int, int, str], None]  # done, in all, words
+
+_PLAIN_SECONDS = 15.0
+
+
+class Display(Protocol):
+    """Where progress goes."""
+
+    def cell(self, number: int, count: int, title: str) -> None:
+        """A cell begins."""
+
+    def stage(self, name: str) -> Tick:
+        """A stage begins; the returned function is called as it moves on."""
+
+    def note(self, text: str) -> None:
+        """Something to remember: a sentence on a line of its own."""
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+class LiveDisplay:
+    """Two bars on standard error: cells, and the steps of the current stage."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
+            TextColumn("{task.fields[words]}"), TimeElapsedColumn(), TextColumn("left"),
+            TimeRemainingColumn(), console=console, transient=True,
+        )  # fmt: skip
+        self._cells = self._progress.add_task("cells", total=None, words="")
+        self._stage = self._progress.add_task("", total=None, words="", visible=False)
+        self._title = ""
+        self._progress.start()
+
+    def cell(self, number: int, count: int, title: str) -> None:
+        """Show the cell's title beside the bar of cells."""
+        self._title = title
+        self._progress.update(self._cells, completed=number - 1, total=count, words=title)
+
+    def stage(self, name: str) -> Tick:
+        """Start the lower bar anew."""
+        self._progress.reset(self._stage, description=name, words="", visible=True)
+
+        def tick(done: int, total: int, words: str) -> None:
+            self._progress.update(self._stage, completed=done, total=total, words=words)
+
+        return tick
+
+    def note(self, text: str) -> None:
+        """Print above the bars."""
+        self._progress.console.print(text, highlight=False, markup=False)
+
+    def close(self) -> None:
+        """Remove the bars."""
+        self._progress.stop()
+
+
+class PlainDisplay:
+    """A line now and then: for log files and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._title = ""
+
+    def cell(self, number: int, count: int, title: str) -> None:
+        """Print which cell begins."""
+        self._title = title
+        self.note(f"[{number}/{count}] {title}")
+
+    def stage(self, name: str) -> Tick:
+        """Print a line every few seconds and at the end."""
+        started = spoken = time.monotonic()
+
+        def tick(done: int, total: int, words: str) -> None:
+            nonlocal spoken
+            present = time.monotonic()
+            if done < total and present - spoken < _PLAIN_SECONDS:
+                return
+            spoken = present
+            left = (present - started) / max(done, 1) * (total - done)
+            self.note(f"  {name}: {done}/{total} {words}, {duration(left)} left")
+
+        return tick
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing is left on the screen."""
+
+
+def open_display() -> Display:
+    """A live display if standard error is a terminal, plain lines if it is not."""
+    console = Console(stderr=True)
+    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the unit a person would choose."""
+    for unit, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

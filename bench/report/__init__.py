@@ -1,0 +1,1 @@
+"""What is rendered from the store: pictures, later tables and a page."""

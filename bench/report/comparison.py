@@ -1,0 +1,89 @@
+"""One picture of a run: before, truth, each method, and where each of them errs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.triplets import TripletFile
+from bench.files import atomic_path
+from bench.stages.predict import FRAMES, read_frames
+from bench.stages.score import SCORES, kept, read_scores
+from bench.summary import Row
+
+_SIDE = 256  # pixels of the frame that are shown
+_ERROR = 80  # grey levels at the ends of the error map
+
+
+def draw_comparison(rows: list[Row], file: TripletFile, target: Path) -> int | None:
+    """Draw before | truth | each method, with error maps below, for a typical triplet.
+
+    The triplet is the one with the median PSNR of the first row (the null), so that neither
+    the easiest nor the hardest is shown.
+
+    Args:
+        rows: the rows of one dataset.
+        file: its triplets.
+        target: the PNG to write.
+
+    Returns:
+        The index of the triplet in the file, or None if no cell has frames.
+    """
+    drawn = [row for row in rows if row.means]
+    if not drawn:
+        return None
+    index = _typical(drawn[0])
+    before, truth, after = (_centre(frame) for frame in file.frames(index))
+    frames = {row.outcome.cell.title: _centre(_frame(row, index)) for row in drawn}
+    panels = {"before": before, "truth": truth, **frames, "after": after}
+    with atomic_path(target) as temporary:
+        _draw(panels, truth, list(frames), f"{file.name}, triplet {index}", temporary)
+    return index
+
+
+def _typical(row: Row) -> int:
+    digest = row.outcome.record.stages["score"].digest
+    table = kept(read_scores(row.outcome.folder / SCORES, digest)).sort_values("psnr")
+    return int(table["triplet"].iloc[len(table) // 2])
+
+
+def _frame(row: Row, index: int) -> NDArray[np.uint8]:
+    frames, triplets = read_frames(row.outcome.folder / FRAMES)
+    return frames[int(np.flatnonzero(triplets == index)[0])]
+
+
+def _centre(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    top, left = (max(0, (length - _SIDE) // 2) for length in frame.shape)
+    return frame[top : top + _SIDE, left : left + _SIDE]
+
+
+def _draw(
+    panels: dict[str, NDArray[np.uint8]],
+    truth: NDArray[np.uint8],
+    methods: list[str],
+    title: str,
+    target: Path,
+) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.9 * len(panels), 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, len(panels), squeeze=False)
+    image: Any = None
+    for column, (name, frame) in enumerate(panels.items()):
+        axes[0, column].imshow(frame, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes[0, column].set_title(name, fontsize=9)
+        if name in methods:
+            error = frame.astype(np.int16) - truth
+            image = axes[1, column].imshow(error, cmap="RdBu_r", vmin=-_ERROR, vmax=_ERROR)
+            axes[1, column].set_title(f"IE {np.abs(error).mean():.1f}", fontsize=8)
+        for axis in axes[:, column]:
+            axis.set_axis_off()
+    if image is not None:
+        figure.colorbar(image, ax=axes[1, :], label="error (grey levels)", shrink=0.8)
+    figure.suptitle(title, fontsize=9)
+    figure.savefig(target, format="png", dpi=130)

@@ -1,0 +1,137 @@
+"""Prediction: the test split's middle slices, synthesised and stored as 8-bit frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.data.sampling import to_triplets
+from bench.data.triplets import TripletFile
+from bench.errors import UserError
+from bench.files import atomic_path
+from methods.interface import Interpolator
+
+REVISION = 1
+FRAMES = "frames.h5"
+_OVERLAP = 32  # pixels on each side of a tile that are computed and thrown away
+
+Progress = Callable[[int, int, str], None]
+
+
+def predict(
+    model: Interpolator,
+    file: TripletFile,
+    indices: NDArray[np.intp],
+    target: Path,
+    device: torch.device,
+    tile: int | None,
+    progress: Progress,
+) -> None:
+    """Synthesise the middle slice of each triplet and store the frames.
+
+    The file holds ``frames`` (uint8 NHW, one checksummed chunk a frame) and ``triplets``
+    (the index of each in the triplet file).
+
+    Args:
+        model: a fitted or trained method, or a classical one.
+        file: the triplets.
+        indices: which of them.
+        target: the HDF5 file to write.
+        device: where to compute.
+        tile: side of the overlapping tiles that large frames are predicted in, or None.
+        progress: told after each frame.
+    """
+    import h5py
+
+    model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    side = file.tile
+    with atomic_path(target) as temporary, h5py.File(temporary, "w") as out:
+        frames = out.create_dataset(
+            "frames", (len(indices), side, side), np.uint8, chunks=(1, side, side), fletcher32=True
+        )
+        out.create_dataset("triplets", data=indices.astype(np.int64), fletcher32=True)
+        for i, index in enumerate(indices):
+            frames[i] = predict_frame(model, file.frames(int(index)), device, tile)
+            progress(i + 1, len(indices), "frames")
+
+
+def predict_frame(
+    model: Interpolator, frames: NDArray[np.uint8], device: torch.device, tile: int | None = None
+) -> NDArray[np.uint8]:
+    """Synthesise one middle slice.
+
+    Args:
+        model: the method, in evaluation mode.
+        frames: 3HW grey levels; the middle one is not looked at.
+        device: where to compute.
+        tile: side of the tiles, or None for the whole frame at once.
+
+    Returns:
+        HW grey levels.
+    """
+    triplet = to_triplets(frames[None])
+    before, after = triplet.before.to(device), triplet.after.to(device)
+    with torch.inference_mode():
+        if tile is None or tile >= max(before.shape[-2:]):
+            return to_frame(model(before, after).middle)
+        return to_frame(_tiled(model, before, after, tile))
+
+
+def to_frame(middle: Tensor) -> NDArray[np.uint8]:
+    """Round a synthesised slice (11HW in [0, 1]) to grey levels (HW)."""
+    frame: NDArray[np.uint8] = (
+        middle.detach()[0, 0].float().clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
+    )
+    return frame
+
+
+def read_frames(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """All stored frames (NHW) and the index of the triplet each belongs to.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return file["frames"][:], file["triplets"][:]
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"The frames {path} cannot be read ({error}); repeat the run with --rerun."
+        ) from error
+
+
+def _tiled(model: Interpolator, before: Tensor, after: Tensor, tile: int) -> Tensor:
+    """Predict in tiles whose rims are thrown away, but for those at the frame's border."""
+    height, width = before.shape[-2:]
+    result = torch.empty_like(before)
+    for top, inner_top, bottom in _spans(height, tile):
+        for left, inner_left, right in _spans(width, tile):
+            window = (
+                ...,
+                slice(top, min(top + tile, height)),
+                slice(left, min(left + tile, width)),
+            )
+            part = model(before[window], after[window]).middle
+            result[..., inner_top:bottom, inner_left:right] = part[
+                ..., inner_top - top : bottom - top, inner_left - left : right - left
+            ]
+    return result
+
+
+def _spans(length: int, tile: int) -> list[tuple[int, int, int]]:
+    """Where each tile begins, and the first and last pixel that is taken from it."""
+    if tile >= length:
+        return [(0, 0, length)]
+    starts = [*range(0, length - tile, tile - 2 * _OVERLAP), length - tile]
+    inner = [0, *(start + _OVERLAP for start in starts[1:])]
+    return [
+        (start, begin, end)
+        for start, begin, end in zip(starts, inner, [*inner[1:], length], strict=True)
+    ]

@@ -1,0 +1,58 @@
+"""Scores: every metric of every stored frame against the real middle slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from bench.data.triplets import TripletFile
+from bench.errors import UserError
+from bench.files import atomic_path, file_digest
+from bench.metrics import score_frame
+from bench.stages.predict import read_frames
+
+REVISION = 1
+SCORES = "scores.parquet"
+KEYS = ["volume", "z", "y", "x", "column", "reason"]
+
+Progress = Callable[[int, int, str], None]
+
+
+def score(frames_path: Path, file: TripletFile, target: Path, progress: Progress) -> pd.DataFrame:
+    """Score stored frames: one row a triplet, written as parquet.
+
+    Columns: ``triplet`` (index in the triplet file), its keys, and one for each metric.
+    ``reason`` says why a triplet was rejected when the dataset was built; it is empty for
+    those that count.
+    """
+    frames, indices = read_frames(frames_path)
+    rows = []
+    for i, (frame, index) in enumerate(zip(frames, indices, strict=True)):
+        rows.append(score_frame(frame, file.frames(int(index))[1]))
+        progress(i + 1, len(frames), "scores")
+    keys = file.keys.loc[indices, KEYS].reset_index(drop=True)
+    table = pd.concat([pd.Series(indices, name="triplet"), keys, pd.DataFrame(rows)], axis=1)
+    with atomic_path(target) as temporary:
+        table.to_parquet(temporary, index=False)
+    return table
+
+
+def read_scores(path: Path, digest: str | None) -> pd.DataFrame:
+    """Read the scores of a cell.
+
+    Raises:
+        UserError: the file is missing, or is not the one its record speaks of.
+    """
+    try:
+        if file_digest(path) == digest:
+            return pd.read_parquet(path)
+    except OSError as error:
+        raise UserError(f"The scores {path} cannot be read: {error.strerror}.") from error
+    raise UserError(f"The scores {path} are damaged; repeat the run: they are computed again.")
+
+
+def kept(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that count: those of triplets that were not rejected."""
+    return table[table["reason"] == ""]

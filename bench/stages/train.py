@@ -1,0 +1,280 @@
+"""Training: one cell's network on the training split, killed and resumed without a trace."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.data.sampling import CropSampler, to_triplets
+from bench.data.triplets import TripletFile
+from bench.files import write_text
+from bench.metrics import psnr
+from bench.presets import Preset
+from bench.stages.predict import to_frame
+from bench.weights import load_tensors, save_tensors, save_weights
+from methods.interface import FittedInterpolator, Interpolator, Triplets
+from methods.losses import LossTerms, TripletLoss
+
+REVISION = 1
+CHECKPOINT = "checkpoint.safetensors"
+_CHECKPOINT_SECONDS = 60.0
+_VALIDATION_TRIPLETS = 16
+_VALIDATION_SIDE = 256
+
+Progress = Callable[[int, int, str], None]  # steps done, steps in all, words
+
+
+class DivergenceError(RuntimeError):
+    """The loss or a gradient is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training needs besides its network.
+
+    Attributes:
+        file: the triplets.
+        train: indices of the training split.
+        validation: indices of the validation split.
+        preset: crops, steps and learning rate.
+        loss: what is minimised.
+        seed: of crops, order and flips; the network is initialised by the caller.
+        device: where to compute.
+        bf16: compute the network under bfloat16 autocast.
+    """
+
+    file: TripletFile
+    train: NDArray[np.intp]
+    validation: NDArray[np.intp]
+    preset: Preset
+    loss: TripletLoss
+    seed: int
+    device: torch.device
+    bf16: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in all."""
+        return self.preset.steps(len(self.train))
+
+
+@dataclass
+class _State:
+    """What a checkpoint holds beside weights and optimiser."""
+
+    step: int = 0
+    best_psnr: float = -math.inf
+    best_step: int = 0
+    seconds: float = 0.0
+
+
+def fit(model: FittedInterpolator, file: TripletFile, train: NDArray[np.intp]) -> None:
+    """Fit a closed-form method on the training split, read a triplet at a time."""
+
+    def stream() -> Iterator[Triplets]:
+        for index in train:
+            yield to_triplets(file.frames(int(index))[None])
+
+    model.fit(stream())
+
+
+def train(
+    model: Interpolator, training: Training, folder: Path, progress: Progress
+) -> dict[str, Any]:
+    """Train a network and leave ``weights.safetensors`` and ``training.csv`` in ``folder``.
+
+    A checkpoint is written at every validation and once a minute; where one is found, the
+    training goes on from it. On a CPU the result is the same to the last bit.
+
+    Returns:
+        Facts for the record: steps, samples, best validation PSNR (dB) and its step,
+        seconds of training, and the share of each part of the loss at the first step.
+
+    Raises:
+        DivergenceError: loss or gradient became infinite or NaN.
+    """
+    model.to(training.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    training.loss.to(training.device)
+    optimiser = torch.optim.Adam(
+        model.parameters(), lr=training.preset.learning_rate, betas=(0.9, 0.999)
+    )
+    checkpoint, log = folder / CHECKPOINT, folder / "training.csv"
+    state, best, rows = _State(), _copy_weights(model), list[dict[str, float]]()
+    if checkpoint.exists():
+        state, best = _resume(checkpoint, model, optimiser)
+        rows = _read_log(log, state.step)
+    sampler = CropSampler(
+        training.file, training.train, training.preset.crop, training.preset.batch, training.seed
+    )
+    validate_after = training.preset.validation_steps(len(training.train))
+    saved = started = time.monotonic()
+    before = state.seconds
+    model.train()
+    for batch in sampler.steps(state.step, training.steps):
+        row = _step(model, optimiser, training, state.step, batch)
+        state.step += 1
+        state.seconds = before + time.monotonic() - started
+        if state.step in validate_after:
+            row["validation_psnr"] = _validate(model, training)
+            if row["validation_psnr"] > state.best_psnr:
+                state.best_psnr, state.best_step = row["validation_psnr"], state.step
+                best = _copy_weights(model)
+        rows.append({"step": state.step, "seconds": state.seconds} | row)
+        progress(state.step, training.steps, f"loss {row['loss']:.4f}")
+        if state.step in validate_after or time.monotonic() - saved > _CHECKPOINT_SECONDS:
+            # The log first: a checkpoint must never be ahead of it.
+            _write_log(log, rows)
+            _save(checkpoint, model, optimiser, best, state)
+            saved = time.monotonic()
+    model.load_state_dict(best)
+    facts = {
+        "steps": training.steps,
+        "samples": training.steps * training.preset.batch,
+        "best_step": state.best_step,
+        "validation_psnr": round(state.best_psnr, 4),
+        "training_seconds": round(state.seconds, 1),
+        "first_shares": {
+            name.removeprefix("share_"): value
+            for name, value in rows[0].items()
+            if name.startswith("share_")
+        },
+    }
+    save_weights(folder / "weights.safetensors", model, facts)
+    checkpoint.unlink(missing_ok=True)
+    return facts
+
+
+def _step(
+    model: Interpolator,
+    optimiser: torch.optim.Optimizer,
+    training: Training,
+    step: int,
+    batch: Triplets,
+) -> dict[str, float]:
+    """One optimiser step; what it says goes into the log."""
+    rate = training.preset.learning_rate_at(step, training.steps)
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    batch = Triplets(*(frames.to(training.device, non_blocking=True) for frames in batch))
+    autocast = torch.autocast("cuda", torch.bfloat16) if training.bf16 else nullcontext()
+    with autocast:
+        output = model(batch.before, batch.after)
+    output = output._replace(middle=output.middle.float())
+    terms = training.loss(output, batch)
+    optimiser.zero_grad(set_to_none=True)
+    terms.total.backward()  # type: ignore[no-untyped-call]
+    norm = nn.utils.get_total_norm(
+        [p.grad for p in model.parameters() if p.grad is not None], foreach=True
+    )
+    row = _log_row(terms, output.extras, rate, float(norm))
+    if not (math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])):
+        raise DivergenceError(
+            f"The training diverged at step {step + 1}: loss {row['loss']:.4g}, gradient norm "
+            f"{row['gradient_norm']:.4g}; a smaller learning rate or another loss may help."
+        )
+    optimiser.step()
+    if step == 0:
+        row |= {f"share_{name}": share for name, share in training.loss.shares(terms).items()}
+    return row
+
+
+def _log_row(
+    terms: LossTerms, extras: Mapping[str, Tensor], rate: float, norm: float
+) -> dict[str, float]:
+    row = {"learning_rate": rate, "loss": float(terms.total.detach()), "gradient_norm": norm}
+    row |= {name: float(part.detach()) for name, part in terms.parts.items()}
+    gammas = extras.get("gamma", torch.empty(0)).detach().flatten().tolist()
+    return row | {f"gamma_{i}": gamma for i, gamma in enumerate(gammas)}
+
+
+def _validate(model: Interpolator, training: Training) -> float:
+    """Mean PSNR over the centres of a few validation triplets, spread evenly."""
+    chosen = spread(training.validation, _VALIDATION_TRIPLETS)
+    model.eval()
+    scores = []
+    with torch.inference_mode():
+        for index in chosen:
+            frames = _centre(training.file.frames(int(index)), _VALIDATION_SIDE)
+            batch = to_triplets(frames[None])
+            output = model(batch.before.to(training.device), batch.after.to(training.device))
+            scores.append(psnr(to_frame(output.middle), frames[1]))
+    model.train()
+    return float(np.mean(scores))
+
+
+def spread(indices: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:
+    """At most so many of the indices, evenly spread."""
+    if most is None or len(indices) <= most:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, most).round().astype(np.intp)]
+
+
+def _centre(frames: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    top, left = (max(0, (length - side) // 2) for length in frames.shape[1:])
+    return frames[:, top : top + side, left : left + side]
+
+
+def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _save(
+    path: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    best: Mapping[str, Tensor],
+    state: _State,
+) -> None:
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
+    for number, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
+    save_tensors(path, tensors, vars(state))
+
+
+def _resume(
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[_State, dict[str, Tensor]]:
+    tensors, facts = load_tensors(path)
+    model.load_state_dict(_below("model.", tensors))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in _below("optimiser.", tensors).items():
+        number, _, moment = name.partition(".")
+        moments.setdefault(int(number), {})[moment] = value
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    return _State(**facts), _below("best.", tensors)
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _write_log(path: Path, rows: list[dict[str, float]]) -> None:
+    """Rows as CSV; a column that a row does not have (validation, shares) stays empty there."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [",".join(columns)]
+    lines += [",".join(f"{row[c]:.9g}" if c in row else "" for c in columns) for row in rows]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _read_log(path: Path, last_step: int) -> list[dict[str, float]]:
+    """The rows up to a step; a killed run may have written more than its checkpoint knows."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+    return [row for row in rows if row["step"] <= last_step]

@@ -1,0 +1,154 @@
+"""What the cells of all runs left on disk: one folder each, one record in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.errors import UserError
+from bench.files import content_digest, write_text
+
+SCHEMA = 1
+RECORD = "record.json"
+Status = Literal["running", "done", "failed", "interrupted"]
+
+
+class StageRecord(BaseModel):
+    """What a finished stage left: a file, known by its digest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str
+    revision: int
+    file: str | None = None
+    digest: str | None = None
+    seconds: float
+    facts: dict[str, Any] = {}
+
+
+class Failure(BaseModel):
+    """Why a cell failed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: str
+    reason: str
+    traceback: str
+
+
+class Record(BaseModel):
+    """Everything about one cell but its pixels and weights.
+
+    Attributes:
+        record_schema: version of this layout.
+        status: ``running`` until it is ``done``, ``failed`` or ``interrupted``; a record
+            that says ``running`` while nothing runs was killed, and is taken up again.
+        cell: method, loss, dataset, fold, seed, preset.
+        config: every setting that the content key was made of.
+        stages: the finished stages by name.
+        means: mean of every metric over the kept test triplets.
+        warnings: what a reader of the figures has to know.
+        provenance: code, packages, machine.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    record_schema: int = SCHEMA
+    status: Status
+    cell: dict[str, Any]
+    key: str
+    config: dict[str, Any]
+    stages: dict[str, StageRecord] = {}
+    means: dict[str, float | None] = {}
+    triplets: int = 0
+    warnings: list[str] = []
+    failure: Failure | None = None
+    provenance: dict[str, Any] = {}
+    started: str
+    finished: str | None = None
+
+
+class Store:
+    """The records below ``results/runs``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "runs"
+
+    def folder(self, cell: dict[str, Any], key: str) -> Path:
+        """The folder of a cell: readable, stable, and unique by the content key."""
+        name = "-".join(
+            [cell["method"], cell["loss"], cell["preset"], f"fold{cell['fold']}",
+             f"seed{cell['seed']}", key[:10]]
+        )  # fmt: skip
+        return self.root / file_name(cell["dataset"]) / file_name(name)
+
+    def save(self, record: Record, folder: Path) -> None:
+        """Write a record atomically, with a digest over its content."""
+        content = record.model_dump(mode="json")
+        write_text(folder / RECORD, _dump(content | {"digest": content_digest(content)}))
+
+    def load(self, folder: Path) -> Record | None:
+        """Read a record; None where there is none.
+
+        Raises:
+            UserError: the file is damaged, or was written by a newer version.
+        """
+        path = folder / RECORD
+        if not path.exists():
+            return None
+        content = _parse(path)
+        if content.get("record_schema", SCHEMA) > SCHEMA:
+            raise UserError(
+                f"{path} was written by a newer version of interslice; upgrade to read it."
+            )
+        digest = content.pop("digest", None)
+        if digest != content_digest(content):
+            raise UserError(f"{path} is damaged (its digest does not fit); {_REMEDY}")
+        try:
+            return Record.model_validate(content)
+        except ValidationError as error:
+            raise UserError(f"{path} is not a record of interslice; {_REMEDY}") from error
+
+    def records(self, dataset: str | None = None) -> Iterator[tuple[Path, Record]]:
+        """Every record, in the order of the folders' names."""
+        pattern = f"{file_name(dataset)}/*/{RECORD}" if dataset else f"*/*/{RECORD}"
+        for path in sorted(self.root.glob(pattern)):
+            record = self.load(path.parent)
+            if record is not None:
+                yield path.parent, record
+
+
+def file_name(text: str) -> str:
+    """A name that is safe as a single part of a path, and still readable."""
+    safe = re.sub(r"[^A-Za-z0-9._=,\[\]-]+", "_", text).strip(".") or "_"
+    if safe == text and len(safe) <= 120:
+        return safe
+    return f"{safe[:100]}-{content_digest(text)[:8]}"
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+_REMEDY = "move its folder away and repeat the run: the cell is computed again."
+
+
+def _dump(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); {_REMEDY}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is not a record of interslice; {_REMEDY}")
+    return content

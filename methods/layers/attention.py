@@ -1,0 +1,223 @@
+"""Sparse self-attention over one, two or more levels: the attention-aware layer of SSAN.
+
+A row index y is read as digits, coarse to fine. With the partition (8, 4), y = (32 q + 8 p' + p),
+and likewise for columns. Attention runs once along each digit while the others stay fixed: along
+q (positions 32 apart: long range), along p' (8 apart), along p (windows of 8 x 8: short range).
+So () is dense self-attention, (P,) the interlaced sparse one, (R, P) the paper's two-level layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod, sqrt
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Form = Literal["equation", "released"]
+
+_WORTH_FUSING = 128  # positions in a group
+
+
+class Widths(NamedTuple):
+    """Channels of one attention: queries and keys, values, and whether an output projection follows."""
+
+    query: int
+    value: int
+    projects_output: bool
+
+
+class Grouping(NamedTuple):
+    """Which positions attend to one another: a grid of ``height x width``, ``spacing`` apart."""
+
+    height: int
+    width: int
+    spacing: int
+
+    def split(self, image: Tensor) -> Tensor:
+        """Gather the positions of each group: BHWC to (groups, positions, C)."""
+        batch, rows, columns, channels = image.shape
+        spaced = image.reshape(
+            *(batch, -1, self.height, self.spacing),
+            *(columns // (self.width * self.spacing), self.width, self.spacing, channels),
+        )
+        return spaced.permute(0, 1, 3, 4, 6, 2, 5, 7).reshape(-1, self.height * self.width, channels)
+
+    def merge(self, groups: Tensor, rows: int, columns: int) -> Tensor:
+        """Put the positions back: the inverse of ``split``."""
+        spaced = groups.reshape(
+            *(-1, rows // (self.height * self.spacing), self.spacing),
+            *(columns // (self.width * self.spacing), self.spacing),
+            *(self.height, self.width, groups.shape[-1]),
+        )
+        return spaced.permute(0, 1, 5, 2, 3, 6, 4, 7).reshape(-1, rows, columns, groups.shape[-1])
+
+
+def groupings(height: int, width: int, partition: tuple[int, ...]) -> list[Grouping]:
+    """The passes over a map, long range first.
+
+    Args:
+        height: rows of the map.
+        width: columns of the map.
+        partition: window side of each level, outermost first; empty for dense attention.
+
+    Raises:
+        ValueError: the map cannot be divided so.
+    """
+    stride = prod(partition)
+    if height % stride or width % stride:
+        raise ValueError(
+            f"Attention with partition {partition} needs a map whose sides are multiples of "
+            f"{stride}, not {height} x {width}; pad it."
+        )
+    passes = [Grouping(height // stride, width // stride, stride)]
+    for level in reversed(range(len(partition))):
+        side = partition[level]
+        passes.append(Grouping(side, side, prod(partition[:level])))
+    return passes
+
+
+class SelfAttention(nn.Module):
+    """Self-attention within groups of positions, and its residual: Y = gamma Z + X (eq. 1-3).
+
+    Two forms. ``equation`` follows the paper's text: queries, keys and values of C/k channels, an
+    output projection, logits divided by sqrt(C/2). ``released`` follows the authors' code, which
+    is SAGAN's: queries and keys of C/k (k = 8 there), values of C, biases, no output projection,
+    no scaling.
+
+    Attributes:
+        gamma: weight of what attention found; 0 at the start, so the layer is the identity.
+        fused: use torch's fused attention, which never stores the affinity matrix.
+    """
+
+    def __init__(
+        self, channels: int, form: Form = "equation", k: int = 8, fused: bool = True
+    ) -> None:
+        super().__init__()
+        self.widths = attention_widths(channels, form, k)
+        released = form == "released"
+        self.project = nn.Linear(channels, 2 * self.widths.query + self.widths.value, bias=released)
+        self.output = (
+            nn.Linear(self.widths.value, channels, bias=False)
+            if self.widths.projects_output
+            else nn.Identity()
+        )
+        self.gamma = nn.Parameter(torch.zeros(()))
+        self.scale = 1.0 if released else 1.0 / sqrt(channels / 2)
+        self.fused = fused
+
+    def forward(self, image: Tensor, grouping: Grouping) -> Tensor:
+        """Attend within each group of a BHWC map; returns BHWC."""
+        _, rows, columns, _ = image.shape
+        # Projected before the permutation: fewer channels to move.
+        query, key, value = grouping.split(self.project(image)).split(
+            [self.widths.query, self.widths.query, self.widths.value], dim=-1
+        )
+        attend = fused_attention if self.fused else explicit_attention
+        found = grouping.merge(attend(query, key, value, self.scale), rows, columns)
+        return torch.addcmul(image, self.gamma, self.output(found))
+
+
+class AttentionAwareLayer(nn.Module):
+    """Multi-level sparse self-attention (paper, "Attention-aware layer"; eq. 4-8).
+
+    Args:
+        channels: of the map, in and out.
+        partition: window side of each level, outermost first: ``(8, 4)`` is the paper's two-level
+            layer, ``(8,)`` interlaced sparse self-attention (SSA), ``()`` dense self-attention.
+        form: see ``SelfAttention``.
+        k: reduction of the query width.
+        fused: see ``SelfAttention``.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        partition: tuple[int, ...] = (8, 4),
+        form: Form = "equation",
+        k: int = 8,
+        fused: bool = True,
+    ) -> None:
+        super().__init__()
+        self.partition = partition
+        self.passes = nn.ModuleList(
+            SelfAttention(channels, form, k, fused) for _ in range(len(partition) + 1)
+        )
+
+    @property
+    def gamma(self) -> Tensor:
+        """The learnt weight of each pass, long range first."""
+        return torch.stack([attention.gamma.detach() for attention in self._attentions()])
+
+    def forward(self, image: Tensor) -> Tensor:
+        """BCHW to BCHW, best in channels_last; H and W multiples of the partition's product.
+
+        Raises:
+            ValueError: H or W is not such a multiple.
+        """
+        # A view where the memory is channels_last, which is what the passes work on.
+        positions = image.permute(0, 2, 3, 1)
+        passes = groupings(image.shape[2], image.shape[3], self.partition)
+        for attention, grouping in zip(self._attentions(), passes, strict=True):
+            positions = attention(positions, grouping)
+        return positions.permute(0, 3, 1, 2)
+
+    def _attentions(self) -> Iterator[SelfAttention]:
+        for attention in self.passes:
+            assert isinstance(attention, SelfAttention)  # noqa: S101 (narrows ModuleList's type)
+            yield attention
+
+
+def explicit_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+    """Softmax over the keys, affinity matrix and all; (groups, positions, channels) each."""
+    affinity = torch.softmax(query @ key.transpose(1, 2) * scale, dim=-1)
+    return affinity @ value
+
+
+def fused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+    """The same as ``explicit_attention`` by torch's fused kernels."""
+    missing = value.shape[-1] - query.shape[-1]
+    if missing and query.shape[1] >= _WORTH_FUSING:
+        # Zeros leave the products as they are. Without one width for all three, torch would fall
+        # back to the affinity matrix, which is the faster way for small groups only.
+        query, key = (functional.pad(tensor, (0, missing)) for tensor in (query, key))
+    found: Tensor = functional.scaled_dot_product_attention(
+        query[:, None], key[:, None], value[:, None], scale=scale
+    )
+    return found[:, 0]
+
+
+def attention_widths(channels: int, form: Form, k: int) -> Widths:
+    """Channel counts of one attention.
+
+    Raises:
+        ValueError: k does not divide the channels.
+    """
+    if channels % k:
+        raise ValueError(f"Attention cannot divide {channels} channels by k = {k}; change either.")
+    narrow = channels // k
+    return Widths(narrow, narrow, True) if form == "equation" else Widths(narrow, channels, False)
+
+
+def macs(
+    channels: int,
+    height: int,
+    width: int,
+    partition: tuple[int, ...] = (8, 4),
+    form: Form = "equation",
+    k: int = 8,
+) -> int:
+    """Multiply-adds of one attention layer on one map, in closed form.
+
+    Projections and matrix products; softmax, biases and the residual are left out. In ``equation``
+    form this is the paper's equation 9 (dense) and 11 (two levels), to the unit.
+    """
+    widths = attention_widths(channels, form, k)
+    projected = 2 * widths.query + widths.value + (widths.value if widths.projects_output else 0)
+    per_position = sum(
+        channels * projected + grouping.height * grouping.width * (widths.query + widths.value)
+        for grouping in groupings(height, width, partition)
+    )
+    return height * width * per_position

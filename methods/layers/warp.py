@@ -1,0 +1,225 @@
+"""Moving images by flow: backward warping, flow projection and adaptive warping.
+
+A flow is B2HW in pixels, channel 0 along x (columns), channel 1 along y (rows). Positions
+count pixel centres: the image spans 0..W-1 and 0..H-1 (``align_corners=True``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+_TAPS = 4  # the side of an adaptive kernel
+
+
+def backward_warp(image: Tensor, flow: Tensor) -> Tensor:
+    """Read ``image`` at x + flow(x), bilinearly.
+
+    Args:
+        image: BCHW.
+        flow: B2HW in pixels.
+
+    Returns:
+        BCHW; positions outside the image read its nearest border pixel.
+    """
+    height, width = image.shape[-2:]
+    x, y = _positions(flow)
+    grid = torch.stack([2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1], dim=-1)
+    return functional.grid_sample(
+        image, grid, mode="bilinear", padding_mode="border", align_corners=True
+    )
+
+
+def project_flow(flow: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn a flow from a source towards the middle into the flow from the middle back.
+
+    Every source pixel x lands at x + f. The (up to) four grid points around that
+    position each receive -w f and w; the result is sum(-w f) / sum(w) (Bao et al. 2019,
+    equation 2). A pixel that lands outside the image is ignored.
+
+    Landing cells are piecewise constant in the flow, so gradients reach the flow through
+    its values alone, and the weight through the quotient.
+
+    Args:
+        flow: B2HW in pixels, from the source to the middle.
+        weight: B1HW, positive: which of the pixels that meet shall win.
+
+    Returns:
+        The flow from the middle to the source, B2HW, and the holes, B1HW boolean:
+        grid points that nothing reached, where the flow is 0.
+    """
+    batch, _, height, width = flow.shape
+    x, y = _positions(flow)
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    column, row = x.detach().floor().long(), y.detach().floor().long()
+    image = torch.arange(batch, device=flow.device).view(-1, 1, 1)
+    cell = ((image * height + row) * width + column)[inside]
+
+    # All four corners of a cell receive the same, so one sum per cell is enough: a
+    # grid point then adds up the four cells that it is a corner of.
+    carried = torch.cat([-weight * flow, weight], dim=1).transpose(0, 1)[:, inside]
+    cells = carried.new_zeros(3, batch * height * width).index_add(1, cell, carried)
+    padded = functional.pad(cells.view(3, batch, height, width), (1, 0, 1, 0))
+    rows = padded[..., 1:, :] + padded[..., :-1, :]
+    sums = (rows[..., 1:] + rows[..., :-1]).transpose(0, 1)
+
+    holes = sums[:, 2:] <= 0
+    return sums[:, :2] / sums[:, 2:].masked_fill(holes, 1), holes
+
+
+def fill_holes(flow: Tensor, holes: Tensor) -> Tensor:
+    """Give each hole the mean of the nearest valid flows to its left, right, top and bottom.
+
+    Args:
+        flow: B2HW.
+        holes: B1HW boolean.
+
+    Returns:
+        B2HW. A direction without a valid flow does not count; a hole without any stays 0.
+    """
+    total, count = torch.zeros_like(flow), torch.zeros_like(flow[:, :1])
+    for dim in (-1, -2):
+        for reverse in (False, True):
+            value, found = _nearest_before(flow, ~holes, dim, reverse)
+            total, count = total + value, count + found
+    return torch.where(holes, total / count.clamp(min=1), flow)
+
+
+def adaptive_warp(image: Tensor, flow: Tensor, kernels: Tensor) -> Tensor:
+    """Read ``image`` at x + flow(x) through a kernel of 4 x 4 taps of each pixel's own.
+
+    The window spans floor - 1 to floor + 2 of the position, clamped to the border; each
+    2 x 2 quadrant is weighted with the bilinear factor of its inner tap (Bao et al. 2019,
+    after MEMC-Net). Inner taps of 1 and outer taps of 0 make it a bilinear warp.
+
+    Unlike the reference, which returns 0 where the position lies outside the image, it is
+    moved to the nearest border: a membrane at the edge shall not turn black.
+
+    Args:
+        image: BCHW, any number of channels; all of them share the kernels.
+        flow: B2HW in pixels.
+        kernels: B16HW, tap 4 row + column, not normalised.
+
+    Returns:
+        BCHW.
+    """
+    batch, channels, height, width = image.shape
+    x, y = _positions(flow)
+    column, across = _cell(x, width)
+    row, down = _cell(y, height)
+    weights = kernels.permute(0, 2, 3, 1).unflatten(-1, (_TAPS, _TAPS))
+    weights = weights * (down.unsqueeze(-1) * across.unsqueeze(-2))
+
+    # In a replicated border the clamped window is a plain one, its taps a constant
+    # distance from its first; so one index per pixel serves all of them.
+    padded = functional.pad(image, (1, 2, 1, 2), mode="replicate")
+    tall, wide = padded.shape[-2:]
+    first = torch.arange(batch, device=image.device).view(-1, 1, 1) * tall
+    corner = ((first + row) * wide + column).flatten()
+    taps = [i * wide + j for i in range(_TAPS) for j in range(_TAPS)]
+    warped: Tensor = _WindowSum.apply(  # type: ignore[no-untyped-call]  # torch's own
+        padded.permute(0, 2, 3, 1).reshape(-1, channels),
+        weights.reshape(-1, _TAPS * _TAPS),
+        corner,
+        taps,
+    )
+    return warped.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+class _WindowSum(Function):
+    """Weighted sums of table rows at constant distances from a corner: RC, NT, N -> NC.
+
+    This is what an embedding bag computes, without ever holding the shifted images. Its
+    own gradient for the table sorts all N T indices, which takes longer than all the
+    rest; here only the N corners are sorted (see ``_transpose``).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, table: Tensor, weights: Tensor, corner: Tensor, taps: list[int]
+    ) -> Tensor:
+        ctx.save_for_backward(table, weights, corner)
+        ctx.taps = taps
+        index = corner.unsqueeze(1) + torch.tensor(taps, device=corner.device)
+        return functional.embedding_bag(index, table, per_sample_weights=weights, mode="sum")
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]  # torch's own
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        table, weights, corner = ctx.saved_tensors
+        grad = grad.contiguous()
+        grad_table = grad_weights = None
+        if ctx.needs_input_grad[0]:
+            index, values, starts = _transpose(weights, corner, ctx.taps, len(table))
+            grad_table = functional.embedding_bag(
+                index, grad, starts, per_sample_weights=values, mode="sum"
+            )
+        if ctx.needs_input_grad[1]:
+            products = [(grad * table.index_select(0, corner + tap)).sum(1) for tap in ctx.taps]
+            grad_weights = torch.stack(products, dim=1)
+        return grad_table, grad_weights, None, None
+
+
+def _transpose(
+    weights: Tensor, corner: Tensor, taps: list[int], rows: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The windows seen from the table: for each row the pixels that read it, and how much.
+
+    Returns:
+        Pixels and their weights, both in the order of the rows, and where each row starts.
+    """
+    order = corner.argsort()
+    corner, weights = corner.gather(0, order), weights.index_select(0, order)
+    count = torch.bincount(corner, minlength=rows)
+    rank = torch.arange(len(corner), device=corner.device) - (count.cumsum(0) - count).gather(0, corner)
+
+    readers = torch.zeros_like(count)
+    for tap in taps:
+        readers[tap:] += count[: rows - tap]
+    starts = readers.cumsum(0) - readers
+    index = torch.empty(weights.numel(), dtype=torch.long, device=corner.device)
+    values = weights.new_empty(weights.numel())
+    free = starts.clone()
+    for tap, weight in zip(taps, weights.t().contiguous(), strict=True):
+        place = free.gather(0, corner + tap) + rank
+        index.scatter_(0, place, order)
+        values.scatter_(0, place, weight)
+        free[tap:] += count[: rows - tap]
+    return index, values, starts
+
+
+def _positions(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each pixel's flow points to: x and y, BHW."""
+    height, width = flow.shape[-2:]
+    columns = torch.arange(width, device=flow.device, dtype=flow.dtype)
+    rows = torch.arange(height, device=flow.device, dtype=flow.dtype)
+    return columns + flow[:, 0], rows[:, None] + flow[:, 1]
+
+
+def _cell(position: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """The cell of each position along one axis, BHW, and its taps' bilinear factors, BHW4."""
+    position = position.clamp(0, size - 1)
+    base = position.detach().floor()
+    far = position - base
+    near = 1 - far
+    return base.long(), torch.stack([near, near, far, far], dim=-1)
+
+
+def _nearest_before(
+    flow: Tensor, valid: Tensor, dim: int, reverse: bool
+) -> tuple[Tensor, Tensor]:
+    """The last valid flow before each pixel along ``dim``, and whether there is one."""
+    if reverse:
+        value, found = _nearest_before(flow.flip(dim), valid.flip(dim), dim, reverse=False)
+        return value.flip(dim), found.flip(dim)
+    size = flow.shape[dim]
+    place = torch.arange(size, device=flow.device).view(-1, *([1] * (-1 - dim)))
+    last = torch.where(valid, place, -1).cummax(dim).values
+    found = last >= 0
+    value = flow.gather(dim, last.clamp(min=0).expand_as(flow))
+    return value * found, found

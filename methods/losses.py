@@ -1,0 +1,190 @@
+"""The paper's three losses: pixels, features and style (Wang et al. 2021, equations 12-17)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from methods.features import VggFeatures
+from methods.interface import Interpolation, Triplets
+
+LOSSES = ("l1", "lf", "ls")
+
+# The truth first, as in the batch of given frames.
+_STYLE = ("style_middle", "style_before", "style_after")
+
+
+class LossTerms(NamedTuple):
+    """A loss and what it is made of.
+
+    Attributes:
+        total: the scalar to minimise, sum over parts of ``TripletLoss.weights`` x part.
+        parts: unweighted scalars without gradient: ``l1``, ``lowpass``, ``feature``,
+            ``style_before``, ``style_middle``, ``style_after``, as far as the loss has them.
+    """
+
+    total: Tensor
+    parts: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """The readings of the paper's loss.
+
+    Attributes:
+        style: ``balance`` (equation 15) or ``plain`` (equation 14: the truth's style alone).
+        alpha: weights of style, feature and pixel loss (equation 12).
+        beta: weights of the style terms against before, middle and after (equation 15).
+        epsilon: of the Charbonnier penalty sqrt(x^2 + epsilon^2); the authors' code has 1e-3,
+            the paper prints 1e-6.
+        reduction: ``mean`` over pixels and Gram entries, as the authors' code has it, or
+            ``sum``, as equations 14 and 17 are printed. Equation 16 is a mean in both.
+        lowpass: weight, relative to the pixel loss, of the same penalty on frames
+            average-pooled by 2 and by 4. Not the paper's: it lets motion be learnt before
+            noise is (docs/methods.md), and records name it where it is on.
+        feature_stride: features are taken of frames average-pooled by this.
+    """
+
+    style: Literal["balance", "plain"] = "balance"
+    alpha: tuple[float, float, float] = (1e6, 1.0, 1.0)
+    beta: tuple[float, float, float] = (0.1, 1.0, 0.1)
+    epsilon: float = 1e-3
+    reduction: Literal["mean", "sum"] = "mean"
+    lowpass: float = 0.0
+    feature_stride: int = 1
+
+
+class TripletLoss(nn.Module):
+    """``l1``: Charbonnier; ``lf``: with the feature loss; ``ls``: with the style loss too.
+
+    Attributes:
+        weights: factor of each part in the total.
+    """
+
+    def __init__(self, name: str, options: LossOptions, features: VggFeatures | None) -> None:
+        super().__init__()
+        self.options = options
+        self.features = features
+        style, feature, pixel = options.alpha
+        weights = {"l1": pixel}
+        if options.lowpass:
+            weights["lowpass"] = pixel * options.lowpass
+        if name != "l1":
+            weights["feature"] = feature
+        if name == "ls" and options.style == "plain":
+            weights["style_middle"] = style
+        if name == "ls" and options.style == "balance":
+            before, middle, after = (style * beta for beta in options.beta)
+            weights |= {"style_before": before, "style_middle": middle, "style_after": after}
+        self.weights: Mapping[str, float] = weights
+
+    def forward(self, output: Interpolation, triplet: Triplets) -> LossTerms:
+        """The loss of an interpolation against its triplet (all B1HW in [0, 1]).
+
+        Everything is per image and then averaged over the batch, so that the loss does not
+        depend on what else is in the batch.
+        """
+        # Squared Gram differences x 1e6 do not survive the eight bits of a bfloat16.
+        with torch.autocast(output.middle.device.type, enabled=False):
+            prediction = output.middle.float()
+            parts = self._pixel_parts(prediction - triplet.middle)
+            if self.features is not None:
+                parts |= self._feature_parts(self.features, prediction, triplet)
+            total = torch.stack([parts[part] * weight for part, weight in self.weights.items()])
+        return LossTerms(total.sum(), {part: parts[part].detach() for part in self.weights})
+
+    def shares(self, terms: LossTerms) -> dict[str, float]:
+        """How much of the loss is ``pixel``, ``feature`` and ``style``, by weighted magnitude.
+
+        Returns:
+            Numbers that sum to 1, for those of the three that the loss has; a loss of zero
+            gives zeros.
+        """
+        sizes = {"pixel": 0.0, "feature": 0.0, "style": 0.0}
+        for part, weight in self.weights.items():
+            group = "pixel" if part in ("l1", "lowpass") else part.partition("_")[0]
+            sizes[group] += abs(weight * terms.parts[part].item())
+        total = sum(sizes.values())
+        kept = {"pixel"} | {part.partition("_")[0] for part in self.weights}
+        return {group: size / total if total else 0.0 for group, size in sizes.items() if group in kept}
+
+    def _pixel_parts(self, difference: Tensor) -> dict[str, Tensor]:
+        parts = {"l1": self._charbonnier(difference)}
+        if self.options.lowpass:
+            parts["lowpass"] = sum(
+                (self._charbonnier(functional.avg_pool2d(difference, side)) for side in (2, 4)),
+                start=difference.new_zeros(()),
+            )
+        return parts
+
+    def _charbonnier(self, difference: Tensor) -> Tensor:
+        penalty = torch.sqrt(difference**2 + self.options.epsilon**2)
+        return penalty.mean() if self.options.reduction == "mean" else penalty.sum() / len(penalty)
+
+    def _feature_parts(
+        self, features: VggFeatures, prediction: Tensor, triplet: Triplets
+    ) -> dict[str, Tensor]:
+        """Feature and style terms, layer by layer, so that no layer is kept longer than needed.
+
+        Only the prediction carries a gradient: truth and neighbours go through the network
+        in one batch of their own, without a graph, and only those that the loss reads.
+        """
+        styles = [part for part in _STYLE if part in self.weights]
+        neighbours = [triplet.before, triplet.after] if "style_before" in styles else []
+        given = torch.cat([triplet.middle, *neighbours])
+        layer, given_layer = (self._reduce(frames) for frames in (prediction, given))
+        feature, style, reference = (prediction.new_zeros(()) for _ in range(3))
+        for stage in features.stages:
+            layer = stage(layer)
+            with torch.no_grad():
+                given_layer = stage(given_layer)
+            feature = feature + functional.mse_loss(layer, given_layer[: len(layer)])
+            if styles:
+                with torch.no_grad():
+                    given_gram = gram(given_layer).unflatten(0, (-1, len(layer)))
+                    reference = reference + self._distance(given_gram[0], given_gram)
+                style = style + self._distance(gram(layer), given_gram)
+        if not styles:
+            return {"feature": feature}
+        # The truth is at no distance from itself, so the sign of its own term is always +1.
+        balance = (torch.sign(style.detach() - reference) * style).mean(dim=1)
+        return {"feature": feature, **dict(zip(_STYLE, balance, strict=False))}
+
+    def _distance(self, one: Tensor, other: Tensor) -> Tensor:
+        squares = (one - other) ** 2
+        return squares.mean((-2, -1)) if self.options.reduction == "mean" else squares.sum((-2, -1))
+
+    def _reduce(self, frames: Tensor) -> Tensor:
+        stride = self.options.feature_stride
+        return functional.avg_pool2d(frames, stride) if stride > 1 else frames
+
+
+def gram(layer: Tensor) -> Tensor:
+    """Correlations of channels, BCHW to BCC, divided by C H W (equation 13)."""
+    flat = layer.flatten(2)
+    return flat @ flat.mT / (flat.shape[1] * flat.shape[2])
+
+
+def build_loss(name: str, options: LossOptions, features: VggFeatures | None) -> TripletLoss:
+    """The loss of that name (one of ``LOSSES``).
+
+    Args:
+        name: ``l1``, ``lf`` or ``ls``.
+        options: the reading of the paper's loss.
+        features: VGG16 features; ``l1`` needs none and keeps none.
+
+    Raises:
+        ValueError: an unknown name, or a loss that needs features and has none.
+    """
+    if name not in LOSSES:
+        raise ValueError(f"There is no loss '{name}'; choose from {', '.join(LOSSES)}.")
+    if name == "l1":
+        return TripletLoss(name, options, None)
+    if features is None:
+        raise ValueError(f"The loss '{name}' needs VGG16 features; load them with load_features.")
+    return TripletLoss(name, options, features)
