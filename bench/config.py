@@ -97,7 +97,7 @@ def load_config(file: Path | None, words: dict[str, Any]) -> RunConfig:
     values = _read(file) if file else {}
     for key in values:
         if key not in RunConfig.model_fields:
-            unknown(f"key of {file} called", key, list(RunConfig.model_fields))
+            unknown(f"key in {file}:", key, list(RunConfig.model_fields))
     values |= {key: value for key, value in words.items() if value is not None}
     for key in ("methods", "dataset"):
         if not values.get(key):
@@ -129,7 +129,7 @@ def _config_error(error: ValidationError) -> str:
             word.strip("'") for word in first["ctx"]["expected"].replace(" or ", ", ").split(", ")
         ]
         try:
-            unknown(f"choice for --{option} called", str(first["input"]), valid)
+            unknown(f"--{option} value", str(first["input"]), valid)
         except UserError as sentence:
             return str(sentence)
     return f"The value {first['input']!r} of --{option} is not valid: {first['msg']}."

@@ -86,7 +86,7 @@ def _with_options(method: type[Interpolator], base: Any, wanted: dict[str, str])
     known = [field.name for field in dataclasses.fields(method.Options)]
     for option in wanted:
         if option not in known:
-            unknown(f"option of '{method.info.name}' called", option, known)
+            unknown(f"option of {method.info.name}:", option, known)
     values = dataclasses.asdict(base) | {
         option: value.split("/") if "/" in value else value for option, value in wanted.items()
     }

@@ -24,15 +24,15 @@ class Lengths(NamedTuple):
 
     radius: float  # median
     spread: float  # standard deviation of log radius
-    step: float
-    bending: float  # change of direction for each step
+    bending: float  # change of direction over 36 nm
     end: float  # mean length before it ends
     branch: float  # mean length between branches
     swelling: float  # mean length between boutons
 
 
-_DENDRITE = Lengths(330.0, 0.35, 50.0, 0.05, 60e3, 8e3, np.inf)
-_AXON = Lengths(92.0, 0.42, 36.0, 0.16, 9e3, 8e3, 1.6e3)
+_DENDRITE = Lengths(270.0, 0.35, 0.04, 60e3, 8e3, np.inf)
+_AXON = Lengths(70.0, 0.42, 0.16, 12e3, 8e3, 1.8e3)
+_STEP = 0.4  # of the radius, between spheres
 _SPINE_EVERY = 700.0  # nm along a dendrite
 _BOUTON_LENGTH = 170.0  # nm, half
 _DENDRITE_SHARE = 0.30  # of the tissue
@@ -128,17 +128,19 @@ def _grow(
 ) -> list[_Chain]:
     kind = _DENDRITE if dendrite else _AXON
     radius = kind.radius * nm * float(np.exp(kind.spread * rng.standard_normal()))
+    step = _STEP * radius
     direction = _unit(rng.standard_normal(3) * [_Z_BIAS, 1.0, 1.0])
-    forward = _walk(start, direction, kind, nm, low, high, rng)
-    backward = _walk(start, -direction, kind, nm, low, high, rng)
-    trunk = _dress(np.concatenate([backward[:0:-1], forward]), radius, owner, dendrite, nm, rng)
+    forward = _walk(start, direction, kind, step, nm, low, high, rng)
+    backward = _walk(start, -direction, kind, step, nm, low, high, rng)
+    path = np.concatenate([backward[:0:-1], forward])
+    trunk = _dress(path, radius, step, owner, dendrite, nm, rng)
     chains = [trunk]
-    length = kind.step * nm * len(trunk.centre)
+    length = step * len(path)
     for _ in range(rng.poisson(length / (kind.branch * nm))):
         at = int(rng.integers(len(trunk.centre)))
         turned = _unit(direction + 1.2 * rng.standard_normal(3))
-        path = _walk(trunk.centre[at], turned, kind, nm, low, high, rng)
-        chains.append(_dress(path, 0.75 * trunk.radius[at], owner, dendrite, nm, rng))
+        path = _walk(trunk.centre[at], turned, kind, step, nm, low, high, rng)
+        chains.append(_dress(path, 0.75 * radius, step, owner, dendrite, nm, rng))
     if dendrite:
         for _ in range(rng.poisson(length / (_SPINE_EVERY * nm))):
             at = int(rng.integers(len(trunk.centre)))
@@ -150,12 +152,13 @@ def _walk(
     start: Array,
     direction: Array,
     kind: Lengths,
+    step: float,
     nm: float,
     low: Array,
     high: Array,
     rng: np.random.Generator,
 ) -> Array:
-    step = kind.step * nm
+    bending = kind.bending * np.sqrt(step / (36.0 * nm))
     reach = max(2, int(rng.exponential(kind.end * nm) / step))
     path = [start]
     turning = np.zeros(3)
@@ -164,17 +167,23 @@ def _walk(
         if np.any(place < low) or np.any(place > high):
             break
         path.append(place)
-        turning = 0.8 * turning + kind.bending * rng.standard_normal(3)
+        turning = 0.8 * turning + bending * rng.standard_normal(3)
         direction = _unit(direction + 0.6 * turning)
     return np.array(path)
 
 
 def _dress(
-    path: Array, radius: float, owner: int, dendrite: bool, nm: float, rng: np.random.Generator
+    path: Array,
+    radius: float,
+    step: float,
+    owner: int,
+    dendrite: bool,
+    nm: float,
+    rng: np.random.Generator,
 ) -> _Chain:
     """Give a path its radii: slow swelling and, on an axon, boutons."""
     kind = _DENDRITE if dendrite else _AXON
-    along = kind.step * nm * np.arange(len(path))
+    along = step * np.arange(len(path))
     swell = np.zeros(len(path))
     for wave in np.array([1400.0, 600.0]) * nm:
         swell += 0.13 * np.sin(2 * np.pi * (along / wave + rng.random())) * rng.standard_normal()

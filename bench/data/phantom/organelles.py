@@ -24,9 +24,9 @@ class Kind(NamedTuple):
     cristae: float
 
 
-MITOCHONDRION = Kind(46.0, 30.0, 11.0, 36.0)
-RETICULUM = Kind(75.0, 0.0, 10.0, 0.0)
-ENDOSOME = Kind(-8.0, 55.0, 9.0, 0.0)
+MITOCHONDRION = Kind(58.0, 78.0, 9.0, 14.0)
+RETICULUM = Kind(85.0, 0.0, 10.0, 0.0)
+ENDOSOME = Kind(0.0, 62.0, 8.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _vesicles(
 def _synapses(neurites: Neurites, nm: float, rng: np.random.Generator) -> list[Synapse]:
     """Contacts of boutons with another neurite."""
     tree = neurites.tree()
-    sites = np.flatnonzero((neurites.bouton > 0.8) & (rng.random(len(neurites.bouton)) < 0.4))
+    sites = np.flatnonzero((neurites.bouton > 0.8) & (rng.random(len(neurites.bouton)) < 0.25))
     synapses = []
     for site in sites:
         _, near = tree.query(tree.data[site], k=min(40, len(neurites.owner)))

@@ -12,14 +12,18 @@ from scipy.spatial import cKDTree
 
 from bench.data.phantom.neurites import Neurites
 from bench.data.phantom.options import PhantomOptions
-from bench.data.phantom.organelles import Body, Organelles
+from bench.data.phantom.organelles import Body, Organelles, Synapse
 from bench.data.phantom.texture import Field, Grain, enlarge, smooth_noise
 
 BLOCK = 8  # pixels that share their candidate spheres
-_CANDIDATES = 10
+_SEARCHED = 32
+_CANDIDATES = 12
+_PER_NEURITE = 4
 _CUTS = 3  # depths within a section that are averaged
 _MEMBRANE = 78.0  # darkness in grey levels
-_MEMBRANE_WIDTH = 10.5  # nm from the border to exp(-1/2) of it
+_MEMBRANE_WIDTH = 9.0  # nm from the border to exp(-1/2) of it
+_DENSITY = 85.0  # darkness of a postsynaptic density
+_VESICLE = 70.0  # darkness of the wall of a vesicle
 _BODY_GAP = 12.0  # nm of cytoplasm that stay between a body and the membrane
 
 
@@ -65,7 +69,7 @@ class Tissue:
         self._tree: cKDTree = neurites.tree()
         self._top = float(neurites.radius.max())
         self._warp = self._make_warp(rng)
-        self._grain = Grain({0.9: 1.0, 2.0: 0.9, 5.0: 0.5}, rng)
+        self._grain = Grain({1.2: 1.0, 2.2: 0.6, 6.0: 0.4}, rng)
         self._cristae = Grain({1.6: 1.0}, rng)
         count = int(neurites.owner.max()) + 1
         dendrite = np.zeros(count)
@@ -91,7 +95,7 @@ class Tissue:
             if part == _CUTS // 2:
                 ids = cut.owner.astype(np.uint32)
                 grit = self._grit[cut.owner] * self._grain.at(*cut.place)
-        grey -= 11.0 * grit
+        grey -= 15.0 * grit
         window = np.s_[: options.height, : options.width]
         return Section(ids[window], grey[window])
 
@@ -128,9 +132,18 @@ class Tissue:
         ) / 4.0
         flat = middle.reshape(3, -1).T
         query = np.column_stack([flat, np.zeros(len(flat))])
-        count = min(_CANDIDATES, len(self._neurites.owner))
-        _, near = self._tree.query(query, k=count)
-        return np.asarray(near).reshape(self._rows, self._columns, count)
+        total = len(self._neurites.owner)
+        _, near = self._tree.query(query, k=min(_SEARCHED, total))
+        apart = flat[:, None] - self._neurites.centre[near]
+        gap = np.linalg.norm(apart, axis=2) - self._neurites.radius[near]
+        near = np.take_along_axis(near, np.argsort(gap, axis=1, kind="stable"), axis=1)
+        # Spheres of one neurite must not crowd its neighbours out.
+        owner = self._neurites.owner[near]
+        same = owner[:, :, None] == owner[:, None, :]
+        repeated = np.tril(same, -1).sum(axis=2) >= _PER_NEURITE
+        chosen = np.argsort(repeated, axis=1, kind="stable")[:, :_CANDIDATES]
+        near = np.take_along_axis(near, chosen, axis=1)
+        return np.asarray(near).reshape(self._rows, self._columns, -1)
 
     def _cut(self, z: float, residue: Residue, near: NDArray[np.int64]) -> Cut:
         place = tuple(enlarge(knots, BLOCK) for knots in self._knots(z, residue))
@@ -160,13 +173,16 @@ class Tissue:
     def _stain(self, cut: Cut) -> Field:
         """Grey levels around 0 of one plane: cytoplasm minus everything stained."""
         width = np.float32(_MEMBRANE_WIDTH * self._nm)
-        grey: Field = self._plasm[cut.owner]
-        grey -= np.float32(_MEMBRANE) * np.exp(-0.5 * (cut.depth / width) ** 2)
+        dark: Field = np.float32(_MEMBRANE) * np.exp(-0.5 * (cut.depth / width) ** 2)
+        low, high = float(cut.place[0].min()), float(cut.place[0].max())
         for body in self._organelles.bodies:
-            self._stain_body(grey, cut, body)
-        self._stain_synapses(grey, cut)
-        self._stain_vesicles(grey, cut)
-        return grey
+            if low - body.reach < body.centre[0] < high + body.reach:
+                self._stain_body(dark, cut, body)
+        for synapse in self._organelles.synapses:
+            if low - synapse.radius < synapse.centre[0] < high + synapse.radius:
+                self._stain_synapse(dark, cut, synapse)
+        self._stain_vesicles(dark, cut)
+        return np.asarray(self._plasm[cut.owner] - dark)
 
     def _window(
         self, cut: Cut, centre: NDArray[np.float64], reach: float
@@ -183,9 +199,7 @@ class Tissue:
             return None
         return slice(y0, y1), slice(x0, x1)
 
-    def _stain_body(self, grey: Field, cut: Cut, body: Body) -> None:
-        if abs(float(cut.place[0][0, 0]) - body.centre[0]) > body.reach + 50.0 * float(self._nm) * 6:
-            return
+    def _stain_body(self, dark: Field, cut: Cut, body: Body) -> None:
         window = self._window(cut, body.centre, body.reach)
         if window is None:
             return
@@ -206,26 +220,26 @@ class Tissue:
         if kind.rim:
             stain += kind.rim * np.exp(-0.5 * (outside / (kind.rim_width * self._nm)) ** 2)
         if kind.cristae:
-            grain = self._cristae.at(*(axis[window] for axis in cut.place))
-            stain += kind.cristae * inside * np.clip(grain, -0.5, 1.2)
-        grey[window] -= stain
+            within = inside > 0.05
+            grain = self._cristae.at(*(axis[window][within] for axis in cut.place))
+            stain[within] += kind.cristae * inside[within] * np.clip(grain, -1.0, 1.5)
+        np.maximum(dark[window], stain, out=dark[window])
 
-    def _stain_synapses(self, grey: Field, cut: Cut) -> None:
-        for synapse in self._organelles.synapses:
-            window = self._window(cut, synapse.centre, synapse.radius)
-            if window is None:
-                continue
-            square = sum(
-                (axis[window] - np.float32(c)) ** 2
-                for axis, c in zip(cut.place, synapse.centre, strict=True)
-            )
-            within = np.exp(-((square / np.float32(synapse.radius) ** 2) ** 2))
-            post = cut.owner[window] == synapse.post
-            signed = np.where(post, cut.depth[window], -cut.depth[window]) * self._options.voxel
-            density = 55.0 * np.exp(-0.5 * ((signed - 18.0) / 18.0) ** 2)
-            grey[window] -= within * density
+    def _stain_synapse(self, dark: Field, cut: Cut, synapse: Synapse) -> None:
+        window = self._window(cut, synapse.centre, synapse.radius)
+        if window is None:
+            return
+        square = sum(
+            (axis[window] - np.float32(c)) ** 2
+            for axis, c in zip(cut.place, synapse.centre, strict=True)
+        )
+        within = np.exp(-((square / np.float32(synapse.radius) ** 2) ** 2))
+        post = cut.owner[window] == synapse.post
+        signed = np.where(post, cut.depth[window], -cut.depth[window]) * self._options.voxel
+        density = _DENSITY * np.exp(-0.5 * ((signed - 15.0) / 15.0) ** 2)
+        np.maximum(dark[window], within * density, out=dark[window])
 
-    def _stain_vesicles(self, grey: Field, cut: Cut) -> None:
+    def _stain_vesicles(self, dark: Field, cut: Cut) -> None:
         """Stamp rings: the outline of each small sphere where the plane crosses it."""
         centre = self._organelles.vesicles
         outer = 24.0 * float(self._nm)
@@ -254,5 +268,5 @@ class Tissue:
             for axis, c in zip(cut.place, centre.T, strict=True)
         )
         distance = np.sqrt(square) * self._options.voxel
-        ring = 62.0 * np.exp(-0.5 * ((distance - 19.0) / 7.0) ** 2) - 8.0 * (distance < 12.0)
-        np.subtract.at(grey, (y[valid], x[valid]), ring[valid].astype(np.float32))
+        ring = _VESICLE * np.exp(-0.5 * ((distance - 19.0) / 6.0) ** 2)
+        np.maximum.at(dark, (y[valid], x[valid]), ring[valid].astype(np.float32))

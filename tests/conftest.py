@@ -1,0 +1,47 @@
+"""Small datasets that every test of the harness can share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from bench.data.build import BuildOptions, build
+from bench.data.cards import load_card
+from bench.data.triplets import TripletFile, dataset_path
+from bench.data.volumes import ArrayVolume
+
+torch.set_num_threads(2)
+
+
+def moving_texture(depth: int = 25, side: int = 160, seed: int = 0) -> np.ndarray:
+    """A smooth texture that drifts by a pixel a slice, with a little noise: uint8 ZYX."""
+    random = np.random.default_rng(seed)
+    canvas = ndimage.gaussian_filter(random.normal(size=(side + depth, side + depth)), 3)
+    canvas = (canvas - canvas.mean()) / canvas.std() * 40 + 128
+    slices = [canvas[z // 2 : z // 2 + side, z : z + side] for z in range(depth)]
+    noisy = np.stack(slices) + random.normal(scale=4, size=(depth, side, side))
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of datasets with one in it: `texture`, 25 slices, tiles of 80."""
+    folder = tmp_path_factory.mktemp("data")
+    build(
+        "texture",
+        [ArrayVolume("texture", moving_texture())],
+        load_card("texture"),
+        BuildOptions(tile=80, stride=80, search=4),
+        dataset_path(folder, "texture", 0),
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def texture(data_folder: Path) -> TripletFile:
+    """The dataset `texture`."""
+    return TripletFile(dataset_path(data_folder, "texture", 0))
