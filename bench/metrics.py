@@ -7,19 +7,20 @@ the scores again from the files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
 Frame = NDArray[np.uint8]  # HW, grey levels 0..255
 
 _PEAK = 255.0
 _SSIM_RADIUS = 5  # an 11 x 11 window
+_SSIM_STRIP = 64
 _SSIM_SIGMA = 1.5
 _SSIM_C1, _SSIM_C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
 
@@ -39,16 +40,15 @@ def ssim(prediction: Frame, truth: Frame) -> float:
     Gaussian window of 11 x 11 with sigma 1.5, population covariance, K1 = 0.01,
     K2 = 0.03, range 255; the 5 pixels at the border are left out.
     """
-    _difference(prediction, truth)
-    if min(truth.shape) <= 2 * _SSIM_RADIUS:
+    _check(prediction, truth)
+    height, width = (length - 2 * _SSIM_RADIUS for length in truth.shape)
+    if min(height, width) <= 0:
         raise ValueError(f"SSIM needs frames of at least 11 x 11 pixels, not {truth.shape}.")
-    x, y = prediction.astype(np.float64), truth.astype(np.float64)
-    mean_x, mean_y, xx, yy, xy = _gaussian_valid(np.stack([x, y, x * x, y * y, x * y]))
-    variances = xx - mean_x**2 + yy - mean_y**2
-    covariance = xy - mean_x * mean_y
-    likeness = (2 * mean_x * mean_y + _SSIM_C1) * (2 * covariance + _SSIM_C2)
-    scale = (mean_x**2 + mean_y**2 + _SSIM_C1) * (variances + _SSIM_C2)
-    return float(np.mean(likeness / scale))
+    total = 0.0
+    for start in range(0, height, _SSIM_STRIP):  # a strip fits the cache, a frame does not
+        strip = slice(start, start + _SSIM_STRIP + 2 * _SSIM_RADIUS)
+        total += float(np.sum(_likeness(prediction[strip], truth[strip])))
+    return total / (height * width)
 
 
 def ie(prediction: Frame, truth: Frame) -> float:
@@ -76,33 +76,39 @@ def sharpness(prediction: Frame, truth: Frame) -> float:
 
     Two constant frames score 1; a constant truth under a varying prediction, infinity.
     """
-    _difference(prediction, truth)
+    _check(prediction, truth)
     energy, reference = _gradient_energy(prediction), _gradient_energy(truth)
     if reference == 0.0:
         return 1.0 if energy == 0.0 else float("inf")
     return energy / reference
 
 
-def ring_correlation(prediction: Frame, truth: Frame) -> tuple[NDArray[np.float64], ...]:
+def ring_correlation(
+    prediction: Frame, truth: Frame, limit: float = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fourier ring correlation of two frames under a Hann window.
 
     Each ring is normalised by its own power, so neither blur nor contrast can win.
+
+    Args:
+        prediction: the frame that is judged.
+        truth: the frame it should be.
+        limit: rings below this frequency are wanted; none lies above 0.5 cycles per pixel.
 
     Returns:
         The frequency of each ring in cycles per pixel, and its correlation in [-1, 1];
         rings are one period of the shorter side wide, the constant part is left out,
         and a ring without power scores 0.
     """
-    _difference(prediction, truth)
-    height, width = truth.shape
-    rings, frequency = _rings(height, width)
-    one, other = _spectrum(prediction), _spectrum(truth)
-    count = len(frequency) + 1
-    cross = np.bincount(rings, (one * other.conj()).real.ravel(), count)[1:]
-    power_one = np.bincount(rings, np.abs(one).ravel() ** 2, count)[1:]
-    power_other = np.bincount(rings, np.abs(other).ravel() ** 2, count)[1:]
+    _check(prediction, truth)
+    spectrum = _rings(*truth.shape, limit)
+    one, other = _low_spectrum(prediction, spectrum), _low_spectrum(truth, spectrum)
+    cross = spectrum.sums(one.real * other.real + one.imag * other.imag)
+    power_one = spectrum.sums(one.real**2 + one.imag**2)
+    power_other = spectrum.sums(other.real**2 + other.imag**2)
     scale = np.sqrt(power_one * power_other)
-    return frequency, np.divide(cross, scale, out=np.zeros_like(cross), where=scale > 1e-9)
+    correlation = np.divide(cross, scale, out=np.zeros_like(cross), where=scale > 1e-9)
+    return spectrum.frequency, correlation
 
 
 @dataclass(frozen=True)
@@ -138,22 +144,66 @@ def score_frame(prediction: Frame, truth: Frame) -> dict[str, float]:
     return {name: metric.function(prediction, truth) for name, metric in METRICS.items()}
 
 
-def _difference(prediction: Frame, truth: Frame) -> NDArray[np.float64]:
+def _check(prediction: Frame, truth: Frame) -> None:
     if prediction.dtype != np.uint8 or truth.dtype != np.uint8:
         raise TypeError(f"Metrics read uint8 frames, not {prediction.dtype} and {truth.dtype}.")
     if prediction.shape != truth.shape or truth.ndim != 2:
         raise ValueError(
             f"Metrics compare two frames of one size, not {prediction.shape} and {truth.shape}."
         )
+
+
+def _difference(prediction: Frame, truth: Frame) -> NDArray[np.float64]:
+    _check(prediction, truth)
     return prediction.astype(np.float64) - truth.astype(np.float64)
 
 
+def _likeness(prediction: Frame, truth: Frame) -> NDArray[np.float64]:
+    """The map whose mean is SSIM."""
+    x, y = prediction.astype(np.float64), truth.astype(np.float64)
+    # Only the sum of the two variances enters, so one map carries both squares.
+    mean_x, mean_y, squares, xy = _gaussian_valid(np.stack([x, y, x * x + y * y, x * y]))
+    product, power = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
+    likeness = (2 * product + _SSIM_C1) * (2 * (xy - product) + _SSIM_C2)
+    scale = (power + _SSIM_C1) * (squares - power + _SSIM_C2)
+    result: NDArray[np.float64] = likeness / scale
+    return result
+
+
 def _gaussian_valid(maps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The Gaussian window at every place where it fits: N maps of HW to N of H-10, W-10.
+
+    A product with a banded matrix, a few output lines at a time, does the sums of the
+    window at the speed of the linear algebra library, several times that of ndimage.
+    """
+    count, height, width = maps.shape
+    height, width = height - 2 * _SSIM_RADIUS, width - 2 * _SSIM_RADIUS
+    rows = np.empty((count, height, maps.shape[2]))
+    for lines, reach, band in _bands(height):
+        np.matmul(band, maps[:, reach], out=rows[:, lines])
+    filtered = np.empty((count, height, width))
+    for lines, reach, band in _bands(width):
+        np.matmul(rows[:, :, reach], band.T, out=filtered[:, :, lines])
+    return filtered
+
+
+def _bands(length: int) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
+    """Output lines, the input lines they read, and the band of weights between the two."""
+    band = _gaussian_band()
+    for start in range(0, length, len(band)):
+        stop = min(start + len(band), length)
+        reach = slice(start, stop + 2 * _SSIM_RADIUS)
+        yield slice(start, stop), reach, band[: stop - start, : reach.stop - start]
+
+
+@lru_cache(maxsize=1)
+def _gaussian_band(lines: int = 16) -> NDArray[np.float64]:
     offsets = np.arange(-_SSIM_RADIUS, _SSIM_RADIUS + 1)
     window = np.exp(-0.5 * (offsets / _SSIM_SIGMA) ** 2)
-    window /= window.sum()
-    rows = ndimage.correlate1d(maps, window, axis=1)[:, _SSIM_RADIUS:-_SSIM_RADIUS]
-    return ndimage.correlate1d(rows, window, axis=2)[:, :, _SSIM_RADIUS:-_SSIM_RADIUS]
+    band = np.zeros((lines, lines + 2 * _SSIM_RADIUS))
+    for line in range(lines):
+        band[line, line : line + len(window)] = window / window.sum()
+    return band
 
 
 def _gradient_energy(frame: Frame) -> float:
@@ -162,8 +212,60 @@ def _gradient_energy(frame: Frame) -> float:
 
 
 def _mean_ring_correlation(prediction: Frame, truth: Frame, limit: float) -> float:
-    frequency, correlation = ring_correlation(prediction, truth)
-    return float(np.mean(correlation[frequency < limit]))
+    _check(prediction, truth)
+    frequency, correlation = _low_rings(prediction.tobytes(), truth.tobytes(), truth.shape)
+    wanted = frequency < limit
+    if not wanted.any():
+        raise ValueError(f"FRC needs frames of at least 11 x 11 pixels, not {truth.shape}.")
+    return float(np.mean(correlation[wanted]))
+
+
+@lru_cache(maxsize=1)
+def _low_rings(
+    prediction: bytes, truth: bytes, shape: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both limits read the same rings: computed once for a pair of frames."""
+    frames = (np.frombuffer(frame, np.uint8).reshape(shape) for frame in (prediction, truth))
+    return ring_correlation(*frames, limit=0.25)
+
+
+@dataclass(frozen=True)
+class _Rings:
+    """The rings below a frequency, and the part of a half spectrum they lie in.
+
+    Attributes:
+        frequency: of each ring but the constant one, in cycles per pixel.
+        rows: the lines of the spectrum that the rings touch.
+        columns: how many columns of the half spectrum they touch.
+        index: ring of each of those places (flat); whatever lies beyond comes last.
+        weight: 2 where a place of the half spectrum stands for two of the whole one.
+    """
+
+    frequency: NDArray[np.float64]
+    rows: NDArray[np.intp]
+    columns: int
+    index: NDArray[np.intp]
+    weight: NDArray[np.float64]
+
+    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        count = len(self.frequency)
+        return np.bincount(self.index, (values * self.weight).ravel(), count + 2)[1 : count + 1]
+
+
+@lru_cache(maxsize=8)
+def _rings(height: int, width: int, limit: float) -> _Rings:
+    side = min(height, width)
+    frequency = np.arange(1, side // 2 + 1) / side
+    frequency = frequency[frequency < limit]
+    reach = (len(frequency) + 0.5) / side
+    vertical, horizontal = fft.fftfreq(height), fft.rfftfreq(width)
+    rows = np.flatnonzero(np.abs(vertical) <= reach)
+    columns = int(np.count_nonzero(horizontal <= reach))
+    radius = np.hypot(vertical[rows, None], horizontal[None, :columns])
+    index = np.minimum(np.rint(radius * side).astype(np.intp), len(frequency) + 1).ravel()
+    # The first column (and the last of an even width) has no mirror image.
+    mirrored = (np.arange(columns) > 0) & (2 * np.arange(columns) < width)
+    return _Rings(frequency, rows, columns, index, np.where(mirrored, 2.0, 1.0))
 
 
 @lru_cache(maxsize=4)
@@ -171,20 +273,10 @@ def _hann(height: int, width: int) -> NDArray[np.float64]:
     return np.outer(np.hanning(height), np.hanning(width))
 
 
-@lru_cache(maxsize=4)
-def _rings(height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    radius = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None, :])
-    side = min(height, width)
-    rings = np.minimum(np.rint(radius * side).astype(np.intp), side // 2 + 1)
-    return rings.ravel(), np.arange(1, side // 2 + 2) / side
-
-
-def _spectrum(frame: Frame) -> NDArray[np.complex128]:
+def _low_spectrum(frame: Frame, rings: _Rings) -> NDArray[np.complex128]:
     grey = frame.astype(np.float64)
-    half: NDArray[np.complex128] = fft.rfft2((grey - grey.mean()) * _hann(*frame.shape))
-    # Every column but the first (and the last of an even width) stands for two.
-    weight = np.full(half.shape[1], np.sqrt(2.0))
-    weight[0] = 1.0
-    if frame.shape[1] % 2 == 0:
-        weight[-1] = 1.0
-    return half * weight
+    grey -= grey.mean()
+    grey *= _hann(*frame.shape)
+    half = fft.rfft(grey, axis=1)[:, : rings.columns]
+    spectrum: NDArray[np.complex128] = fft.fft(half, axis=0)[rings.rows]
+    return spectrum

@@ -91,7 +91,7 @@ class TripletLoss(nn.Module):
         """
         # Squared Gram differences x 1e6 do not survive the eight bits of a bfloat16.
         with torch.autocast(output.middle.device.type, enabled=False):
-            prediction = output.middle.float()
+            prediction = output.middle.to(triplet.middle.dtype)
             parts = self._pixel_parts(prediction - triplet.middle)
             if self.features is not None:
                 parts |= self._feature_parts(self.features, prediction, triplet)
@@ -111,7 +111,9 @@ class TripletLoss(nn.Module):
             sizes[group] += abs(weight * terms.parts[part].item())
         total = sum(sizes.values())
         kept = {"pixel"} | {part.partition("_")[0] for part in self.weights}
-        return {group: size / total if total else 0.0 for group, size in sizes.items() if group in kept}
+        return {
+            group: size / total if total else 0.0 for group, size in sizes.items() if group in kept
+        }
 
     def _pixel_parts(self, difference: Tensor) -> dict[str, Tensor]:
         parts = {"l1": self._charbonnier(difference)}

@@ -22,7 +22,7 @@ class SepConvOptions:
     reduction: int = 1
     corners: bool = True
     headwidth: int = 0
-    gain: float = 1.0
+    gain: float = 0.1
 
 
 class SepConv(Interpolator):
@@ -48,6 +48,11 @@ class SepConv(Interpolator):
         self.up = nn.ModuleList(_up(w, c) for w in widths[:0:-1])
         self.decoder = nn.ModuleList(_block(b, a) for a, b in zip(widths[-2:0:-1], widths[:1:-1]))
         self.heads = nn.ModuleList(_Head(widths[1], o.headwidth or widths[1], o.taps, (1.0, 0.5)[i % 2], c) for i in range(4))
+
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d) and bool(m.weight.any()):
+                nn.init.kaiming_normal_(m.weight, nonlinearity="relu")
+                nn.init.zeros_(m.bias)
 
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
         return pad_to_multiple(self._synthesise, before, after, self.options.reduction * 2 ** len(self.options.widths))

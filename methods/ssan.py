@@ -20,7 +20,7 @@ from torch.nn import functional
 from methods.interface import Interpolation, Interpolator, MethodInfo, pad_to_multiple
 from methods.layers.attention import AttentionAwareLayer, Form
 from methods.layers.rdn import Norm, ResidualDenseNetwork
-from methods.layers.separable import separable_convolution
+from methods.layers.synthesis import HybridNetwork, KernelHead, ResidualHead
 from methods.layers.unet import UNet
 
 
@@ -116,7 +116,16 @@ class Ssan(Interpolator):
     presets: ClassVar[Mapping[str, SsanOptions]] = MappingProxyType(
         {
             "quick": SsanOptions(
-                k=2, outer=4, inner=2, scale=4, g0=48, depth=3, layers=3, growth=24, unet=32, taps=17
+                k=2,
+                outer=4,
+                inner=2,
+                scale=4,
+                g0=48,
+                depth=3,
+                layers=3,
+                growth=24,
+                unet=32,
+                taps=17,
             ),
             "medium": SsanOptions(k=4, outer=4, scale=2, depth=4, unet=64, taps=25),
             "paper": SsanOptions(),
@@ -138,7 +147,7 @@ class Ssan(Interpolator):
             _head(chosen, channels) for _ in range(1 if chosen.siamese else 2)
         )
         self.hybrid = (
-            _HybridNetwork(chosen.scale, chosen.hybrid) if chosen.fusion == "mask" else None
+            HybridNetwork(chosen.scale, chosen.hybrid) if chosen.fusion == "mask" else None
         )
 
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
@@ -186,68 +195,6 @@ class Ssan(Interpolator):
         return functional.pixel_shuffle(folded, self.options.scale)
 
 
-class _ResidualHead(nn.Module):
-    """Correction of a slice from the features and, directly, from both slices.
-
-    Through the direct way the head starts as a linear filter of both slices, which is the null
-    that SSAN is measured against.
-    """
-
-    def __init__(self, channels: int, scale: int) -> None:
-        super().__init__()
-        self.correct = _zeroed(nn.Conv2d(channels + 2 * scale**2, scale**2, 3, padding=1))
-
-    def forward(self, features: Tensor, own: Tensor, opposite: Tensor) -> Tensor:
-        correction: Tensor = self.correct(torch.cat([features, own, opposite], dim=1))
-        return correction
-
-
-class _KernelHead(nn.Module):
-    """Kernel estimation (KEL): SepConv's four sub-networks and separable filters of both slices."""
-
-    def __init__(self, channels: int, scale: int, taps: int) -> None:
-        super().__init__()
-        self.scale = scale
-        self.kernels = nn.ModuleList(_kernel_network(channels, taps) for _ in range(4))
-        # Own slice: a unit impulse. Opposite slice: impulse times zero, so that gradients flow.
-        for network, centre in zip(self.kernels, (1.0, 1.0, 0.0, 1.0), strict=True):
-            _zeroed(network[-1]).bias.data[taps // 2] = centre
-
-    def forward(self, features: Tensor, own: Tensor, opposite: Tensor) -> Tensor:
-        vertical, horizontal, far_vertical, far_horizontal = (
-            self._enlarge(network(features)) for network in self.kernels
-        )
-        slices = [functional.pixel_shuffle(folded, self.scale) for folded in (own, opposite)]
-        warped = separable_convolution(slices[0], vertical, horizontal)
-        warped = warped + separable_convolution(slices[1], far_vertical, far_horizontal)
-        return functional.pixel_unshuffle(warped - slices[0], self.scale)
-
-    def _enlarge(self, kernels: Tensor) -> Tensor:
-        if self.scale == 1:
-            return kernels
-        return functional.interpolate(kernels, scale_factor=self.scale, mode="bilinear")
-
-
-class _HybridNetwork(nn.Module):
-    """Which of two warped frames to prefer where: logits that change sign with their order."""
-
-    def __init__(self, scale: int, width: int) -> None:
-        super().__init__()
-        self.judge = nn.Sequential(
-            nn.Conv2d(2 * scale**2, width, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.ReLU(),
-            _zeroed(nn.Conv2d(width, scale**2, 3, padding=1)),
-        )
-
-    def forward(self, one: Tensor, other: Tensor) -> Tensor:
-        orders = torch.cat([torch.cat([one, other], dim=1), torch.cat([other, one], dim=1)])
-        forth, back = self.judge(orders).chunk(2)
-        preference: Tensor = forth - back
-        return preference
-
-
 def _extractor(chosen: SsanOptions) -> ResidualDenseNetwork | UNet:
     inputs = 2 * chosen.scale**2
     if chosen.extractor in ("sunet", "unet"):
@@ -259,27 +206,8 @@ def _extractor(chosen: SsanOptions) -> ResidualDenseNetwork | UNet:
 
 def _head(chosen: SsanOptions, channels: int) -> nn.Module:
     if chosen.aggregation == "kel":
-        return _KernelHead(channels, chosen.scale, chosen.taps)
-    return _ResidualHead(channels, chosen.scale)
-
-
-def _kernel_network(channels: int, taps: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(channels, channels, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(channels, taps, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(taps, taps, 3, padding=1),
-    )
-
-
-def _zeroed(convolution: nn.Conv2d) -> nn.Conv2d:
-    nn.init.zeros_(convolution.weight)
-    if convolution.bias is not None:
-        nn.init.zeros_(convolution.bias)
-    return convolution
+        return KernelHead(channels, chosen.scale, chosen.taps)
+    return ResidualHead(channels, chosen.scale)
 
 
 def _brightness(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:

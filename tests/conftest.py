@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
 from bench.data.triplets import TripletFile, dataset_path
 from bench.data.volumes import ArrayVolume
+from tiny import patches
 
 torch.set_num_threads(2)
 
@@ -45,3 +48,12 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def texture(data_folder: Path) -> TripletFile:
     """The dataset `texture`."""
     return TripletFile(dataset_path(data_folder, "texture", 0))
+
+
+@pytest.fixture
+def tiny_bench() -> Iterator[None]:
+    """The method `tiny`, and a `quick` of 30 steps."""
+    with contextlib.ExitStack() as stack:
+        for patch in patches():
+            stack.enter_context(patch)
+        yield

@@ -8,9 +8,9 @@ So () is dense self-attention, (P,) the interlaced sparse one, (R, P) the paper'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from math import prod, sqrt
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ _WORTH_FUSING = 128  # positions in a group
 
 
 class Widths(NamedTuple):
-    """Channels of one attention: queries and keys, values, and whether an output projection follows."""
+    """Channels of one attention, of queries (and keys) and of values, and how it ends."""
 
     query: int
     value: int
@@ -38,12 +38,13 @@ class Grouping(NamedTuple):
 
     def split(self, image: Tensor) -> Tensor:
         """Gather the positions of each group: BHWC to (groups, positions, C)."""
-        batch, rows, columns, channels = image.shape
+        batch, _, columns, channels = image.shape
         spaced = image.reshape(
             *(batch, -1, self.height, self.spacing),
             *(columns // (self.width * self.spacing), self.width, self.spacing, channels),
         )
-        return spaced.permute(0, 1, 3, 4, 6, 2, 5, 7).reshape(-1, self.height * self.width, channels)
+        groups = spaced.permute(0, 1, 3, 4, 6, 2, 5, 7)
+        return groups.reshape(-1, self.height * self.width, channels)
 
     def merge(self, groups: Tensor, rows: int, columns: int) -> Tensor:
         """Put the positions back: the inverse of ``split``."""
@@ -112,8 +113,10 @@ class SelfAttention(nn.Module):
         """Attend within each group of a BHWC map; returns BHWC."""
         _, rows, columns, _ = image.shape
         # Projected before the permutation: fewer channels to move.
-        query, key, value = grouping.split(self.project(image)).split(
-            [self.widths.query, self.widths.query, self.widths.value], dim=-1
+        query, key, value = torch.split(
+            grouping.split(self.project(image)),
+            [self.widths.query, self.widths.query, self.widths.value],
+            dim=-1,
         )
         attend = fused_attention if self.fused else explicit_attention
         found = grouping.merge(attend(query, key, value, self.scale), rows, columns)
@@ -164,10 +167,8 @@ class AttentionAwareLayer(nn.Module):
             positions = attention(positions, grouping)
         return positions.permute(0, 3, 1, 2)
 
-    def _attentions(self) -> Iterator[SelfAttention]:
-        for attention in self.passes:
-            assert isinstance(attention, SelfAttention)  # noqa: S101 (narrows ModuleList's type)
-            yield attention
+    def _attentions(self) -> Iterable[SelfAttention]:
+        return cast(Iterable[SelfAttention], self.passes)
 
 
 def explicit_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:

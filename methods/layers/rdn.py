@@ -44,8 +44,8 @@ class ResidualDenseBlock(nn.Module):
         features = image
         for convolution in self.dense:
             features = torch.cat([features, convolution(features)], dim=1)
-        fused: Tensor = self.fuse(features)
-        return fused + image
+        fused: Tensor = self.fuse(features) + image
+        return fused
 
 
 class ResidualDenseNetwork(nn.Module):
@@ -85,9 +85,9 @@ class ResidualDenseNetwork(nn.Module):
         """B(inputs)HW to B G0 HW."""
         shallow = self.shallow(image)
         features = self.enter(shallow)
-        outputs = []
+        outputs: list[Tensor] = []
         for block in self.blocks:
             features = block(features)
             outputs.append(features)
-        fused: Tensor = self.fuse(torch.cat(outputs, dim=1))
-        return fused + shallow
+        fused: Tensor = self.fuse(torch.cat(outputs, dim=1)) + shallow
+        return fused

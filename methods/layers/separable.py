@@ -10,7 +10,7 @@ faster than element-wise arithmetic that the whole takes about a tenth of its ti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,8 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 _RUN = 32  # pixels of a row that share a window; measured: 16 to 48 are alike
-# Numbers in one intermediate result: it should stay in a core's cache, or fill a GPU.
-_CPU_SCRATCH, _GPU_SCRATCH = 2**18, 2**24
+_CPU_BAND = 32  # rows computed at once: the intermediate results stay in a core's cache
 
 
 def separable_convolution(image: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
@@ -59,90 +58,90 @@ def separable_macs(channels: int, taps: int, height: int, width: int) -> int:
     return channels * taps**2 * height * width
 
 
-class _Tile(NamedTuple):
-    """A patch of the output that is computed at once; tensors are indexed ``[b, c, y, x]``."""
-
-    item: int
-    rows: slice
-    columns: slice
-
-    def kernels(self, maps: Tensor) -> Tensor:
-        """The BKHW kernels of this tile, as a view of rows, columns, taps."""
-        return maps[self.item, :, self.rows, self.columns].permute(1, 2, 0)
-
-    def pixels(self, maps: Tensor, channel: int) -> Tensor:
-        return maps[self.item, channel, self.rows, self.columns]
-
-    def window(self, padded: Tensor, channel: int, taps: int) -> Tensor:
-        """What the tile sees of the padded image: ``rows + taps - 1, columns + taps - 1``."""
-        bottom, right = self.rows.stop + taps - 1, self.columns.stop + taps - 1
-        return padded[self.item, channel, self.rows.start : bottom, self.columns.start : right]
-
-
 class _SeparableConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, padded: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
         ctx.save_for_backward(padded, vertical, horizontal)
-        taps = vertical.shape[1]
         out = padded.new_empty(*padded.shape[:2], *vertical.shape[2:])
         with _full_precision(padded):
-            for tile in _tiles(vertical):
-                v, h = tile.kernels(vertical).contiguous(), tile.kernels(horizontal)
-                for c in range(padded.shape[1]):
-                    windows = _windows(tile.window(padded, c, taps), taps)
-                    tile.pixels(out, c).copy_((_band(torch.bmm(v, windows)) * h).sum(-1))
+            for item, rows in _row_bands(vertical):
+                v, h = (_taps_last(kernels[item, :, rows]) for kernels in (vertical, horizontal))
+                for c, run, windows in _runs(padded[item], rows, v):
+                    sums = _band(torch.bmm(v[:, run], windows))
+                    out[item, c, rows, run] = (sums * h[:, run]).sum(-1)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        needed = ctx.needs_input_grad
+        padded, vertical, horizontal = ctx.saved_tensors
         grads = [
-            torch.zeros_like(saved) if wanted else None
-            for saved, wanted in zip(ctx.saved_tensors, needed, strict=True)
+            torch.zeros_like(saved) if needed else None
+            for saved, needed in zip(ctx.saved_tensors, ctx.needs_input_grad, strict=True)
         ]
         with _full_precision(grad):
-            for tile in _tiles(ctx.saved_tensors[1]):
-                _add_gradients(tile, grad, ctx.saved_tensors, grads)
+            for item, rows in _row_bands(vertical):
+                v, h = (_taps_last(kernels[item, :, rows]) for kernels in (vertical, horizontal))
+                parts = [None if total is None else total[item] for total in grads]
+                _add_gradients(grad[item, :, rows], padded[item], rows, v, h, parts)
         return tuple(grads)
 
 
 def _add_gradients(
-    tile: _Tile, grad: Tensor, saved: tuple[Tensor, ...], grads: list[Tensor | None]
+    grad: Tensor,
+    padded: Tensor,
+    rows: slice,
+    vertical: Tensor,
+    horizontal: Tensor,
+    totals: list[Tensor | None],
 ) -> None:
-    padded, vertical, horizontal = saved
-    grad_padded, grad_vertical, grad_horizontal = grads
-    taps = vertical.shape[1]
-    v, h = (tile.kernels(kernels).contiguous() for kernels in (vertical, horizontal))
-    spread = _spread(h)
-    for c in range(padded.shape[1]):
-        g = tile.pixels(grad, c).unsqueeze(-1)
-        windows = _windows(tile.window(padded, c, taps), taps)
-        if grad_vertical is not None:
-            tile.kernels(grad_vertical).addcmul_(g, torch.bmm(spread, windows.transpose(1, 2)))
-        if grad_horizontal is not None:
-            tile.kernels(grad_horizontal).addcmul_(g, _band(torch.bmm(v, windows)))
-        if grad_padded is not None:
+    """Add what one band of rows gives to the gradients of image (padded) and kernels."""
+    image_total, *kernel_totals = totals
+    to_vertical, to_horizontal = torch.zeros_like(vertical), torch.zeros_like(horizontal)
+    for c, run, windows in _runs(padded, rows, vertical):
+        g, v = grad[c, :, run].unsqueeze(-1), vertical[:, run]
+        spread = _spread(horizontal[:, run])
+        if kernel_totals[0] is not None:
+            to_vertical[:, run].addcmul_(g, torch.bmm(spread, windows.transpose(1, 2)))
+        if kernel_totals[1] is not None:
+            to_horizontal[:, run].addcmul_(g, _band(torch.bmm(v, windows)))
+        if image_total is not None:
+            targets = _windows(image_total[c], rows, run, vertical.shape[2])
             contributions = torch.bmm((g * v).transpose(1, 2), spread)
-            target = tile.window(grad_padded, c, taps)
-            for i in range(taps):
-                target[i : i + len(g)] += contributions[:, i]
+            for i in range(vertical.shape[2]):  # one row at a time: the windows overlap
+                targets[:, i] += contributions[:, i]
+    for total, part in zip(kernel_totals, (to_vertical, to_horizontal), strict=True):
+        if total is not None:
+            total[:, rows] = part.permute(2, 0, 1)
 
 
-def _tiles(kernels: Tensor) -> Iterator[_Tile]:
-    batch, taps, height, width = kernels.shape
-    scratch = _CPU_SCRATCH if kernels.device.type == "cpu" else _GPU_SCRATCH
-    band = max(1, scratch // (_RUN * (_RUN + taps - 1)))
+def _row_bands(kernels: Tensor) -> Iterator[tuple[int, slice]]:
+    """Every item of a batch, cut into bands of rows that are computed at once."""
+    batch, _, height, _ = kernels.shape
+    size = _CPU_BAND if kernels.device.type == "cpu" else height
     for item in range(batch):
-        for y in range(0, height, band):
-            for x in range(0, width, _RUN):
-                rows, columns = slice(y, min(y + band, height)), slice(x, min(x + _RUN, width))
-                yield _Tile(item, rows, columns)
+        for top in range(0, height, size):
+            yield item, slice(top, min(top + size, height))
 
 
-def _windows(window: Tensor, taps: int) -> Tensor:
-    """The taps rows that each row of a tile sees: a view of rows, taps, columns + taps - 1."""
-    return window.unfold(0, taps, 1).transpose(1, 2)
+def _runs(padded: Tensor, rows: slice, kernels: Tensor) -> Iterator[tuple[int, slice, Tensor]]:
+    """For every channel and run of columns, what the pixels of a band of rows see."""
+    _, width, taps = kernels.shape
+    for c, channel in enumerate(padded):
+        for left in range(0, width, _RUN):
+            run = slice(left, min(left + _RUN, width))
+            yield c, run, _windows(channel, rows, run, taps)
+
+
+def _windows(padded: Tensor, rows: slice, run: slice, taps: int) -> Tensor:
+    """The image under the kernels of a run: a view of rows, taps, columns + taps - 1."""
+    seen = padded[rows.start : rows.stop + taps - 1, run.start : run.stop + taps - 1]
+    return seen.unfold(0, taps, 1).transpose(1, 2)
+
+
+def _taps_last(kernels: Tensor) -> Tensor:
+    """KHW as HWK, contiguous (no copy where the memory format is channels_last)."""
+    return kernels.permute(1, 2, 0).contiguous()
 
 
 def _band(products: Tensor) -> Tensor:

@@ -57,14 +57,16 @@ def project_flow(flow: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     x, y = _positions(flow)
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     column, row = x.detach().floor().long(), y.detach().floor().long()
+    cells = batch * height * width
     image = torch.arange(batch, device=flow.device).view(-1, 1, 1)
-    cell = ((image * height + row) * width + column)[inside]
+    cell = ((image * height + row) * width + column).masked_fill(~inside, cells)
 
     # All four corners of a cell receive the same, so one sum per cell is enough: a
-    # grid point then adds up the four cells that it is a corner of.
-    carried = torch.cat([-weight * flow, weight], dim=1).transpose(0, 1)[:, inside]
-    cells = carried.new_zeros(3, batch * height * width).index_add(1, cell, carried)
-    padded = functional.pad(cells.view(3, batch, height, width), (1, 0, 1, 0))
+    # grid point then adds up the four cells that it is a corner of. The last cell
+    # collects what lands outside.
+    carried = torch.cat([-weight * flow, weight], dim=1).transpose(0, 1).flatten(1)
+    landed = carried.new_zeros(3, cells + 1).index_add(1, cell.flatten(), carried)[:, :-1]
+    padded = functional.pad(landed.view(3, batch, height, width), (1, 0, 1, 0))
     rows = padded[..., 1:, :] + padded[..., :-1, :]
     sums = (rows[..., 1:] + rows[..., :-1]).transpose(0, 1)
 
@@ -146,7 +148,10 @@ class _WindowSum(Function):
         ctx.save_for_backward(table, weights, corner)
         ctx.taps = taps
         index = corner.unsqueeze(1) + torch.tensor(taps, device=corner.device)
-        return functional.embedding_bag(index, table, per_sample_weights=weights, mode="sum")
+        # Detached, or the bag would prepare for its own gradient.
+        return functional.embedding_bag(
+            index, table.detach(), per_sample_weights=weights.detach(), mode="sum"
+        )
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]  # torch's own

@@ -14,9 +14,9 @@ from bench.data.phantom.options import PhantomOptions
 Array = NDArray[np.float64]
 
 MARGIN = 240.0  # nm of tissue grown beyond the volume, so that its faces look like its inside
-_FILL = 0.85  # share of the tissue that the spheres' tubes occupy before they make room
+_FILL = 1.1  # share of the tissue that the spheres' tubes occupy before they make room
 _RELAXATIONS = 30
-_Z_BIAS = 1.5  # neurites run across the sections somewhat more often than along them
+_Z_BIAS = 2.0  # neurites run across the sections somewhat more often than along them
 
 
 class Lengths(NamedTuple):
@@ -30,12 +30,12 @@ class Lengths(NamedTuple):
     swelling: float  # mean length between boutons
 
 
-_DENDRITE = Lengths(270.0, 0.35, 0.04, 60e3, 8e3, np.inf)
-_AXON = Lengths(70.0, 0.42, 0.16, 12e3, 8e3, 1.8e3)
+_DENDRITE = Lengths(250.0, 0.35, 0.04, 60e3, 8e3, np.inf)
+_AXON = Lengths(60.0, 0.42, 0.16, 12e3, 8e3, 1.8e3)
 _STEP = 0.4  # of the radius, between spheres
 _SPINE_EVERY = 700.0  # nm along a dendrite
 _BOUTON_LENGTH = 170.0  # nm, half
-_DENDRITE_SHARE = 0.30  # of the tissue
+_DENDRITE_SHARE = 0.24  # of the tissue
 
 
 @dataclass
@@ -191,7 +191,7 @@ def _dress(
     for _ in range(rng.poisson(along[-1] / (kind.swelling * nm) if len(path) > 1 else 0)):
         middle = rng.uniform(0.0, along[-1])
         bouton = np.maximum(bouton, np.exp(-(((along - middle) / (_BOUTON_LENGTH * nm)) ** 2)))
-    target = max(230.0 * nm * float(np.exp(0.2 * rng.standard_normal())), radius)
+    target = max(200.0 * nm * float(np.exp(0.2 * rng.standard_normal())), radius)
     radii = radius * np.exp(swell)
     return _Chain(path, radii + bouton * (target - radii), owner, bouton, dendrite)
 

@@ -44,13 +44,17 @@ class PhantomOptions:
         """
         for name in ("depth", "height", "width"):
             if getattr(self, name) < 1:
-                raise ValueError(f"A phantom needs {name} of at least 1, not {getattr(self, name)}.")
+                raise ValueError(
+                    f"A phantom needs {name} of at least 1, not {getattr(self, name)}."
+                )
         for name in ("voxel", "thickness"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"A phantom needs {name} above 0 nm, not {getattr(self, name)}.")
         for name in ("deformation", "drift", "blur", "noise", "flicker"):
             if not getattr(self, name) >= 0:
-                raise ValueError(f"The phantom's {name} cannot be {getattr(self, name)}; use 0 or more.")
+                raise ValueError(
+                    f"The phantom's {name} cannot be {getattr(self, name)}; use 0 or more."
+                )
 
     @property
     def spacing(self) -> float:

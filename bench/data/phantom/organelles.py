@@ -24,9 +24,9 @@ class Kind(NamedTuple):
     cristae: float
 
 
-MITOCHONDRION = Kind(58.0, 78.0, 9.0, 14.0)
-RETICULUM = Kind(85.0, 0.0, 10.0, 0.0)
-ENDOSOME = Kind(0.0, 62.0, 8.0, 0.0)
+MITOCHONDRION = Kind(72.0, 95.0, 9.0, 20.0)
+RETICULUM = Kind(120.0, 0.0, 10.0, 0.0)
+ENDOSOME = Kind(0.0, 85.0, 8.0, 0.0)
 
 
 @dataclass(frozen=True)

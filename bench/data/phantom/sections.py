@@ -16,14 +16,15 @@ from bench.data.phantom.organelles import Body, Organelles, Synapse
 from bench.data.phantom.texture import Field, Grain, enlarge, smooth_noise
 
 BLOCK = 8  # pixels that share their candidate spheres
-_SEARCHED = 32
+_SEARCHED = 14  # spheres of each class of radius
+_CLASSES = np.array([60.0, 90.0, 150.0, 250.0])  # nm, borders between the classes
 _CANDIDATES = 12
 _PER_NEURITE = 4
 _CUTS = 3  # depths within a section that are averaged
-_MEMBRANE = 78.0  # darkness in grey levels
+_MEMBRANE = 100.0  # darkness in grey levels
 _MEMBRANE_WIDTH = 9.0  # nm from the border to exp(-1/2) of it
-_DENSITY = 85.0  # darkness of a postsynaptic density
-_VESICLE = 70.0  # darkness of the wall of a vesicle
+_DENSITY = 110.0  # darkness of a postsynaptic density
+_VESICLE = 90.0  # darkness of the wall of a vesicle
 _BODY_GAP = 12.0  # nm of cytoplasm that stay between a body and the membrane
 
 
@@ -66,7 +67,7 @@ class Tissue:
         self._organelles = organelles
         self._rows = -(-options.height // BLOCK)
         self._columns = -(-options.width // BLOCK)
-        self._tree: cKDTree = neurites.tree()
+        self._trees = _trees(neurites, _CLASSES / options.voxel)
         self._top = float(neurites.radius.max())
         self._warp = self._make_warp(rng)
         self._grain = Grain({1.2: 1.0, 2.2: 0.6, 6.0: 0.4}, rng)
@@ -74,7 +75,7 @@ class Tissue:
         count = int(neurites.owner.max()) + 1
         dendrite = np.zeros(count)
         np.maximum.at(dendrite, neurites.owner, neurites.dendrite.astype(float))
-        self._plasm = (rng.normal(0.0, 9.0, count) + 14.0 * dendrite).astype(np.float32)
+        self._plasm = (rng.normal(0.0, 11.0, count) + 18.0 * dendrite).astype(np.float32)
         self._grit = (rng.uniform(0.7, 1.4, count) - 0.3 * dendrite).astype(np.float32)
 
     def sections(self, residues: list[Residue]) -> Iterator[Section]:
@@ -95,7 +96,7 @@ class Tissue:
             if part == _CUTS // 2:
                 ids = cut.owner.astype(np.uint32)
                 grit = self._grit[cut.owner] * self._grain.at(*cut.place)
-        grey -= 15.0 * grit
+        grey -= 22.0 * grit
         window = np.s_[: options.height, : options.width]
         return Section(ids[window], grey[window])
 
@@ -106,8 +107,10 @@ class Tissue:
         unit = float(self._nm) * 6.0  # amplitudes and scales below are for 6 nm pixels
         warp = np.zeros((3, *shape), dtype=np.float32)
         for axis in range(3):
-            for scale, size in ((1.3, 2.6), (4.0, 9.0)):
-                warp[axis] += np.float32(size * unit) * smooth_noise(shape, scale * unit, rng)
+            for scale, size in ((1.3, 1.6), (4.5, 8.0)):
+                warp[axis] += np.float32((0.5 if axis == 0 else 1.0) * size * unit) * smooth_noise(
+                    shape, scale * unit, rng
+                )
         return warp
 
     def _knots(self, z: float, residue: Residue) -> tuple[Field, Field, Field]:
@@ -131,9 +134,9 @@ class Tissue:
             corners[:, :-1, :-1] + corners[:, 1:, :-1] + corners[:, :-1, 1:] + corners[:, 1:, 1:]
         ) / 4.0
         flat = middle.reshape(3, -1).T
-        query = np.column_stack([flat, np.zeros(len(flat))])
-        total = len(self._neurites.owner)
-        _, near = self._tree.query(query, k=min(_SEARCHED, total))
+        near = np.concatenate(
+            [spheres[tree.query(flat, k)[1]] for spheres, tree, k in self._trees], 1
+        )
         apart = flat[:, None] - self._neurites.centre[near]
         gap = np.linalg.norm(apart, axis=2) - self._neurites.radius[near]
         near = np.take_along_axis(near, np.argsort(gap, axis=1, kind="stable"), axis=1)
@@ -157,9 +160,7 @@ class Tissue:
         for rank in range(near.shape[2]):
             sphere = near[:, None, :, None, rank]
             at = centre[sphere]
-            gap = np.sqrt(
-                (pz - at[..., 0]) ** 2 + (py - at[..., 1]) ** 2 + (px - at[..., 2]) ** 2
-            )
+            gap = np.sqrt((pz - at[..., 0]) ** 2 + (py - at[..., 1]) ** 2 + (px - at[..., 2]) ** 2)
             gap -= radius[sphere]
             whose = self._neurites.owner[sphere]
             other = whose != owner
@@ -270,3 +271,16 @@ class Tissue:
         distance = np.sqrt(square) * self._options.voxel
         ring = _VESICLE * np.exp(-0.5 * ((distance - 19.0) / 6.0) ** 2)
         np.maximum.at(dark, (y[valid], x[valid]), ring[valid].astype(np.float32))
+
+
+def _trees(
+    neurites: Neurites, borders: NDArray[np.float64]
+) -> list[tuple[NDArray[np.int64], cKDTree, list[int]]]:
+    """Search trees of spheres of similar radius: among those the nearest centre has the nearest rim."""
+    group = np.digitize(neurites.radius, borders)
+    trees = []
+    for number in np.unique(group):
+        spheres = np.flatnonzero(group == number)
+        ranks = list(range(1, min(_SEARCHED, len(spheres)) + 1))
+        trees.append((spheres, cKDTree(neurites.centre[spheres]), ranks))
+    return trees

@@ -1,0 +1,253 @@
+"""EM volumes as the build reads them: 8-bit grey slices, and labels where there are any."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.stacks import ArrayStack, Nanometres, Stack, open_stack
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+UNLABELLED = 2**64 - 1
+_CREMI_RAW, _CREMI_LABELS = "volumes/raw", "volumes/labels/neuron_ids"
+
+GreyRange = tuple[float, float]
+
+
+class Volume(Protocol):
+    """A source stack, lazy: one slice at a time is in memory.
+
+    Attributes:
+        name: file stem; goes into the keys of the triplets.
+        shape: z, y, x.
+        voxel_size: in nm (z, y, x), where the file says so.
+        has_labels: whether ``labels`` ever returns any.
+        grey_range: the source values that became 0 and 255, where they were not 8-bit.
+        digest: SHA-256 over the shape and the grey values.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - described above
+    @property
+    def shape(self) -> tuple[int, int, int]: ...  # noqa: D102
+    @property
+    def voxel_size(self) -> Nanometres | None: ...  # noqa: D102
+    @property
+    def has_labels(self) -> bool: ...  # noqa: D102
+    @property
+    def grey_range(self) -> GreyRange | None: ...  # noqa: D102
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+
+    def slice(self, z: int) -> NDArray[np.uint8]:
+        """The grey values of one slice, HW."""
+        ...
+
+    def labels(self, z: int) -> NDArray[np.uint64] | None:
+        """The labels of one slice, HW; ``UNLABELLED`` where there are none for a pixel."""
+        ...
+
+
+class StackVolume:
+    """A volume over a stack of grey slices and, where given, one of labels.
+
+    Use it as a context manager, or call ``close``.
+    """
+
+    def __init__(
+        self, name: str, raw: Stack, labels: Stack | None, grey_range: GreyRange | None
+    ) -> None:
+        self.name = name
+        self.shape = raw.shape
+        self.voxel_size = raw.resolution
+        self.has_labels = labels is not None
+        self.grey_range = grey_range
+        self._raw, self._labels = raw, labels
+        _check_grey(raw, grey_range)
+        self._corner = (0, 0, 0) if labels is None else _label_corner(raw, labels)
+
+    def slice(self, z: int) -> NDArray[np.uint8]:
+        """The grey values of one slice, HW.
+
+        Raises:
+            UserError: the slice cannot be read, or holds NaN or infinity.
+        """
+        values = self._raw.read(z)
+        if values.dtype == np.uint8 and self.grey_range is None:
+            return values
+        if not np.isfinite(values).all():
+            raise UserError(
+                f"Slice {z} of {self._raw.where} holds NaN or infinity; fill these pixels first."
+            )
+        low, high = self.grey_range or (0.0, 255.0)
+        scaled = (values.astype(np.float64) - low) * (255.0 / (high - low))
+        return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+    def labels(self, z: int) -> NDArray[np.uint64] | None:
+        """The labels of one slice, HW; ``UNLABELLED`` outside what was labelled.
+
+        Raises:
+            UserError: the slice cannot be read, or a label is negative.
+        """
+        if self._labels is None:
+            return None
+        whole = np.full(self.shape[1:], UNLABELLED, dtype=np.uint64)
+        first, top, left = self._corner
+        depth, height, width = self._labels.shape
+        if first <= z < first + depth:
+            ids = self._labels.read(z - first)
+            if ids.dtype.kind == "i" and ids.min() < 0:
+                raise UserError(
+                    f"Slice {z - first} of {self._labels.where} has negative labels; "
+                    "give ids from 0 on."
+                )
+            whole[top : top + height, left : left + width] = ids
+        return whole
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the shape and the grey values; reads every slice once."""
+        digest = grey_digest(self.shape)
+        for z in range(self.shape[0]):
+            digest.update(np.ascontiguousarray(self.slice(z)))
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._raw.close()
+        if self._labels is not None:
+            self._labels.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class ArrayVolume(StackVolume):
+    """A volume in memory: the phantom, or an array of one's own.
+
+    Args:
+        name: goes into the keys of the triplets.
+        raw: uint8 ZYX.
+        labels: integer ZYX of the same shape.
+        voxel_size: in nm (z, y, x).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        raw: NDArray[np.uint8],
+        labels: NDArray[Any] | None = None,
+        voxel_size: Nanometres | None = None,
+    ) -> None:
+        ids = None if labels is None else ArrayStack(f"labels of '{name}'", labels)
+        super().__init__(name, ArrayStack(f"The volume '{name}'", raw), ids, None)
+        self.voxel_size = voxel_size
+
+
+def open_volume(
+    source: str | Path,
+    *,
+    labels: str | Path | None = None,
+    grey_range: GreyRange | None = None,
+) -> StackVolume:
+    """Open a volume of any known format.
+
+    Args:
+        source: CREMI HDF5 file (``volumes/raw``, with its own labels), ``FILE.h5:/path``,
+            multi-page TIFF, or folder of PNG or TIFF files in natural order.
+        labels: the same kinds; of the same shape, or HDF5 with its own ``offset``.
+        grey_range: lowest and highest grey value of data that is not 8-bit; what lies
+            outside is clipped.
+
+    Raises:
+        UserError: a file is missing, cut short, in colour, too small, of another depth of
+            grey than 8 bits without a range, or its labels do not fit.
+    """
+    raw = open_stack(source, _CREMI_RAW)
+    stacks = [raw]
+    try:
+        ids = _labels_of(source, raw, labels)
+        if ids is not None:
+            stacks.append(ids)
+        return StackVolume(_stem(source), raw, ids, grey_range)
+    except BaseException:
+        for stack in stacks:
+            stack.close()
+        raise
+
+
+def grey_digest(shape: tuple[int, int, int]) -> _Hash:
+    """A SHA-256 that has taken in the shape, to be fed the slices' grey values in order."""
+    return hashlib.sha256(repr(tuple(shape)).encode())
+
+
+def _labels_of(source: str | Path, raw: Stack, labels: str | Path | None) -> Stack | None:
+    if labels is not None:
+        return open_stack(labels, _CREMI_LABELS)
+    if not raw.where.endswith(f":{_CREMI_RAW}"):
+        return None
+    try:
+        return open_stack(f"{raw.where.removesuffix(_CREMI_RAW)}{_CREMI_LABELS}", _CREMI_LABELS)
+    except UserError:
+        return None
+
+
+def _stem(source: str | Path) -> str:
+    file = str(source).split(":/")[0] if ":/" in str(source) else str(source)
+    path = Path(file)
+    return path.resolve().name if path.is_dir() else path.stem
+
+
+def _check_grey(raw: Stack, grey_range: GreyRange | None) -> None:
+    if raw.shape[0] < 3:
+        raise UserError(f"{raw.where} has {raw.shape[0]} slices; a triplet needs at least three.")
+    if raw.dtype.kind not in "uif":
+        raise UserError(f"{raw.where} holds {raw.dtype} values; give grey values.")
+    if grey_range is None and raw.dtype != np.uint8:
+        raise UserError(
+            f"{raw.where} holds {raw.dtype} values, not 8-bit ones; state which values are black "
+            "and white with --grey-range LOW,HIGH."
+        )
+    if grey_range is not None and not grey_range[0] < grey_range[1]:
+        raise UserError(f"The grey range {grey_range} is empty; give LOW,HIGH with LOW < HIGH.")
+
+
+def _label_corner(raw: Stack, labels: Stack) -> tuple[int, int, int]:
+    """Position of the labels' first voxel in the grey volume (z, y, x)."""
+    if labels.dtype.kind not in "uib":
+        raise UserError(f"{labels.where} holds {labels.dtype} values; labels are whole numbers.")
+    if labels.offset is None or raw.resolution is None:
+        if labels.shape != raw.shape:
+            raise UserError(
+                f"{labels.where} has the shape {labels.shape}, but {raw.where} has {raw.shape}; "
+                "give labels of the same volume."
+            )
+        return 0, 0, 0
+    origin = np.array(raw.offset or (0.0, 0.0, 0.0))
+    voxels = (np.array(labels.offset) - origin) / np.array(raw.resolution)
+    corner = np.rint(voxels).astype(int)
+    inside = (corner >= 0).all() and (corner + labels.shape <= np.array(raw.shape)).all()
+    if not inside or np.abs(voxels - corner).max() > 0.01:
+        raise UserError(
+            f"{labels.where} lies at {labels.offset} nm, which is not within the {raw.shape} "
+            f"voxels of {raw.where}; correct its 'offset'."
+        )
+    z, y, x = (int(side) for side in corner)
+    return z, y, x

@@ -1,0 +1,63 @@
+"""Cost volume: how alike the features of two images are, over a window of displacements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+
+def correlation(first: Tensor, second: Tensor, radius: int) -> Tensor:
+    """Correlate each pixel of ``first`` with the pixels of ``second`` around it.
+
+    Channel (2 radius + 1) (dy + radius) + dx + radius holds the mean over the channels
+    of first(x) second(x + (dx, dy)), 0 outside the image (Sun et al. 2018, equation 2).
+
+    Args:
+        first: BCHW features.
+        second: BCHW features of the same size.
+        radius: the largest displacement along either axis, in pixels of the features.
+
+    Returns:
+        B(2 radius + 1)^2 HW.
+    """
+    volume: Tensor = _Correlation.apply(first, second, radius)  # type: ignore[no-untyped-call]
+    return volume
+
+
+class _Correlation(Function):
+    """Written by hand, because autograd would keep every product of the volume."""
+
+    @staticmethod
+    def forward(ctx: Any, first: Tensor, second: Tensor, radius: int) -> Tensor:
+        first, second = first.permute(0, 2, 3, 1), second.permute(0, 2, 3, 1)
+        second = functional.pad(second, (0, 0, radius, radius, radius, radius))
+        ctx.save_for_backward(first, second)
+        ctx.radius = radius
+        costs = [(first * second[window]).mean(-1) for window in _windows(first, radius)]
+        return torch.stack(costs, dim=-1).permute(0, 3, 1, 2)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]  # torch's own
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        first, second = ctx.saved_tensors
+        radius = ctx.radius
+        grad_first, grad_second = torch.zeros_like(first), torch.zeros_like(second)
+        for cost, window in zip(grad.unbind(1), _windows(first, radius), strict=True):
+            share = cost.unsqueeze(-1) / first.shape[-1]
+            grad_first.addcmul_(share, second[window])
+            grad_second[window].addcmul_(share, first)
+        end_y, end_x = radius + first.shape[1], radius + first.shape[2]
+        grad_second = grad_second[:, radius:end_y, radius:end_x]
+        return grad_first.permute(0, 3, 1, 2), grad_second.permute(0, 3, 1, 2), None
+
+
+def _windows(first: Tensor, radius: int) -> list[tuple[slice, slice, slice]]:
+    """Where each displacement finds its partner in the padded BHWC features."""
+    height, width = first.shape[1:3]
+    side = range(2 * radius + 1)
+    return [(slice(None), slice(y, y + height), slice(x, x + width)) for y in side for x in side]

@@ -1,0 +1,61 @@
+"""Kill a run at random moments; the same command goes on and ends with the same table."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(data: Path, out: Path) -> list[str]:
+    return [
+        sys.executable, str(ROOT / "tests/tiny.py"), "run", "--methods", "average,tiny,tiny[width=6]",
+        "--dataset", "texture", "--losses", "l1", "--data", str(data), "--out", str(out),
+        "--threads", "1", "--json",
+    ]  # fmt: skip
+
+
+def table(stdout: str) -> list[dict[str, object]]:
+    rows = json.loads(stdout)["rows"]
+    return [{k: v for k, v in row.items() if k != "folder"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def whole(
+    data_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[dict[str, object]], float]:
+    """The table of an uninterrupted run, and how long it took."""
+    started = time.monotonic()
+    answer = subprocess.run(
+        command(data_folder, tmp_path_factory.mktemp("whole")),
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    return table(answer.stdout), time.monotonic() - started
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_killed_run_goes_on(
+    data_folder: Path, whole: tuple[list[dict[str, object]], float], tmp_path: Path, seed: int
+) -> None:
+    expected, seconds = whole
+    moments = random.Random(seed)
+    for _ in range(2):  # the resumed run is killed too
+        process = subprocess.Popen(
+            command(data_folder, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+        )  # fmt: skip
+        time.sleep(moments.uniform(0.3, 0.9) * seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    answer = subprocess.run(
+        command(data_folder, tmp_path), capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert table(answer.stdout) == expected
+    assert not list(tmp_path.rglob(".tmp-*"))
+    assert not list(tmp_path.rglob("checkpoint.safetensors"))

@@ -1,0 +1,65 @@
+"""A method small enough to be trained in a second, and a harness set up for it.
+
+Run as a script it is the ``bench`` command with the method ``tiny`` and a short ``quick``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+
+from bench import presets, registry
+from methods.interface import Interpolation, Interpolator, MethodInfo
+
+
+@dataclass(frozen=True)
+class TinyOptions:
+    """How it is built, and whether it works at all."""
+
+    width: int = 4
+    fail: str = ""
+
+
+class Tiny(Interpolator):
+    """The average plus what two convolutions add to it."""
+
+    info = MethodInfo(name="tiny", title="Tiny", reference="-", kind="trained")
+    Options = TinyOptions
+
+    def __init__(self, options: TinyOptions | None = None) -> None:
+        super().__init__(options)
+        self.body = nn.Conv2d(2, self.options.width, 3, padding=1)
+        self.head = nn.Conv2d(self.options.width, 1, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+        if self.options.fail == "train" and self.training:
+            raise RuntimeError("out of luck\nsecond line")
+        if self.options.fail == "nan" and self.training:
+            return Interpolation(before * self.head.bias * float("nan"))
+        features = torch.relu(self.body(torch.cat([before, after], 1) - 0.5))
+        return Interpolation((before + after) / 2 + self.head(features))
+
+
+METHODS = {**registry.METHODS, "tiny": registry.Method("tiny:Tiny", "trained", "Tiny")}
+QUICK = dataclasses.replace(presets.PRESETS["quick"], crop=32, batch=2, samples=60, validations=3)
+
+
+def patches() -> list[mock._patch]:  # type: ignore[type-arg]
+    return [
+        mock.patch.object(registry, "METHODS", METHODS),
+        mock.patch.dict(presets.PRESETS, {"quick": QUICK}),
+    ]
+
+
+if __name__ == "__main__":
+    from bench.cli import main
+
+    for patch in patches():
+        patch.start()
+    main()

@@ -1,0 +1,151 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from bench import cli
+
+
+def bench(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    """Run a command in this process: exit code, standard output, standard error."""
+    arguments = ["bench", *map(str, words)]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as leaving:
+        patch.setattr("sys.argv", arguments)
+        cli.main()
+    captured = capsys.readouterr()
+    code = leaving.value.code
+    return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], data_folder: Path, tmp_path: Path, tiny_bench: None):  # type: ignore[no-untyped-def]
+    def call(*words: object, methods: str = "average,tiny") -> tuple[int, str, str]:
+        return bench(
+            capsys, "run", "--methods", methods, "--dataset", "texture", "--losses", "l1",
+            "--data", data_folder, "--out", tmp_path / "results", *words,
+        )  # fmt: skip
+
+    return call
+
+
+def test_a_run_ends_with_rows_and_a_picture(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = run("--json")
+    document = json.loads(out)
+    assert code == 0
+    rows = {row["method"]: row for row in document["rows"]}
+    assert list(rows) == ["linear", "average", "tiny"]
+    assert all(row["status"] == "done" for row in rows.values())
+    assert rows["average"]["loss"] == "-"
+    assert rows["tiny"]["metrics"]["psnr"]["mean"] > rows["average"]["metrics"]["psnr"]["mean"]
+    gain = rows["average"]["metrics"]["psnr"]["mean"] - rows["linear"]["metrics"]["psnr"]["mean"]
+    assert rows["average"]["skill"]["psnr"]["mean"] == pytest.approx(gain)
+    assert Path(document["pictures"][0]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_finished_run_is_not_computed_twice(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run("--json")
+    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("*.*")}
+    _, first, _ = run("--json")
+    _, second, _ = run("--json", methods="tiny,average")
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("*.*")}
+    changed = [p for p in files if files[p] != after[p] and p.name != "comparison.png"]
+    assert changed == []
+    key = lambda row: row["method"]  # noqa: E731
+    assert sorted(json.loads(first)["rows"], key=key) == sorted(json.loads(second)["rows"], key=key)
+
+
+def test_a_failed_cell_leaves_its_reason_and_the_others_go_on(run) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = run("--json", methods="tiny[fail=train],tiny[fail=nan],average")
+    rows = {row["method"]: row for row in json.loads(out)["rows"]}
+    assert code == 1
+    assert rows["average"]["status"] == "done"
+    assert rows["tiny[fail=train]"]["failure"] == "out of luck\nsecond line"
+    assert "diverged" in rows["tiny[fail=nan]"]["failure"]
+
+
+def test_a_damaged_file_is_computed_again(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    _, first, _ = run("--json")
+    for path in (tmp_path / "results/runs").rglob("frames.h5"):
+        path.write_bytes(path.read_bytes()[:-100])
+    code, second, _ = run("--json")
+    assert code == 0
+    assert json.loads(first)["rows"] == json.loads(second)["rows"]
+
+
+def test_prediction_settings_reuse_the_training(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run("--json")
+    run("--json", "--predict-tile", 64)
+    trained = list((tmp_path / "results/runs").rglob("tiny*/weights.safetensors"))
+    logs = list((tmp_path / "results/runs").rglob("tiny*/training.csv"))
+    assert (len(trained), len(logs)) == (2, 1)
+
+
+def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = run()
+    assert code == 0
+    assert "texture: test split" in out
+    assert "gain over linear" in out
+    assert "comparison.png" in out
+    assert "[3/3] tiny l1 on texture" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["run", "--methods", "sann", "--dataset", "phantom"], "did you mean 'ssan'"),
+        (["run", "--methods", "ssan", "--dataset", "phantm"], "did you mean 'phantom'"),
+        (["run", "--methods", "ssan", "--dataset", "mouse_triplet"], "bench data build"),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--losses", "l4"], "--losses"),
+        (["run", "--methos", "ssan"], "--methods"),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--threads", "many"], "many"),
+        (["list", "method"], "did you mean 'methods'"),
+        (["data", "info", "nothing"], "bench data build nothing"),
+        (["data", "build", "mine"], "--source"),
+        (["data", "build", "mine", "--source", "absent.tif"], "absent.tif"),
+        (["runn"], "run"),
+    ],
+)
+def test_a_wrong_word_is_one_sentence_and_exit_2(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = bench(capsys, *words)
+    assert code == 2
+    assert out == ""
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_cuda_asked_for_and_absent(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    code, _, err = run("--device", "cuda")
+    assert code == 2
+    assert "--device cpu" in err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to a read-only folder")
+def test_a_read_only_results_folder(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "results").mkdir(mode=0o555)
+    code, _, err = run()
+    assert code == 2
+    assert "cannot be written to" in err
+
+
+def test_light_commands_do_not_import_heavy_packages() -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import sys\nfrom bench import cli\nsys.argv = ['bench', 'list', 'methods']\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('torch', 'pandas', 'matplotlib') if name in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.splitlines()[-1] == "[]"

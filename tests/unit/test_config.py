@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from bench.config import RESULT_FIELDS, RUNTIME_FIELDS, RunConfig, load_config
+from bench.errors import UserError
+
+WORDS = {"methods": "average,ssan[k=4,form=released]", "dataset": "phantom"}
+
+
+def test_lists_are_split_at_commas_outside_brackets() -> None:
+    config = load_config(None, WORDS | {"losses": "l1,ls", "seeds": "0,2"})
+    assert config.methods == ("average", "ssan[k=4,form=released]")
+    assert config.losses == ("l1", "ls")
+    assert config.seeds == (0, 2)
+
+
+def test_command_line_wins_over_file_and_file_over_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('methods = ["average"]\ndataset = "a"\npreset = "paper"\nmax-triplets = 3\n')
+    config = load_config(file, {"dataset": "b", "preset": None})
+    assert (config.dataset, config.preset, config.max_triplets) == (("b",), "paper", 3)
+    assert config.losses == ("ls",)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ({"losses": "l3"}, "--losses value 'l3'"),
+        ({"preset": "quik"}, "did you mean 'quick'"),
+        ({"seeds": "one"}, "--seeds"),
+        ({"fold": 7}, "--fold"),
+        ({"max_triplets": 0}, "--max-triplets"),
+        ({"device": "gpu"}, "--device value 'gpu'"),
+        ({"methods": ""}, "--methods"),
+        ({"dataset": None}, "--dataset"),
+        ({"grey_range": "1,2,3"}, "--grey-range"),
+    ],
+)
+def test_a_wrong_word_is_named_in_one_sentence(words: dict[str, object], hint: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_config(None, WORDS | words)
+    assert hint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_key_in_a_file_names_the_nearest(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('losess = ["l1"]\n')
+    with pytest.raises(UserError, match="did you mean 'losses'"):
+        load_config(file, WORDS)
+
+
+@pytest.mark.parametrize("content", ["losses = [", "\x00", None])
+def test_an_unreadable_file_is_a_sentence(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "run.toml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(UserError, match=r"run\.toml"):
+        load_config(file, WORDS)
+
+
+def test_every_field_is_classified() -> None:
+    assert set(RunConfig.model_fields) == RESULT_FIELDS | RUNTIME_FIELDS
+    assert not RESULT_FIELDS & RUNTIME_FIELDS

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import Tiny
+from torch import nn
+
+from bench.data.triplets import TripletFile
+from bench.errors import UserError
+from bench.stages.predict import predict, predict_frame, read_frames
+from methods.classical import Average
+
+CPU = torch.device("cpu")
+
+
+def test_frames_are_the_rounded_average(texture: TripletFile, tmp_path: Path) -> None:
+    indices = texture.indices("test")
+    predict(Average(), texture, indices, tmp_path / "f.h5", CPU, None, lambda *_: None)
+    frames, triplets = read_frames(tmp_path / "f.h5")
+    assert list(triplets) == list(indices)
+    before, _, after = texture.frames(int(indices[0])).astype(float)
+    assert np.abs(frames[0] - (before + after) / 2).max() <= 0.5
+
+
+@pytest.mark.parametrize("tile", [66, 96, 150])
+def test_tiles_equal_the_whole_frame_for_a_local_method(tile: int) -> None:
+    """Two 3 x 3 convolutions see 2 pixels far; the tiles overlap by more than that."""
+    torch.manual_seed(0)
+    model = Tiny()
+    nn.init.normal_(model.head.weight)
+    frames = np.random.default_rng(0).integers(0, 256, (3, 200, 150), dtype=np.uint8)
+    whole = predict_frame(model, frames, CPU)
+    tiled = predict_frame(model, frames, CPU, tile)
+    assert np.abs(whole.astype(int) - tiled).max() <= 1  # float rounding may tip a grey level
+    assert (whole != tiled).mean() < 1e-3
+
+
+def test_the_middle_slice_is_not_looked_at() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, 64, 64), dtype=np.uint8)
+    hidden = frames.copy()
+    hidden[1] = 0
+    assert (predict_frame(Tiny(), frames, CPU) == predict_frame(Tiny(), hidden, CPU)).all()
+
+
+def test_damaged_frames_are_noticed(texture: TripletFile, tmp_path: Path) -> None:
+    path = tmp_path / "f.h5"
+    predict(Average(), texture, texture.indices("test")[:2], path, CPU, None, lambda *_: None)
+    damaged = bytearray(path.read_bytes())
+    damaged[-texture.tile * texture.tile // 2] ^= 1
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(UserError, match=r"f\.h5"):
+        read_frames(path)

@@ -1,0 +1,114 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tiny import QUICK, Tiny, TinyOptions
+
+from bench.data.triplets import TripletFile
+from bench.stages import train as stage
+from bench.stages.train import DivergenceError, Training, spread, train
+from bench.weights import load_tensors
+from methods.losses import LossOptions, build_loss
+
+
+def quiet(*_: object) -> None:
+    """Progress that nobody looks at."""
+
+
+def make_training(file: TripletFile, **changes: object) -> Training:
+    training = Training(
+        file=file,
+        train=file.indices("train"),
+        validation=file.indices("validation"),
+        preset=QUICK,
+        loss=build_loss("l1", LossOptions(lowpass=1.0), None),
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    return dataclasses.replace(training, **changes)  # type: ignore[arg-type]
+
+
+def fresh(options: TinyOptions | None = None) -> Tiny:
+    torch.manual_seed(0)
+    return Tiny(options)
+
+
+@pytest.fixture(scope="module")
+def whole(texture: TripletFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    train(fresh(), make_training(texture), folder, quiet)
+    return folder
+
+
+@pytest.mark.parametrize("killed_at", [3, 11, 29])
+def test_a_killed_training_resumes_bit_equal(
+    texture: TripletFile,
+    whole: Path,
+    tmp_path: Path,
+    killed_at: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stage, "_CHECKPOINT_SECONDS", 0.0)
+
+    def kill(done: int, *_: object) -> None:
+        if done == killed_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh(), make_training(texture), tmp_path, kill)
+    # What the process had in memory is lost: another start, other initial weights.
+    torch.manual_seed(99)
+    train(Tiny(), make_training(texture), tmp_path, quiet)
+    expected, _ = load_tensors(whole / "weights.safetensors")
+    resumed, _ = load_tensors(tmp_path / "weights.safetensors")
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+    logs = [pd.read_csv(folder / "training.csv") for folder in (whole, tmp_path)]
+    pd.testing.assert_frame_equal(*(log.drop(columns="seconds") for log in logs))
+    assert not (tmp_path / stage.CHECKPOINT).exists()
+
+
+def test_the_best_validation_is_kept(texture: TripletFile, whole: Path) -> None:
+    log = pd.read_csv(whole / "training.csv")
+    _, facts = load_tensors(whole / "weights.safetensors")
+    scores = log["validation_psnr"].dropna()
+    assert len(scores) == QUICK.validations
+    assert facts["best_step"] == log.loc[scores.idxmax(), "step"]
+    assert facts["validation_psnr"] == pytest.approx(scores.max(), abs=1e-4)
+
+
+def test_the_log_holds_every_step_and_part(whole: Path) -> None:
+    log = pd.read_csv(whole / "training.csv")
+    assert list(log["step"]) == list(range(1, 31))
+    assert {"loss", "l1", "lowpass", "learning_rate", "gradient_norm"} <= set(log.columns)
+    assert log["learning_rate"].iloc[0] == pytest.approx(10 * log["learning_rate"].iloc[-1])
+
+
+def test_training_improves_the_untrained_average(texture: TripletFile, whole: Path) -> None:
+    _, facts = load_tensors(whole / "weights.safetensors")
+    untrained = stage._validate(fresh(), make_training(texture))
+    assert facts["validation_psnr"] > untrained
+
+
+def test_another_seed_trains_other_weights(
+    texture: TripletFile, whole: Path, tmp_path: Path
+) -> None:
+    train(fresh(), make_training(texture, seed=1), tmp_path, quiet)
+    one, _ = load_tensors(whole / "weights.safetensors")
+    other, _ = load_tensors(tmp_path / "weights.safetensors")
+    assert not torch.equal(one["head.weight"], other["head.weight"])
+
+
+def test_a_loss_that_is_no_number_stops_the_training(texture: TripletFile, tmp_path: Path) -> None:
+    with pytest.raises(DivergenceError, match="step 1"):
+        train(fresh(TinyOptions(fail="nan")), make_training(texture), tmp_path, quiet)
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_spread_takes_first_and_last() -> None:
+    indices = np.arange(10, 110)
+    assert list(spread(indices, 3)) == [10, 60, 109]
+    assert list(spread(indices, None)) == list(indices)
+    assert list(spread(indices[:2], 5)) == [10, 11]
