@@ -48,7 +48,7 @@ def ssim(prediction: Frame, truth: Frame) -> float:
     for start in range(0, height, _SSIM_STRIP):  # a strip fits the cache, a frame does not
         strip = slice(start, start + _SSIM_STRIP + 2 * _SSIM_RADIUS)
         total += float(np.sum(_likeness(prediction[strip], truth[strip])))
-    return total / (height * width)
+    return float(total / (height * width))
 
 
 def ie(prediction: Frame, truth: Frame) -> float:
@@ -225,8 +225,8 @@ def _low_rings(
     prediction: bytes, truth: bytes, shape: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Both limits read the same rings: computed once for a pair of frames."""
-    frames = (np.frombuffer(frame, np.uint8).reshape(shape) for frame in (prediction, truth))
-    return ring_correlation(*frames, limit=0.25)
+    one, other = (np.frombuffer(frame, np.uint8).reshape(shape) for frame in (prediction, truth))
+    return ring_correlation(one, other, limit=0.25)
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,8 @@ class _Rings:
 
     def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         count = len(self.frequency)
-        return np.bincount(self.index, (values * self.weight).ravel(), count + 2)[1 : count + 1]
+        weights = (values * self.weight).ravel()
+        return np.bincount(self.index, weights=weights, minlength=count + 2)[1 : count + 1]
 
 
 @lru_cache(maxsize=8)

@@ -132,16 +132,16 @@ class Dain(Interpolator):
 
         flow, importance = self._flow_from_middle(normal)
         kernels = self.kernels(torch.cat(normal.chunk(2), dim=1))
-        warped = adaptive_warp(frames, flow, kernels)
+        moved = adaptive_warp(normal, flow, kernels)
         # As in the reference, the context follows the motion that the frames found.
         context = adaptive_warp(self.context(normal), flow.detach(), kernels.detach())
-        average = (warped[:batch] + warped[batch:]) / 2
 
-        shown = torch.cat([(warped - mean) / scale, flow, kernels, context], dim=1)
-        seen = torch.cat(
-            [(average - mean[:batch]) / scale[:batch], shown[:batch], shown[batch:]], dim=1
-        )
-        residual = self.synthesis(seen.contiguous(memory_format=torch.channels_last))
+        # Written as a change, so that without motion it is the frame to the last bit.
+        warped = frames + scale * (moved - normal)
+        average = (warped[:batch] + warped[batch:]) / 2
+        first, second = _join([moved, flow, kernels, context]).unflatten(0, (2, -1)).unbind()
+        seen = _join([(moved[:batch] + moved[batch:]) / 2, first, second])
+        residual = self.synthesis(seen)
         extras = {
             "flow_before": flow[:batch],
             "flow_after": flow[batch:],
@@ -226,6 +226,11 @@ class _Residual(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         return torch.relu(maps + self.second(torch.relu(self.first(maps))))
+
+
+def _join(maps: list[Tensor]) -> Tensor:
+    """Concatenate channels in channels_last, which ``torch.cat`` keeps only if all agree."""
+    return torch.cat([part.permute(0, 2, 3, 1) for part in maps], dim=-1).permute(0, 3, 1, 2)
 
 
 def _convolution(before: int, after: int) -> nn.Sequential:

@@ -181,9 +181,8 @@ def _random_weights(seed: int) -> dict[str, Tensor]:
 
 def _texture(random: np.random.Generator) -> Tensor:
     """Smoothed noise with the mean and deviation of an EM slice (1 x 1 x 64 x 64, float64)."""
-    scales = [torch.from_numpy(random.standard_normal((1, 1, side, side))) for side in (64, 32, 8)]
-    texture = torch.stack(
-        [functional.interpolate(s, size=(64, 64), mode="bilinear") for s in scales]
-    )
-    noise = texture.sum(dim=0)
+    noise = torch.zeros(1, 1, 64, 64, dtype=torch.float64)
+    for side in (64, 32, 8):
+        coarse = torch.from_numpy(random.standard_normal((1, 1, side, side)))
+        noise = noise + functional.interpolate(coarse, size=(64, 64), mode="bilinear")
     return (0.53 + 0.16 * (noise - noise.mean()) / noise.std()).clamp(0.0, 1.0)

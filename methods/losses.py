@@ -46,7 +46,7 @@ class LossOptions:
             ``sum``, as equations 14 and 17 are printed. Equation 16 is a mean in both.
         lowpass: weight, relative to the pixel loss, of the same penalty on frames
             average-pooled by 2 and by 4. Not the paper's: it lets motion be learnt before
-            noise is (docs/methods.md), and records name it where it is on.
+            the noise, and records name it where it is on.
         feature_stride: features are taken of frames average-pooled by this.
     """
 
@@ -105,15 +105,12 @@ class TripletLoss(nn.Module):
             Numbers that sum to 1, for those of the three that the loss has; a loss of zero
             gives zeros.
         """
-        sizes = {"pixel": 0.0, "feature": 0.0, "style": 0.0}
+        sizes: dict[str, float] = {}
         for part, weight in self.weights.items():
             group = "pixel" if part in ("l1", "lowpass") else part.partition("_")[0]
-            sizes[group] += abs(weight * terms.parts[part].item())
+            sizes[group] = sizes.get(group, 0.0) + abs(weight * terms.parts[part].item())
         total = sum(sizes.values())
-        kept = {"pixel"} | {part.partition("_")[0] for part in self.weights}
-        return {
-            group: size / total if total else 0.0 for group, size in sizes.items() if group in kept
-        }
+        return {group: size / total if total else 0.0 for group, size in sizes.items()}
 
     def _pixel_parts(self, difference: Tensor) -> dict[str, Tensor]:
         parts = {"l1": self._charbonnier(difference)}
@@ -148,7 +145,8 @@ class TripletLoss(nn.Module):
             feature = feature + functional.mse_loss(layer, given_layer[: len(layer)])
             if styles:
                 with torch.no_grad():
-                    given_gram = gram(given_layer).unflatten(0, (-1, len(layer)))
+                    grams = gram(given_layer)
+                    given_gram = grams.view(-1, len(layer), *grams.shape[1:])
                     reference = reference + self._distance(given_gram[0], given_gram)
                 style = style + self._distance(gram(layer), given_gram)
         if not styles:

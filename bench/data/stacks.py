@@ -67,7 +67,7 @@ class ArrayStack:
 
     def read(self, z: int) -> NDArray[Any]:
         """One slice, HW."""
-        return self._values[z]
+        return np.asarray(self._values[z])
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -77,11 +77,12 @@ class Hdf5Stack:
     """A 3-D dataset of an HDF5 file."""
 
     def __init__(self, path: Path, inner: str) -> None:
-        self.where = f"{path}:{inner}"
+        self.path, self.inner = path, inner.strip("/")
+        self.where = f"{path}:/{self.inner}"
         with reading(str(path)):
             self._file = h5py.File(path, "r", rdcc_nbytes=_HDF5_CACHE_BYTES, rdcc_nslots=10_007)
         try:
-            self._values = self._dataset(path, inner)
+            self._values = self._dataset()
         except BaseException:
             self.close()
             raise
@@ -89,13 +90,17 @@ class Hdf5Stack:
         self.resolution = self._triple("resolution")
         self.offset = self._triple("offset")
 
-    def _dataset(self, path: Path, inner: str) -> Any:
-        found = self._file.get(inner)
+    def holds(self, inner: str) -> bool:
+        """Whether the same file has another dataset."""
+        return isinstance(self._file.get(inner), h5py.Dataset)
+
+    def _dataset(self) -> Any:
+        found = self._file.get(self.inner)
         if not isinstance(found, h5py.Dataset):
             known = ", ".join(_volumes_inside(self._file)) or "none"
             raise UserError(
-                f"{path} has no dataset '{inner}'; name one as FILE.h5:/path (3-D datasets: "
-                f"{known})."
+                f"{self.path} has no dataset '{self.inner}'; name one as FILE.h5:/path "
+                f"(3-D datasets: {known})."
             )
         # Such a dataset reads whatever file it names, not the one the user gave.
         if found.file.filename != self._file.filename or found.external or found.is_virtual:
@@ -136,7 +141,7 @@ class TiffStack:
         with reading(self.where), _tiff_complaints(self.where):
             self._file = tifffile.TiffFile(path)
             self._pages = self._file.pages
-            page, depth = self._pages[0], len(self._pages)
+            page, depth = self._pages.first, len(self._pages)
             # ImageJ writes stacks of more than 4 GB as one page and a plain block of pixels.
             self._block: NDArray[Any] | None = None
             if depth == 1 and len(self._file.series[0].shape) == 3 and page.samplesperpixel == 1:
@@ -215,20 +220,25 @@ def open_stack(source: str | Path, inner: str) -> Stack:
     Raises:
         UserError: missing, of another kind, cut short, in colour, or beyond the size limits.
     """
-    named = _HDF5_WITH_PATH.match(str(source))
-    path = Path(named["file"]) if named else Path(source)
+    path, named = split_source(source)
     if not path.exists():
         raise UserError(f"There is no file or folder {path}; check the path.")
     if path.is_dir():
         return FolderStack(path)
     if path.suffix.lower() in _HDF5:
-        return Hdf5Stack(path, named["inner"] if named else inner)
+        return Hdf5Stack(path, named or inner)
     if path.suffix.lower() in _TIFF:
         return TiffStack(path)
     raise UserError(
         f"{path} is no volume; give an HDF5 file (.h5, .hdf), a multi-page TIFF, or a folder of "
         "PNG or TIFF files."
     )
+
+
+def split_source(source: str | Path) -> tuple[Path, str]:
+    """The file of ``FILE.h5:/path`` and the dataset in it; no dataset for other sources."""
+    named = _HDF5_WITH_PATH.match(str(source))
+    return (Path(named["file"]), named["inner"]) if named else (Path(source), "")
 
 
 @contextmanager
@@ -242,7 +252,7 @@ def reading(where: str) -> Iterator[None]:
     except Exception as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(
-            f"{where} cannot be read ({first_line}); it may be cut short or damaged, so get it anew."
+            f"{where} cannot be read ({first_line}); it may be cut short or damaged: get it anew."
         ) from error
 
 

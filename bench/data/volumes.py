@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.stacks import ArrayStack, Nanometres, Stack, open_stack
+from bench.data.stacks import ArrayStack, Hdf5Stack, Nanometres, Stack, open_stack, split_source
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,18 +35,12 @@ class Volume(Protocol):
         digest: SHA-256 over the shape and the grey values.
     """
 
-    @property
-    def name(self) -> str: ...  # noqa: D102 - described above
-    @property
-    def shape(self) -> tuple[int, int, int]: ...  # noqa: D102
-    @property
-    def voxel_size(self) -> Nanometres | None: ...  # noqa: D102
-    @property
-    def has_labels(self) -> bool: ...  # noqa: D102
-    @property
-    def grey_range(self) -> GreyRange | None: ...  # noqa: D102
-    @property
-    def digest(self) -> str: ...  # noqa: D102
+    name: str
+    shape: tuple[int, int, int]
+    voxel_size: Nanometres | None
+    has_labels: bool
+    grey_range: GreyRange | None
+    digest: str
 
     def slice(self, z: int) -> NDArray[np.uint8]:
         """The grey values of one slice, HW."""
@@ -118,7 +112,7 @@ class StackVolume:
         """SHA-256 over the shape and the grey values; reads every slice once."""
         digest = grey_digest(self.shape)
         for z in range(self.shape[0]):
-            digest.update(np.ascontiguousarray(self.slice(z)))
+            digest.update(self.slice(z).tobytes())
         return digest.hexdigest()
 
     def close(self) -> None:
@@ -183,7 +177,7 @@ def open_volume(
     raw = open_stack(source, _CREMI_RAW)
     stacks = [raw]
     try:
-        ids = _labels_of(source, raw, labels)
+        ids = _labels_of(raw, labels)
         if ids is not None:
             stacks.append(ids)
         return StackVolume(_stem(source), raw, ids, grey_range)
@@ -198,20 +192,16 @@ def grey_digest(shape: tuple[int, int, int]) -> _Hash:
     return hashlib.sha256(repr(tuple(shape)).encode())
 
 
-def _labels_of(source: str | Path, raw: Stack, labels: str | Path | None) -> Stack | None:
+def _labels_of(raw: Stack, labels: str | Path | None) -> Stack | None:
     if labels is not None:
         return open_stack(labels, _CREMI_LABELS)
-    if not raw.where.endswith(f":{_CREMI_RAW}"):
-        return None
-    try:
-        return open_stack(f"{raw.where.removesuffix(_CREMI_RAW)}{_CREMI_LABELS}", _CREMI_LABELS)
-    except UserError:
-        return None
+    if isinstance(raw, Hdf5Stack) and raw.inner == _CREMI_RAW and raw.holds(_CREMI_LABELS):
+        return Hdf5Stack(raw.path, _CREMI_LABELS)
+    return None
 
 
 def _stem(source: str | Path) -> str:
-    file = str(source).split(":/")[0] if ":/" in str(source) else str(source)
-    path = Path(file)
+    path = split_source(source)[0]
     return path.resolve().name if path.is_dir() else path.stem
 
 

@@ -125,7 +125,7 @@ def adaptive_warp(image: Tensor, flow: Tensor, kernels: Tensor) -> Tensor:
     corner = ((first + row) * wide + column).flatten()
     taps = [i * wide + j for i in range(_TAPS) for j in range(_TAPS)]
     warped: Tensor = _WindowSum.apply(  # type: ignore[no-untyped-call]  # torch's own
-        padded.permute(0, 2, 3, 1).reshape(-1, channels),
+        padded.permute(0, 2, 3, 1).flatten().view(-1, channels),
         weights.reshape(-1, _TAPS * _TAPS),
         corner,
         taps,
@@ -157,7 +157,7 @@ class _WindowSum(Function):
     @once_differentiable  # type: ignore[untyped-decorator]  # torch's own
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         table, weights, corner = ctx.saved_tensors
-        grad = grad.contiguous()
+        grad = grad.flatten().view(grad.shape)
         grad_table = grad_weights = None
         if ctx.needs_input_grad[0]:
             index, values, starts = _transpose(weights, corner, ctx.taps, len(table))

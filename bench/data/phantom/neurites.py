@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 MARGIN = 240.0  # nm of tissue grown beyond the volume, so that its faces look like its inside
 _FILL = 1.1  # share of the tissue that the spheres' tubes occupy before they make room
-_RELAXATIONS = 30
+_RELAXATIONS = 15
 _Z_BIAS = 2.0  # neurites run across the sections somewhat more often than along them
 
 
@@ -233,7 +233,7 @@ def _make_room(neurites: Neurites) -> Neurites:
     radius = neurites.radius
     for _ in range(_RELAXATIONS):
         tree = neurites.tree()
-        _, near = tree.query(tree.data, k=min(24, len(radius)))
+        _, near = tree.query(tree.data, k=min(16, len(radius)))
         apart = neurites.centre[:, None] - neurites.centre[near]
         distance = np.maximum(np.linalg.norm(apart, axis=2), 1e-6)
         overlap = np.maximum(radius[:, None] + radius[near] - distance, 0.0)

@@ -32,8 +32,8 @@ class PhantomOptions:
     thickness: float = 30.0
     deformation: float = 0.8
     drift: float = 1.0
-    blur: float = 0.3
-    noise: float = 8.0
+    blur: float = 0.25
+    noise: float = 7.5
     flicker: float = 22.0
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ class Body:
         centre: (3,), z y x.
         axes: (3, 3), rows are directions divided by half axes, so |axes @ (p - c)| = 1 on the rim.
         minor: smallest half axis.
-        reach: largest half axis.
+        extent: (3,), half the edges of its bounding box.
         owner: neuron id it lies in.
         kind: how it looks.
     """
@@ -45,7 +45,7 @@ class Body:
     centre: Array
     axes: Array
     minor: float
-    reach: float
+    extent: Array
     owner: int
     kind: Kind
 
@@ -124,7 +124,8 @@ def _body(
     frame = _frame(tangent + 0.15 * rng.standard_normal(3), rng)
     centre = neurites.centre[index] + away * frame[2]
     axes = frame / half[:, None]
-    return Body(centre, axes, minor, float(half.max()), int(neurites.owner[index]), kind)
+    extent = np.sqrt(((frame * half[:, None]) ** 2).sum(axis=0))
+    return Body(centre, axes, minor, extent, int(neurites.owner[index]), kind)
 
 
 def _frame(tangent: Array, rng: np.random.Generator) -> Array:

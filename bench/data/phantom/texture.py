@@ -32,9 +32,11 @@ class Grain:
         self._field = total / total.std()
         self._turn = np.linalg.qr(rng.standard_normal((3, 3)))[0].astype(np.float32)
 
-    def at(self, z: Field, y: Field, x: Field) -> Field:
-        """Values at tissue coordinates in pixels, any shape."""
-        places = np.tensordot(self._turn, np.stack(np.broadcast_arrays(z, y, x)), axes=1)
+    def at(self, place: Field) -> Field:
+        """Values at tissue coordinates (3, ...) in pixels."""
+        # Written out: a matrix product may round differently with the number of threads.
+        z, y, x = place
+        places = np.stack([row[0] * z + row[1] * y + row[2] * x for row in self._turn])
         return np.asarray(
             ndimage.map_coordinates(self._field, places, order=1, mode="grid-wrap"), np.float32
         )

@@ -11,8 +11,8 @@ from bench.data.phantom.imaging import draw_exposures, expose
 from bench.data.phantom.neurites import grow_neurites
 from bench.data.phantom.options import PhantomOptions
 from bench.data.phantom.organelles import place_organelles
-from bench.data.phantom.sections import BLOCK, Residue, Tissue
-from bench.data.phantom.texture import smooth_noise
+from bench.data.phantom.sections import BLOCK, Tissue
+from bench.data.phantom.texture import Field, smooth_noise
 
 
 class Phantom(NamedTuple):
@@ -48,7 +48,7 @@ def phantom_volume(options: PhantomOptions) -> Phantom:
     return phantom
 
 
-def draw_residues(options: PhantomOptions, rng: np.random.Generator) -> list[Residue]:
+def draw_residues(options: PhantomOptions, rng: np.random.Generator) -> list[Field]:
     """The shift and smooth deformation that alignment left in each section."""
     shape = (-(-options.height // BLOCK) + 1, -(-options.width // BLOCK) + 1)
     residues = []
@@ -56,5 +56,5 @@ def draw_residues(options: PhantomOptions, rng: np.random.Generator) -> list[Res
         knots = np.stack([smooth_noise(shape, 90.0 / BLOCK, rng) for _ in range(2)])
         shift = rng.standard_normal((2, 1, 1))
         total = options.deformation * knots + options.drift * shift
-        residues.append(Residue(total.astype(np.float32)))
+        residues.append(np.asarray(total, np.float32))
     return residues

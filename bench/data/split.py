@@ -1,0 +1,181 @@
+"""Which tile lies where, which split it belongs to, and how much the splits share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.errors import UserError
+
+BLOCKS = 5
+SPLITS = ("train", "validation", "test", "gap")
+SplitName = Literal["blocked", "paper"]
+Axis = Literal["z", "y", "x"]
+Shift = tuple[int, int]  # y, x
+
+_NO_BLOCK = -1
+
+
+class Region(NamedTuple):
+    """A rectangle of every slice that no window of its tiles may leave.
+
+    Attributes:
+        top: first row.
+        bottom: row after the last.
+        left: first column.
+        right: column after the last.
+        block: the block it is, or None where blocks are ranges of z.
+    """
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    block: int | None
+
+
+class Tile(NamedTuple):
+    """A place for a triplet: its number in the grid, and its corner on the middle slice."""
+
+    slot: int
+    y: int
+    x: int
+
+
+def split_regions(height: int, width: int, split: SplitName, axis: Axis) -> list[Region]:
+    """The whole slice, or five bands of it where the blocks lie along y or x."""
+    if split == "paper" or axis == "z":
+        return [Region(0, height, 0, width, None)]
+    edges = _edges(height if axis == "y" else width)
+    bands = enumerate(zip(edges[:-1], edges[1:], strict=True))
+    if axis == "y":
+        return [Region(low, high, 0, width, block) for block, (low, high) in bands]
+    return [Region(0, height, low, high, block) for block, (low, high) in bands]
+
+
+def grid_size(region: Region, tile: int, stride: int) -> int:
+    """How many places a region's grid has.
+
+    Raises:
+        UserError: not even one tile fits.
+    """
+    rows, columns = _grid(region, tile, stride)
+    if not rows or not columns:
+        size = f"{region.bottom - region.top} x {region.right - region.left} pixels"
+        where = "slices" if region.block is None else "split bands"
+        raise UserError(
+            f"A tile of {tile} pixels does not fit {where} of {size}; choose a smaller --tile."
+        )
+    return len(rows) * len(columns)
+
+
+def place_tiles(region: Region, shifts: Sequence[Shift], tile: int, stride: int) -> list[Tile]:
+    """Lay the grid on the middle slice.
+
+    A tile moves inward where its window in a neighbour would leave the region. Where the
+    region is too narrow for the tile and the shifts together, there is no tile.
+
+    Args:
+        region: where the windows have to stay.
+        shifts: of the neighbours against the middle.
+        tile: side in pixels.
+        stride: step of the grid in pixels.
+    """
+    reach = np.array([(0, 0), *shifts])
+    low = np.array([region.top, region.left]) - reach.min(axis=0)
+    high = np.array([region.bottom, region.right]) - tile - reach.max(axis=0)
+    if (low > high).any():
+        return []
+    rows, columns = _grid(region, tile, stride)
+    nominal = [(y, x) for y in rows for x in columns]
+    placed = np.clip(np.array(nominal), low, high)
+    return [Tile(slot, int(y), int(x)) for slot, (y, x) in enumerate(placed)]
+
+
+def depth_block(z: int, depth: int) -> int:
+    """The block of z in which all three slices of a triplet lie, or -1."""
+    edges = _edges(depth)
+    for block, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        if low <= z - 1 and z + 1 < high:
+            return block
+    return _NO_BLOCK
+
+
+def random_blocks(rejected: NDArray[np.bool_], seed: int) -> NDArray[np.intp]:
+    """Five random blocks of equal size, drawn for kept and rejected triplets apart."""
+    random = np.random.default_rng(seed)
+    blocks = np.empty(len(rejected), dtype=np.intp)
+    for group in (np.flatnonzero(~rejected), np.flatnonzero(rejected)):
+        blocks[random.permutation(group)] = np.arange(len(group)) * BLOCKS // max(len(group), 1)
+    return blocks
+
+
+def split_names(blocks: NDArray[np.intp], fold: int) -> NDArray[np.str_]:
+    """Three blocks train, one validation, one test; fold 0 tests the last, validates the one before.
+
+    The fold moves both on by one block; a triplet in no block is in the gap.
+    """
+    names = np.full(len(blocks), "train", dtype="<U10")
+    names[blocks == (BLOCKS - 1 + fold) % BLOCKS] = "test"
+    names[blocks == (BLOCKS - 2 + fold) % BLOCKS] = "validation"
+    names[blocks == _NO_BLOCK] = "gap"
+    return names
+
+
+def measured_leakage(keys: pd.DataFrame, tile: int) -> float:
+    """Share of test triplets that share a pixel with a training or validation triplet.
+
+    Counted over kept triplets, on the windows of all three slices as they were read.
+
+    Args:
+        keys: a row for each triplet.
+        tile: side of a window.
+
+    Returns:
+        Between 0 and 1; 0 without test triplets.
+    """
+    kept = keys[keys["reason"] == ""]
+    tested = kept["split"] == "test"
+    if not tested.any():
+        return 0.0
+    windows = pd.concat([_windows(kept, name, step) for name, step in _SLICES])
+    shared: set[int] = set()
+    for _, there in windows.groupby(["volume", "slice"]):
+        test = there[there["split"] == "test"]
+        known = there[there["split"].isin(("train", "validation"))]
+        near = [
+            np.abs(test[axis].to_numpy()[:, None] - known[axis].to_numpy()[None]) < tile
+            for axis in ("y", "x")
+        ]
+        shared.update(test["triplet"].to_numpy()[(near[0] & near[1]).any(axis=1)])
+    return len(shared) / int(tested.sum())
+
+
+_SLICES = (("before", -1), ("middle", 0), ("after", 1))
+
+
+def _windows(keys: pd.DataFrame, name: str, step: int) -> pd.DataFrame:
+    still = name == "middle"
+    return pd.DataFrame(
+        {
+            "triplet": keys.index,
+            "volume": keys["volume"],
+            "split": keys["split"],
+            "slice": keys["z"] + step,
+            "y": keys["y"] if still else keys["y"] + keys[f"shift_{name}_y"],
+            "x": keys["x"] if still else keys["x"] + keys[f"shift_{name}_x"],
+        }
+    )
+
+
+def _edges(length: int) -> list[int]:
+    return [length * block // BLOCKS for block in range(BLOCKS + 1)]
+
+
+def _grid(region: Region, tile: int, stride: int) -> tuple[range, range]:
+    rows = range(region.top, region.bottom - tile + 1, stride)
+    return rows, range(region.left, region.right - tile + 1, stride)

@@ -1,0 +1,145 @@
+"""The first pass over a volume: shifts, places, measures and histograms; no pixel is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.data.align import Aligner, Match, Prepared
+from bench.data.histogram import grey_counts
+from bench.data.reject import measure
+from bench.data.split import Region, depth_block, grid_size, place_tiles, split_regions
+from bench.data.volumes import Volume, grey_digest
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.data.build import BuildOptions
+
+Slice = NDArray[np.uint8]
+Row = dict[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the first pass learns of a volume.
+
+    Attributes:
+        table: a row for each candidate triplet.
+        counts: grey counts of each slice and region, z x region x 256.
+        digest: SHA-256 of the grey values.
+        no_room: grid places where the tile and the shifts together do not fit.
+        columns: grid places of each slice.
+    """
+
+    table: pd.DataFrame
+    counts: NDArray[np.int64]
+    digest: str
+    no_room: int
+    columns: int
+
+
+def survey(
+    volume: Volume, options: BuildOptions, first_column: int, tick: Callable[[], None]
+) -> Survey:
+    """Read a volume once, three slices in memory at a time.
+
+    Args:
+        volume: the source stack.
+        options: of the build.
+        first_column: number of the volume's first grid column.
+        tick: called after every slice.
+
+    Raises:
+        UserError: a slice cannot be read, or tile or search radius do not fit the slices.
+    """
+    depth, height, width = volume.shape
+    if min(height, width) < options.tile:
+        raise UserError(
+            f"The slices of '{volume.name}' have {height} x {width} pixels, smaller than a tile "
+            f"of {options.tile}; choose a smaller --tile (and --stride)."
+        )
+    regions = split_regions(height, width, options.split, options.split_axis)
+    sizes = [grid_size(region, options.tile, options.stride) for region in regions]
+    starts = [first_column + sum(sizes[:i]) for i in range(len(sizes))]
+    aligner = Aligner(height, width, options.search if options.align else 0)
+    counts = np.zeros((depth, len(regions), 256), dtype=np.int64)
+    digest, rows, no_room = grey_digest(volume.shape), list[Row](), 0
+    seen: list[tuple[Slice, Prepared]] = []
+    for z in range(depth):
+        grey = volume.slice(z)
+        digest.update(grey.tobytes())
+        for number, region in enumerate(regions):
+            counts[z, number] = grey_counts(crop(grey, region))
+        seen = [*seen[-2:], (grey, aligner.prepare(grey))]
+        tick()
+        if z < 2:
+            continue
+        before, middle, after = (prepared for _, prepared in seen)
+        matches = aligner.match(middle, before), aligner.match(middle, after)
+        slices = [slice_ for slice_, _ in seen]
+        for number, region in enumerate(regions):
+            found = list(_rows(volume, z - 1, slices, matches, region, options))
+            no_room += sizes[number] - len(found)
+            rows.extend(
+                {**row, "column": starts[number] + int(row["column"]), "region": number}
+                for row in found
+            )
+    return Survey(pd.DataFrame(rows), counts, digest.hexdigest(), no_room, sum(sizes))
+
+
+def crop(grey: NDArray[np.uint8], region: Region) -> Slice:
+    """The region of a slice."""
+    return grey[region.top : region.bottom, region.left : region.right]
+
+
+def cut_windows(slices: list[Slice], row: pd.Series | Row, tile: int) -> Slice:
+    """The three windows of a triplet, 3HW, each at its offset."""
+    y, x = int(row["y"]), int(row["x"])
+    shifts = [(0, 0) if name == "middle" else _shift(row, name) for name in _NAMES]
+    return np.stack(
+        [
+            grey[y + dy : y + dy + tile, x + dx : x + dx + tile]
+            for grey, (dy, dx) in zip(slices, shifts, strict=True)
+        ]
+    )
+
+
+_NAMES = ("before", "middle", "after")
+
+
+def _shift(row: pd.Series | Row, name: str) -> tuple[int, int]:
+    return int(row[f"shift_{name}_y"]), int(row[f"shift_{name}_x"])
+
+
+def _rows(
+    volume: Volume,
+    z: int,
+    slices: list[Slice],
+    matches: tuple[Match, Match],
+    region: Region,
+    options: BuildOptions,
+) -> Iterator[Row]:
+    before, after = matches
+    block = depth_block(z, volume.shape[0]) if region.block is None else region.block
+    shifts = [(match.y, match.x) for match in matches]
+    for tile in place_tiles(region, shifts, options.tile, options.stride):
+        row: Row = {
+            "volume": volume.name,
+            "z": z,
+            "y": tile.y,
+            "x": tile.x,
+            "shift_before_y": before.y,
+            "shift_before_x": before.x,
+            "shift_after_y": after.y,
+            "shift_after_x": after.x,
+            "peak_before": before.peak,
+            "peak_after": after.peak,
+            "column": tile.slot,
+            "block": block,
+        }
+        yield {**row, **measure(cut_windows(slices, row, options.tile))}
