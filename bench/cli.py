@@ -124,7 +124,7 @@ def data_build(
     display = open_display()
     try:
         if download:
-            source = download_volume(name, data, display)
+            source = [download_volume(name, data, display)]
         summary = build_dataset(
             name, source or [], labels or [], data, display, replace=replace,
             grey_range=_pair(grey_range), tile=tile, stride=stride, search=search, align=align,

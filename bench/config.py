@@ -105,7 +105,7 @@ def load_config(file: Path | None, words: dict[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        raise UserError(_config_error(error)) from error
+        raise UserError(invalid_option(error)) from error
 
 
 _LISTS = {"methods": "methods", "dataset": "datasets"}
@@ -121,8 +121,11 @@ def _read(file: Path) -> dict[str, Any]:
     return {key.replace("-", "_"): value for key, value in values.items()}
 
 
-def _config_error(error: ValidationError) -> str:
+def invalid_option(error: ValidationError) -> str:
+    """What is wrong with the first option that pydantic refused, in one sentence."""
     first = error.errors()[0]
+    if not first["loc"]:
+        return f"These options do not go together: {first['msg'].removeprefix('Value error, ')}."
     option = str(first["loc"][0]).replace("_", "-")
     if first["type"] == "literal_error":
         valid = [

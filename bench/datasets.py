@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bench.config import RunConfig
+from pydantic import ValidationError
+
+from bench.config import RunConfig, invalid_option
 from bench.data.build import BuildOptions, BuildSummary, build
 from bench.data.cards import CARDS, Card, load_card
+from bench.data.download import download
 from bench.data.triplets import TripletFile, dataset_path
 from bench.data.volumes import ArrayVolume, Volume, open_volume
 from bench.errors import UserError
@@ -82,16 +85,38 @@ def build_dataset(
     probe_folder(target.parent)
     volumes = _volumes(name, sources, labels, grey_range)
     tick = display.stage("build")
-    return build(
-        name, volumes, card, options, target,
-        progress=lambda words, done, total: tick(done, total, words), replace=replace,
-    )  # fmt: skip
+    try:
+        return build(
+            name, volumes, card, options, target,
+            progress=lambda words, done, total: tick(done, total, words), replace=replace,
+        )  # fmt: skip
+    finally:
+        for volume in volumes:
+            volume.close()
 
 
 def build_options(card: Card, wishes: dict[str, Any]) -> BuildOptions:
-    """The card's build options with what was asked for."""
+    """The card's build options with what was asked for.
+
+    Raises:
+        UserError: an option is not valid.
+    """
     given = {key: value for key, value in wishes.items() if value is not None}
-    return BuildOptions.model_validate({**card.build, **given})
+    try:
+        return BuildOptions.model_validate({**card.build, **given})
+    except ValidationError as error:
+        raise UserError(invalid_option(error)) from error
+
+
+def download_volume(name: str, data: Path, display: Display) -> Path:
+    """Fetch the volume of a card into the folder of the datasets, checked before use."""
+    tick = display.stage("download")
+    megabyte = 2**20
+    return download(
+        load_card(name),
+        data / "volumes",
+        lambda done, total: tick(done // megabyte, total // megabyte, "MiB"),
+    )
 
 
 def _volumes(

@@ -16,6 +16,7 @@ from bench.config import RunConfig, StageName
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
 from bench.files import file_digest, is_full, remove_leftovers
+from bench.metrics import METRICS
 from bench.plan import Cell, Keys, keys, preset_of
 from bench.progress import Display, Tick, duration
 from bench.provenance import compute_provenance, provenance
@@ -183,7 +184,7 @@ class Job:
         )
         counted = score.kept(table)
         record.triplets = len(counted)
-        means = counted[list(score.METRICS)].mean()
+        means = counted[list(METRICS)].mean()
         record.means = {name: _finite(value) for name, value in means.items()}
         return {"triplets": len(counted), "rejected": len(table) - len(counted)}
 

@@ -250,7 +250,8 @@ class _Rings:
     def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         count = len(self.frequency)
         weights = (values * self.weight).ravel()
-        return np.bincount(self.index, weights=weights, minlength=count + 2)[1 : count + 1]
+        sums = np.bincount(self.index, weights, count + 2)[1 : count + 1]
+        return np.asarray(sums, np.float64)
 
 
 @lru_cache(maxsize=8)

@@ -15,10 +15,10 @@ from bench.config import RunConfig
 from bench.files import content_digest
 from bench.presets import PRESETS, Preset
 from bench.registry import unknown
+from bench.store import NONE
 from bench.variants import Variant, parse_variant
 
 NULL = "linear"
-NONE = "-"  # the loss and preset of a method that is not trained
 
 # What the paper trains every method with; ``bench list losses`` prints it.
 LOSSES = {

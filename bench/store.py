@@ -16,6 +16,7 @@ from bench.files import content_digest, write_text
 
 SCHEMA = 1
 RECORD = "record.json"
+NONE = "-"  # the loss and preset of a method that is not trained
 Status = Literal["running", "done", "failed", "interrupted"]
 
 
@@ -82,10 +83,9 @@ class Store:
 
     def folder(self, cell: dict[str, Any], key: str) -> Path:
         """The folder of a cell: readable, stable, and unique by the content key."""
-        name = "-".join(
-            [cell["method"], cell["loss"], cell["preset"], f"fold{cell['fold']}",
-             f"seed{cell['seed']}", key[:10]]
-        )  # fmt: skip
+        words = [cell["method"], cell["loss"], cell["preset"]]
+        words = [word for word in words if word != NONE]
+        name = "-".join([*words, f"fold{cell['fold']}", f"seed{cell['seed']}", key[:10]])
         return self.root / file_name(cell["dataset"]) / file_name(name)
 
     def save(self, record: Record, folder: Path) -> None:

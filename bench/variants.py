@@ -88,12 +88,23 @@ def _with_options(method: type[Interpolator], base: Any, wanted: dict[str, str])
         if option not in known:
             unknown(f"option of {method.info.name}:", option, known)
     values = dataclasses.asdict(base) | {
-        option: value.split("/") if "/" in value else value for option, value in wanted.items()
+        option: [_number(part) for part in value.split("/")] if "/" in value else _number(value)
+        for option, value in wanted.items()
     }
     try:
         return TypeAdapter(method.Options).validate_python(values)
     except (ValidationError, ValueError) as error:
         raise UserError(_option_error(method, wanted, error)) from error
+
+
+def _number(text: str) -> int | float | str:
+    """A number where the text is one: options that list numbers do not take their spelling."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _option_error(method: type[Interpolator], wanted: dict[str, str], error: Exception) -> str:

@@ -14,6 +14,7 @@ from methods.layers.pwc import FLOW_SCALE, LightPwc
 from methods.layers.warp import adaptive_warp, fill_holes, project_flow
 
 _IMPORTANCE_FLOOR = 1e-6  # as the reference adds to inverse depth
+_LEAST_CONTRAST = 1e-3  # a quarter of a grey level, so that a blank slice stays blank
 _INNER_TAPS = (5, 6, 9, 10)  # of a 4 x 4 kernel: 1 there is a plain bilinear warp
 
 
@@ -99,6 +100,8 @@ class Dain(Interpolator):
             "positions outside the slice read its border, where the reference returns 0",
             "frames are normalised by mean and standard deviation before every network",
             "context leaves out the frame itself, which the synthesis network sees warped anyway",
+            "kernels are learned as a change of a bilinear warp, and flow, kernels and residual "
+            "start at zero: untrained, it returns the average",
         ),
     )
     Options = DainOptions
@@ -122,13 +125,12 @@ class Dain(Interpolator):
 
     def _synthesise(self, before: Tensor, after: Tensor) -> Interpolation:
         batch = len(before)
-        # Both directions travel as one batch: first before, then after.
-        frames = torch.cat([before, after])
         pair = torch.cat([before, after], dim=1)
         mean = pair.mean((1, 2, 3), keepdim=True)
-        scale = pair.std((1, 2, 3), keepdim=True, correction=0) + 1e-3
-        mean, scale = mean.repeat(2, 1, 1, 1), scale.repeat(2, 1, 1, 1)
-        normal = ((frames - mean) / scale).contiguous(memory_format=torch.channels_last)
+        scale = pair.std((1, 2, 3), keepdim=True, correction=0) + _LEAST_CONTRAST
+        # Both directions travel as one batch: first before, then after.
+        frames = torch.cat([before, after])
+        normal = torch.cat([(before - mean) / scale, (after - mean) / scale])
 
         flow, importance = self._flow_from_middle(normal)
         kernels = self.kernels(torch.cat(normal.chunk(2), dim=1))
@@ -137,10 +139,10 @@ class Dain(Interpolator):
         context = adaptive_warp(self.context(normal), flow.detach(), kernels.detach())
 
         # Written as a change, so that without motion it is the frame to the last bit.
-        warped = frames + scale * (moved - normal)
+        warped = frames + scale.repeat(2, 1, 1, 1) * (moved - normal)
         average = (warped[:batch] + warped[batch:]) / 2
-        first, second = _join([moved, flow, kernels, context]).unflatten(0, (2, -1)).unbind()
-        seen = _join([(moved[:batch] + moved[batch:]) / 2, first, second])
+        mean_moved = (moved[:batch] + moved[batch:]) / 2
+        seen = _join([mean_moved, *_join([moved, flow, kernels, context]).chunk(2)])
         residual = self.synthesis(seen)
         extras = {
             "flow_before": flow[:batch],
@@ -150,7 +152,7 @@ class Dain(Interpolator):
             "importance_before": importance[:batch],
             "importance_after": importance[batch:],
         }
-        return Interpolation(average + scale[:batch] * residual, extras)
+        return Interpolation(average + scale * residual, extras)
 
     def _flow_from_middle(self, normal: Tensor) -> tuple[Tensor, Tensor]:
         """Flow from the middle to both neighbours, and the importance of their pixels."""
@@ -170,6 +172,8 @@ class _KernelNet(nn.Module):
     The kernels are added to those of a bilinear warp, and their last layer starts at 0.
     """
 
+    identity: Tensor
+
     def __init__(self, widths: tuple[int, ...], scale: int) -> None:
         super().__init__()
         self.scale = scale
@@ -187,14 +191,15 @@ class _KernelNet(nn.Module):
     def forward(self, pair: Tensor) -> Tensor:
         maps = functional.avg_pool2d(pair, self.scale) if self.scale > 1 else pair
         maps = self.stem(maps.contiguous(memory_format=torch.channels_last))
-        skips = []
+        skips: list[Tensor] = []
         for down in self.down:
             maps = down(maps)
             skips.append(maps)
             maps = functional.max_pool2d(maps, 2)
         maps = self.bottom(maps)
-        for up in self.up:
-            maps = up(functional.interpolate(maps, scale_factor=2, mode="bilinear") + skips.pop())
+        for up, skip in zip(self.up, reversed(skips), strict=True):
+            maps = functional.interpolate(maps, scale_factor=2, mode="bilinear")
+            maps = up(maps + skip)
         kernels = torch.cat([head(maps) for head in self.heads])
         if self.scale > 1:
             kernels = functional.interpolate(kernels, scale_factor=self.scale, mode="bilinear")
@@ -219,9 +224,7 @@ class _ContextNet(nn.Module):
 class _Residual(nn.Module):
     def __init__(self, width: int, dilation: int = 1) -> None:
         super().__init__()
-        self.first = nn.Conv2d(
-            width, width, 3, padding=dilation, dilation=dilation, bias=False
-        )
+        self.first = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False)
         self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -49,11 +49,11 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    defect: float = Field(0.1, gt=0, le=1)
-    duplicate: float = Field(10.0, gt=0)
-    continuity: float = Field(4.0, gt=0)
-    floor: float = Field(0.1, ge=-1, le=1)
-    blur: float = Field(1.7, ge=1)
+    defect: float = Field(default=0.1, gt=0, le=1)
+    duplicate: float = Field(default=10.0, gt=0)
+    continuity: float = Field(default=4.0, gt=0)
+    floor: float = Field(default=0.1, ge=-1, le=1)
+    blur: float = Field(default=1.7, ge=1)
 
 
 def measure(windows: Windows) -> dict[str, float]:
@@ -99,9 +99,7 @@ def judge(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     expected = lower.groupby(table["column"]).transform(_running_median)
     spread = (lower - expected).abs().groupby(table["volume"]).transform("median") * 1.4826
     unit = spread.clip(lower=_LEAST_SPREAD)
-    judged = table.assign(
-        continuity=(lower - expected) / unit, duplicate=(upper - expected) / unit
-    )
+    judged = table.assign(continuity=(lower - expected) / unit, duplicate=(upper - expected) / unit)
     broken = {
         "defect": judged["defect"] > rules.defect,
         "duplicate": judged["duplicate"] > rules.duplicate,
@@ -113,7 +111,8 @@ def judge(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 
 
 def _fisher(correlation: pd.Series[float]) -> pd.Series[float]:
-    return np.arctanh(correlation.clip(-0.999999, 0.999999))
+    clipped = correlation.clip(-0.999999, 0.999999)
+    return pd.Series(np.arctanh(clipped.to_numpy()), index=correlation.index)
 
 
 def _running_median(values: pd.Series[float]) -> pd.Series[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -51,7 +52,7 @@ def split_regions(height: int, width: int, split: SplitName, axis: Axis) -> list
     if split == "paper" or axis == "z":
         return [Region(0, height, 0, width, None)]
     edges = _edges(height if axis == "y" else width)
-    bands = enumerate(zip(edges[:-1], edges[1:], strict=True))
+    bands = enumerate(pairwise(edges))
     if axis == "y":
         return [Region(low, high, 0, width, block) for block, (low, high) in bands]
     return [Region(0, height, low, high, block) for block, (low, high) in bands]
@@ -99,7 +100,7 @@ def place_tiles(region: Region, shifts: Sequence[Shift], tile: int, stride: int)
 def depth_block(z: int, depth: int) -> int:
     """The block of z in which all three slices of a triplet lie, or -1."""
     edges = _edges(depth)
-    for block, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for block, (low, high) in enumerate(pairwise(edges)):
         if low <= z - 1 and z + 1 < high:
             return block
     return _NO_BLOCK
@@ -115,9 +116,10 @@ def random_blocks(rejected: NDArray[np.bool_], seed: int) -> NDArray[np.intp]:
 
 
 def split_names(blocks: NDArray[np.intp], fold: int) -> NDArray[np.str_]:
-    """Three blocks train, one validation, one test; fold 0 tests the last, validates the one before.
+    """Three blocks are training, one is validation, one is test.
 
-    The fold moves both on by one block; a triplet in no block is in the gap.
+    In fold 0 the last is test and the one before it validation; each further fold moves
+    both on by one block. A triplet in no block is in the gap.
     """
     names = np.full(len(blocks), "train", dtype="<U10")
     names[blocks == (BLOCKS - 1 + fold) % BLOCKS] = "test"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.data.build import BuildOptions
 
 Slice = NDArray[np.uint8]
-Row = dict[str, str | int | float]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def crop(grey: NDArray[np.uint8], region: Region) -> Slice:
     return grey[region.top : region.bottom, region.left : region.right]
 
 
-def cut_windows(slices: list[Slice], row: pd.Series | Row, tile: int) -> Slice:
+def cut_windows(slices: list[Slice], row: Mapping[Any, Any], tile: int) -> Slice:
     """The three windows of a triplet, 3HW, each at its offset."""
     y, x = int(row["y"]), int(row["x"])
     shifts = [(0, 0) if name == "middle" else _shift(row, name) for name in _NAMES]
@@ -112,7 +112,7 @@ def cut_windows(slices: list[Slice], row: pd.Series | Row, tile: int) -> Slice:
 _NAMES = ("before", "middle", "after")
 
 
-def _shift(row: pd.Series | Row, name: str) -> tuple[int, int]:
+def _shift(row: Mapping[Any, Any], name: str) -> tuple[int, int]:
     return int(row[f"shift_{name}_y"]), int(row[f"shift_{name}_x"])
 
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 Form = Literal["equation", "released"]
 
-_WORTH_FUSING = 128  # positions in a group
+_WORTH_FUSING = 128  # positions in a group of unequal widths; measured on a CPU
 
 
 class Widths(NamedTuple):
@@ -180,9 +180,10 @@ def explicit_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) 
 def fused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     """The same as ``explicit_attention`` by torch's fused kernels."""
     missing = value.shape[-1] - query.shape[-1]
-    if missing and query.shape[1] >= _WORTH_FUSING:
-        # Zeros leave the products as they are. Without one width for all three, torch would fall
-        # back to the affinity matrix, which is the faster way for small groups only.
+    if missing and query.shape[1] < _WORTH_FUSING:
+        # The fused kernels want one width for all three; for small groups padding costs more.
+        return explicit_attention(query, key, value, scale)
+    if missing:  # zeros leave the products as they are
         query, key = (functional.pad(tensor, (0, missing)) for tensor in (query, key))
     found: Tensor = functional.scaled_dot_product_attention(
         query[:, None], key[:, None], value[:, None], scale=scale

@@ -25,7 +25,7 @@ def correlation(first: Tensor, second: Tensor, radius: int) -> Tensor:
     Returns:
         B(2 radius + 1)^2 HW.
     """
-    volume: Tensor = _Correlation.apply(first, second, radius)  # type: ignore[no-untyped-call]
+    volume: Tensor = _Correlation.apply(first, second, radius)
     return volume
 
 
@@ -42,7 +42,7 @@ class _Correlation(Function):
         return torch.stack(costs, dim=-1).permute(0, 3, 1, 2)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch's own
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         first, second = ctx.saved_tensors
         radius = ctx.radius

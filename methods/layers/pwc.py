@@ -12,6 +12,7 @@ from methods.layers.correlation import correlation
 from methods.layers.warp import backward_warp
 
 _SLOPE = 0.1
+_LEAST_VARIANCE = 1e-5
 FLOW_SCALE = 4  # the flow comes out at a quarter of the frame's resolution
 
 
@@ -59,8 +60,8 @@ class LightPwc(nn.Module):
             maps = level(maps)
             levels.append(maps)
 
-        coarsest = levels[-1]
-        flow = coarsest.new_zeros(batch, 2, *coarsest.shape[-2:])
+        # In the frames' own precision: under autocast, bfloat16 cannot tell pixels apart.
+        flow = frames.new_zeros(batch, 2, *levels[-1].shape[-2:])
         extra = flow[:, :1]
         for maps, decoder in zip(levels[:0:-1], reversed(self.decoders), strict=True):
             source, target = maps[:batch], maps[batch:]
@@ -69,7 +70,7 @@ class LightPwc(nn.Module):
                 target = backward_warp(target, flow)
             cost = correlation(_standardise(source), _standardise(target), self.radius)
             seen = torch.cat([cost, source, flow], dim=1)
-            update = decoder(seen.contiguous(memory_format=torch.channels_last))
+            update = decoder(seen.contiguous(memory_format=torch.channels_last)).to(flow.dtype)
             flow, extra = flow + update[:, :2], update[:, 2:]
         return FLOW_SCALE * flow, extra
 
@@ -96,4 +97,5 @@ def _decoder(before: int, widths: Sequence[int]) -> nn.Sequential:
 
 def _standardise(maps: Tensor) -> Tensor:
     """Zero mean and unit variance per channel, so that a cost is a correlation coefficient."""
-    return functional.instance_norm(maps)
+    variance, mean = torch.var_mean(maps, dim=(2, 3), keepdim=True, correction=0)
+    return (maps - mean) * torch.rsqrt(variance + _LEAST_VARIANCE)

@@ -15,10 +15,11 @@ Norm = Literal["none", "syncbn"]
 
 def rectified_convolution(inputs: int, outputs: int, norm: Norm = "none") -> nn.Sequential:
     """A 3 x 3 convolution, batch normalisation if asked for, ReLU."""
-    layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, 3, padding=1)]
-    if norm == "syncbn":
-        layers.append(nn.SyncBatchNorm(outputs))
-    return nn.Sequential(*layers, nn.ReLU())
+    if norm == "none":
+        return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU())
+    # The normalisation brings its own bias.
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.SyncBatchNorm(outputs), nn.ReLU())
 
 
 class ResidualDenseBlock(nn.Module):

@@ -20,19 +20,13 @@ class ResidualHead(nn.Module):
     through its features to do as well as the best linear filter.
     """
 
-    # To replace a noisy pixel by its surroundings, a weight of the direct way has to travel from 0
-    # to about -1. Adam's steps are as long as its learning rate: 1,000 of them, or a quarter of it.
-    GAIN = 4.0
-
     def __init__(self, channels: int, scale: int) -> None:
         super().__init__()
         self.correct = _zeroed(nn.Conv2d(channels + 2 * scale**2, scale**2, 3, padding=1))
 
     def forward(self, features: Tensor, own: Tensor, opposite: Tensor) -> Tensor:
         """What to add to the folded slice ``own``; features are BCHW of its size."""
-        correction: Tensor = self.correct(
-            torch.cat([features, self.GAIN * own, self.GAIN * opposite], dim=1)
-        )
+        correction: Tensor = self.correct(torch.cat([features, own, opposite], dim=1))
         return correction
 
 

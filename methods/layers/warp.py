@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 _TAPS = 4  # the side of an adaptive kernel
+_CHUNK = 1 << 17  # numbers that a core's cache holds
 
 
 def backward_warp(image: Tensor, flow: Tensor) -> Tensor:
@@ -112,29 +113,31 @@ def adaptive_warp(image: Tensor, flow: Tensor, kernels: Tensor) -> Tensor:
     """
     batch, channels, height, width = image.shape
     x, y = _positions(flow)
-    column, across = _cell(x, width)
-    row, down = _cell(y, height)
-    weights = kernels.permute(0, 2, 3, 1).unflatten(-1, (_TAPS, _TAPS))
-    weights = weights * (down.unsqueeze(-1) * across.unsqueeze(-2))
+    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+    column, row = x.detach().floor(), y.detach().floor()
+    weights = kernels.permute(0, 2, 3, 1) * _quadrant_factors(x - column, y - row)
 
     # In a replicated border the clamped window is a plain one, its taps a constant
     # distance from its first; so one index per pixel serves all of them.
-    padded = functional.pad(image, (1, 2, 1, 2), mode="replicate")
+    padded = functional.pad(image, (1, 2, 1, 2), mode="replicate").to(weights.dtype)
     tall, wide = padded.shape[-2:]
     first = torch.arange(batch, device=image.device).view(-1, 1, 1) * tall
-    corner = ((first + row) * wide + column).flatten()
-    taps = [i * wide + j for i in range(_TAPS) for j in range(_TAPS)]
-    warped: Tensor = _WindowSum.apply(  # type: ignore[no-untyped-call]  # torch's own
+    corner = (first + row.long()) * wide + column.long()
+    steps = torch.arange(_TAPS, device=image.device)
+    taps = (steps.unsqueeze(1) * wide + steps).flatten()
+    warped: Tensor = _WindowSum.apply(
+        # By way of one dimension, so that even the strides of a single channel are plain:
+        # the bag has no fast path for others.
         padded.permute(0, 2, 3, 1).flatten().view(-1, channels),
         weights.reshape(-1, _TAPS * _TAPS),
-        corner,
+        corner.flatten(),
         taps,
     )
     return warped.view(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
 class _WindowSum(Function):
-    """Weighted sums of table rows at constant distances from a corner: RC, NT, N -> NC.
+    """Weighted sums of table rows at constant distances from a corner: RC, NT, N, T -> NC.
 
     This is what an embedding bag computes, without ever holding the shifted images. Its
     own gradient for the table sorts all N T indices, which takes longer than all the
@@ -142,32 +145,49 @@ class _WindowSum(Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, table: Tensor, weights: Tensor, corner: Tensor, taps: list[int]
-    ) -> Tensor:
-        ctx.save_for_backward(table, weights, corner)
-        ctx.taps = taps
-        index = corner.unsqueeze(1) + torch.tensor(taps, device=corner.device)
+    def forward(ctx: Any, table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
+        ctx.save_for_backward(table, weights, corner, taps)
         # Detached, or the bag would prepare for its own gradient.
         return functional.embedding_bag(
-            index, table.detach(), per_sample_weights=weights.detach(), mode="sum"
+            _indices(corner, taps),
+            table.detach(),
+            per_sample_weights=weights.detach(),
+            mode="sum",
         )
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch's own
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        table, weights, corner = ctx.saved_tensors
+        table, weights, corner, taps = ctx.saved_tensors
         grad = grad.flatten().view(grad.shape)
         grad_table = grad_weights = None
         if ctx.needs_input_grad[0]:
-            index, values, starts = _transpose(weights, corner, ctx.taps, len(table))
+            index, values, starts = _transpose(weights, corner, taps.tolist(), len(table))
             grad_table = functional.embedding_bag(
                 index, grad, starts, per_sample_weights=values, mode="sum"
             )
         if ctx.needs_input_grad[1]:
-            products = [(grad * table.index_select(0, corner + tap)).sum(1) for tap in ctx.taps]
-            grad_weights = torch.stack(products, dim=1)
+            grad_weights = _window_products(table, grad, corner, taps)
         return grad_table, grad_weights, None, None
+
+
+def _indices(corner: Tensor, taps: Tensor) -> Tensor:
+    """The rows of each window, NT, in 32 bits: the largest tensor here."""
+    return corner.int().unsqueeze(1) + taps.int()
+
+
+def _window_products(table: Tensor, grad: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
+    """Dot product of each pixel's gradient with each row of its window: NT."""
+    products = grad.new_empty(len(corner), len(taps))
+    # A GPU wants one large piece; on a CPU the gathered rows should fit its cache.
+    budget = _CHUNK if table.device.type == "cpu" else 64 * _CHUNK
+    pieces = max(budget // (len(taps) * table.shape[1]), 64)
+    for start in range(0, len(corner), pieces):
+        part = slice(start, start + pieces)
+        rows = table.index_select(0, _indices(corner[part], taps).flatten())
+        rows = rows.view(-1, len(taps), table.shape[1])
+        products[part] = (rows * grad[part].unsqueeze(1)).sum(-1)
+    return products
 
 
 def _transpose(
@@ -181,21 +201,22 @@ def _transpose(
     order = corner.argsort()
     corner, weights = corner.gather(0, order), weights.index_select(0, order)
     count = torch.bincount(corner, minlength=rows)
-    rank = torch.arange(len(corner), device=corner.device) - (count.cumsum(0) - count).gather(0, corner)
+    first = (count.cumsum(0) - count).gather(0, corner)
+    rank = torch.arange(len(corner), device=corner.device) - first
 
     readers = torch.zeros_like(count)
     for tap in taps:
         readers[tap:] += count[: rows - tap]
     starts = readers.cumsum(0) - readers
-    index = torch.empty(weights.numel(), dtype=torch.long, device=corner.device)
+    index = torch.empty(weights.numel(), dtype=torch.int, device=corner.device)
     values = weights.new_empty(weights.numel())
     free = starts.clone()
     for tap, weight in zip(taps, weights.t().contiguous(), strict=True):
         place = free.gather(0, corner + tap) + rank
-        index.scatter_(0, place, order)
+        index.scatter_(0, place, order.int())
         values.scatter_(0, place, weight)
         free[tap:] += count[: rows - tap]
-    return index, values, starts
+    return index, values, starts.int()
 
 
 def _positions(flow: Tensor) -> tuple[Tensor, Tensor]:
@@ -206,18 +227,20 @@ def _positions(flow: Tensor) -> tuple[Tensor, Tensor]:
     return columns + flow[:, 0], rows[:, None] + flow[:, 1]
 
 
-def _cell(position: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The cell of each position along one axis, BHW, and its taps' bilinear factors, BHW4."""
-    position = position.clamp(0, size - 1)
-    base = position.detach().floor()
-    far = position - base
-    near = 1 - far
-    return base.long(), torch.stack([near, near, far, far], dim=-1)
+def _quadrant_factors(across: Tensor, down: Tensor) -> Tensor:
+    """The bilinear factor of each tap's quadrant: two fractions BHW to BHW16."""
+    # All are linear in these four, and one matrix product is quicker than 16 columns.
+    terms = torch.stack([torch.ones_like(across), across, down, across * down], dim=-1)
+    quadrants = torch.tensor(
+        [[1, -1, -1, 1], [0, 1, 0, -1], [0, 0, 1, -1], [0, 0, 0, 1]], dtype=terms.dtype
+    )
+    half = _TAPS // 2
+    tiles = quadrants.t().reshape(4, 2, 2).repeat_interleave(half, 1).repeat_interleave(half, 2)
+    with torch.autocast(terms.device.type, enabled=False):  # positions need every bit
+        return terms @ tiles.flatten(1).to(terms.device)
 
 
-def _nearest_before(
-    flow: Tensor, valid: Tensor, dim: int, reverse: bool
-) -> tuple[Tensor, Tensor]:
+def _nearest_before(flow: Tensor, valid: Tensor, dim: int, reverse: bool) -> tuple[Tensor, Tensor]:
     """The last valid flow before each pixel along ``dim``, and whether there is one."""
     if reverse:
         value, found = _nearest_before(flow.flip(dim), valid.flip(dim), dim, reverse=False)

@@ -38,5 +38,8 @@ def test_best_match_names_the_displacement():
 
 
 def test_gradients():
-    first, second = features(0, 2, 3, 4, 5).requires_grad_(), features(1, 2, 3, 4, 5).requires_grad_()
+    first, second = (
+        features(0, 2, 3, 4, 5).requires_grad_(),
+        features(1, 2, 3, 4, 5).requires_grad_(),
+    )
     assert gradcheck(lambda a, b: correlation(a, b, 2), (first, second))

@@ -61,7 +61,6 @@ def test_every_weight_takes_part(options):
     before, after = slices(32, 32)
     (network(before, after).middle * torch.randn_like(before)).sum().backward()
     idle = [name for name, weight in network.named_parameters() if not weight.grad.any()]
-    # A bias before batch normalisation is taken out again; its gradient is rounding only.
     assert idle == []
 
 
@@ -162,9 +161,9 @@ def test_training_finds_a_motion_that_no_average_shows_and_gamma_moves():
     network = Ssan(replace(SMALL, scale=1, g0=16, growth=8)).to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
     errors = []
-    for _ in range(150):
-        texture = functional.avg_pool2d(torch.rand(4, 1, 38, 38), 5, stride=1) * 3 - 1
-        before, middle, after = (texture[..., 1:33, x : x + 32] for x in (0, 1, 2))
+    for _ in range(100):
+        texture = functional.avg_pool2d(torch.rand(4, 1, 30, 30), 5, stride=1) * 3 - 1
+        before, middle, after = (texture[..., 1:25, x : x + 24] for x in (0, 1, 2))
         error = (network(before, after).middle - middle).abs().mean()
         errors.append(error.item() / ((before + after) / 2 - middle).abs().mean().item())
         optimiser.zero_grad()

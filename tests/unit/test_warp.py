@@ -30,7 +30,10 @@ def project_by_loop(flow, weight):
     for b in range(batch):
         for row in range(height):
             for column in range(width):
-                x, y = (column + flow[b, 0, row, column]).item(), (row + flow[b, 1, row, column]).item()
+                x, y = (
+                    (column + flow[b, 0, row, column]).item(),
+                    (row + flow[b, 1, row, column]).item(),
+                )
                 if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
                     continue
                 for j in (floor(y), floor(y) + 1):
@@ -145,7 +148,7 @@ def test_projection_equals_the_double_loop(scale):
     expected, expected_holes = project_by_loop(flow, weight)
     torch.testing.assert_close(projected, expected, rtol=1e-10, atol=1e-10)
     assert torch.equal(holes, expected_holes)
-    assert holes.any() == (scale > 1)
+    assert holes.any()
 
 
 def test_no_motion_projects_to_no_motion_without_holes():

@@ -14,7 +14,7 @@ from bench.data.phantom.texture import Field, smooth_noise
 _MEAN = 152.0  # grey level of bare cytoplasm
 _SHARPNESS = 0.25  # standard deviation of the common point spread, pixels
 _DETECTOR = 0.55  # standard deviation of the detector's own point spread, pixels
-_SHADING = 4.0  # grey levels of slow brightness change across a slice
+_SHADING = 6.0  # grey levels of slow brightness change across a slice
 _DARK_NOISE = 0.3  # share of the noise variance that does not grow with brightness
 
 

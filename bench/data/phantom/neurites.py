@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +13,10 @@ from bench.data.phantom.options import PhantomOptions
 
 Array = NDArray[np.float64]
 
-MARGIN = 240.0  # nm of tissue grown beyond the volume, so that its faces look like its inside
+MARGIN = 300.0  # nm of tissue grown beyond the volume, so that its faces look like its inside
 _FILL = 1.1  # share of the tissue that the spheres' tubes occupy before they make room
 _RELAXATIONS = 15
-_Z_BIAS = 2.0  # neurites run across the sections somewhat more often than along them
+_Z_BIAS = 1.4  # neurites run across the sections somewhat more often than along them
 
 
 class Lengths(NamedTuple):
@@ -31,8 +31,9 @@ class Lengths(NamedTuple):
 
 
 _DENDRITE = Lengths(250.0, 0.35, 0.04, 60e3, 8e3, np.inf)
-_AXON = Lengths(60.0, 0.42, 0.16, 12e3, 8e3, 1.8e3)
-_STEP = 0.4  # of the radius, between spheres
+_AXON = Lengths(60.0, 0.42, 0.20, 12e3, 8e3, 1.8e3)
+_STEP = 0.4  # of the radius of a path, between spheres
+_SPACING = 0.4  # of the radius of a sphere, that thinning leaves
 _SPINE_EVERY = 700.0  # nm along a dendrite
 _BOUTON_LENGTH = 170.0  # nm, half
 _DENDRITE_SHARE = 0.24  # of the tissue
@@ -57,6 +58,16 @@ class Neurites:
     chain: NDArray[np.int64]
     bouton: Array
     dendrite: NDArray[np.bool_]
+
+    def thinned(self) -> Neurites:
+        """Without the spheres that hardly show between their neighbours."""
+        step = np.linalg.norm(self.centre - self.centre[self.neighbours()[1]], axis=1)
+        kept, gone = np.ones(len(step), dtype=bool), 0.0
+        for index, length in enumerate(step):
+            gone += length
+            kept[index] = length == 0.0 or gone > _SPACING * self.radius[index]
+            gone = 0.0 if kept[index] else gone
+        return Neurites(*(getattr(self, field.name)[kept] for field in fields(self)))
 
     def tree(self) -> cKDTree:
         """Search tree of the power distance |p - c|^2 - r^2, lifted to four dimensions."""

@@ -30,8 +30,8 @@ class PhantomOptions:
     width: int = 512
     voxel: float = 6.0
     thickness: float = 30.0
-    deformation: float = 0.8
-    drift: float = 1.0
+    deformation: float = 0.5
+    drift: float = 0.7
     blur: float = 0.25
     noise: float = 7.5
     flicker: float = 22.0

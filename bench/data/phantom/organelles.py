@@ -24,7 +24,7 @@ class Kind(NamedTuple):
     cristae: float
 
 
-MITOCHONDRION = Kind(72.0, 95.0, 9.0, 20.0)
+MITOCHONDRION = Kind(68.0, 98.0, 9.0, 13.0)
 RETICULUM = Kind(120.0, 0.0, 10.0, 0.0)
 ENDOSOME = Kind(0.0, 85.0, 8.0, 0.0)
 
@@ -95,8 +95,10 @@ def _bodies(neurites: Neurites, nm: float, rng: np.random.Generator) -> list[Bod
             ENDOSOME: step[index] / nm / (450.0 if thick else 1800.0) * (radius > 90.0),
         }
         for kind, mean in chance.items():
-            for _ in range(rng.poisson(mean)):
-                bodies.append(_body(neurites, index, tangent[index], kind, nm, rng))
+            bodies += [
+                _body(neurites, index, tangent[index], kind, nm, rng)
+                for _ in range(rng.poisson(mean))
+            ]
     return bodies
 
 
@@ -158,10 +160,10 @@ def _vesicles(
 def _synapses(neurites: Neurites, nm: float, rng: np.random.Generator) -> list[Synapse]:
     """Contacts of boutons with another neurite."""
     tree = neurites.tree()
-    sites = np.flatnonzero((neurites.bouton > 0.8) & (rng.random(len(neurites.bouton)) < 0.25))
+    sites = np.flatnonzero((neurites.bouton > 0.8) & (rng.random(len(neurites.bouton)) < 0.15))
     synapses = []
     for site in sites:
-        _, near = tree.query(tree.data[site], k=min(40, len(neurites.owner)))
+        near = np.asarray(tree.query(tree.data[site], k=min(40, len(neurites.owner)))[1])
         others = near[neurites.owner[near] != neurites.owner[site]]
         if len(others) == 0:
             continue

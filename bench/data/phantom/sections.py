@@ -20,12 +20,19 @@ Index = NDArray[np.int64]
 BLOCK = 8  # pixels that share their candidate spheres and one knot of every displacement
 _CUTS = 3  # depths within a section that are averaged
 _RADIUS_CLASSES = np.array([60.0, 90.0, 150.0, 250.0])  # nm, borders between classes
-_SEARCHED = 10  # nearest spheres of each class
+_SEARCHED = 30  # nearest spheres of each class, around four blocks
 _SHORTLIST = 24  # of them, those with the nearest surface
-_CANDIDATES = 10  # that are compared at every pixel
-_PER_NEURITE = 4  # of them, at most
+_CANDIDATES = 12  # that are compared at every pixel
+_PER_NEURITE = 3  # of them, at most
 _FAR = 60.0  # pixels; distances to the border are cut off here
-_WARPS = ((60.0, 9.0), (220.0, 48.0))  # nm: correlation length and amplitude
+# nm: correlation length across and along the sections, amplitude. The last makes whole
+# neighbourhoods run aslant together, as bundles do.
+_WARPS = ((60.0, 60.0, 9.0), (220.0, 220.0, 50.0), (300.0, 700.0, 120.0))
+
+
+def blocks(options: PhantomOptions) -> tuple[int, int]:
+    """Rows and columns of blocks that cover a section; both even."""
+    return -(-options.height // (2 * BLOCK)) * 2, -(-options.width // (2 * BLOCK)) * 2
 
 
 class Section(NamedTuple):
@@ -47,12 +54,12 @@ class Tissue:
     ) -> None:
         """Prepare what all sections share."""
         self._options = options
-        self._rows = -(-options.height // BLOCK)
-        self._columns = -(-options.width // BLOCK)
-        self._centre = neurites.centre.astype(np.float32)
-        self._radius = neurites.radius.astype(np.float32)
-        self._owner = neurites.owner
-        self._trees = _class_trees(neurites, _RADIUS_CLASSES / options.voxel)
+        self._rows, self._columns = blocks(options)
+        spheres = neurites.thinned()
+        self._centre = spheres.centre.astype(np.float32)
+        self._radius = spheres.radius.astype(np.float32)
+        self._owner = spheres.owner
+        self._trees = _class_trees(spheres, _RADIUS_CLASSES / options.voxel)
         self._warp = self._draw_warp(rng)
         self._stain = Stain(neurites, organelles, options, rng)
 
@@ -87,20 +94,21 @@ class Tissue:
     def _draw_warp(self, rng: np.random.Generator) -> Field:
         """Smooth displacement of the tissue that bends every border, (3, z, y, x) knots.
 
-        Half as strong across the sections, where it would smear membranes.
+        Weaker across the sections, where it would smear membranes.
         """
         voxel = self._options.voxel
         planes = int(self._options.depth * self._options.spacing / BLOCK) + 3
         shape = (planes, self._rows + 1, self._columns + 1)
         warp = np.zeros((3, *shape), dtype=np.float32)
-        for axis, share in enumerate((0.5, 1.0, 1.0)):
-            for scale, size in _WARPS:
-                noise = smooth_noise(shape, scale / voxel / BLOCK, rng)
+        for axis, share in enumerate((0.3, 1.0, 1.0)):
+            for across, along, size in _WARPS:
+                knot = voxel * BLOCK
+                noise = smooth_noise(shape, (across / knot, along / knot, along / knot), rng)
                 warp[axis] += np.float32(share * size / voxel) * noise
         return warp
 
     def _knots(self, z: float, residue: Field) -> Field:
-        """Tissue coordinates of a plane at the corners of its blocks, (3, rows + 1, columns + 1)."""
+        """Tissue coordinates of a plane at the corners of its blocks, z y x first."""
         low, part = divmod(z / BLOCK, 1.0)
         below, above = self._warp[:, int(low)], self._warp[:, int(low) + 1]
         knots = below + np.float32(part) * (above - below)
@@ -111,13 +119,16 @@ class Tissue:
 
     def _candidates(self, knots: Field) -> Index:
         """The spheres that may own a pixel of each block, (rows, columns, candidates)."""
+        middle = knots[:, 1::2, 1::2].reshape(3, -1).T  # of fours of blocks
+        found = [spheres[tree.query(middle, ranks)[1]] for spheres, tree, ranks in self._trees]
+        near = np.concatenate(found, axis=1).reshape(self._rows // 2, self._columns // 2, -1)
+        near = near.repeat(2, axis=0).repeat(2, axis=1).reshape(self._rows * self._columns, -1)
         across = knots[:, :-1] + knots[:, 1:]
         middle = ((across[:, :, :-1] + across[:, :, 1:]) / 4.0).reshape(3, -1).T
-        found = [spheres[tree.query(middle, ranks)[1]] for spheres, tree, ranks in self._trees]
-        near = np.concatenate(found, axis=1)
         gap = np.linalg.norm(middle[:, None] - self._centre[near], axis=2) - self._radius[near]
-        order = np.argsort(gap, axis=1, kind="stable")[:, :_SHORTLIST]
-        near = np.take_along_axis(near, order, axis=1)
+        first = np.argpartition(gap, min(_SHORTLIST, gap.shape[1] - 1), axis=1)[:, :_SHORTLIST]
+        order = np.argsort(np.take_along_axis(gap, first, axis=1), axis=1, kind="stable")
+        near = np.take_along_axis(near, np.take_along_axis(first, order, axis=1), axis=1)
         # Spheres of one neurite must not crowd its neighbours out.
         owner = self._owner[near]
         better = np.tri(near.shape[1], k=-1, dtype=bool)
@@ -129,11 +140,11 @@ class Tissue:
     def _cut(self, knots: Field, near: Index) -> Cut:
         """Give every pixel to the neurite whose surface is nearest, deepest inside first."""
         place = enlarge(knots, BLOCK)
-        blocks = (self._rows, BLOCK, self._columns, BLOCK)
-        z, y, x = (axis.reshape(blocks) for axis in place)
-        best = np.full(blocks, np.inf, dtype=np.float32)
-        second = np.full(blocks, np.inf, dtype=np.float32)
-        owner = np.zeros(blocks, dtype=np.int64)
+        shape = (self._rows, BLOCK, self._columns, BLOCK)
+        z, y, x = (axis.reshape(shape) for axis in place)
+        best = np.full(shape, np.inf, dtype=np.float32)
+        second = np.full(shape, np.inf, dtype=np.float32)
+        owner = np.zeros(shape, dtype=np.int64)
         for rank in range(near.shape[2]):
             sphere = near[:, None, :, None, rank]
             at = self._centre[sphere]
@@ -150,11 +161,11 @@ class Tissue:
 def _class_trees(
     neurites: Neurites, borders: NDArray[np.float64]
 ) -> list[tuple[Index, cKDTree, list[int]]]:
-    """Search trees of spheres of similar radius: there the nearest centre has the nearest surface."""
+    """Search trees by radius: among like spheres the nearest centre has the nearest surface."""
     group = np.digitize(neurites.radius, borders)
-    trees = []
+    trees: list[tuple[Index, cKDTree, list[int]]] = []
     for number in np.unique(group):
-        spheres = np.flatnonzero(group == number)
+        spheres = np.flatnonzero(group == number).astype(np.int64)
         ranks = list(range(1, min(_SEARCHED, len(spheres)) + 1))
         trees.append((spheres, cKDTree(neurites.centre[spheres]), ranks))
     return trees

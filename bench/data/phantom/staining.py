@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from bench.data.phantom.neurites import Neurites
 from bench.data.phantom.options import PhantomOptions
 from bench.data.phantom.organelles import Body, Organelles, Synapse
-from bench.data.phantom.texture import Field, Grain
+from bench.data.phantom.texture import Field, Grain, smooth_noise
 
 # Darkness in grey levels below bare cytoplasm; lengths in nm.
 _MEMBRANE, _MEMBRANE_WIDTH = 106.0, 7.0
 _DENSITY, _DENSITY_WIDTH = 112.0, 15.0
 _VESICLE, _VESICLE_RADIUS, _VESICLE_WALL = 95.0, 19.0, 6.0
-_GRAIN = 26.0
+_GRAIN = 10.0
+_FINE_GRAIN, _FINE_SCALE = 16.0, 6.0
 _PLASM, _DENDRITE_PALER = 7.0, 12.0
 _BODY_GAP = 12.0  # of cytoplasm between an organelle and the membrane
 _EDGE = 3.0  # pixels around an organelle that its rim can reach
@@ -67,7 +68,8 @@ class Stain:
         self._body_centre = np.array([body.centre for body in organelles.bodies]).reshape(-1, 3)
         self._body_extent = np.array([body.extent for body in organelles.bodies]).reshape(-1, 3)
         self._synapse_centre = np.array([s.centre for s in organelles.synapses]).reshape(-1, 3)
-        scales = {5.0: 1.0, 11.0: 0.5, 36.0: 0.3}  # nm
+        self._rng = rng
+        scales = {11.0: 1.0, 36.0: 0.5}  # nm
         self._grain = Grain({nm / options.voxel: share for nm, share in scales.items()}, rng)
         self._cristae = Grain({10.0 / options.voxel: 1.0}, rng)
         count = int(neurites.owner.max()) + 1
@@ -75,11 +77,16 @@ class Stain:
         np.maximum.at(dendrite, neurites.owner, neurites.dendrite.astype(float))
         plasm = _PLASM * rng.standard_normal(count) + _DENDRITE_PALER * dendrite
         self._plasm = plasm.astype(np.float32)
-        self._roughness = (rng.uniform(0.7, 1.4, count) - 0.3 * dendrite).astype(np.float32)
+        self._roughness = (rng.uniform(0.7, 1.2, count) - 0.25 * dendrite).astype(np.float32)
 
     def grain(self, cut: Cut) -> Field:
-        """Texture of the cytoplasm, fixed in the tissue, in grey levels."""
-        return np.float32(_GRAIN) * self._roughness[cut.owner] * self._grain.at(cut.place)
+        """Texture of the cytoplasm in grey levels: fixed in the tissue, but for the finest.
+
+        What is much smaller than a section is thick differs from each to the next.
+        """
+        fine = smooth_noise(cut.owner.shape, _FINE_SCALE * float(self._nm), self._rng)
+        grain = np.float32(_GRAIN) * self._grain.at(cut.place) + np.float32(_FINE_GRAIN) * fine
+        return np.asarray(self._roughness[cut.owner] * grain)
 
     def grey(self, cut: Cut) -> Field:
         """Grey levels around 0: cytoplasm, minus the darkest of all that is stained there."""

@@ -12,13 +12,26 @@ Field = NDArray[np.float32]
 _PERIOD = 96  # voxels; sampled at oblique angles, so that no repetition shows
 
 
-def smooth_noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> Field:
-    """Gaussian noise of unit standard deviation, correlated over `sigma` pixels."""
-    noise = rng.standard_normal(shape, dtype=np.float32)
-    if sigma > 0:
-        noise = ndimage.gaussian_filter(noise, sigma, mode="wrap")
-    spread = float(noise.std())
-    return noise / np.float32(spread if spread > 0 else 1.0)
+def smooth_noise(
+    shape: tuple[int, ...], sigma: float | tuple[float, ...], rng: np.random.Generator
+) -> Field:
+    """A window onto endless Gaussian noise of unit variance, correlated over `sigma` pixels.
+
+    Args:
+        shape: of the window.
+        sigma: correlation length, one for all axes or one each.
+        rng: where it is drawn from.
+    """
+    sigmas = np.broadcast_to(np.maximum(sigma, 1e-6), (len(shape),))
+    reach = [int(np.ceil(3.0 * length)) for length in sigmas]
+    size = [length + 2 * more for length, more in zip(shape, reach, strict=True)]
+    noise = rng.standard_normal(size, dtype=np.float32)
+    for axis, length in enumerate(shape):
+        kernel = np.exp(-0.5 * (np.arange(-reach[axis], reach[axis] + 1) / sigmas[axis]) ** 2)
+        kernel /= np.linalg.norm(kernel)  # keeps the variance of white noise
+        noise = ndimage.correlate1d(noise, kernel, axis=axis, mode="constant")
+        noise = noise.take(np.arange(reach[axis], reach[axis] + length), axis=axis)
+    return np.asarray(noise)
 
 
 class Grain:
@@ -28,7 +41,9 @@ class Grain:
         """Mix noise of each scale (pixels) by its weight to unit standard deviation."""
         total = np.zeros((_PERIOD,) * 3, dtype=np.float32)
         for sigma, weight in scales.items():
-            total += np.float32(weight) * smooth_noise(total.shape, sigma, rng)
+            noise = rng.standard_normal(total.shape, dtype=np.float32)
+            noise = ndimage.gaussian_filter(noise, sigma, mode="wrap")
+            total += np.float32(weight) * noise / noise.std()
         self._field = total / total.std()
         self._turn = np.linalg.qr(rng.standard_normal((3, 3)))[0].astype(np.float32)
 

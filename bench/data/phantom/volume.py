@@ -11,7 +11,7 @@ from bench.data.phantom.imaging import draw_exposures, expose
 from bench.data.phantom.neurites import grow_neurites
 from bench.data.phantom.options import PhantomOptions
 from bench.data.phantom.organelles import place_organelles
-from bench.data.phantom.sections import BLOCK, Tissue
+from bench.data.phantom.sections import BLOCK, Tissue, blocks
 from bench.data.phantom.texture import Field, smooth_noise
 
 
@@ -50,7 +50,8 @@ def phantom_volume(options: PhantomOptions) -> Phantom:
 
 def draw_residues(options: PhantomOptions, rng: np.random.Generator) -> list[Field]:
     """The shift and smooth deformation that alignment left in each section."""
-    shape = (-(-options.height // BLOCK) + 1, -(-options.width // BLOCK) + 1)
+    rows, columns = blocks(options)
+    shape = (rows + 1, columns + 1)
     residues = []
     for _ in range(options.depth):
         knots = np.stack([smooth_noise(shape, 90.0 / BLOCK, rng) for _ in range(2)])

@@ -1,0 +1,277 @@
+"""From volumes to ``triplets.h5``: align, lay the grid, reject, split, specify, write.
+
+Two passes over each volume, three slices in memory at a time: the first measures (see
+``survey``), the second writes the windows that were found.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bench.data.cards import Card
+from bench.data.contact_sheet import draw_contact_sheet
+from bench.data.histogram import ReferenceName
+from bench.data.reject import REASONS, Rules, judge
+from bench.data.split import (
+    Axis,
+    SplitName,
+    measured_leakage,
+    random_blocks,
+    split_names,
+)
+from bench.data.survey import Survey, survey
+from bench.data.triplets import TripletFile, digest_path
+from bench.data.volumes import Volume
+from bench.data.writing import Source, check_room, write_triplets
+from bench.errors import UserError
+from bench.files import atomic_path, file_digest, is_full, write_text
+
+Progress = Callable[[str, int, int], None]
+
+SHEET_NAME = "contact_sheet.png"
+_KEYS = (
+    "volume", "z", "y", "x", "shift_before_y", "shift_before_x", "shift_after_y",
+    "shift_after_x", "peak_before", "peak_after", "ncc_before", "ncc_after", "defect",
+    "duplicate", "continuity", "blur", "column", "region", "reason", "split",
+)  # fmt: skip
+
+
+class BuildOptions(BaseModel):
+    """How triplets are made; all of it is written into the file.
+
+    Attributes:
+        tile: side of a triplet's frames in pixels.
+        stride: step of the grid on the middle slice in pixels.
+        align: whether neighbours are aligned to the middle by template matching.
+        search: largest shift looked for along each axis, in pixels.
+        histogram: what slices are mapped to: ``dataset``, the mean quantile function of the
+            slices of training triplets, each slice by itself, so that nothing leaks;
+            ``before``, middle and after to the slice before; ``middle``, both neighbours
+            to the middle, which a real repair does not have; ``none``.
+        split: ``blocked`` into five equal blocks along ``split_axis``, or ``paper``: at
+            random, whatever neighbouring triplets share.
+        split_axis: z, y or x.
+        fold: which block is the test split; 0 is the last.
+        seed: of the ``paper`` split.
+        rules: thresholds of rejection.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tile: int = Field(default=512, ge=32)
+    stride: int = Field(default=512, ge=1)
+    align: bool = True
+    search: int = Field(default=16, ge=0)
+    histogram: ReferenceName = "dataset"
+    split: SplitName = "blocked"
+    split_axis: Axis = "z"
+    fold: int = Field(default=0, ge=0, le=4)
+    seed: int = Field(default=0, ge=0)
+    rules: Rules = Rules()
+
+    @model_validator(mode="after")
+    def _search_is_used(self) -> Self:
+        if self.align and self.search == 0:
+            raise ValueError("search is 0; turn the alignment off instead")
+        return self
+
+
+@dataclass(frozen=True)
+class BuildSummary:
+    """What a build made.
+
+    Attributes:
+        path: of the triplet file.
+        candidates: triplets in it, rejected ones included.
+        kept: those that no rule rejected.
+        no_room: grid places without a triplet, because tile and shifts did not fit.
+        reasons: rejected triplets by rule.
+        splits: kept triplets by split.
+        leakage: share of test triplets that share a pixel with training or validation.
+        fingerprint: of the file.
+        seconds: the build took.
+    """
+
+    path: Path
+    candidates: int
+    kept: int
+    no_room: int
+    reasons: dict[str, int]
+    splits: dict[str, int]
+    leakage: float
+    fingerprint: str
+    seconds: float
+
+    def describe(self) -> list[tuple[str, str]]:
+        """The summary as rows of a table."""
+        rows = [
+            ("file", str(self.path)),
+            ("contact sheet", str(self.path.with_name(SHEET_NAME))),
+            ("candidates", f"{self.candidates}, of which {self.kept} are kept"),
+            *((f"rejected: {name}", str(count)) for name, count in self.reasons.items()),
+            *((name, str(count)) for name, count in self.splits.items()),
+            ("leakage", f"{100 * self.leakage:.1f} % of test triplets"),
+            ("fingerprint", self.fingerprint),
+            ("seconds", f"{self.seconds:.1f}"),
+        ]
+        if self.no_room:
+            rows.insert(3, ("no room for", f"{self.no_room} grid places: tile and shifts"))
+        return rows
+
+
+def build(
+    name: str,
+    volumes: Sequence[Volume],
+    card: Card,
+    options: BuildOptions,
+    target: Path,
+    *,
+    progress: Progress | None = None,
+    replace: bool = False,
+) -> BuildSummary:
+    """Make the triplets of a dataset; nothing takes its place before it is whole.
+
+    Beside ``target`` stand its SHA-256 and a contact sheet.
+
+    Args:
+        name: of the dataset.
+        volumes: source stacks, each with a name of its own.
+        card: what is known of the dataset.
+        options: of the build.
+        target: path of ``triplets.h5``.
+        progress: called with the pass (``measure``, ``write``), steps done, and steps in all.
+        replace: whether a file that is there may be replaced.
+
+    Raises:
+        UserError: the volumes do not suit the options or hold no usable triplet, the file is
+            there already, or the folder cannot be written to.
+    """
+    started = time.monotonic()
+    _check(volumes, target, replace=replace)
+    surveys = _measure(volumes, options, progress or _silent)
+    table = _sort_into_splits(surveys, options)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        check_room(target.parent, len(table), options.tile)
+        found = _write(name, volumes, surveys, table, card, options, target, progress or _silent)
+    except OSError as error:
+        why = "the disk is full" if is_full(error) else error.strerror or error
+        raise UserError(
+            f"{target} cannot be written ({why}); make room, or choose another folder with --data."
+        ) from error
+    kept = table["reason"] == ""
+    return BuildSummary(
+        path=target,
+        candidates=len(table),
+        kept=int(kept.sum()),
+        no_room=sum(seen.no_room for seen in surveys),
+        reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
+        splits={s: int((kept & (table["split"] == s)).sum()) for s in ("train", *_HELD, "gap")},
+        leakage=measured_leakage(table, options.tile),
+        fingerprint=found,
+        seconds=time.monotonic() - started,
+    )
+
+
+_HELD = ("validation", "test")
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def _check(volumes: Sequence[Volume], target: Path, *, replace: bool) -> None:
+    if not volumes:
+        raise UserError("There is no volume to build from; give one with --source PATH.")
+    names = [volume.name for volume in volumes]
+    if len(set(names)) < len(names):
+        raise UserError(f"Two volumes have one name ({', '.join(names)}); rename a file.")
+    if len({volume.has_labels for volume in volumes}) > 1:
+        raise UserError("Some volumes have labels and some have none; give labels for all.")
+    if target.exists() and not replace:
+        raise UserError(f"{target} is there already; --replace builds it anew.")
+
+
+def _measure(volumes: Sequence[Volume], options: BuildOptions, progress: Progress) -> list[Survey]:
+    total, done, surveys, column = sum(v.shape[0] for v in volumes), 0, list[Survey](), 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        progress("measure", done, total)
+
+    for volume in volumes:
+        surveys.append(survey(volume, options, column, tick))
+        column += surveys[-1].columns
+    return surveys
+
+
+def _sort_into_splits(surveys: list[Survey], options: BuildOptions) -> pd.DataFrame:
+    table = pd.concat([seen.table for seen in surveys], ignore_index=True)
+    if table.empty:
+        raise UserError(
+            f"No tile of {options.tile} pixels stays within the slices (or split bands) once its "
+            "neighbours are shifted; choose a smaller --tile."
+        )
+    table = judge(table, options.rules)
+    rejected = (table["reason"] != "").to_numpy()
+    if options.split == "paper":
+        blocks = random_blocks(rejected, options.seed)
+    else:
+        blocks = table["block"].to_numpy(dtype=np.intp)
+    table["split"] = split_names(blocks, options.fold)
+    for name in ("train", *_HELD):
+        if not ((table["split"] == name) & ~rejected).any():
+            raise UserError(_nothing_left(name, table, options))
+    return table[list(_KEYS)]
+
+
+def _nothing_left(name: str, table: pd.DataFrame, options: BuildOptions) -> str:
+    if (table["split"] == name).any():
+        counts = table.loc[table["split"] == name, "reason"].value_counts()
+        broken = ", ".join(f"{reason} {count}" for reason, count in counts.items())
+        return (
+            f"Every {name} triplet is rejected ({broken}); look at the volume, take another "
+            "--fold, or change the rules on the card."
+        )
+    advice = "--split-axis x or y" if options.split_axis == "z" else "a smaller --tile"
+    return (
+        f"No triplet lies whole within the {name} block along {options.split_axis}; the volume is "
+        f"too small for five blocks, so use {advice}, or --split paper."
+    )
+
+
+def _write(
+    name: str,
+    volumes: Sequence[Volume],
+    surveys: list[Survey],
+    table: pd.DataFrame,
+    card: Card,
+    options: BuildOptions,
+    target: Path,
+    progress: Progress,
+) -> str:
+    """Write file, contact sheet and digest, in an order that never vouches for a wrong file."""
+    sources = [Source(v, seen) for v, seen in zip(volumes, surveys, strict=True)]
+    digest = digest_path(target)
+    with atomic_path(target) as temporary:
+        write_triplets(
+            temporary, name, sources, table, card, options,
+            lambda done: progress("write", done, len(table)),
+        )  # fmt: skip
+        with TripletFile(temporary) as file:
+            found = file.fingerprint
+            with atomic_path(target.with_name(SHEET_NAME)) as sheet:
+                draw_contact_sheet(file, sheet)
+        whole = file_digest(temporary)
+        digest.unlink(missing_ok=True)
+    write_text(digest, f"{whole}  {target.name}\n")
+    return found

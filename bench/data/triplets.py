@@ -1,0 +1,296 @@
+"""The triplets of a dataset on disk: reading, checking and describing ``triplets.h5``.
+
+Layout, schema 1: ``frames`` (uint8, N x 3 x tile x tile) and, where the volume has labels,
+``labels`` of the middle slice (uint64, N x tile x tile), both in chunks of one triplet with
+a checksum each; ``digests`` (SHA-256 of each triplet's frames and labels); one dataset for
+each column of ``keys``; for each volume the grey counts and tables of its slices; and as
+attributes the card, the options and the fingerprint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.data.reject import REASONS
+from bench.data.split import SPLITS, measured_leakage
+from bench.errors import UserError
+from bench.files import canonical_json, file_digest
+
+SCHEMA = 1
+FILE_NAME = "triplets.h5"
+
+
+def dataset_path(root: Path, name: str, fold: int) -> Path:
+    """Where the triplets of a dataset lie in the folder of datasets."""
+    return root / name / f"fold{fold}" / FILE_NAME
+
+
+def digest_path(path: Path) -> Path:
+    """Where the SHA-256 of a whole triplet file stands."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+class TripletFile:
+    """The triplets of a dataset, read one at a time.
+
+    May be used after a fork and pickled to other processes: each opens the file for itself.
+    Opening checks the keys and digests against the fingerprint; every read checks the
+    triplet's own checksum.
+
+    Attributes:
+        path: of the file.
+        name: of the dataset.
+        fingerprint: SHA-256 over keys, digests of every triplet, options and voxel size;
+            it changes with any pixel and any membership.
+        card: what is known of the dataset.
+        options: of the build.
+        tile: side of a frame in pixels.
+        voxel_size: in nm (z, y, x), or None where neither file nor card says.
+        has_labels: whether there are labels of the middle slices.
+        keys: a row for each candidate: volume, z, y, x, the neighbours' shifts and peaks,
+            the values of the rejection rules, column, reason (empty: kept), split.
+
+    Raises:
+        UserError: missing, damaged, or written by a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise UserError(f"There is no {path}; `bench data build NAME` makes it.")
+        self.path = path
+        self.name = "NAME"
+        self._file: h5py.File | None = None
+        self._process = 0
+        with self._damage("It"):
+            self._read_header(self._open())
+
+    def _read_header(self, file: h5py.File) -> None:
+        if int(file.attrs["schema"]) > SCHEMA:
+            raise UserError(
+                f"{self.path} was written by a newer version of interslice (schema "
+                f"{file.attrs['schema']}, this one reads {SCHEMA}); update interslice, or build "
+                "the dataset again."
+            )
+        self.name = str(file.attrs["name"])
+        self.fingerprint = str(file.attrs["fingerprint"])
+        self.card: dict[str, Any] = json.loads(file.attrs["card"])
+        self.options: dict[str, Any] = json.loads(file.attrs["options"])
+        self.tile = int(file.attrs["tile"])
+        size = json.loads(file.attrs["voxel_size"])
+        self.voxel_size: tuple[float, float, float] | None = tuple(size) if size else None
+        self.has_labels = "labels" in file
+        self.volumes: list[dict[str, Any]] = json.loads(file.attrs["volumes"])
+        self.keys = _read_keys(file["keys"])
+        found = fingerprint(self.keys, file["digests"][()], self.options, self.voxel_size)
+        if found != self.fingerprint:
+            raise ValueError("its keys do not fit its fingerprint")
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def indices(self, split: str, *, rejected: bool = False) -> NDArray[np.intp]:
+        """The triplets of a split in file order.
+
+        Args:
+            split: ``train``, ``validation``, ``test`` or ``gap``.
+            rejected: whether to return the rejected ones too.
+        """
+        chosen = self.keys["split"] == split
+        if not rejected:
+            chosen &= self.keys["reason"] == ""
+        return np.flatnonzero(chosen.to_numpy())
+
+    def frames(self, index: int) -> NDArray[np.uint8]:
+        """The frames of a triplet, 3HW: before, middle, after.
+
+        Raises:
+            UserError: they are damaged.
+        """
+        with self._damage(f"Triplet {index}"):
+            frames: NDArray[np.uint8] = self._open()["frames"][index]
+        return frames
+
+    def labels(self, index: int) -> NDArray[np.uint64] | None:
+        """The labels of a triplet's middle slice, HW, 2^64 - 1 where unlabelled; None without any.
+
+        Raises:
+            UserError: they are damaged.
+        """
+        if not self.has_labels:
+            return None
+        with self._damage(f"The labels of triplet {index}"):
+            labels: NDArray[np.uint64] = self._open()["labels"][index]
+        return labels
+
+    def leakage(self) -> float:
+        """Share of test triplets that share a pixel with a training or validation triplet."""
+        return measured_leakage(self.keys, self.tile)
+
+    def close(self) -> None:
+        """Close the file; the next read opens it again."""
+        if self._file is not None and self._process == os.getpid():
+            self._file.close()
+        self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[type[TripletFile], tuple[Path]]:
+        return TripletFile, (self.path,)
+
+    def _open(self) -> h5py.File:
+        # A handle that was open before a fork shares its file position with the parent's.
+        if self._file is None or self._process != os.getpid():
+            self._file = h5py.File(self.path, "r", locking=False)
+            self._process = os.getpid()
+        return self._file
+
+    @contextmanager
+    def _damage(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (UserError, IndexError):
+            raise
+        # A damaged HDF5 file raises nearly anything, depending on the byte.
+        except Exception as error:
+            self.close()
+            raise UserError(
+                f"{what} is damaged in {self.path} ({_first_line(error)}); build it again with "
+                f"`bench data build {self.name} --source PATH --replace`."
+            ) from error
+
+
+def fingerprint(
+    keys: pd.DataFrame,
+    digests: NDArray[np.uint8],
+    options: dict[str, Any],
+    voxel_size: tuple[float, float, float] | None,
+) -> str:
+    """SHA-256 over all that a result can depend on."""
+    digest = hashlib.sha256(canonical_json([options, voxel_size]).encode())
+    for name in sorted(keys.columns):
+        values = keys[name]
+        digest.update(name.encode())
+        if pd.api.types.is_string_dtype(values):
+            digest.update("\0".join(values).encode())
+        else:
+            kind = "<f8" if pd.api.types.is_float_dtype(values) else "<i8"
+            digest.update(values.to_numpy().astype(kind).tobytes())
+    digest.update(digests.tobytes())
+    return digest.hexdigest()
+
+
+def triplet_digest(
+    frames: NDArray[np.uint8], labels: NDArray[np.uint64] | None
+) -> NDArray[np.uint8]:
+    """SHA-256 of one triplet, as 32 bytes."""
+    digest = hashlib.sha256(frames.tobytes())
+    if labels is not None:
+        digest.update(labels.astype("<u8").tobytes())
+    return np.frombuffer(digest.digest(), dtype=np.uint8)
+
+
+def verify(path: Path) -> list[str]:
+    """What is wrong with a triplet file, down to the triplet where that can be told.
+
+    Any byte that differs from what was written is found by the digest of the whole file.
+
+    Returns:
+        One sentence for each problem; none for a sound file.
+    """
+    beside = digest_path(path)
+    if not beside.exists():
+        problems = [f"{beside} is missing, so {path.name} cannot be compared to it."]
+    elif file_digest(path) == beside.read_text(encoding="utf-8", errors="replace").split(" ")[0]:
+        return []
+    else:
+        problems = [f"{path} is not as it was written: its SHA-256 is not the one in {beside}."]
+    try:
+        with TripletFile(path) as file:
+            problems += _damaged_triplets(file)
+    except UserError as error:
+        problems.append(str(error))
+    return problems
+
+
+def _damaged_triplets(file: TripletFile) -> Iterator[str]:
+    with h5py.File(file.path, "r", locking=False) as source:
+        digests = source["digests"][()]
+    for index, key in enumerate(file.keys.itertuples()):
+        where = f"Triplet {index} ({key.volume}, z {key.z}, y {key.y}, x {key.x})"
+        try:
+            found = triplet_digest(file.frames(index), file.labels(index))
+        except UserError:
+            yield f"{where} is damaged."
+            continue
+        if not np.array_equal(found, digests[index]):
+            yield f"{where} is not as it was written."
+
+
+def describe(file: TripletFile) -> list[tuple[str, str]]:
+    """What a triplet file holds, as rows of a table."""
+    keys, options = file.keys, file.options
+    kept = int((keys["reason"] == "").sum())
+    split = options["split"]
+    if split == "blocked":
+        split = f"blocked along {options['split_axis']}"
+    rows = [
+        ("dataset", f"{file.name}: {file.card['title']}"),
+        ("file", str(file.path)),
+        *(("volume", f"{v['name']}, {' x '.join(map(str, v['shape']))}") for v in file.volumes),
+        ("voxel size", " x ".join(f"{s:g}" for s in file.voxel_size or ()) + " nm (z, y, x)"),
+        ("tile, stride", f"{options['tile']}, {options['stride']} px"),
+        ("alignment", _alignment(keys, options)),
+        ("histogram", options["histogram"]),
+        ("labels", "yes" if file.has_labels else "none"),
+        ("candidates", f"{len(keys)}, of which {kept} are kept"),
+    ]
+    if file.voxel_size is None:
+        rows = [row for row in rows if row[0] != "voxel size"]
+    rows += [(f"rejected: {name}", str(int((keys["reason"] == name).sum()))) for name in REASONS]
+    rows.append(("split", f"{split}, fold {options['fold']}"))
+    for name in SPLITS:
+        every = int((keys["split"] == name).sum())
+        rows.append((name, f"{len(file.indices(name))} ({every} with rejected ones)"))
+    rows.append(("leakage", f"{100 * file.leakage():.1f} % of test triplets"))
+    rows += [(name, file.card[name]) for name in ("source", "licence", "credit") if file.card[name]]
+    return [*rows, ("fingerprint", file.fingerprint)]
+
+
+def _alignment(keys: pd.DataFrame, options: dict[str, Any]) -> str:
+    if not options["align"]:
+        return "none"
+    shifts = keys[[name for name in keys.columns if name.startswith("shift_")]].to_numpy()
+    return f"largest shift {np.abs(shifts).max()} px of {options['search']} searched"
+
+
+def _read_keys(group: h5py.Group) -> pd.DataFrame:
+    columns: dict[str, Any] = {}
+    for name in json.loads(group.attrs["order"]):
+        values = group[name]
+        columns[name] = values.asstr()[()] if values.dtype.kind == "O" else values[()]
+    return pd.DataFrame(columns)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,247 @@
+"""The second pass: read the windows that were found, specify their histograms, store them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.data.cards import Card
+from bench.data.histogram import (
+    Reference,
+    Table,
+    identity_table,
+    lookup_table,
+    mean_reference,
+    reference_of,
+)
+from bench.data.survey import Survey, cut_windows
+from bench.data.triplets import SCHEMA, fingerprint, triplet_digest
+from bench.data.volumes import UNLABELLED, Volume
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.data.build import BuildOptions
+
+_SPARE_BYTES = 2**24
+
+
+class Source(NamedTuple):
+    """A volume and what the first pass learnt of it."""
+
+    volume: Volume
+    seen: Survey
+
+
+def check_room(folder: Path, triplets: int, tile: int) -> None:
+    """Make sure that the frames will fit before an hour goes into them.
+
+    Raises:
+        UserError: the disk has less room than they need.
+    """
+    needed, free = triplets * 3 * tile * tile + _SPARE_BYTES, shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"The triplets need {needed / 1e9:.1f} GB in {folder}, where {free / 1e9:.1f} GB are "
+            "free; make room, or choose another folder with --data."
+        )
+
+
+def write_triplets(
+    path: Path,
+    name: str,
+    sources: list[Source],
+    table: pd.DataFrame,
+    card: Card,
+    options: BuildOptions,
+    tick: Callable[[int], None],
+) -> None:
+    """Write a whole triplet file; see ``triplets`` for its layout.
+
+    Args:
+        path: of the file; replaced if it is there.
+        name: of the dataset.
+        sources: the volumes, in the order of the table.
+        table: the keys, in file order.
+        card: what is known of the dataset.
+        options: of the build.
+        tick: called with the number of triplets written so far.
+
+    Raises:
+        UserError: a slice cannot be read, or labels are not what the card says.
+    """
+    tile, count = options.tile, len(table)
+    reference = _dataset_reference(sources, table) if options.histogram == "dataset" else None
+    tables = [_tables(seen.counts, options, reference) for _, seen in sources]
+    digests = np.zeros((count, 32), dtype=np.uint8)
+    with h5py.File(path, "w") as file:
+        frames = file.create_dataset(
+            "frames", (count, 3, tile, tile), np.uint8, chunks=(1, 3, tile, tile), fletcher32=True
+        )
+        if sources[0].volume.has_labels:
+            file.create_dataset(
+                "labels", (count, tile, tile), np.uint64, chunks=(1, tile, tile),
+                compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
+            )  # fmt: skip
+        triplets = _triplets(sources, table, tables, card, tile)
+        for index, (images, ids) in enumerate(triplets):
+            frames[index] = images
+            if ids is not None:
+                file["labels"][index] = ids
+            digests[index] = triplet_digest(images, ids)
+            tick(index + 1)
+        file["digests"] = digests
+        _write_keys(file.create_group("keys"), table)
+        _write_histograms(file, sources, tables, reference)
+        _write_facts(file, name, sources, card, options, fingerprint_of=(table, digests))
+
+
+def _triplets(
+    sources: list[Source],
+    table: pd.DataFrame,
+    tables: list[NDArray[np.uint8]],
+    card: Card,
+    tile: int,
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint64] | None]]:
+    """Frames (3HW) and labels (HW) of each triplet, in the order of the table."""
+    for (volume, _), luts in zip(sources, tables, strict=True):
+        here = table[table["volume"] == volume.name]
+        rows = {z: group.to_dict("records") for z, group in here.groupby("z")}
+        slices: list[NDArray[np.uint8]] = []
+        for upper in range(volume.shape[0]):
+            slices = [*slices[-2:], volume.slice(upper)]
+            z = upper - 1
+            if z not in rows:
+                continue
+            ids = _labels(volume, z, card)
+            for row in rows[z]:
+                windows = cut_windows(slices, row, tile)
+                mapped = np.stack(
+                    [lut[w] for lut, w in zip(luts[z, row["region"]], windows, strict=True)]
+                )
+                y, x = row["y"], row["x"]
+                yield mapped, None if ids is None else ids[y : y + tile, x : x + tile]
+
+
+def _labels(volume: Volume, z: int, card: Card) -> NDArray[np.uint64] | None:
+    ids = volume.labels(z)
+    if ids is None or card.label_kind == "ids":
+        return ids
+    if len(np.unique(ids[ids != UNLABELLED])) > 2:
+        raise UserError(
+            f"The labels of '{volume.name}' have more than two values in slice {z}, but "
+            f"'{card.name}' takes membrane masks; build it under a new name to use neuron ids."
+        )
+    inside = np.where(ids == 0, np.uint64(1), np.uint64(0))
+    return np.where(ids == UNLABELLED, np.uint64(UNLABELLED), inside)
+
+
+def _dataset_reference(sources: list[Source], table: pd.DataFrame) -> Reference:
+    """The mean quantile function of the slices, within their regions, of kept training triplets."""
+    train = table[(table["split"] == "train") & (table["reason"] == "")]
+    counts: list[NDArray[np.int64]] = []
+    for volume, seen in sources:
+        here = train[train["volume"] == volume.name]
+        used = {(int(z) + step, int(r)) for z, r in zip(here["z"], here["region"], strict=True)
+                for step in (-1, 0, 1)}  # fmt: skip
+        counts.extend(seen.counts[z, region] for z, region in sorted(used))
+    return mean_reference(counts)
+
+
+def _tables(
+    counts: NDArray[np.int64], options: BuildOptions, reference: Reference | None
+) -> NDArray[np.uint8]:
+    """The tables of before, middle and after for each middle slice and region: Z x R x 3 x 256."""
+    depth, regions = counts.shape[:2]
+    tables = np.zeros((depth, regions, 3, 256), dtype=np.uint8)
+    for z in range(1, depth - 1):
+        for region in range(regions):
+            three = counts[z - 1 : z + 2, region]
+            tables[z, region] = _three_tables(three, options, reference)
+    return tables
+
+
+def _three_tables(
+    counts: NDArray[np.int64], options: BuildOptions, reference: Reference | None
+) -> list[Table]:
+    if reference is not None:
+        return [lookup_table(each, reference) for each in counts]
+    if options.histogram == "none":
+        return [identity_table()] * 3
+    chosen = 0 if options.histogram == "before" else 1
+    target = reference_of(counts[chosen])
+    return [
+        identity_table() if i == chosen else lookup_table(each, target)
+        for i, each in enumerate(counts)
+    ]
+
+
+def _write_keys(group: h5py.Group, table: pd.DataFrame) -> None:
+    group.attrs["order"] = json.dumps(list(table.columns))
+    for name in table.columns:
+        values: Any = table[name].to_numpy()
+        if pd.api.types.is_string_dtype(table[name]):
+            group.create_dataset(name, data=list(values), dtype=h5py.string_dtype())
+        else:
+            group[name] = values
+
+
+def _write_histograms(
+    file: h5py.File,
+    sources: list[Source],
+    tables: list[NDArray[np.uint8]],
+    reference: Reference | None,
+) -> None:
+    for (volume, seen), luts in zip(sources, tables, strict=True):
+        group = file.create_group(f"histograms/{volume.name}")
+        group.create_dataset("counts", data=seen.counts, compression="gzip")
+        group.create_dataset("tables", data=luts, compression="gzip")
+    if reference is not None:
+        file["histograms/reference"] = np.stack(reference)
+
+
+def _write_facts(
+    file: h5py.File,
+    name: str,
+    sources: list[Source],
+    card: Card,
+    options: BuildOptions,
+    *,
+    fingerprint_of: tuple[pd.DataFrame, NDArray[np.uint8]],
+) -> None:
+    voxel_size = sources[0].volume.voxel_size or card.voxel_size
+    settings = options.model_dump(mode="json")
+    file.attrs["schema"] = SCHEMA
+    file.attrs["name"] = name
+    file.attrs["version"] = _version()
+    file.attrs["card"] = card.model_dump_json()
+    file.attrs["options"] = json.dumps(settings)
+    file.attrs["tile"] = options.tile
+    file.attrs["voxel_size"] = json.dumps(voxel_size)
+    file.attrs["volumes"] = json.dumps([_facts_of(volume, seen) for volume, seen in sources])
+    file.attrs["fingerprint"] = fingerprint(*fingerprint_of, settings, voxel_size)
+
+
+def _facts_of(volume: Volume, seen: Survey) -> dict[str, Any]:
+    return {
+        "name": volume.name,
+        "shape": volume.shape,
+        "voxel_size": volume.voxel_size,
+        "grey_range": volume.grey_range,
+        "sha256": seen.digest,
+    }
+
+
+def _version() -> str:
+    try:
+        return metadata.version("interslice")
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,111 @@
+"""The null: the best linear filter of both neighbours. A method must beat it to matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from methods.interface import FittedInterpolator, Interpolation, MethodInfo, Triplets
+
+_ROWS = 64  # lines of an image that are unfolded at once: bounds the memory of a fit
+
+
+@dataclass(frozen=True)
+class LinearOptions:
+    """What to choose.
+
+    Attributes:
+        window: side in pixels of the filter on each neighbour, odd.
+    """
+
+    window: int = 5
+
+
+class Linear(FittedInterpolator):
+    """A constant plus one filter on each neighbour, by least squares over the training split.
+
+    It smooths and it corrects contrast, which is all that can be had without motion.
+    Unfitted it returns the average.
+    """
+
+    info: ClassVar[MethodInfo] = MethodInfo(
+        name="linear",
+        title="Linear filter",
+        reference="least-squares linear prediction",
+        kind="fitted",
+    )
+    Options = LinearOptions
+    presets: ClassVar[Mapping[str, LinearOptions]] = MappingProxyType(
+        dict.fromkeys(("quick", "medium", "paper"), LinearOptions())
+    )
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, options: LinearOptions | None = None) -> None:
+        super().__init__(options)
+        window = self.options.window
+        if window < 1 or window % 2 == 0:
+            raise ValueError(f"The window of 'linear' must be odd and positive, not {window}.")
+        weight = torch.zeros(1, 2, window, window)
+        weight[:, :, window // 2, window // 2] = 0.5
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", torch.zeros(1))
+
+    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+        """Filter both neighbours, edges replicated, and add up."""
+        return Interpolation(functional.conv2d(self._pad(before, after), self.weight, self.bias))
+
+    @torch.no_grad()
+    def fit(self, triplets: Iterable[Triplets]) -> None:
+        """Solve the normal equations, summed in float64 over every pixel of every triplet.
+
+        Args:
+            triplets: the training split, in batches of any size; read once.
+
+        Raises:
+            ValueError: there are no triplets.
+        """
+        products: Tensor | None = None
+        for triplet in triplets:
+            padded = self._pad(triplet.before.double(), triplet.after.double())
+            for image, truth in zip(padded, triplet.middle.double(), strict=True):
+                added = self._products(image, truth[0])
+                products = added if products is None else products + added
+        if products is None:
+            raise ValueError("The method 'linear' has no training triplets to be fitted on.")
+        # Constant slices leave the system without full rank: then the smallest filter is taken.
+        system, target = products[:-1, :-1], products[:-1, -1:]
+        solution = torch.linalg.lstsq(system.cpu(), target.cpu(), driver="gelsd").solution[:, 0]
+        self.weight.copy_(solution[:-1].view_as(self.weight))
+        self.bias.copy_(solution[-1:])
+
+    def _products(self, image: Tensor, truth: Tensor) -> Tensor:
+        """Sums over pixels of the products of all pairs of (filter inputs, 1, truth).
+
+        Args:
+            image: both neighbours, padded, 2HW.
+            truth: the middle slice, HW.
+        """
+        window, (height, width) = self.options.window, truth.shape
+        inputs = 2 * window**2
+        products = truth.new_zeros(inputs + 2, inputs + 2)
+        for top in range(0, height, _ROWS):
+            lines = min(_ROWS, height - top)
+            table = truth.new_ones(inputs + 2, lines, width)
+            block = image[:, top : top + lines + window - 1]
+            shifted = block.unfold(1, lines, 1).unfold(2, width, 1)  # neighbour, dy, dx, y, x
+            table[:inputs] = shifted.reshape(inputs, lines, width)
+            table[-1] = truth[top : top + lines]
+            flat = table.flatten(1)
+            products += flat @ flat.T
+        return products
+
+    def _pad(self, before: Tensor, after: Tensor) -> Tensor:
+        edge = self.options.window // 2
+        return functional.pad(torch.cat([before, after], dim=1), (edge,) * 4, mode="replicate")
