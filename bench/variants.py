@@ -99,11 +99,10 @@ def _with_options(method: type[Interpolator], base: Any, wanted: dict[str, str])
 
 def _number(text: str) -> int | float | str:
     """A number where the text is one: options that list numbers do not take their spelling."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
+    if re.fullmatch(r"[-+]?\d+", text):
+        return int(text)
+    if re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", text):
+        return float(text)
     return text
 
 

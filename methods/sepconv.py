@@ -15,9 +15,11 @@ from torch.nn import functional
 from methods.interface import Interpolation, Interpolator, MethodInfo, pad_to_multiple
 from methods.layers.separable import separable_convolution
 
-# Adam moves a kernel value by about its learning rate times the hundreds of inputs of the last
-# convolution; unscaled, the first step would throw the kernels far from the average.
-_HEAD_GAIN = 1 / 8
+# Adam moves every weight by about its learning rate, 0.001, a step. The mean shape of a kernel, its
+# bias, has to travel from an impulse to a blur within some hundred steps. What the features add to
+# it for each pixel has hundreds of inputs, which together would throw the kernels about.
+_KERNEL_GAIN = 4.0
+_FEATURE_GAIN = 1 / 32
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class SepConv(Interpolator):
         )
         self.enlarge = nn.ModuleList(_enlarge(width) for width in reversed(widths[1:]))
         self.heads = nn.ModuleList(
-            _head(widths[1], chosen.taps, centre) for _ in range(2) for centre in (1.0, 0.5)
+            _Head(widths[1], chosen.taps, centre) for _ in range(2) for centre in (1.0, 0.5)
         )
 
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
@@ -101,7 +103,7 @@ class SepConv(Interpolator):
         mean, deviation = self._brightness(pair)
         folded = functional.pixel_unshuffle((pair - mean) / deviation, self.options.scale)
         features = self._features(folded.contiguous(memory_format=torch.channels_last))
-        kernels = [self._kernels(head(features)) for head in self.heads]
+        kernels = [self._enlarged(head(features)) for head in self.heads]
         from_before = separable_convolution(before - mean, kernels[0], kernels[1])
         from_after = separable_convolution(after - mean, kernels[2], kernels[3])
         return Interpolation(from_before + from_after + mean)
@@ -123,8 +125,7 @@ class SepConv(Interpolator):
             features = enlarge(block(features)) + skips.pop()
         return features
 
-    def _kernels(self, output: Tensor) -> Tensor:
-        kernels = _HEAD_GAIN * output
+    def _enlarged(self, kernels: Tensor) -> Tensor:
         if self.options.scale == 1:
             return kernels
         return functional.interpolate(kernels, scale_factor=self.options.scale, mode="bilinear")
@@ -140,18 +141,24 @@ def _enlarge(width: int) -> nn.Sequential:
     return nn.Sequential(_twice(), *_convolution(width, width))
 
 
-def _head(width: int, taps: int, centre: float) -> nn.Sequential:
+class _Head(nn.Module):
     """Kernels from features; at the start all are ``centre`` times the unit impulse."""
-    last = nn.Conv2d(taps, taps, 3, padding=1)
-    nn.init.zeros_(last.weight)
-    last.bias = nn.Parameter(torch.eye(taps)[taps // 2] * centre / _HEAD_GAIN)
-    return nn.Sequential(
-        *_convolution(width, width),
-        *_convolution(width, width),
-        *_convolution(width, taps),
-        _twice(),
-        last,
-    )
+
+    def __init__(self, width: int, taps: int, centre: float) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            *_convolution(width, width),
+            *_convolution(width, width),
+            *_convolution(width, taps),
+            _twice(),
+        )
+        self.kernels = nn.Conv2d(taps, taps, 3, padding=1)
+        nn.init.zeros_(self.kernels.weight)
+        self.kernels.bias = nn.Parameter(torch.eye(taps)[taps // 2] * centre / _KERNEL_GAIN)
+
+    def forward(self, features: Tensor) -> Tensor:
+        kernels: Tensor = self.kernels(_FEATURE_GAIN * self.features(features))
+        return _KERNEL_GAIN * kernels
 
 
 def _convolution(inputs: int, outputs: int) -> tuple[nn.Conv2d, nn.ReLU]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from bench.data.reject import REASONS
 from bench.data.triplets import TripletFile
@@ -14,7 +15,8 @@ from bench.data.triplets import TripletFile
 _COLUMNS = 3
 _KEPT, _REJECTED = 9, 15  # triplets shown at most
 _THUMBNAIL = 128  # pixels
-_GAP = 4
+_GAP, _MARGIN, _CAPTION, _TITLE = 4, 12, 30, 34  # pixels
+_TEXT, _HEADING = 11, 16  # font sizes
 
 
 def draw_contact_sheet(file: TripletFile, target: Path) -> None:
@@ -25,22 +27,23 @@ def draw_contact_sheet(file: TripletFile, target: Path) -> None:
         target: of the PNG; each triplet shows before, middle and after side by side under
             the values that its rules looked at.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     chosen = _chosen(file.keys)
+    step = max(file.tile // _THUMBNAIL, 1)
+    side = file.tile // step
+    width, height = 3 * max(side, _THUMBNAIL) + 2 * _GAP + _MARGIN, side + _CAPTION + _MARGIN
     rows = -(-len(chosen) // _COLUMNS)
-    figure = Figure(figsize=(_COLUMNS * 4.2, rows * 1.85 + 0.7), dpi=90, layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(_title(file.keys, file.name), fontsize=11)
+    sheet = Image.new("L", (_COLUMNS * width + _MARGIN, rows * height + _TITLE + _MARGIN), 255)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
+    title = _title(file.keys, file.name)
+    pen.text((_MARGIN, _MARGIN), title, 0, ImageFont.load_default(_HEADING))
     for place, index in enumerate(chosen):
-        axes = figure.add_subplot(rows, _COLUMNS, place + 1)
-        axes.imshow(_strip(file.frames(index)), cmap="gray", vmin=0, vmax=255)
-        key = file.keys.iloc[index]
-        colour = "black" if key["reason"] == "" else "firebrick"
-        axes.set_title(_caption(key), fontsize=7, color=colour)
-        axes.set_axis_off()
-    figure.savefig(target, format="png")
+        row, column = divmod(place, _COLUMNS)
+        corner = _MARGIN + column * width, _MARGIN + _TITLE + row * height
+        pen.multiline_text(corner, _caption(file.keys.iloc[index]), 0, font, spacing=2)
+        for i, frame in enumerate(_shrunk(file.frames(index), step)):
+            place_at = corner[0] + i * (side + _GAP), corner[1] + _CAPTION
+            sheet.paste(Image.fromarray(frame), place_at)
+    sheet.save(target, format="png")
 
 
 def _chosen(keys: pd.DataFrame) -> list[int]:
@@ -50,8 +53,8 @@ def _chosen(keys: pd.DataFrame) -> list[int]:
     each = _REJECTED // max(len(broken), 1)
     kept = np.flatnonzero(keys["reason"] == "")
     room = _KEPT + _REJECTED - sum(min(each, len(group)) for group in broken)
-    return [int(i) for group, n in [(kept, room), *((g, each) for g in broken)]
-            for i in group[_evenly(len(group), n)]]  # fmt: skip
+    shares = [(kept, room), *((group, each) for group in broken)]
+    return [int(i) for group, count in shares for i in group[_evenly(len(group), count)]]
 
 
 def _evenly(length: int, count: int) -> NDArray[np.intp]:
@@ -65,21 +68,17 @@ def _title(keys: pd.DataFrame, name: str) -> str:
 
 
 def _caption(key: pd.Series) -> str:
-    verdict = key["reason"] or "kept"
+    verdict = f"REJECTED: {key['reason'].upper()}" if key["reason"] else "kept"
     return (
-        f"{verdict.upper()} ({key['split']})  {key['volume']}  z {key['z']}  y {key['y']}  "
-        f"x {key['x']}\nNCC {key['ncc_before']:.2f} {key['ncc_after']:.2f}  "
-        f"continuity {key['continuity']:+.1f}  duplicate {key['duplicate']:+.1f}  "
-        f"blur {key['blur']:.2f}  defect {key['defect']:.3f}"
+        f"{verdict} ({key['split']})  {key['volume']}  z {key['z']}  y {key['y']}  x {key['x']}\n"
+        f"NCC {key['ncc_before']:.2f} {key['ncc_after']:.2f}  continuity {key['continuity']:+.1f}  "
+        f"duplicate {key['duplicate']:+.1f}  blur {key['blur']:.2f}  defect {key['defect']:.3f}"
     )
 
 
-def _strip(frames: NDArray[np.uint8]) -> NDArray[np.float64]:
-    step = max(frames.shape[-1] // _THUMBNAIL, 1)
+def _shrunk(frames: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
     side = frames.shape[-1] // step
-    whole = frames[:, : side * step, : side * step].astype(np.float64)
-    small = whole.reshape(3, side, step, side, step).mean(axis=(2, 4))
-    strip = np.full((side, 3 * side + 2 * _GAP), 255.0)
-    for i, frame in enumerate(small):
-        strip[:, i * (side + _GAP) : i * (side + _GAP) + side] = frame
-    return strip
+    whole = frames[:, : side * step, : side * step]
+    blocks = whole.reshape(3, side, step, side, step).mean(axis=(2, 4))
+    small: NDArray[np.uint8] = np.rint(blocks).astype(np.uint8)
+    return small

@@ -138,16 +138,24 @@ class TiffStack:
 
     def __init__(self, path: Path) -> None:
         self.where = str(path)
+        self._block: NDArray[Any] | None = None
         with reading(self.where), _tiff_complaints(self.where):
             self._file = tifffile.TiffFile(path)
+        try:
+            self._look(path)
+        except BaseException:
+            self.close()
+            raise
+
+    def _look(self, path: Path) -> None:
+        with reading(self.where), _tiff_complaints(self.where):
             self._pages = self._file.pages
             page, depth = self._pages.first, len(self._pages)
+            _refuse_colour(self.where, page.samplesperpixel != 1 or len(page.shape) != 2)
             # ImageJ writes stacks of more than 4 GB as one page and a plain block of pixels.
-            self._block: NDArray[Any] | None = None
-            if depth == 1 and len(self._file.series[0].shape) == 3 and page.samplesperpixel == 1:
+            if depth == 1 and len(self._file.series[0].shape) == 3:
                 self._block = tifffile.memmap(path, mode="r")
                 depth = len(self._block)
-        _refuse_colour(self.where, page.samplesperpixel != 1 or len(page.shape) != 2)
         self.shape = _checked_shape(self.where, (depth, *page.shape))
         self.dtype = np.dtype(page.dtype)
 
@@ -277,7 +285,8 @@ def _tiff_complaints(where: str) -> Iterator[None]:
         logger.removeHandler(listener)
         logger.propagate = propagate
     if listener.messages:
-        raise UserError(f"{where} is cut short or damaged: pages are missing; get it anew.")
+        complaint = listener.messages[0].split("> ")[-1]  # without the name of the reader
+        raise UserError(f"{where} is cut short or damaged ({complaint}); get it anew.")
 
 
 def _read_png(file: Path) -> NDArray[Any]:

@@ -161,7 +161,7 @@ class TripletFile:
     def _open(self) -> h5py.File:
         # A handle that was open before a fork shares its file position with the parent's.
         if self._file is None or self._process != os.getpid():
-            self._file = h5py.File(self.path, "r", locking=False)
+            self._file = h5py.File(self.path, "r")
             self._process = os.getpid()
         return self._file
 
@@ -234,7 +234,7 @@ def verify(path: Path) -> list[str]:
 
 
 def _damaged_triplets(file: TripletFile) -> Iterator[str]:
-    with h5py.File(file.path, "r", locking=False) as source:
+    with h5py.File(file.path, "r") as source:
         digests = source["digests"][()]
     for index, key in enumerate(file.keys.itertuples()):
         where = f"Triplet {index} ({key.volume}, z {key.z}, y {key.y}, x {key.x})"

@@ -23,6 +23,7 @@ from bench.data.histogram import (
     mean_reference,
     reference_of,
 )
+from bench.data.sink import hdf5_sink
 from bench.data.survey import Survey, cut_windows
 from bench.data.triplets import SCHEMA, fingerprint, triplet_digest
 from bench.data.volumes import UNLABELLED, Volume
@@ -82,7 +83,7 @@ def write_triplets(
     reference = _dataset_reference(sources, table) if options.histogram == "dataset" else None
     tables = [_tables(seen.counts, options, reference) for _, seen in sources]
     digests = np.zeros((count, 32), dtype=np.uint8)
-    with h5py.File(path, "w") as file:
+    with hdf5_sink(path) as (file, check):
         frames = file.create_dataset(
             "frames", (count, 3, tile, tile), np.uint8, chunks=(1, 3, tile, tile), fletcher32=True
         )
@@ -97,6 +98,7 @@ def write_triplets(
             if ids is not None:
                 file["labels"][index] = ids
             digests[index] = triplet_digest(images, ids)
+            check()
             tick(index + 1)
         file["digests"] = digests
         _write_keys(file.create_group("keys"), table)

@@ -66,7 +66,8 @@ class HybridNetwork(nn.Module):
             nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
             nn.ReLU(),
-            _zeroed(nn.Conv2d(width, scale**2, 3, padding=1)),
+            # A bias would cancel in the difference.
+            _zeroed(nn.Conv2d(width, scale**2, 3, padding=1, bias=False)),
         )
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:

@@ -98,7 +98,7 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
         (["run", "--methods", "ssan", "--dataset", "mouse_triplet"], "bench data build"),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--losses", "l4"], "--losses"),
         (["run", "--methos", "ssan"], "--methods"),
-        (["run", "--methods", "ssan", "--dataset", "phantom", "--threads", "many"], "many"),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--threads", "many"], "--threads"),
         (["list", "method"], "did you mean 'methods'"),
         (["data", "info", "nothing"], "bench data build nothing"),
         (["data", "build", "mine"], "--source"),

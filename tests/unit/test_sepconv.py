@@ -22,7 +22,7 @@ def trained_looking(options: SepConvOptions) -> SepConv:
     network = SepConv(options)
     with torch.no_grad():
         for head in network.heads:
-            head[-1].weight.normal_(std=0.05)
+            head.kernels.weight.normal_(std=0.05)
     return network.eval()
 
 

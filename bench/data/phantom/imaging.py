@@ -11,7 +11,7 @@ from scipy import ndimage
 from bench.data.phantom.options import PhantomOptions
 from bench.data.phantom.texture import Field, smooth_noise
 
-_MEAN = 152.0  # grey level of bare cytoplasm
+_MEAN = 160.0  # grey level of bare cytoplasm
 _SHARPNESS = 0.25  # standard deviation of the common point spread, pixels
 _DETECTOR = 0.55  # standard deviation of the detector's own point spread, pixels
 _SHADING = 6.0  # grey levels of slow brightness change across a slice
@@ -27,8 +27,12 @@ class Exposure(NamedTuple):
 
 
 def draw_exposures(options: PhantomOptions, rng: np.random.Generator) -> list[Exposure]:
-    """Independent for every section, as jumps between real sections are."""
+    """Independent for every section, as jumps between real sections are.
+
+    The mean over all sections stays put, so that flicker leaves the volume's brightness alone.
+    """
     draws = rng.standard_normal((options.depth, 3))
+    draws[:, 1] -= draws[:, 1].mean()
     return [
         Exposure(
             _SHARPNESS + options.blur * abs(float(one)),
@@ -50,6 +54,6 @@ def expose(
     image = image + _SHADING * shading
     image = _MEAN + exposure.brightness + exposure.contrast * image
     variance = options.noise**2 * (_DARK_NOISE + (1 - _DARK_NOISE) * np.maximum(image, 0) / 128)
-    noise = np.sqrt(variance) * rng.standard_normal(image.shape, dtype=np.float32)
-    image = image + ndimage.gaussian_filter(noise, _DETECTOR, mode="nearest")
+    noise = np.sqrt(variance) * smooth_noise(image.shape, _DETECTOR, rng)
+    image = image + noise.astype(np.float32)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)

@@ -33,7 +33,7 @@ class Lengths(NamedTuple):
 _DENDRITE = Lengths(250.0, 0.35, 0.04, 60e3, 8e3, np.inf)
 _AXON = Lengths(60.0, 0.42, 0.20, 12e3, 8e3, 1.8e3)
 _STEP = 0.4  # of the radius of a path, between spheres
-_SPACING = 0.4  # of the radius of a sphere, that thinning leaves
+_SPACING = 0.5  # of the radius of a sphere, that thinning leaves
 _SPINE_EVERY = 700.0  # nm along a dendrite
 _BOUTON_LENGTH = 170.0  # nm, half
 _DENDRITE_SHARE = 0.24  # of the tissue

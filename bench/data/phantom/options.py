@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from bench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -30,31 +33,28 @@ class PhantomOptions:
     width: int = 512
     voxel: float = 6.0
     thickness: float = 30.0
-    deformation: float = 0.5
-    drift: float = 0.7
+    deformation: float = 0.6
+    drift: float = 0.8
     blur: float = 0.25
-    noise: float = 7.5
+    noise: float = 4.2
     flicker: float = 22.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made.
 
         Raises:
-            ValueError: a size below 1 pixel, a length of 0 nm or a negative dial.
+            UserError: a size below 1 pixel, a length of 0 nm or a dial below 0.
         """
         for name in ("depth", "height", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"A phantom needs {name} of at least 1, not {getattr(self, name)}."
-                )
+            self._require(name, getattr(self, name) >= 1, "1 or more")
         for name in ("voxel", "thickness"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"A phantom needs {name} above 0 nm, not {getattr(self, name)}.")
+            self._require(name, 0 < getattr(self, name) < math.inf, "a length in nm above 0")
         for name in ("deformation", "drift", "blur", "noise", "flicker"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(
-                    f"The phantom's {name} cannot be {getattr(self, name)}; use 0 or more."
-                )
+            self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
+
+    def _require(self, name: str, good: bool, wanted: str) -> None:
+        if not good:
+            raise UserError(f"The phantom's {name} cannot be {getattr(self, name)}: give {wanted}.")
 
     @property
     def spacing(self) -> float:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from bench.data.phantom.neurites import Neurites
@@ -19,15 +20,15 @@ Index = NDArray[np.int64]
 
 BLOCK = 8  # pixels that share their candidate spheres and one knot of every displacement
 _CUTS = 3  # depths within a section that are averaged
-_RADIUS_CLASSES = np.array([60.0, 90.0, 150.0, 250.0])  # nm, borders between classes
-_SEARCHED = 30  # nearest spheres of each class, around four blocks
-_SHORTLIST = 24  # of them, those with the nearest surface
-_CANDIDATES = 12  # that are compared at every pixel
-_PER_NEURITE = 3  # of them, at most
+_RADIUS_CLASSES = np.array([40.0, 60.0, 90.0, 150.0, 250.0])  # nm, borders between classes
+_SEARCHED = 24  # nearest spheres of each class, around four blocks
+_SHORTLIST = 28  # of them, those with the nearest surface
+_CANDIDATES = 14  # that are compared at every pixel
+_PER_NEURITE = 5  # of them, at most
 _FAR = 60.0  # pixels; distances to the border are cut off here
 # nm: correlation length across and along the sections, amplitude. The last makes whole
 # neighbourhoods run aslant together, as bundles do.
-_WARPS = ((60.0, 60.0, 9.0), (220.0, 220.0, 50.0), (300.0, 700.0, 120.0))
+_WARPS = ((60.0, 60.0, 9.0), (220.0, 220.0, 50.0), (300.0, 700.0, 155.0))
 
 
 def blocks(options: PhantomOptions) -> tuple[int, int]:
@@ -111,18 +112,20 @@ class Tissue:
         """Tissue coordinates of a plane at the corners of its blocks, z y x first."""
         low, part = divmod(z / BLOCK, 1.0)
         below, above = self._warp[:, int(low)], self._warp[:, int(low) + 1]
-        knots = below + np.float32(part) * (above - below)
+        warp = below + np.float32(part) * (above - below)
+        # The warp belongs to the tissue, so the residue displaces it like all else.
+        place = np.indices(residue.shape[1:], dtype=np.float32) + residue / BLOCK
+        knots = np.stack([ndimage.map_coordinates(axis, place, mode="nearest") for axis in warp])
         knots[0] += np.float32(z)
-        knots[1] += residue[0] + np.arange(self._rows + 1, dtype=np.float32)[:, None] * BLOCK
-        knots[2] += residue[1] + np.arange(self._columns + 1, dtype=np.float32) * BLOCK
+        knots[1:] += place * BLOCK
         return knots
 
     def _candidates(self, knots: Field) -> Index:
         """The spheres that may own a pixel of each block, (rows, columns, candidates)."""
-        middle = knots[:, 1::2, 1::2].reshape(3, -1).T  # of fours of blocks
-        found = [spheres[tree.query(middle, ranks)[1]] for spheres, tree, ranks in self._trees]
-        near = np.concatenate(found, axis=1).reshape(self._rows // 2, self._columns // 2, -1)
-        near = near.repeat(2, axis=0).repeat(2, axis=1).reshape(self._rows * self._columns, -1)
+        fours = knots[:, 1::2, 1::2].reshape(3, -1).T  # the middles of two by two blocks
+        found = [spheres[tree.query(fours, ranks)[1]] for spheres, tree, ranks in self._trees]
+        grid = np.concatenate(found, axis=1).reshape(self._rows // 2, self._columns // 2, -1)
+        near = grid.repeat(2, axis=0).repeat(2, axis=1).reshape(self._rows * self._columns, -1)
         across = knots[:, :-1] + knots[:, 1:]
         middle = ((across[:, :, :-1] + across[:, :, 1:]) / 4.0).reshape(3, -1).T
         gap = np.linalg.norm(middle[:, None] - self._centre[near], axis=2) - self._radius[near]

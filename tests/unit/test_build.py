@@ -1,0 +1,352 @@
+"""The build: what is stored is what lies in the volume, and nothing of the test split leaks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from bench.data.build import BuildOptions, BuildSummary, build
+from bench.data.cards import Card, load_card
+from bench.data.triplets import TripletFile, verify
+from bench.data.volumes import UNLABELLED, ArrayVolume
+from bench.data.writing import check_room
+from bench.errors import UserError
+
+SIDE, TILE = 128, 64
+
+
+def drifting_stack(depth: int = 25, side: int = SIDE, seed: int = 0) -> np.ndarray:
+    """Slices with structure in common, each at its own offset and with its own staining."""
+    random = np.random.default_rng(seed)
+    fresh = ndimage.gaussian_filter(random.normal(size=(depth, side + 8, side + 8)), (1, 2, 2))
+    fresh /= fresh.std()
+    slices = []
+    for z in range(depth):
+        y, x = random.integers(0, 5, 2)
+        mean, spread = random.normal(125, 12), random.normal(30, 4)
+        slices.append(mean + spread * fresh[z, y : y + side, x : x + side])
+    noisy = np.stack(slices) + random.normal(scale=5, size=(depth, side, side))
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def options(**changes) -> BuildOptions:
+    return BuildOptions(**{"tile": TILE, "stride": TILE, "search": 6, **changes})
+
+
+def make(
+    path: Path,
+    stack: np.ndarray,
+    chosen: BuildOptions,
+    card: Card | None = None,
+    labels: np.ndarray | None = None,
+    **flags,
+) -> tuple[TripletFile, BuildSummary]:
+    volume = ArrayVolume("v", stack, labels)
+    summary = build("mine", [volume], card or load_card("mine"), chosen, path, **flags)
+    return TripletFile(path), summary
+
+
+def windows(stack: np.ndarray, key: pd.Series, tile: int = TILE) -> np.ndarray:
+    corners: Sequence[tuple[int, int, int]] = [
+        (key.z - 1, key.y + key.shift_before_y, key.x + key.shift_before_x),
+        (key.z, key.y, key.x),
+        (key.z + 1, key.y + key.shift_after_y, key.x + key.shift_after_x),
+    ]
+    return np.stack([stack[z, y : y + tile, x : x + tile] for z, y, x in corners])
+
+
+def test_frames_are_the_windows_of_the_volume_at_their_offsets(tmp_path: Path) -> None:
+    stack = drifting_stack()
+    ids = np.arange(stack.size, dtype=np.uint64).reshape(stack.shape)
+    file, summary = make(tmp_path / "t.h5", stack, options(histogram="none"), labels=ids)
+    assert summary.candidates == len(file) == 23 * 4
+    assert file.keys[[c for c in file.keys if "shift" in c]].abs().to_numpy().max() > 0
+    for index, key in file.keys.iterrows():
+        np.testing.assert_array_equal(file.frames(index), windows(stack, key))
+        middle = ids[key.z, key.y : key.y + TILE, key.x : key.x + TILE]
+        np.testing.assert_array_equal(file.labels(index), middle)
+
+
+def test_shifts_are_those_between_the_slices(tmp_path: Path) -> None:
+    scene = drifting_stack(1, 160)[0]
+    random = np.random.default_rng(3)
+    at = random.integers(0, 6, (20, 2))
+    noise = random.normal(scale=8, size=(20, SIDE, SIDE))
+    stack = np.stack([scene[y : y + SIDE, x : x + SIDE] for y, x in at]) + noise
+    stack = np.clip(np.rint(stack), 0, 255).astype(np.uint8)
+    file, _ = make(tmp_path / "t.h5", stack, options())
+    for key in file.keys.itertuples():
+        before, after = at[key.z] - at[key.z - 1], at[key.z] - at[key.z + 1]
+        assert (key.shift_before_y, key.shift_before_x) == tuple(before)
+        assert (key.shift_after_y, key.shift_after_x) == tuple(after)
+        assert min(key.peak_before, key.peak_after) > 0.8
+
+
+@pytest.mark.parametrize("axis", ["z", "y", "x"])
+def test_no_pixel_of_the_blocked_test_split_is_anywhere_else(tmp_path: Path, axis: str) -> None:
+    side = SIDE if axis == "z" else 5 * 50
+    stack = drifting_stack(25 if axis == "z" else 6, side)
+    tested = []
+    for fold in range(5):
+        chosen = options(tile=32, stride=24, split_axis=axis, fold=fold)
+        file, summary = make(tmp_path / f"{fold}.h5", stack, chosen)
+        assert summary.leakage == file.leakage() == 0.0
+        owners = np.zeros((2, *stack.shape), dtype=bool)
+        for _, key in file.keys[file.keys.split != "gap"].iterrows():
+            owner = owners[int(key.split == "test")]
+            for view in (-1, 0, 1):
+                name = {-1: "before", 1: "after"}.get(view)
+                dy, dx = (key[f"shift_{name}_y"], key[f"shift_{name}_x"]) if name else (0, 0)
+                owner[key.z + view, key.y + dy : key.y + dy + 32, key.x + dx : key.x + dx + 32] = 1
+        assert not (owners[0] & owners[1]).any()
+        tested.append(
+            set(map(tuple, file.keys.loc[file.keys.split == "test", ["z", "y", "x"]].values))
+        )
+    assert not set.intersection(*tested)
+    assert len(set.union(*tested)) == sum(map(len, tested))
+
+
+def test_the_papers_split_leaks_and_says_so(tmp_path: Path) -> None:
+    file, summary = make(tmp_path / "t.h5", drifting_stack(), options(split="paper"))
+    assert file.leakage() == summary.leakage > 0.9
+    kept = file.keys[file.keys.reason == ""]
+    assert abs((kept.split == "train").mean() - 0.6) < 0.03
+
+
+@pytest.mark.parametrize("axis", ["z", "x"])
+def test_test_pixels_do_not_reach_the_training_frames(tmp_path: Path, axis: str) -> None:
+    """The dataset reference is made of training pixels alone, each region mapped by itself."""
+    stack = drifting_stack(25 if axis == "z" else 6, 5 * 50)
+    chosen = options(tile=32, stride=32, split_axis=axis, align=False)
+    other = stack.copy()
+    block = (slice(20, 25),) if axis == "z" else (slice(None), slice(None), slice(200, 250))
+    other[block] = other[block] // 2 + 100
+    one, _ = make(tmp_path / "a.h5", stack, chosen)
+    two, _ = make(tmp_path / "b.h5", other, chosen)
+    train = one.indices("train")
+    np.testing.assert_array_equal(train, two.indices("train"))
+    assert all((one.frames(i) == two.frames(i)).all() for i in train)
+
+
+def test_specification_brings_neighbours_together(tmp_path: Path) -> None:
+    stack = drifting_stack()
+    spread = {}
+    for histogram in ("none", "dataset", "before", "middle"):
+        file, _ = make(tmp_path / f"{histogram}.h5", stack, options(histogram=histogram))
+        frames = np.stack([file.frames(i) for i in range(len(file))]).astype(float)
+        spread[histogram] = np.ptp(frames.mean(axis=(2, 3)), axis=1).mean()
+        for i, key in file.keys.iterrows():
+            raw, kept = windows(stack, key), {"before": 0, "middle": 1}.get(histogram)
+            if kept is not None:
+                np.testing.assert_array_equal(file.frames(i)[kept], raw[kept])
+    assert spread["none"] > 10
+    assert max(spread[name] for name in ("dataset", "before", "middle")) < 0.35 * spread["none"]
+
+
+def test_rejected_triplets_stay_in_the_file_with_their_reason(tmp_path: Path) -> None:
+    stack = drifting_stack()
+    stack[10] = 0
+    file, summary = make(tmp_path / "t.h5", stack, options())
+    assert summary.candidates == 92
+    assert summary.reasons["defect"] == 12
+    assert summary.kept == sum(summary.splits.values()) == (file.keys.reason == "").sum()
+    bad = file.keys[file.keys.reason == "defect"]
+    assert set(bad.z) == {9, 10, 11}
+    assert (bad.defect == 1.0).all()
+    kept, every = file.indices("train"), file.indices("train", rejected=True)
+    assert set(every) - set(kept) == set(
+        file.keys.index[(file.keys.reason != "") & (file.keys.split == "train")]
+    )
+
+
+def test_the_same_volume_gives_the_same_fingerprint_and_one_grey_level_another(
+    tmp_path: Path,
+) -> None:
+    stack = drifting_stack()
+    one, _ = make(tmp_path / "a.h5", stack, options())
+    same, _ = make(tmp_path / "b.h5", stack, options())
+    assert one.fingerprint == same.fingerprint
+    stack[3, 40, 40] ^= 1
+    prints = {one.fingerprint}
+    for name, changed in (("c", options()), ("d", options(fold=1)), ("e", options(stride=32))):
+        prints.add(make(tmp_path / f"{name}.h5", stack, changed)[0].fingerprint)
+    assert len(prints) == 4
+
+
+def test_two_volumes_are_split_each_by_itself(tmp_path: Path) -> None:
+    volumes = [ArrayVolume(n, drifting_stack(20, seed=s)) for s, n in enumerate("ab")]
+    build("two", volumes, load_card("two"), options(), tmp_path / "t.h5")
+    file = TripletFile(tmp_path / "t.h5")
+    counts = file.keys.groupby(["volume", "split"]).size()
+    assert (counts["a"] == counts["b"]).all()
+    assert not set(file.keys.column[file.keys.volume == "a"]) & set(
+        file.keys.column[file.keys.volume == "b"]
+    )
+    assert [v["sha256"] for v in file.volumes] == [v.digest for v in volumes]
+    with pytest.raises(UserError, match="one name"):
+        build("two", [volumes[0]] * 2, load_card("two"), options(), tmp_path / "u.h5")
+
+
+def test_membrane_masks_become_labels(tmp_path: Path) -> None:
+    stack = drifting_stack()
+    mask = np.where(stack > 150, np.uint64(255), np.uint64(0))
+    mask[:, :2] = UNLABELLED
+    card = Card(name="m", title="m", label_kind="membrane_mask", label_zero="membrane")
+    file, _ = make(tmp_path / "t.h5", stack, options(align=False), card, mask)
+    expected = np.select([mask == UNLABELLED, mask == 255], [UNLABELLED, 0], 1).astype(np.uint64)
+    for i, key in file.keys.iterrows():
+        y, x = key.y, key.x
+        np.testing.assert_array_equal(file.labels(i), expected[key.z, y : y + TILE, x : x + TILE])
+    with pytest.raises(UserError, match="masks"):
+        make(tmp_path / "u.h5", stack, options(), card, stack.astype(np.uint64))
+
+
+def test_everything_that_made_it_is_in_the_file(tmp_path: Path) -> None:
+    stack = drifting_stack()
+    card = Card(name="m", title="M", voxel_size=(30, 6, 6), credit="somebody")
+    volume = ArrayVolume("v", stack, voxel_size=(40.0, 4.0, 4.0))
+    build("mine", [volume], card, options(seed=7), tmp_path / "t.h5")
+    file = TripletFile(tmp_path / "t.h5")
+    assert file.voxel_size == (40.0, 4.0, 4.0)  # the volume knows better than the card
+    assert file.options == options(seed=7).model_dump(mode="json")
+    assert file.card == card.model_dump(mode="json")
+    assert file.volumes[0] | {"shape": [25, SIDE, SIDE], "sha256": volume.digest} == file.volumes[0]
+    with h5py.File(tmp_path / "t.h5") as source:
+        counts = source["histograms/v/counts"][()]
+        assert (counts.sum(axis=(1, 2)) == SIDE * SIDE).all()
+        table = source["histograms/v/tables"][5, 0]
+        assert source["frames"].chunks == (1, 3, TILE, TILE)
+    index = int(np.flatnonzero(file.keys.z == 5)[0])
+    raw = windows(stack, file.keys.iloc[index])
+    expected = np.stack([lut[w] for lut, w in zip(table, raw, strict=True)])
+    np.testing.assert_array_equal(file.frames(index), expected)
+
+
+def test_a_contact_sheet_and_a_digest_lie_beside_the_file(tmp_path: Path) -> None:
+    make(tmp_path / "d" / "triplets.h5", drifting_stack(), options())
+    names = {path.name for path in (tmp_path / "d").iterdir()}
+    assert names == {"triplets.h5", "triplets.h5.sha256", "contact_sheet.png"}
+    with Image.open(tmp_path / "d" / "contact_sheet.png") as sheet:
+        assert sheet.width < 2000
+        assert np.asarray(sheet.convert("L")).std() > 30
+
+
+def test_progress_counts_both_passes_to_their_end(tmp_path: Path) -> None:
+    steps: list[tuple[str, int, int]] = []
+    make(tmp_path / "t.h5", drifting_stack(), options(), progress=lambda *step: steps.append(step))
+    for stage, total in (("measure", 25), ("write", 92)):
+        seen = [(done, of) for name, done, of in steps if name == stage]
+        assert seen == [(done, total) for done in range(1, total + 1)]
+
+
+class _Breaking(ArrayVolume):
+    """A volume whose file is damaged behind the first pass."""
+
+    reads = 0
+
+    def slice(self, z: int) -> np.ndarray:
+        self.reads += 1
+        if self.reads > 40:
+            raise UserError("slice is damaged")
+        return super().slice(z)
+
+
+def test_a_build_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "t.h5"
+    old, _ = make(path, drifting_stack(), options())
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    with pytest.raises(UserError, match="--replace"):
+        make(path, drifting_stack(seed=1), options())
+    with pytest.raises(UserError, match="damaged"):
+        build("mine", [_Breaking("v", drifting_stack(seed=1))], load_card("mine"), options(), path,
+              replace=True)  # fmt: skip
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    new, _ = make(path, drifting_stack(seed=1), options(), replace=True)
+    assert new.fingerprint != old.fingerprint
+    assert verify(path) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "chosen", "words"),
+    [
+        ((25, 60, 128), options(), "smaller than a tile"),
+        ((25, 128, 128), options(split_axis="x"), "does not fit"),
+        ((12, 128, 128), options(), "--split-axis x or y"),
+        ((25, 128, 128), options(search=60), "--search"),
+    ],
+)
+def test_volumes_that_are_too_small_are_refused_with_advice(
+    tmp_path: Path, shape: tuple[int, int, int], chosen: BuildOptions, words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        make(tmp_path / "t.h5", drifting_stack(25, 128)[: shape[0], : shape[1]], chosen)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_volume_of_which_nothing_is_fit_says_why(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Every train triplet is rejected .defect"):
+        make(tmp_path / "t.h5", np.full((25, 128, 128), 9, dtype=np.uint8), options())
+
+
+def test_a_folder_that_cannot_be_written_and_a_disk_too_small_are_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        make(tmp_path / "file" / "t.h5", drifting_stack(), options())
+    with pytest.raises(UserError, match="make room"):
+        check_room(tmp_path, 10**12, 512)
+
+
+_FULL = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests.unit.test_build import *
+resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+try:
+    make(Path({path!r}), drifting_stack(), options())
+except UserError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_fills_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "out" / "t.h5"
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL.format(root=root, path=str(path))],
+        capture_output=True, text=True, check=True, cwd=root,
+    )  # fmt: skip
+    assert "the disk is full" in done.stdout
+    assert list(path.parent.iterdir()) == []
+
+
+def test_memory_does_not_grow_with_depth(tmp_path: Path) -> None:
+    class Generated(ArrayVolume):
+        """Twelve slices over and over, so that the volume itself takes no memory."""
+
+        def __init__(self, depth: int) -> None:
+            super().__init__("v", drifting_stack(12))
+            self.shape = (depth, SIDE, SIDE)
+
+        def slice(self, z: int) -> np.ndarray:
+            return super().slice(abs((z + 11) % 22 - 11))
+
+    peaks = []
+    for depth in (20, 20, 80):  # the first warms up caches and imports
+        volume = Generated(depth)
+        tracemalloc.start()
+        build("d", [volume], load_card("d"), options(), tmp_path / f"{len(peaks)}.h5")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    frames = 60 * 4 * 3 * TILE * TILE  # of the 60 further slices
+    assert peaks[2] - peaks[1] < 0.2 * frames

@@ -1,0 +1,52 @@
+"""Cards: every one can be built with what it says, and credits its source."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bench.data.build import BuildOptions
+from bench.data.cards import CARDS, load_card
+from bench.errors import UserError
+
+
+def test_the_datasets_of_the_paper_and_ours_have_cards() -> None:
+    assert list(CARDS) == [
+        "cremi_triplet_a", "cremi_triplet_b", "cremi_triplet_c", "mouse_triplet", "vnc_triplet",
+        "phantom",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(CARDS))
+def test_a_card_is_complete(name: str) -> None:
+    card = load_card(name)
+    assert card.name == name
+    assert all((card.title, card.source, card.licence, card.credit, card.voxel_size))
+    BuildOptions.model_validate(card.build)
+    for file in card.files:
+        assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
+        assert file.url.startswith("https://")
+    assert len({file.sha256 for file in card.files}) == len(card.files)
+
+
+def test_cremi_is_built_from_the_padded_volume() -> None:
+    for letter in "abc":
+        padded, cropped = load_card(f"cremi_triplet_{letter}").files
+        assert padded.name == f"sample_{letter.upper()}_padded_20160501.hdf"
+        assert cropped.name == f"sample_{letter.upper()}_20160501.hdf"
+        assert padded.url.endswith(padded.name)
+
+
+def test_the_mouse_card_says_that_it_is_not_the_papers_volume() -> None:
+    card = load_card("mouse_triplet")
+    assert "Not the paper's" in card.notes
+    assert "SNEMI3D" in card.source
+
+
+def test_another_name_is_a_volume_of_ones_own() -> None:
+    card = load_card("my-volume_2")
+    assert (card.title, card.files, card.build) == ("my-volume_2", (), {})
+    for name in ("../elsewhere", "a/b", "", ".hidden"):
+        with pytest.raises(UserError, match="cannot name a dataset"):
+            load_card(name)

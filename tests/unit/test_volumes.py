@@ -1,0 +1,253 @@
+"""Volumes: every format gives the same slices; bad files end in one sentence."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from bench.data.volumes import UNLABELLED, ArrayVolume, open_volume
+from bench.errors import UserError
+
+RAW = np.random.default_rng(0).integers(0, 256, (12, 40, 48), dtype=np.uint8)
+IDS = np.random.default_rng(1).integers(0, 9, RAW.shape).astype(np.uint64)
+
+
+def slices(volume) -> np.ndarray:
+    with volume:
+        return np.stack([volume.slice(z) for z in range(volume.shape[0])])
+
+
+def cremi(path: Path, raw=RAW, ids=IDS, offset=(0.0, 0.0, 0.0)) -> Path:
+    with h5py.File(path, "w") as file:
+        file.attrs["file_format"] = "0.2"
+        file.create_dataset("volumes/raw", data=raw, chunks=(4, 16, 16), compression="gzip")
+        file["volumes/raw"].attrs["resolution"] = (40.0, 4.0, 4.0)
+        labels = file.create_dataset("volumes/labels/neuron_ids", data=ids)
+        labels.attrs["resolution"] = (40.0, 4.0, 4.0)
+        labels.attrs["offset"] = offset
+    return path
+
+
+def folder(path: Path, stack: np.ndarray, suffix: str) -> Path:
+    path.mkdir()
+    for z, image in enumerate(stack):
+        if suffix == "png":
+            Image.fromarray(image).save(path / f"slice{z}.png")
+        else:
+            tifffile.imwrite(path / f"slice{z}.tif", image)
+    return path
+
+
+def test_every_format_gives_the_same_slices_and_digest(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "pages.tif", RAW, compression="zlib")
+    # One page and a plain block of pixels, as ImageJ writes stacks of more than 4 GB.
+    tifffile.imwrite(tmp_path / "block.tif", RAW, imagej=True, truncate=True)
+    with h5py.File(tmp_path / "plain.h5", "w") as file:
+        file["some/grey"] = RAW
+    sources = [
+        cremi(tmp_path / "sample.hdf"),
+        f"{tmp_path / 'plain.h5'}:/some/grey",
+        tmp_path / "pages.tif",
+        tmp_path / "block.tif",
+        folder(tmp_path / "pngs", RAW, "png"),
+        folder(tmp_path / "tiffs", RAW, "tif"),
+    ]
+    expected = ArrayVolume("a", RAW).digest
+    names = []
+    for source in sources:
+        volume = open_volume(source)
+        names.append(volume.name)
+        assert volume.shape == RAW.shape
+        assert volume.digest == expected
+        np.testing.assert_array_equal(slices(volume), RAW)  # slice10 after slice9, not after 1
+    assert names == ["sample", "plain", "pages", "block", "pngs", "tiffs"]
+
+
+def test_the_digest_changes_with_one_grey_level_and_with_the_shape() -> None:
+    other = RAW.copy()
+    other[5, 7, 9] ^= 1
+    digests = [ArrayVolume("a", r).digest for r in (RAW, other, RAW.reshape(12, 48, 40))]
+    assert len(set(digests)) == 3
+
+
+def test_padded_cremi_labels_lie_at_their_offset(tmp_path: Path) -> None:
+    ids = IDS[:4, :10, :12]
+    source = cremi(tmp_path / "padded.hdf", ids=ids, offset=(3 * 40.0, 5 * 4.0, 7 * 4.0))
+    with open_volume(source) as volume:
+        assert volume.voxel_size == (40.0, 4.0, 4.0)
+        assert volume.has_labels
+        found = np.stack([volume.labels(z) for z in range(12)])
+    assert found.dtype == np.uint64
+    np.testing.assert_array_equal(found[3:7, 5:15, 7:19], ids)
+    found[3:7, 5:15, 7:19] = UNLABELLED
+    assert (found == np.uint64(UNLABELLED)).all()
+
+
+def test_labels_of_their_own_file(tmp_path: Path) -> None:
+    raw = folder(tmp_path / "raw", RAW, "tif")
+    mask = IDS % 2 == 0
+    tifffile.imwrite(tmp_path / "ids.tif", IDS.astype(np.uint16))
+    for labels, expected in (
+        (tmp_path / "ids.tif", IDS),
+        (folder(tmp_path / "masks", mask, "png"), mask),  # 1-bit PNG
+    ):
+        with open_volume(raw, labels=labels) as volume:
+            np.testing.assert_array_equal(volume.labels(10), expected[10])
+
+
+def test_a_grey_range_maps_other_depths_to_8_bits(tmp_path: Path) -> None:
+    deep = np.zeros((3, 4, 4), dtype=np.uint16)
+    deep[0, 0] = (500, 1000, 1500, 4000)
+    tifffile.imwrite(tmp_path / "deep.tif", deep, photometric="minisblack")
+    with open_volume(tmp_path / "deep.tif", grey_range=(1000, 2000)) as volume:
+        np.testing.assert_array_equal(volume.slice(0)[0], (0, 0, 128, 255))
+    with pytest.raises(UserError, match="--grey-range"):
+        open_volume(tmp_path / "deep.tif")
+    with pytest.raises(UserError, match="is empty"):
+        open_volume(tmp_path / "deep.tif", grey_range=(5, 5))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nan_and_infinity_are_named_with_their_slice(tmp_path: Path, value: float) -> None:
+    grey = RAW.astype(np.float32)
+    grey[4, 2, 2] = value
+    tifffile.imwrite(tmp_path / "float.tif", grey)
+    with (
+        open_volume(tmp_path / "float.tif", grey_range=(0, 255)) as volume,
+        pytest.raises(UserError, match="Slice 4 .* NaN"),
+    ):
+        for z in range(12):
+            volume.slice(z)
+
+
+@pytest.mark.parametrize("share", [0.999, 0.7, 0.3, 0.02])
+@pytest.mark.parametrize("layout", ["series", "compressed", "pages", "imagej"])
+def test_a_truncated_tiff_is_refused(
+    tmp_path: Path, layout: str, share: float, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cut.tif"
+    if layout == "pages":
+        with tifffile.TiffWriter(path) as writer:
+            for image in RAW:
+                writer.write(image, contiguous=False, metadata=None)
+    else:
+        options = {"compressed": {"compression": "zlib"}, "imagej": {"imagej": True}}
+        tifffile.imwrite(path, RAW, **options.get(layout, {}))
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(UserError, match="cut short"):
+        slices(open_volume(path))
+    assert capfd.readouterr().err == ""  # one sentence is enough
+
+
+def test_truncated_hdf5_and_png_are_refused(tmp_path: Path) -> None:
+    whole = cremi(tmp_path / "whole.h5").read_bytes()
+    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="cut short"):
+        open_volume(tmp_path / "cut.h5")
+    files = sorted(folder(tmp_path / "pngs", RAW, "png").iterdir())
+    files[5].write_bytes(files[5].read_bytes()[:200])
+    with pytest.raises(UserError, match="slice.*png cannot be read"):
+        slices(open_volume(tmp_path / "pngs"))
+
+
+def test_colour_is_refused(tmp_path: Path) -> None:
+    colour = np.stack([RAW, RAW, RAW], axis=-1)
+    tifffile.imwrite(tmp_path / "colour.tif", colour, photometric="rgb")
+    for source in (tmp_path / "colour.tif", folder(tmp_path / "pngs", colour, "png")):
+        with pytest.raises(UserError, match="colour"):
+            open_volume(source)
+
+
+def test_what_is_no_volume_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "two.tif", RAW[:2])
+    (tmp_path / "notes.txt").write_text("no volume")
+    (tmp_path / "empty").mkdir()
+    mixed = folder(tmp_path / "mixed", RAW[:3], "tif")
+    Image.fromarray(RAW[0]).save(mixed / "a.png")
+    uneven = folder(tmp_path / "uneven", RAW[:3], "tif")
+    tifffile.imwrite(uneven / "slice1.tif", RAW[0, :20])
+    for source, words in (
+        (tmp_path / "two.tif", "2 slices"),
+        (tmp_path / "absent.tif", "no file or folder"),
+        (tmp_path / "notes.txt", "is no volume"),
+        (tmp_path / "empty", "no PNG or TIFF"),
+        (mixed, "mixes"),
+        (uneven, "slice1.tif is not like slice0.tif"),
+    ):
+        with pytest.raises(UserError, match=words):
+            slices(open_volume(source))
+
+
+def test_an_hdf5_file_without_the_dataset_lists_what_it_has(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["em/grey"], file["em/scale"], file["em/colour"] = RAW, [1.0], RAW[..., None]
+    with pytest.raises(UserError, match=r"3-D datasets: /em/grey\)"):
+        open_volume(tmp_path / "a.h5")
+    with pytest.raises(UserError, match="4 dimensions"):
+        open_volume(f"{tmp_path / 'a.h5'}:/em/colour")
+
+
+def test_labels_of_another_shape_or_kind_are_refused(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.tif"
+    tifffile.imwrite(raw, RAW)
+    tifffile.imwrite(tmp_path / "short.tif", IDS[:11].astype(np.uint16))
+    tifffile.imwrite(tmp_path / "float.tif", IDS.astype(np.float32))
+    tifffile.imwrite(tmp_path / "negative.tif", IDS.astype(np.int32) - 5)
+    with pytest.raises(UserError, match=r"shape \(11, 40, 48\)"):
+        open_volume(raw, labels=tmp_path / "short.tif")
+    with pytest.raises(UserError, match="whole numbers"):
+        open_volume(raw, labels=tmp_path / "float.tif")
+    with (
+        open_volume(raw, labels=tmp_path / "negative.tif") as volume,
+        pytest.raises(UserError, match="negative"),
+    ):
+        volume.labels(0)
+    with pytest.raises(UserError, match="offset"):
+        open_volume(cremi(tmp_path / "beyond.h5", offset=(40.0, 0.0, 0.0)))
+
+
+def test_hdf5_that_points_elsewhere_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["grey"] = RAW
+    (tmp_path / "secret.bin").write_bytes(RAW.tobytes())
+    layout = h5py.VirtualLayout(RAW.shape, np.uint8)
+    layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "grey", RAW.shape)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["link"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "grey")
+        file.create_dataset(
+            "raw", RAW.shape, np.uint8, external=[(str(tmp_path / "secret.bin"), 0, RAW.nbytes)]
+        )
+        file.create_virtual_dataset("virtual", layout)
+    for inner in ("link", "raw", "virtual"):
+        with pytest.raises(UserError, match="points to other files"):
+            open_volume(f"{tmp_path / 'a.h5'}:/{inner}")
+
+
+def test_absurd_sizes_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, shape, chunks in (
+            ("wide", (10, 10**6, 10**6), (1, 64, 64)),
+            ("deep", (10**9, 64, 64), (1, 64, 64)),
+            ("lumps", (4000, 4000, 4000), (2000, 1000, 1000)),
+        ):
+            file.create_dataset(name, shape, np.uint8, chunks=chunks)
+    for name, words in (("wide", "beyond"), ("deep", "beyond"), ("lumps", "chunks")):
+        with pytest.raises(UserError, match=words):
+            open_volume(f"{tmp_path / 'a.h5'}:/{name}")
+    path = tmp_path / "absurd.tif"
+    tifffile.imwrite(path, RAW)
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        for page in file.pages:
+            for tag in ("ImageWidth", "ImageLength", "RowsPerStrip"):
+                at = page.tags[tag].offset
+                content[at + 2 : at + 12] = struct.pack("<HII", 4, 1, 2**31 - 1)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="beyond"):
+        slices(open_volume(path))
