@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 PresetName = Literal["quick", "medium", "paper"]
+
+_WARM_UP = 50  # steps
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Preset:
         batch: crops a step.
         samples: crops seen in all, or None where ``epochs`` counts.
         epochs: passes over the training split, or None where ``samples`` counts.
-        drop_at: share of the steps after which the learning rate falls.
-        drop: what it is multiplied by then.
+        drop_at: share of the steps after which the learning rate falls to a tenth, as in
+            the paper; None for a short warm-up and then a cosine down to zero.
         lowpass: weight of the low-pass term beside the loss. Not the paper's: slice
             noise, which no method can predict, otherwise drowns the trace of motion
             that a short training could learn from.
@@ -32,10 +35,9 @@ class Preset:
     batch: int
     samples: int | None
     epochs: int | None
-    drop_at: float
+    drop_at: float | None
     summary: str
     learning_rate: float = 1e-3
-    drop: float = 0.1
     lowpass: float = 0.0
     feature_stride: int = 1
     validations: int | None = None
@@ -53,17 +55,20 @@ class Preset:
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """Learning rate of a step (counted from 0)."""
-        return self.learning_rate * (1.0 if step < self.drop_at * steps else self.drop)
+        if self.drop_at is not None:
+            return self.learning_rate * (1.0 if step < self.drop_at * steps else 0.1)
+        warm_up = min(1.0, (step + 1) / _WARM_UP)
+        return self.learning_rate * warm_up * 0.5 * (1.0 + math.cos(math.pi * step / steps))
 
 
 PRESETS: Mapping[PresetName, Preset] = {
     "quick": Preset(
-        crop=128, batch=4, samples=4_800, epochs=None, drop_at=0.6,
+        crop=128, batch=2, samples=4_800, epochs=None, drop_at=None,
         lowpass=1.0, feature_stride=2, validations=8,
         summary="small networks, 4,800 crops of 128, low-pass term: minutes a cell on 2 cores",
     ),
     "medium": Preset(
-        crop=256, batch=4, samples=24_000, epochs=None, drop_at=0.6, validations=10,
+        crop=256, batch=4, samples=24_000, epochs=None, drop_at=None, validations=10,
         summary="middle widths, 24,000 crops of 256: meant for one GPU",
     ),
     "paper": Preset(

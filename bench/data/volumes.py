@@ -32,7 +32,6 @@ class Volume(Protocol):
         voxel_size: in nm (z, y, x), where the file says so.
         has_labels: whether ``labels`` ever returns any.
         grey_range: the source values that became 0 and 255, where they were not 8-bit.
-        digest: SHA-256 over the shape and the grey values.
     """
 
     name: str
@@ -40,7 +39,11 @@ class Volume(Protocol):
     voxel_size: Nanometres | None
     has_labels: bool
     grey_range: GreyRange | None
-    digest: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the shape and the grey values."""
+        ...
 
     def slice(self, z: int) -> NDArray[np.uint8]:
         """The grey values of one slice, HW."""
@@ -48,6 +51,10 @@ class Volume(Protocol):
 
     def labels(self, z: int) -> NDArray[np.uint64] | None:
         """The labels of one slice, HW; ``UNLABELLED`` where there are none for a pixel."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files."""
         ...
 
 

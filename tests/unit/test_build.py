@@ -294,7 +294,7 @@ def test_volumes_that_are_too_small_are_refused_with_advice(
 
 
 def test_a_volume_of_which_nothing_is_fit_says_why(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Every train triplet is rejected .defect"):
+    with pytest.raises(UserError, match=r"Every train triplet is rejected .defect"):
         make(tmp_path / "t.h5", np.full((25, 128, 128), 9, dtype=np.uint8), options())
 
 

@@ -95,7 +95,7 @@ def test_a_wrong_file_is_not_kept(
     "url", ["http://127.0.0.1:1/x", "file:///etc/hostname", "ftp://127.0.0.1/"]
 )
 def test_no_connection_and_other_schemes_are_told(tmp_path: Path, url: str) -> None:
-    with pytest.raises(UserError, match="cannot be fetched .* --source"):
+    with pytest.raises(UserError, match=r"cannot be fetched .* --source"):
         download(card(url), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -15,6 +15,16 @@ def test_paper_schedule_is_30_epochs_then_20_at_a_tenth() -> None:
     assert paper.feature_stride == 1
 
 
+def test_a_short_training_warms_up_and_ends_at_zero() -> None:
+    quick = PRESETS["quick"]
+    rates = [quick.learning_rate_at(step, 1000) for step in range(1000)]
+    assert rates[0] == pytest.approx(1e-3 / 50, rel=1e-2)
+    assert max(rates) == pytest.approx(1e-3, rel=0.01)
+    assert rates[500] == pytest.approx(0.5e-3)
+    assert rates[-1] < 1e-8
+    assert rates[50:] == sorted(rates[50:], reverse=True)
+
+
 @pytest.mark.parametrize("name", ["quick", "medium"])
 def test_a_fixed_number_of_samples_does_not_depend_on_the_dataset(name: str) -> None:
     preset = PRESETS[name]  # type: ignore[index]

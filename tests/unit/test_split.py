@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,7 +77,7 @@ def test_bands_cover_the_slice_without_overlap() -> None:
         bands = split_regions(103, 207, "blocked", axis)
         assert [band.block for band in bands] == [0, 1, 2, 3, 4]
         edges = [(band[sides[0]], band[sides[1]]) for band in bands]
-        assert all(a[1] == b[0] for a, b in zip(edges[:-1], edges[1:], strict=True))
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(edges))
         assert (edges[0][0], edges[-1][1]) == (0, 103 if axis == "y" else 207)
 
 
@@ -149,8 +151,8 @@ def test_leakage_equals_a_count_of_shared_pixels(seed: int) -> None:
 
 def test_leakage_of_a_random_split_is_that_of_the_closed_form() -> None:
     # One column of overlapping triplets: all five that share a slice must be in test.
-    keys = pd.DataFrame({"volume": "a", "z": np.arange(1, 4001), "y": 0, "x": 0, "reason": ""})
+    keys = pd.DataFrame({"volume": "a", "z": np.arange(1, 1501), "y": 0, "x": 0, "reason": ""})
     for name in ("before_y", "before_x", "after_y", "after_x"):
         keys[f"shift_{name}"] = 0
-    keys["split"] = split_names(random_blocks(np.zeros(4000, dtype=bool), 0), 0)
+    keys["split"] = split_names(random_blocks(np.zeros(1500, dtype=bool), 0), 0)
     assert measured_leakage(keys, 8) == pytest.approx(1 - 0.2**4, abs=0.005)

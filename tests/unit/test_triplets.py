@@ -66,7 +66,7 @@ def test_a_flipped_pixel_names_its_triplet_and_is_never_handed_out(copy: Path) -
     assert len(problems) == 2
     assert f"Triplet 7 (stack, z {key.z}, y {key.y}, x {key.x})" in problems[1]
     file = TripletFile(copy)
-    with pytest.raises(UserError, match="Triplet 7 is damaged .* `bench data build mine"):
+    with pytest.raises(UserError, match=r"Triplet 7 is damaged .* `bench data build mine"):
         file.frames(7)
     assert file.frames(8).shape == (3, 40, 40)
 
@@ -85,7 +85,7 @@ def test_changed_keys_are_refused_on_opening(copy: Path, column: str) -> None:
         values[2] = b"train" if column in ("split", "reason") else values[2] + 1
         if column == "split":
             values[2] = b"test"
-    with pytest.raises(UserError, match="its keys do not fit its fingerprint.* --replace"):
+    with pytest.raises(UserError, match=r"its keys do not fit its fingerprint.* --replace"):
         TripletFile(copy)
 
 
@@ -107,7 +107,7 @@ def test_the_digest_file_is_one_that_sha256sum_reads(built: Path) -> None:
 def test_a_newer_schema_a_truncated_file_and_none_at_all_are_refused(copy: Path) -> None:
     with h5py.File(copy, "r+") as file:
         file.attrs["schema"] = 2
-    with pytest.raises(UserError, match="newer version .* update interslice"):
+    with pytest.raises(UserError, match=r"newer version .* update interslice"):
         TripletFile(copy)
     copy.write_bytes(copy.read_bytes()[:5000])
     with pytest.raises(UserError, match="damaged"):

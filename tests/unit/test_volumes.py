@@ -118,12 +118,8 @@ def test_nan_and_infinity_are_named_with_their_slice(tmp_path: Path, value: floa
     grey = RAW.astype(np.float32)
     grey[4, 2, 2] = value
     tifffile.imwrite(tmp_path / "float.tif", grey)
-    with (
-        open_volume(tmp_path / "float.tif", grey_range=(0, 255)) as volume,
-        pytest.raises(UserError, match="Slice 4 .* NaN"),
-    ):
-        for z in range(12):
-            volume.slice(z)
+    with pytest.raises(UserError, match=r"Slice 4 .* NaN"):
+        slices(open_volume(tmp_path / "float.tif", grey_range=(0, 255)))
 
 
 @pytest.mark.parametrize("share", [0.999, 0.7, 0.3, 0.02])
@@ -152,7 +148,7 @@ def test_truncated_hdf5_and_png_are_refused(tmp_path: Path) -> None:
         open_volume(tmp_path / "cut.h5")
     files = sorted(folder(tmp_path / "pngs", RAW, "png").iterdir())
     files[5].write_bytes(files[5].read_bytes()[:200])
-    with pytest.raises(UserError, match="slice.*png cannot be read"):
+    with pytest.raises(UserError, match=r"slice.*png cannot be read"):
         slices(open_volume(tmp_path / "pngs"))
 
 
