@@ -123,8 +123,11 @@ def _volumes(
     name: str, sources: list[Path], labels: list[Path], grey_range: tuple[float, float] | None
 ) -> list[Volume]:
     if sources:
-        pairs = zip(sources, labels or [None] * len(sources), strict=True)
-        return [open_volume(source, labels=label, grey_range=grey_range) for source, label in pairs]
+        given: list[Path | None] = [*labels] if labels else [None] * len(sources)
+        return [
+            open_volume(source, labels=label, grey_range=grey_range)
+            for source, label in zip(sources, given, strict=True)
+        ]
     if name != PHANTOM:
         raise UserError(f"Say which volume '{name}' is built from: --source PATH.")
     from bench.data.phantom import PhantomOptions, phantom_volume

@@ -29,6 +29,7 @@ from methods.interface import FittedInterpolator, Interpolator
 from methods.losses import LossOptions, TripletLoss, build_loss
 
 _LONG = 600.0  # seconds from which a training is announced before it goes on
+_ESTIMATE = 5.0  # seconds of training that the announcement is estimated from
 _FILES: dict[StageName, str] = {
     "train": "weights.safetensors", "predict": predict.FRAMES, "score": score.SCORES,
 }  # fmt: skip
@@ -185,7 +186,7 @@ class Job:
         counted = score.kept(table)
         record.triplets = len(counted)
         means = counted[list(METRICS)].mean()
-        record.means = {name: _finite(value) for name, value in means.items()}
+        record.means = {name: _finite(means[name]) for name in METRICS}
         return {"triplets": len(counted), "rejected": len(table) - len(counted)}
 
     def _split(self, split: str) -> Any:
@@ -231,22 +232,27 @@ class Job:
 
     def _announcing(self, tick: Tick) -> Tick:
         """Say once, after the first steps, how long a long training will take."""
-        started = time.monotonic()
-        first: int | None = None
+        # The first step is left out: it allocates and compiles what the others reuse.
+        started: tuple[int, float] | None = None
+        announced = False
 
         def announce(done: int, total: int, words: str) -> None:
-            nonlocal first
+            nonlocal started, announced
             tick(done, total, words)
-            if first is None:
-                first = done - 1
-            if done == first + 3:
-                left = (time.monotonic() - started) / 3 * (total - done)
-                if left > _LONG:
-                    hint = "" if self.cell.preset == "quick" else "; `--preset quick` takes minutes"
-                    self.display.note(
-                        f"  Training {self.cell.title} takes about {duration(left)} on this "
-                        f"machine{hint}."
-                    )
+            present = time.monotonic()
+            if started is None:
+                started = done, present
+            steps, seconds = done - started[0], present - started[1]
+            if announced or steps < 3 or seconds < _ESTIMATE:
+                return
+            announced = True
+            left = seconds / steps * (total - done)
+            if left > _LONG:
+                hint = "" if self.cell.preset == "quick" else "; `--preset quick` takes minutes"
+                self.display.note(
+                    f"  Training {self.cell.title} takes about {duration(left)} on this "
+                    f"machine{hint}."
+                )
 
         return announce
 

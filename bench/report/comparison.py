@@ -52,7 +52,8 @@ def _typical(row: Row) -> int:
 
 def _frame(row: Row, index: int) -> NDArray[np.uint8]:
     frames, triplets = read_frames(row.outcome.folder / FRAMES)
-    return frames[int(np.flatnonzero(triplets == index)[0])]
+    frame: NDArray[np.uint8] = frames[int(np.flatnonzero(triplets == index)[0])]
+    return frame
 
 
 def _centre(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

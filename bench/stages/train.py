@@ -173,7 +173,7 @@ def _step(
     output = output._replace(middle=output.middle.float())
     terms = training.loss(output, batch)
     optimiser.zero_grad(set_to_none=True)
-    terms.total.backward()  # type: ignore[no-untyped-call]
+    terms.total.backward()
     norm = nn.utils.get_total_norm(
         [p.grad for p in model.parameters() if p.grad is not None], foreach=True
     )

@@ -1,0 +1,1 @@
+"""What a slice is worth downstream: its membranes."""

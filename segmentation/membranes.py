@@ -1,0 +1,62 @@
+"""From neuron ids to membranes, in 2-D, slice by slice."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+UNLABELLED = 2**64 - 1  # the CREMI convention
+
+
+class Membranes(NamedTuple):
+    """The membranes of one slice.
+
+    Attributes:
+        mask: bool HW, true on membrane.
+        valid: bool HW, false where nothing is known.
+    """
+
+    mask: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+
+
+def membranes(
+    labels: NDArray[np.uint64],
+    pixel_size: float,
+    width: float = 24.0,
+    zero: Literal["membrane", "ignore"] = "ignore",
+) -> Membranes:
+    """Membranes of one slice from the neuron ids of its pixels.
+
+    A pixel is on a membrane if one of its four neighbours has another id, or if its label
+    is 0 and 0 means membrane. Boundaries between ids are then widened to ``width``.
+
+    Args:
+        labels: uint64 HW; ``UNLABELLED`` means nothing is known.
+        pixel_size: side of a pixel in nm.
+        width: of a membrane in nm; a boundary of ids is about two pixels wide before.
+        zero: what label 0 means.
+
+    Returns:
+        Mask and valid region; a boundary to an unknown region is not a membrane.
+    """
+    valid = labels != UNLABELLED
+    if zero == "ignore":
+        valid &= labels != 0
+    edges = np.zeros(labels.shape, bool)
+    for before, after in (
+        (np.s_[:-1, :], np.s_[1:, :]),
+        (np.s_[:, :-1], np.s_[:, 1:]),
+    ):
+        differ = (labels[before] != labels[after]) & valid[before] & valid[after]
+        edges[before] |= differ
+        edges[after] |= differ
+    if zero == "membrane":
+        edges |= labels == 0
+    reach = max(0.0, width / 2 / pixel_size - 1)
+    if reach > 0 and edges.any():
+        edges = ndimage.distance_transform_edt(~edges) <= reach
+    return Membranes(edges & valid, valid)

@@ -1,0 +1,37 @@
+import numpy as np
+
+from segmentation.membranes import UNLABELLED, membranes
+
+
+def halves() -> np.ndarray:
+    labels = np.full((8, 20), 7, np.uint64)
+    labels[:, 10:] = 9
+    return labels
+
+
+def test_a_boundary_of_ids_is_widened_to_the_stated_width() -> None:
+    for pixels in (2, 4, 6):
+        mask, valid = membranes(halves(), pixel_size=5.0, width=5.0 * pixels)
+        assert valid.all()
+        assert (mask.sum(axis=1) == pixels).all()
+        assert mask[:, 10 - pixels // 2 : 10 + pixels // 2].all()
+
+
+def test_zero_is_membrane_or_unknown_as_the_card_says() -> None:
+    labels = halves()
+    labels[:, 9:11] = 0
+    mask, valid = membranes(labels, pixel_size=5.0, width=0.0, zero="membrane")
+    assert mask[:, 9:11].all()
+    assert valid.all()
+    mask, valid = membranes(labels, pixel_size=5.0, width=10.0, zero="ignore")
+    assert not mask.any()
+    assert (~valid).sum() == 16
+
+
+def test_a_boundary_to_unlabelled_pixels_is_no_membrane() -> None:
+    labels = halves()
+    labels[:, 10:] = UNLABELLED
+    mask, valid = membranes(labels, pixel_size=5.0, width=20.0)
+    assert not mask.any()
+    assert valid[:, :10].all()
+    assert not valid[:, 10:].any()
