@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from tiny import patches
 
 from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
 from bench.data.triplets import TripletFile, dataset_path
 from bench.data.volumes import ArrayVolume
-from tiny import patches
 
 torch.set_num_threads(2)
 

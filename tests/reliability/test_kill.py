@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def command(data: Path, out: Path) -> list[str]:
     return [
-        sys.executable, str(ROOT / "tests/tiny.py"), "run", "--methods", "average,tiny,tiny[width=6]",
+        sys.executable, str(ROOT / "tests/tiny.py"), "run",
+        "--methods", "average,tiny,tiny[width=6]",
         "--dataset", "texture", "--losses", "l1", "--data", str(data), "--out", str(out),
         "--threads", "1", "--json",
     ]  # fmt: skip
