@@ -32,7 +32,7 @@ from bench.data.triplets import TripletFile, digest_path
 from bench.data.volumes import Volume
 from bench.data.writing import Source, check_room, write_triplets
 from bench.errors import UserError
-from bench.files import atomic_path, file_digest, is_full, write_text
+from bench.files import atomic_path, file_digest, is_full, remove_leftovers, write_text
 
 Progress = Callable[[str, int, int], None]
 
@@ -160,6 +160,7 @@ def build(
     table = _sort_into_splits(surveys, options)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(target.parent)
         check_room(target.parent, len(table), options.tile)
         found = _write(name, volumes, surveys, table, card, options, target, progress or _silent)
     except OSError as error:

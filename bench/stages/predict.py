@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.data.sampling import to_triplets
+from bench.data.sink import hdf5_sink
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
 from bench.files import atomic_path
@@ -46,17 +47,16 @@ def predict(
         tile: side of the overlapping tiles that large frames are predicted in, or None.
         progress: told after each frame.
     """
-    import h5py
-
     model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     side = file.tile
-    with atomic_path(target) as temporary, h5py.File(temporary, "w") as out:
+    with atomic_path(target) as temporary, hdf5_sink(temporary) as (out, check):
         frames = out.create_dataset(
             "frames", (len(indices), side, side), np.uint8, chunks=(1, side, side), fletcher32=True
         )
         out.create_dataset("triplets", data=indices.astype(np.int64), fletcher32=True)
         for i, index in enumerate(indices):
             frames[i] = predict_frame(model, file.frames(int(index)), device, tile)
+            check()
             progress(i + 1, len(indices), "frames")
 
 

@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 _RUN = 48  # pixels of a row that share a window; 16 to 64 take about the same time
-_CPU_BAND = 64  # rows computed at once, so that intermediate results stay in the cache
+_CPU_BAND = 32  # rows computed at once, so that intermediate results stay in the cache
 
 
 def separable_convolution(image: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:

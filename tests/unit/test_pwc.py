@@ -1,8 +1,18 @@
 """The light PWC network: shapes, its start, and that it can learn a motion."""
 
+import pytest
 import torch
 
 from methods.layers.pwc import FLOW_SCALE, LightPwc
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tensors this small only lose by sharing; on a busy machine they lose much."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def network(widths=(8, 12, 16)):
@@ -29,7 +39,6 @@ def test_gradients_reach_every_level_once_the_heads_have_moved():
 
 def test_it_learns_how_far_a_texture_moved():
     """Shifts of up to 3 px along x, told apart after a few steps on random textures."""
-    torch.set_num_threads(1)
     net = network()
     optimiser = torch.optim.Adam(net.parameters(), lr=3e-3)
     generator = torch.Generator().manual_seed(1)

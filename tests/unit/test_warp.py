@@ -9,6 +9,15 @@ from torch.autograd import gradcheck
 from methods.layers.warp import adaptive_warp, backward_warp, fill_holes, project_flow
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tensors this small only lose by sharing; on a busy machine they lose much."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def random(*shape, seed=0, scale=1.0):
     generator = torch.Generator().manual_seed(seed)
     return scale * torch.randn(*shape, generator=generator, dtype=torch.float64)
