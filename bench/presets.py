@@ -63,9 +63,9 @@ class Preset:
 
 PRESETS: Mapping[PresetName, Preset] = {
     "quick": Preset(
-        crop=128, batch=2, samples=4_800, epochs=None, drop_at=None,
+        crop=128, batch=2, samples=4_000, epochs=None, drop_at=None,
         lowpass=1.0, feature_stride=2, validations=8,
-        summary="small networks, 4,800 crops of 128, low-pass term: minutes a cell on 2 cores",
+        summary="small networks, 4,000 crops of 128, low-pass term: minutes a cell on 2 cores",
     ),
     "medium": Preset(
         crop=256, batch=4, samples=24_000, epochs=None, drop_at=None, validations=10,

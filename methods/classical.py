@@ -111,6 +111,8 @@ class Phase(Interpolator):
         from scipy.ndimage import gaussian_filter
         from skimage.registration import phase_cross_correlation
 
+        if not (before.any() and after.any()):
+            return np.zeros(2)  # a black slice has no power to correlate
         correlate: Callable[..., Any] = phase_cross_correlation  # scikit-image has no types
         shift, _, _ = correlate(
             gaussian_filter(before, self.options.smoothing),

@@ -40,9 +40,10 @@ def test_copies_and_average() -> None:
     torch.testing.assert_close(Average()(before, after).middle, (before + after) / 2)
 
 
+@pytest.mark.parametrize("level", [0.0, 0.375, 1.0])
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-def test_constant_in_constant_out(method: Interpolator) -> None:
-    flat = torch.full((2, 1, 33, 47), 0.375)
+def test_constant_in_constant_out(method: Interpolator, level: float) -> None:
+    flat = torch.full((2, 1, 33, 47), level)
     torch.testing.assert_close(method(flat, flat).middle, flat)
 
 
@@ -93,6 +94,14 @@ def test_flow_treats_both_neighbours_alike() -> None:
     one, other = Flow()(before, after), Flow()(after, before)
     torch.testing.assert_close(one.middle, other.middle, rtol=0, atol=1e-5)
     torch.testing.assert_close(one.extras["flow_before"], other.extras["flow_after"])
+
+
+@pytest.mark.parametrize("method", METHODS[2:], ids=repr)
+def test_a_black_neighbour_does_not_break_it(method: Interpolator) -> None:
+    before = _shifted(0, 0)
+    found = method(before, torch.zeros_like(before)).middle
+    assert found.isfinite().all()
+    assert found.max() <= 0.5 + 1e-6
 
 
 def test_a_shift_beyond_reach_is_not_taken() -> None:
