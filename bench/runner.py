@@ -9,7 +9,7 @@ from bench.data.triplets import TripletFile
 from bench.errors import UserError
 from bench.files import probe_folder
 from bench.job import Job, Outcome
-from bench.plan import Cell
+from bench.plan import Cell, preset_of
 from bench.progress import Display
 from bench.store import Store
 from methods.features import VggFeatures, load_features
@@ -21,8 +21,10 @@ def run_cells(
     """Compute every cell that is not there yet.
 
     Raises:
-        UserError: CUDA, features or the results folder are not to be had; the disk is full.
+        UserError: CUDA, features or the results folder are not to be had, the crops do not
+            fit into the tiles, or the disk is full.
     """
+    _check_crops(cells, files)
     probe_folder(config.out)
     device = choose_device(config)
     if config.threads:
@@ -34,6 +36,18 @@ def run_cells(
         job = Job(cell, files[cell.dataset], config, device, features, store, display)
         outcomes.append(job.run())
     return outcomes
+
+
+def _check_crops(cells: list[Cell], files: dict[str, TripletFile]) -> None:
+    """Refuse before any work what the first training would stumble over."""
+    for cell in cells:
+        tile = files[cell.dataset].tile
+        if cell.trained and tile < preset_of(cell).crop:
+            raise UserError(
+                f"The tiles of '{cell.dataset}' are {tile} pixels wide, but the preset "
+                f"'{cell.preset}' trains on crops of {preset_of(cell).crop}; build it with larger "
+                "tiles or choose another preset."
+            )
 
 
 def choose_device(config: RunConfig) -> torch.device:

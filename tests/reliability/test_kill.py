@@ -1,6 +1,7 @@
 """Kill a run at random moments; the same command goes on and ends with the same table."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 def command(data: Path, out: Path) -> list[str]:
@@ -35,7 +37,7 @@ def whole(
     started = time.monotonic()
     answer = subprocess.run(
         command(data_folder, tmp_path_factory.mktemp("whole")),
-        capture_output=True, text=True, check=True, cwd=ROOT,
+        capture_output=True, text=True, check=True, cwd=ROOT, env=ENVIRONMENT,
     )  # fmt: skip
     return table(answer.stdout), time.monotonic() - started
 
@@ -49,13 +51,18 @@ def test_a_killed_run_goes_on(
     for _ in range(2):  # the resumed run is killed too
         process = subprocess.Popen(
             command(data_folder, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            cwd=ROOT,
+            cwd=ROOT, env=ENVIRONMENT,
         )  # fmt: skip
         time.sleep(moments.uniform(0.3, 0.9) * seconds)
         process.send_signal(signal.SIGKILL)
         process.wait()
     answer = subprocess.run(
-        command(data_folder, tmp_path), capture_output=True, text=True, check=True, cwd=ROOT
+        command(data_folder, tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
     )
     assert table(answer.stdout) == expected
     assert not list(tmp_path.rglob(".tmp-*"))

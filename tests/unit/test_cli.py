@@ -1,5 +1,8 @@
 import json
 import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,6 +131,36 @@ def test_cuda_asked_for_and_absent(run, monkeypatch: pytest.MonkeyPatch) -> None
     assert "--device cpu" in err
 
 
+def test_crops_larger_than_the_tiles(run) -> None:  # type: ignore[no-untyped-def]
+    code, _, err = run("--preset", "paper")
+    assert code == 2
+    assert "80 pixels" in err
+    assert "512" in err
+
+
+def test_a_disk_that_fills_is_one_sentence_and_keeps_what_is_finished(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    """A limit on the size of files stands in for the disk: both refuse a write half way."""
+    root = Path(__file__).resolve().parents[2]
+    words = [sys.executable, str(root / "tests/tiny.py"), "run", "--methods", "average"]
+    words += ["--dataset", "texture", "--data", str(data_folder), "--out", str(tmp_path)]
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    full = subprocess.run(
+        words, capture_output=True, text=True, env=environment, preexec_fn=limit, check=False
+    )
+    assert full.returncode == 2, full.stderr
+    assert full.stderr.splitlines()[-1].startswith("bench: The disk that holds")
+    assert not list(tmp_path.rglob(".tmp-*"))
+    assert list(tmp_path.rglob("linear*/weights.safetensors"))
+    assert not list(tmp_path.rglob("frames.h5"))
+    subprocess.run(words, capture_output=True, env=environment, check=True)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to a read-only folder")
 def test_a_read_only_results_folder(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "results").mkdir(mode=0o555)
@@ -137,9 +170,6 @@ def test_a_read_only_results_folder(run, tmp_path: Path) -> None:  # type: ignor
 
 
 def test_light_commands_do_not_import_heavy_packages() -> None:
-    import subprocess
-    import sys
-
     program = (
         "import sys\nfrom bench import cli\nsys.argv = ['bench', 'list', 'methods']\n"
         "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
