@@ -42,23 +42,28 @@ class LiveDisplay:
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-            TextColumn("{task.fields[words]}"), TimeElapsedColumn(), TextColumn("left"),
-            TimeRemainingColumn(), console=console, transient=True,
-        )  # fmt: skip
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[words]}", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
         self._cells = self._progress.add_task("cells", total=None, words="")
         self._stage = self._progress.add_task("", total=None, words="", visible=False)
-        self._title = ""
         self._progress.start()
 
     def cell(self, number: int, count: int, title: str) -> None:
         """Show the cell's title beside the bar of cells."""
-        self._title = title
         self._progress.update(self._cells, completed=number - 1, total=count, words=title)
 
     def stage(self, name: str) -> Tick:
         """Start the lower bar anew."""
-        self._progress.reset(self._stage, description=name, words="", visible=True)
+        self._progress.remove_task(self._stage)
+        self._stage = self._progress.add_task(name, total=None, words="")
 
         def tick(done: int, total: int, words: str) -> None:
             self._progress.update(self._stage, completed=done, total=total, words=words)
@@ -79,11 +84,9 @@ class PlainDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._title = ""
 
     def cell(self, number: int, count: int, title: str) -> None:
         """Print which cell begins."""
-        self._title = title
         self.note(f"[{number}/{count}] {title}")
 
     def stage(self, name: str) -> Tick:

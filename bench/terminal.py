@@ -41,7 +41,8 @@ def _table(dataset: str, rows: list[Row]) -> Table:
     for row in rows:
         cell = row.outcome.cell
         lead = [cell.variant.text, cell.loss, *([str(cell.seed)] if several else [])]
-        table.add_row(*lead, *_numbers(row))
+        # As Text: the brackets of a variant's options would be read as markup.
+        table.add_row(*(Text(word) for word in lead), *_numbers(row))
     return table
 
 
