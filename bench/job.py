@@ -38,12 +38,11 @@ _REVISIONS = {"train": train.REVISION, "predict": predict.REVISION, "score": sco
 
 @dataclass
 class Outcome:
-    """A cell after the run: its record, and whether anything had to be computed."""
+    """A cell after the run."""
 
     cell: Cell
     folder: Path
     record: Record
-    cached: bool
 
 
 class Job:
@@ -75,10 +74,11 @@ class Job:
         record = self._record()
         pending = [stage for stage in self._stages() if not self._is_done(stage, record)]
         if not pending:
-            return Outcome(self.cell, self.folder, record, cached=record.status == "done")
-        if self.device.type == "cpu":
-            # The same result whatever was computed before in this process.
-            torch.manual_seed(self.cell.seed)
+            if record.status != "done":  # killed between its last stage and its last word
+                self._finish(record)
+            return Outcome(self.cell, self.folder, record)
+        # The same initial weights whatever was computed before in this process.
+        torch.manual_seed(self.cell.seed)
         remove_leftovers(self.folder)
         record.status, record.failure = "running", None
         record.provenance = provenance() | compute_provenance()
@@ -103,7 +103,7 @@ class Job:
                     "command: what was finished is kept."
                 ) from error
             self._fail(record, stage, error)
-        return Outcome(self.cell, self.folder, record, cached=False)
+        return Outcome(self.cell, self.folder, record)
 
     def _record(self) -> Record:
         """The cell's record: the one on disk, or a new one."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import cli
+from bench.store import Store
 
 
 def bench(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
@@ -74,6 +75,17 @@ def test_a_damaged_file_is_computed_again(run, tmp_path: Path) -> None:  # type:
     code, second, _ = run("--json")
     assert code == 0
     assert json.loads(first)["rows"] == json.loads(second)["rows"]
+
+
+def test_a_run_killed_before_its_last_word_is_done(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run("--json")
+    store = Store(tmp_path / "results")
+    for folder, record in store.records():
+        record.status = "running"
+        store.save(record, folder)
+    code, out, _ = run("--json")
+    assert code == 0
+    assert {row["status"] for row in json.loads(out)["rows"]} == {"done"}
 
 
 def test_prediction_settings_reuse_the_training(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
