@@ -262,7 +262,9 @@ class Job:
             warnings.append("trained with random VGG features")
         for part, share in facts["first_shares"].items():
             if share < 0.1 and part != "lowpass":
-                warnings.append(f"the {part} part was {share:.1%} of the loss at the first step")
+                warnings.append(
+                    f"the {part} part was {share:.1%} of the loss when all of it set in"
+                )
         return warnings
 
     def _finish(self, record: Record) -> None:

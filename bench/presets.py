@@ -27,6 +27,9 @@ class Preset:
             noise, which no method can predict, otherwise drowns the trace of motion
             that a short training could learn from.
         feature_stride: the feature losses look at frames average-pooled by this.
+        features_from: share of the steps after which feature and style terms join the pixel
+            terms. Not the paper's: with its weights the style term is nine tenths of the loss
+            from the first step, and a short training then finds no motion at all.
         validations: how often the validation split is scored, None for every epoch.
         summary: what ``bench list presets`` says.
     """
@@ -40,6 +43,7 @@ class Preset:
     learning_rate: float = 1e-3
     lowpass: float = 0.0
     feature_stride: int = 1
+    features_from: float = 0.0
     validations: int | None = None
 
     def steps(self, triplets: int) -> int:
@@ -64,7 +68,7 @@ class Preset:
 PRESETS: Mapping[PresetName, Preset] = {
     "quick": Preset(
         crop=128, batch=2, samples=4_000, epochs=None, drop_at=None,
-        lowpass=1.0, feature_stride=2, validations=8,
+        lowpass=1.0, feature_stride=2, features_from=0.6, validations=8,
         summary="small networks, 4,000 crops of 128, low-pass term: minutes a cell on 2 cores",
     ),
     "medium": Preset(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from bench.presets import Preset
 from bench.stages.predict import to_frame
 from bench.weights import load_tensors, save_tensors, save_weights
 from methods.interface import FittedInterpolator, Interpolator, Triplets
-from methods.losses import LossTerms, TripletLoss
+from methods.losses import LossTerms, TripletLoss, build_loss
 
 REVISION = 1
 CHECKPOINT = "checkpoint.safetensors"
@@ -68,12 +69,26 @@ class Training:
         """Optimiser steps in all."""
         return self.preset.steps(len(self.train))
 
+    @property
+    def opening(self) -> int:
+        """Steps at the beginning that see the pixel terms alone."""
+        return 0 if self.loss.features is None else int(self.preset.features_from * self.steps)
+
+    def loss_at(self, step: int) -> TripletLoss:
+        """The loss of a step (counted from 0)."""
+        return self._pixel_loss if step < self.opening else self.loss
+
+    @cached_property
+    def _pixel_loss(self) -> TripletLoss:
+        return build_loss("l1", self.loss.options, None)
+
 
 @dataclass
 class _State:
     """What a checkpoint holds beside weights and optimiser."""
 
     step: int = 0
+    best_loss: float = math.inf
     best_psnr: float = -math.inf
     best_step: int = 0
     seconds: float = 0.0
@@ -98,8 +113,9 @@ def train(
     training goes on from it. On a CPU the result is the same to the last bit.
 
     Returns:
-        Facts for the record: steps, samples, best validation PSNR (dB) and its step,
-        seconds of training, and the share of each part of the loss at the first step.
+        Facts for the record: steps, samples, the step whose weights were kept with its
+        validation loss and PSNR (dB), seconds of training, and the share of each part of
+        the loss at the first step that sees all of it.
 
     Raises:
         DivergenceError: loss or gradient became infinite or NaN.
@@ -126,9 +142,10 @@ def train(
         state.step += 1
         state.seconds = before + time.monotonic() - started
         if state.step in validate_after:
-            row["validation_psnr"] = _validate(model, training)
-            if row["validation_psnr"] > state.best_psnr:
-                state.best_psnr, state.best_step = row["validation_psnr"], state.step
+            loss, quality = validate(model, training)
+            row |= {"validation_loss": loss, "validation_psnr": quality}
+            if loss < state.best_loss:
+                state.best_loss, state.best_psnr, state.best_step = loss, quality, state.step
                 best = _copy_weights(model)
         rows.append({"step": state.step, "seconds": state.seconds} | row)
         progress(state.step, training.steps, f"loss {row['loss']:.4f}")
@@ -142,11 +159,12 @@ def train(
         "steps": training.steps,
         "samples": training.steps * training.preset.batch,
         "best_step": state.best_step,
-        "validation_psnr": round(state.best_psnr, 4),
+        "validation_loss": state.best_loss,
+        "validation_psnr": state.best_psnr if math.isfinite(state.best_psnr) else None,
         "training_seconds": round(state.seconds, 1),
         "first_shares": {
             name.removeprefix("share_"): value
-            for name, value in rows[0].items()
+            for name, value in rows[training.opening].items()
             if name.startswith("share_")
         },
     }
@@ -171,7 +189,8 @@ def _step(
     with autocast:
         output = model(batch.before, batch.after)
     output = output._replace(middle=output.middle.float())
-    terms = training.loss(output, batch)
+    loss = training.loss_at(step)
+    terms = loss(output, batch)
     optimiser.zero_grad(set_to_none=True)
     terms.total.backward()
     norm = nn.utils.get_total_norm(
@@ -184,8 +203,8 @@ def _step(
             f"{row['gradient_norm']:.4g}; a smaller learning rate or another loss may help."
         )
     optimiser.step()
-    if step == 0:
-        row |= {f"share_{name}": share for name, share in training.loss.shares(terms).items()}
+    if step == training.opening:
+        row |= {f"share_{name}": share for name, share in loss.shares(terms).items()}
     return row
 
 
@@ -198,19 +217,24 @@ def _log_row(
     return row | {f"gamma_{i}": gamma for i, gamma in enumerate(gammas)}
 
 
-def _validate(model: Interpolator, training: Training) -> float:
-    """Mean PSNR over the centres of a few validation triplets, spread evenly."""
+def validate(model: Interpolator, training: Training) -> tuple[float, float]:
+    """Mean loss and mean PSNR over the centres of a few validation triplets, spread evenly.
+
+    The loss is the whole one, whatever the training sees at that step.
+    """
     chosen = spread(training.validation, _VALIDATION_TRIPLETS)
     model.eval()
-    scores = []
+    losses, scores = [], []
     with torch.inference_mode():
         for index in chosen:
             frames = _centre(training.file.frames(int(index)), _VALIDATION_SIDE)
-            batch = to_triplets(frames[None])
-            output = model(batch.before.to(training.device), batch.after.to(training.device))
+            triplet = to_triplets(frames[None])
+            triplet = Triplets(*(part.to(training.device) for part in triplet))
+            output = model(triplet.before, triplet.after)
+            losses.append(float(training.loss(output, triplet).total))
             scores.append(psnr(to_frame(output.middle), frames[1]))
     model.train()
-    return float(np.mean(scores))
+    return float(np.mean(losses)), float(np.mean(scores))
 
 
 def spread(indices: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:

@@ -9,8 +9,9 @@ from tiny import QUICK, Tiny, TinyOptions
 
 from bench.data.triplets import TripletFile
 from bench.stages import train as stage
-from bench.stages.train import DivergenceError, Training, spread, train
+from bench.stages.train import DivergenceError, Training, spread, train, validate
 from bench.weights import load_tensors
+from methods.features import load_features
 from methods.losses import LossOptions, build_loss
 
 
@@ -73,10 +74,11 @@ def test_a_killed_training_resumes_bit_equal(
 def test_the_best_validation_is_kept(texture: TripletFile, whole: Path) -> None:
     log = pd.read_csv(whole / "training.csv")
     _, facts = load_tensors(whole / "weights.safetensors")
-    scores = log["validation_psnr"].dropna()
-    assert len(scores) == QUICK.validations
-    assert facts["best_step"] == log.loc[scores.idxmax(), "step"]
-    assert facts["validation_psnr"] == pytest.approx(scores.max(), abs=1e-4)
+    losses = log["validation_loss"].dropna()
+    assert len(losses) == QUICK.validations
+    assert facts["best_step"] == log.loc[losses.idxmin(), "step"]
+    assert facts["validation_loss"] == pytest.approx(losses.min())
+    assert facts["validation_psnr"] == pytest.approx(log.loc[losses.idxmin(), "validation_psnr"])
 
 
 def test_the_log_holds_every_step_and_part(whole: Path) -> None:
@@ -90,8 +92,36 @@ def test_the_log_holds_every_step_and_part(whole: Path) -> None:
 
 def test_training_improves_the_untrained_average(texture: TripletFile, whole: Path) -> None:
     _, facts = load_tensors(whole / "weights.safetensors")
-    untrained = stage._validate(fresh(), make_training(texture))
-    assert facts["validation_psnr"] > untrained
+    loss, psnr = validate(fresh(), make_training(texture))
+    assert facts["validation_loss"] < loss
+    assert facts["validation_psnr"] > psnr
+
+
+def test_features_join_after_the_opening_and_resume_there(
+    texture: TripletFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = build_loss("ls", LossOptions(), load_features("random"))
+    preset = dataclasses.replace(QUICK, samples=16, features_from=0.5)
+    training = make_training(texture, loss=loss, preset=preset)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train(fresh(), training, whole, quiet)
+    log = pd.read_csv(whole / "training.csv")
+    assert log["style_middle"].isna().tolist() == [True] * 4 + [False] * 4
+    assert log["share_style"].notna().tolist() == [False] * 4 + [True] + [False] * 3
+    assert log.loc[:3, "loss"].to_numpy() == pytest.approx(log.loc[:3, "l1"].to_numpy())
+
+    def kill(done: int, *_: object) -> None:
+        if done == 6:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, "_CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh(), training, killed, kill)
+    facts = train(fresh(), training, killed, quiet)
+    assert set(facts["first_shares"]) == {"pixel", "feature", "style"}
+    expected, _ = load_tensors(whole / "weights.safetensors")
+    resumed, _ = load_tensors(killed / "weights.safetensors")
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
 
 
 def test_another_seed_trains_other_weights(
