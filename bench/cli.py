@@ -12,6 +12,7 @@ import typer
 from bench.errors import UserError
 
 if TYPE_CHECKING:
+    from bench.data.triplets import TripletFile
     from bench.summary import Row
 
 app = typer.Typer(
@@ -55,45 +56,55 @@ def run(
 
     settings = load_config(config, words | {"rerun": rerun or None})
 
-    from bench.datasets import open_datasets
+    from bench.datasets import check_datasets, open_datasets
     from bench.plan import plan
     from bench.progress import open_display
-    from bench.report.comparison import draw_comparison
-    from bench.runner import run_cells
-    from bench.store import Store, file_name
+    from bench.runner import prepare, run_cells
     from bench.summary import summarise
 
     cells = plan(settings)
+    check_datasets(settings)
+    resources = prepare(cells, settings)
     display = open_display()
     try:
         files = open_datasets(settings, display)
-        outcomes = run_cells(cells, files, settings, display)
+        outcomes = run_cells(cells, files, settings, resources, display)
     finally:
         display.close()
-    rows = summarise(outcomes)
-    pictures = []
-    for name, file in files.items():
-        picture = Store(settings.out).root / file_name(name) / "comparison.png"
-        chosen = [row for row in rows if row.outcome.cell.dataset == name]
-        if draw_comparison(chosen, file, picture) is not None:
-            pictures.append(picture)
-    _print_run(rows, pictures, as_json=as_json)
+    rows = summarise(outcomes, files)
+    if not as_json:
+        _print_rows(rows)
+    pictures = _draw(rows, files, settings.out)
+    for picture in [] if as_json else pictures:
+        typer.echo(f"picture: {picture}")
+    if as_json:
+        _print_json({"rows": [row.as_json() for row in rows], "pictures": list(map(str, pictures))})
     if any(outcome.record.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _print_run(rows: list[Row], pictures: list[Path], *, as_json: bool) -> None:
-    if as_json:
-        _print_json({"rows": [row.as_json() for row in rows], "pictures": list(map(str, pictures))})
-        return
+def _print_rows(rows: list[Row]) -> None:
     from rich.console import Console
 
     from bench.terminal import print_rows
 
-    console = Console(width=None if sys.stdout.isatty() else 180)
-    print_rows(rows, console)
-    for picture in pictures:
-        console.print(f"picture: {picture}", soft_wrap=True, highlight=False)
+    print_rows(rows, Console(width=None if sys.stdout.isatty() else 180))
+
+
+def _draw(rows: list[Row], files: dict[str, TripletFile], out: Path) -> list[Path]:
+    """Draw a picture of each dataset; the table is worth more, so a failure is only told."""
+    from bench.report.comparison import draw_comparison
+
+    pictures = []
+    for file in files.values():
+        try:
+            picture = draw_comparison(rows, file, out)
+        except (OSError, UserError) as error:
+            typer.echo(f"the picture of '{file.name}' could not be drawn: {error}", err=True)
+            continue
+        if picture is not None:
+            pictures.append(picture)
+    return pictures
 
 
 @data.command("build")
@@ -114,6 +125,9 @@ def data_build(
     split_axis: Annotated[str | None, typer.Option(help="z, y or x.")] = None,
     fold: Annotated[int | None, typer.Option(help="Which block is the test split.")] = None,
     grey_range: Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume.")] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option(help="Rejection threshold, for instance blur=2.")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Build anew what is there.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -123,12 +137,15 @@ def data_build(
 
     display = open_display()
     try:
+        if download and source:
+            raise UserError("--download fetches the card's volume; leave --source out.")
         if download:
             source = [download_volume(name, data, display)]
         summary = build_dataset(
             name, source or [], labels or [], data, display, replace=replace,
             grey_range=_pair(grey_range), tile=tile, stride=stride, search=search, align=align,
             histogram=histogram, split=split, split_axis=split_axis, fold=fold,
+            rules=_rules(rule),
         )  # fmt: skip
     finally:
         display.close()
@@ -150,12 +167,14 @@ def data_verify(name: str, data: Data = Path("data"), fold: int = 0, as_json: Js
 
     path = dataset_path(data, name, fold)
     if not path.exists():
-        raise UserError(f"There is no {path}; `bench data build {name}` makes it.")
+        from bench.datasets import not_built
+
+        raise not_built(name, data, fold)
     problems = verify(path)
     if as_json:
         _print_json({"file": str(path), "problems": problems})
     else:
-        print("\n".join(problems) or f"{path}: every byte as it was written")  # noqa: T201
+        typer.echo("\n".join(problems) or f"{path}: every byte as it was written")
     if problems:
         raise typer.Exit(1)
 
@@ -176,7 +195,9 @@ def _open(name: str, data: Path, fold: int) -> Any:
 
     path = dataset_path(data, name, fold)
     if not path.exists():
-        raise UserError(f"There is no {path}; `bench data build {name}` makes it.")
+        from bench.datasets import not_built
+
+        raise not_built(name, data, fold)
     return TripletFile(path)
 
 
@@ -190,17 +211,24 @@ def _pair(text: str | None) -> tuple[float, float] | None:
     return low, high
 
 
+def _rules(words: list[str] | None) -> dict[str, str] | None:
+    return dict(word.partition("=")[::2] for word in words) if words else None
+
+
 def _print_pairs(pairs: list[tuple[str, str]], *, as_json: bool) -> None:
     if as_json:
-        _print_json(dict(pairs))
+        # A name may stand more than once: several volumes, for instance.
+        names = dict.fromkeys(name for name, _ in pairs)
+        grouped = {name: [value for key, value in pairs if key == name] for name in names}
+        _print_json({name: v[0] if len(v) == 1 else v for name, v in grouped.items()})
         return
     width = max((len(name) for name, _ in pairs), default=0)
     for name, value in pairs:
-        print(f"{name:<{width}}  {value}")  # noqa: T201
+        typer.echo(f"{name:<{width}}  {value}")
 
 
 def _print_json(document: Any) -> None:
-    print(json.dumps(document, indent=1, allow_nan=False))  # noqa: T201
+    typer.echo(json.dumps(document, indent=1, allow_nan=False))
 
 
 def main() -> None:
@@ -217,10 +245,12 @@ def main() -> None:
         message = getattr(error, "format_message", None)
         if message is None:
             raise
-        _leave(" ".join(message().split()), 2)
+        if words := " ".join(message().split()):
+            _leave(words, 2)
+        code = 2  # no command given: the help was printed
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _leave(sentence: str, code: int) -> NoReturn:
-    print(f"bench: {sentence}", file=sys.stderr)  # noqa: T201
+    typer.echo(f"bench: {sentence}", err=True)
     sys.exit(code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -13,7 +13,6 @@ from bench.presets import PresetName
 from bench.registry import unknown
 from bench.variants import split_variants
 
-LossName = Literal["l1", "lf", "ls"]
 StageName = Literal["train", "predict", "score"]
 
 
@@ -23,7 +22,8 @@ class RunConfig(BaseModel):
     Attributes:
         methods: method variants, for instance ``ssan`` or ``ssan[extractor=unet]``.
         dataset: names of datasets.
-        losses: losses every trainable method is trained under.
+        losses: losses every trainable method is trained under, for instance ``l1`` or
+            ``ls[style=plain]``.
         seeds: one training for each.
         fold: which of the five blocks is the test split.
         preset: widths, crops and training budget.
@@ -35,7 +35,7 @@ class RunConfig(BaseModel):
         device: ``cuda``, ``cpu``, or ``auto``: CUDA where there is one.
         precision: ``bf16`` trains under autocast, on CUDA only.
         threads: threads torch computes with; None leaves the choice to torch.
-        stages: which stages are computed; earlier ones must be there.
+        stages: which stages are computed, in their natural order; earlier ones must be there.
         max_triplets: look at only so many triplets of each split: for trying things out.
         predict_tile: predict large frames in overlapping tiles of this side.
         rerun: compute again what is there already.
@@ -46,8 +46,8 @@ class RunConfig(BaseModel):
 
     methods: tuple[str, ...] = Field(min_length=1)
     dataset: tuple[str, ...] = Field(min_length=1)
-    losses: tuple[LossName, ...] = ("ls",)
-    seeds: tuple[int, ...] = (0,)
+    losses: tuple[str, ...] = ("ls",)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     fold: int = Field(default=0, ge=0, le=4)
     preset: PresetName = "quick"
     source: Path | None = None
@@ -60,7 +60,7 @@ class RunConfig(BaseModel):
     threads: int | None = Field(default=None, ge=1)
     stages: tuple[StageName, ...] = ("train", "predict", "score")
     max_triplets: int | None = Field(default=None, ge=1)
-    predict_tile: int | None = Field(default=None, ge=64)
+    predict_tile: int | None = Field(default=None, ge=128)
     rerun: bool = False
     vgg_weights: str | None = None
 
@@ -73,6 +73,11 @@ class RunConfig(BaseModel):
     @classmethod
     def _drop_repetitions(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(value))
+
+    @field_validator("stages")
+    @classmethod
+    def _in_order(cls, value: tuple[StageName, ...]) -> tuple[StageName, ...]:
+        return tuple(stage for stage in get_args(StageName) if stage in value)
 
 
 # Which fields change the figures (and so belong to the content key of a cell, directly

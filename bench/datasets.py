@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +15,63 @@ from bench.data.download import download
 from bench.data.triplets import TripletFile, dataset_path
 from bench.data.volumes import ArrayVolume, Volume, open_volume
 from bench.errors import UserError
-from bench.files import probe_folder
+from bench.files import locked, probe_folder
 from bench.progress import Display
 from bench.registry import unknown
 
 PHANTOM = "phantom"
 
 
+def check_datasets(config: RunConfig) -> None:
+    """Say at once of a dataset that it is neither built nor can be built from what was given.
+
+    Raises:
+        UserError: the exact command that would build it.
+    """
+    if config.source is not None and len(config.dataset) > 1:
+        raise UserError("--source builds one dataset; name a single one with --dataset.")
+    for name in config.dataset:
+        path = dataset_path(config.data, name, config.fold)
+        if not path.exists() and config.source is None and name != PHANTOM:
+            raise not_built(name, config.data, config.fold)
+
+
 def open_datasets(config: RunConfig, display: Display) -> dict[str, TripletFile]:
     """Open every dataset of a run, and build those that are not there if their source is.
 
     Raises:
-        UserError: a dataset is neither built nor can be built from what was given.
+        UserError: a dataset or its source is damaged, or was built from another source.
     """
-    if config.source is not None and len(config.dataset) > 1:
-        raise UserError("--source builds one dataset; name a single one with --dataset.")
+    check_datasets(config)
     return {name: _open(name, config, display) for name in config.dataset}
 
 
 def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
     path = dataset_path(config.data, name, config.fold)
     if path.exists():
-        return TripletFile(path)
-    if config.source is None and name != PHANTOM:
-        raise UserError(_how_to_get(name, config))
+        file = TripletFile(path)
+        if config.source is not None:
+            _check_source(file, config.source, config.grey_range)
+        return file
     display.note(f"Building the dataset '{name}' in {path.parent}.")
     sources = [] if config.source is None else [config.source]
-    build_dataset(
-        name, sources, [config.labels] if config.labels else [], config.data, display,
-        fold=config.fold, grey_range=config.grey_range,
-    )  # fmt: skip
+    with _only_builder(path.parent, name, display):
+        if not path.exists():
+            _build(
+                name, sources, [config.labels] if config.labels else [], config.data, display,
+                fold=config.fold, grey_range=config.grey_range,
+            )  # fmt: skip
     return TripletFile(path)
+
+
+def _check_source(file: TripletFile, source: Path, grey_range: tuple[float, float] | None) -> None:
+    """A dataset that is built stands for its source; another source must not pass for it."""
+    with open_volume(source, grey_range=grey_range) as volume:
+        if volume.digest not in {known["sha256"] for known in file.volumes}:
+            raise UserError(
+                f"{file.path} was built from another volume than {source}; leave --source out, or "
+                f"build it anew with `bench data build {file.name} --source {source} --replace`."
+            )
 
 
 def build_dataset(
@@ -73,6 +100,30 @@ def build_dataset(
     Raises:
         UserError: a volume cannot be read, or an option is not valid.
     """
+    options = build_options(load_card(name), wishes)
+    with _only_builder(dataset_path(data, name, options.fold).parent, name, display):
+        return _build(
+            name, sources, labels, data, display,
+            replace=replace, grey_range=grey_range, **wishes,
+        )  # fmt: skip
+
+
+def _only_builder(folder: Path, name: str, display: Display) -> AbstractContextManager[None]:
+    probe_folder(folder)
+    return locked(folder, lambda: display.note(f"Another run builds '{name}'; waiting for it."))
+
+
+def _build(
+    name: str,
+    sources: list[Path],
+    labels: list[Path],
+    data: Path,
+    display: Display,
+    *,
+    replace: bool = False,
+    grey_range: tuple[float, float] | None = None,
+    **wishes: Any,
+) -> BuildSummary:
     if labels and len(labels) != len(sources):
         raise UserError(
             f"There are {len(sources)} volumes but {len(labels)} label files; give one for each."
@@ -82,7 +133,6 @@ def build_dataset(
     target = dataset_path(data, name, options.fold)
     if target.exists() and not replace:
         raise UserError(f"{target} is there already; --replace builds it anew.")
-    probe_folder(target.parent)
     volumes = _volumes(name, sources, labels, grey_range)
     tick = display.stage("build")
     try:
@@ -138,21 +188,23 @@ def _volumes(
     ]
 
 
-def _how_to_get(name: str, config: RunConfig) -> str:
-    if name not in CARDS:
-        known = [*CARDS, *(p.name for p in config.data.glob("*") if p.is_dir())]
+def not_built(name: str, data: Path, fold: int) -> UserError:
+    """What to say of a dataset that is not there: the exact command that makes it."""
+    own = [path.name for path in data.glob("*") if path.is_dir() and path.name != "volumes"]
+    if name not in CARDS and name not in own:
         try:
-            unknown("dataset", name, known)
+            unknown("dataset", name, [*CARDS, *own])
         except UserError as error:
-            sentence = str(error).rstrip(".?")
-            raise UserError(
-                f"{sentence} (a volume of your own becomes a dataset by "
+            return UserError(
+                f"{str(error).rstrip('.?')} (a volume of your own becomes a dataset by "
                 f"`bench data build {name} --source PATH`)."
-            ) from error
-    fold = f" --fold {config.fold}" if config.fold else ""
-    download = " (or --download in its place)" if load_card(name).files else ""
-    return (
-        f"The dataset '{name}' is not built yet: `bench data build {name} --source PATH "
-        f"[--labels PATH]{fold}`{download} builds it, or add --source PATH to this command; "
-        f"its volume: {load_card(name).source}."
+            )
+    command = f"bench data build {name} --source PATH [--labels PATH]"
+    command += f" --fold {fold}" if fold else ""
+    card = load_card(name)
+    download = " (or --download in its place)" if card.files else ""
+    source = f"; its volume: {card.source}" if card.source else ""
+    return UserError(
+        f"The dataset '{name}' is not built for fold {fold}: `{command}`{download} builds it, and "
+        f"`bench run` does if it is given --source PATH{source}."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 import traceback
 from collections.abc import Callable
@@ -10,26 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bench.config import RunConfig, StageName
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
-from bench.files import file_digest, is_full, remove_leftovers
+from bench.files import copy_file, file_digest, is_full, locked, remove_leftovers
 from bench.metrics import METRICS
 from bench.plan import Cell, Keys, keys, preset_of
-from bench.progress import Display, Tick, duration
+from bench.progress import Display, Tick, announcing
 from bench.provenance import compute_provenance, provenance
 from bench.stages import predict, score, train
 from bench.stages.train import spread
-from bench.store import Failure, Record, StageRecord, Store, now
+from bench.store import Failure, Record, StageRecord, Status, Store, now
 from bench.weights import load_weights, save_weights
 from methods.features import VggFeatures
 from methods.interface import FittedInterpolator, Interpolator
-from methods.losses import LossOptions, TripletLoss, build_loss
+from methods.losses import build_loss
 
-_LONG = 600.0  # seconds from which a training is announced before it goes on
-_ESTIMATE = 5.0  # seconds of training that the announcement is estimated from
 _FILES: dict[StageName, str] = {
     "train": "weights.safetensors", "predict": predict.FRAMES, "score": score.SCORES,
 }  # fmt: skip
@@ -60,66 +59,87 @@ class Job:
     ) -> None:
         self.cell, self.file, self.config = cell, file, config
         self.device, self.store, self.display = device, store, display
-        self.features = features if cell.trained and cell.loss != "l1" else None
-        self.keys: Keys = keys(cell, config, file.fingerprint, self._loss_settings())
+        looks = cell.loss_variant is not None and cell.loss_variant.name != "l1"
+        self.features = features if looks else None
+        digest = self.features.digest if self.features else None
+        self.keys: Keys = keys(cell, config, file.fingerprint, digest)
         self.folder = store.folder(cell.words(), self.keys.cell)
         self.model: Interpolator | None = None
 
     def run(self) -> Outcome:
-        """Compute the stages that are not there yet.
+        """Compute the stages that are not there yet; a failure is written down, not raised.
 
         Raises:
-            UserError: something that would fail every other cell too.
+            UserError: the disk is full, or the folder cannot be written to.
         """
+        try:
+            with locked(self.folder, self._wait):
+                return Outcome(self.cell, self.folder, self._run())
+        except Exception as error:
+            if not (isinstance(error, OSError) or is_full(error)):
+                raise
+            why = "is full" if is_full(error) else f"cannot be used ({error})"
+            raise UserError(
+                f"The disk that holds {self.folder} {why}; mend that and repeat the command: what "
+                "was finished is kept."
+            ) from error
+
+    def _wait(self) -> None:
+        self.display.note(f"  Another run is at work on {self.cell.title}; waiting for it.")
+
+    def _run(self) -> Record:
         record = self._record()
-        pending = [stage for stage in self._stages() if not self._is_done(stage, record)]
+        pending = self._pending(record)
         if not pending:
-            if record.status != "done":  # killed between its last stage and its last word
-                self._finish(record)
-            return Outcome(self.cell, self.folder, record)
+            self._finish(record)
+            return record
         # The same initial weights whatever was computed before in this process.
         torch.manual_seed(self.cell.seed)
         remove_leftovers(self.folder)
         record.status, record.failure = "running", None
-        record.provenance = provenance() | compute_provenance()
         self.store.save(record, self.folder)
-        stage: StageName = pending[0]
+        stage = pending[0]
         try:
             for stage in pending:
                 record.stages[stage] = self._compute(stage, record)
                 self.store.save(record, self.folder)
-            self._finish(record)
         except KeyboardInterrupt:
             record.status = "interrupted"
             self.store.save(record, self.folder)
             raise
-        except UserError as error:
-            self._fail(record, stage, error)
-            raise
         except Exception as error:
             if is_full(error):
-                raise UserError(
-                    f"The disk that holds {self.folder} is full; make room and repeat the "
-                    "command: what was finished is kept."
-                ) from error
+                raise
             self._fail(record, stage, error)
-        return Outcome(self.cell, self.folder, record)
+            return record
+        self._finish(record)
+        return record
 
     def _record(self) -> Record:
-        """The cell's record: the one on disk, or a new one."""
-        record = None if self.config.rerun else self.store.load(self.folder)
-        if record is not None:
-            return record
-        return Record(
+        """The cell's record, the one on disk or a new one."""
+        record = self.store.load(self.folder)
+        return record or Record(
             status="running", cell=self.cell.words(), key=self.keys.cell,
             config=self.keys.settings, started=now(),
         )  # fmt: skip
 
-    def _stages(self) -> list[StageName]:
-        wanted = self.config.stages
-        if self.cell.variant.info.kind == "classical":
-            return [stage for stage in wanted if stage != "train"]
-        return list(wanted)
+    def _pending(self, record: Record) -> list[StageName]:
+        """The stages to compute: what follows a stage that is computed anew is stale."""
+        wanted = [stage for stage in self.config.stages if self._applies(stage)]
+        missing = [
+            number
+            for number, stage in enumerate(wanted)
+            if self.config.rerun or not self._is_done(stage, record)
+        ]
+        pending = wanted[missing[0] :] if missing else []
+        if pending:
+            order = list(_FILES)
+            for stage in order[order.index(pending[0]) :]:
+                record.stages.pop(stage, None)
+        return pending
+
+    def _applies(self, stage: StageName) -> bool:
+        return stage != "train" or self.cell.variant.info.kind != "classical"
 
     def _is_done(self, stage: StageName, record: Record) -> bool:
         done = record.stages.get(stage)
@@ -130,23 +150,24 @@ class Job:
 
     def _compute(self, stage: StageName, record: Record) -> StageRecord:
         started = time.monotonic()
-        tick = self.display.stage(stage)
         compute: dict[StageName, Callable[[Tick, Record], dict[str, Any]]] = {
             "train": self._train, "predict": self._predict, "score": self._score,
         }  # fmt: skip
-        facts = compute[stage](tick, record)
+        facts = compute[stage](self.display.stage(stage), record)
         return StageRecord(
             key=self.keys.stages[stage], revision=_REVISIONS[stage], file=_FILES[stage],
             digest=file_digest(self.folder / _FILES[stage]),
             seconds=round(time.monotonic() - started, 2), facts=facts,
+            provenance=provenance() | compute_provenance(self.device),
         )  # fmt: skip
 
     def _train(self, tick: Tick, record: Record) -> dict[str, Any]:
         model = self.model = self.cell.variant.build()
-        if twin := self._twin():
-            load_weights(twin[0] / _FILES["train"], model)
-            save_weights(self.folder / _FILES["train"], model, twin[1])
-            return twin[1]
+        facts = self._take_over(model) or self._learn(model, tick)
+        record.warnings = self._warnings(facts)
+        return facts
+
+    def _learn(self, model: Interpolator, tick: Tick) -> dict[str, Any]:
         indices = self._split("train")
         if isinstance(model, FittedInterpolator):
             train.fit(model, self.file, indices)
@@ -154,15 +175,41 @@ class Job:
             return {"triplets": len(indices)}
         if self.config.rerun:
             (self.folder / train.CHECKPOINT).unlink(missing_ok=True)
+        loss = self.cell.loss_variant
+        if loss is None:
+            raise ValueError(f"The trained cell {self.cell.title} has no loss.")
         training = train.Training(
             file=self.file, train=indices, validation=self._split("validation"),
-            preset=preset_of(self.cell), loss=self._loss(), seed=self.cell.seed,
-            device=self.device, bf16=self.config.precision == "bf16",
+            preset=preset_of(self.cell), loss=build_loss(loss.name, loss.options, self.features),
+            seed=self.cell.seed, device=self.device, bf16=self.config.precision == "bf16",
         )  # fmt: skip
-        facts = train.train(model, training, self.folder, self._announcing(tick))
-        facts |= {"parameters": sum(p.numel() for p in model.parameters())}
-        record.warnings = self._warnings(facts)
-        return facts
+        hint = "" if self.cell.preset == "quick" else "; `--preset quick` takes minutes"
+        tick = announcing(tick, self.cell.title, hint, self.display)
+        facts = train.train(model, training, self.folder, tick)
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        features = self.features.name if self.features else None
+        return facts | {"parameters": parameters, "features": features}
+
+    def _take_over(self, model: Interpolator) -> dict[str, Any] | None:
+        """Use a finished training with the same key, made under other prediction settings."""
+        if self.config.rerun:
+            return None
+        for folder in self.store.folders(self.cell.dataset):
+            try:
+                record = self.store.load(folder)
+                done = record.stages.get("train") if record else None
+                if folder == self.folder or done is None or done.key != self.keys.stages["train"]:
+                    continue
+                if file_digest(folder / _FILES["train"]) != done.digest:
+                    continue
+                load_weights(folder / _FILES["train"], model)
+            except (OSError, UserError):
+                continue  # another cell's damage is that cell's business
+            for name in (train.LOG, _FILES["train"]):
+                if (folder / name).exists():
+                    copy_file(folder / name, self.folder / name)
+            return done.facts
+        return None
 
     def _predict(self, tick: Tick, _: Record) -> dict[str, Any]:
         model = self.model
@@ -176,7 +223,7 @@ class Job:
         predict.predict(
             model, self.file, indices, target, self.device, self.config.predict_tile, tick
         )
-        seconds = (time.monotonic() - started) / max(1, len(indices))
+        seconds = (time.monotonic() - started) / len(indices)
         return {"frames": len(indices), "seconds_a_frame": round(seconds, 4)}
 
     def _score(self, tick: Tick, record: Record) -> dict[str, Any]:
@@ -189,91 +236,36 @@ class Job:
         record.means = {name: _finite(means[name]) for name in METRICS}
         return {"triplets": len(counted), "rejected": len(table) - len(counted)}
 
-    def _split(self, split: str) -> Any:
-        """Indices of a split; the test split with the rejected triplets, which are flagged."""
-        indices = self.file.indices(split, rejected=split == "test")
+    def _split(self, split: str) -> NDArray[np.intp]:
+        """Indices of a split; all of the test split come with the rejected ones, flagged."""
+        indices = self.file.indices(split)
         if len(indices) == 0:
             raise UserError(
                 f"The dataset '{self.file.name}' has no triplet in its {split} split; build it "
                 "from more slices, with smaller tiles or another --split-axis."
             )
+        if self.config.max_triplets is None and split == "test":
+            return self.file.indices(split, rejected=True)
         return spread(indices, self.config.max_triplets)
-
-    def _twin(self) -> tuple[Path, dict[str, Any]] | None:
-        """A finished training with the same key, under other prediction settings."""
-        if self.config.rerun:
-            return None
-        for folder, record in self.store.records(self.cell.dataset):
-            done = record.stages.get("train")
-            if folder == self.folder or done is None or done.key != self.keys.stages["train"]:
-                continue
-            if file_digest(folder / _FILES["train"]) == done.digest:
-                return folder, done.facts
-        return None
-
-    def _loss(self) -> TripletLoss:
-        return build_loss(self.cell.loss, self._loss_options(), self.features)
-
-    def _loss_options(self) -> LossOptions:
-        preset = preset_of(self.cell)
-        return LossOptions(lowpass=preset.lowpass, feature_stride=preset.feature_stride)
-
-    def _loss_settings(self) -> dict[str, Any] | None:
-        if not self.cell.trained:
-            return None
-        features = None
-        if self.features is not None:
-            features = {"name": self.features.name, "digest": self.features.digest}
-        return {
-            "name": self.cell.loss,
-            "options": dataclasses.asdict(self._loss_options()),
-            "features": features,
-        }
-
-    def _announcing(self, tick: Tick) -> Tick:
-        """Say once, after the first steps, how long a long training will take."""
-        # The first step is left out: it allocates and compiles what the others reuse.
-        started: tuple[int, float] | None = None
-        announced = False
-
-        def announce(done: int, total: int, words: str) -> None:
-            nonlocal started, announced
-            tick(done, total, words)
-            present = time.monotonic()
-            if started is None:
-                started = done, present
-            steps, seconds = done - started[0], present - started[1]
-            if announced or steps < 3 or seconds < _ESTIMATE:
-                return
-            announced = True
-            left = seconds / steps * (total - done)
-            if left > _LONG:
-                hint = "" if self.cell.preset == "quick" else "; `--preset quick` takes minutes"
-                self.display.note(
-                    f"  Training {self.cell.title} takes about {duration(left)} on this "
-                    f"machine{hint}."
-                )
-
-        return announce
 
     def _warnings(self, facts: dict[str, Any]) -> list[str]:
         warnings = []
-        if self.features is not None and self.features.name == "random":
+        if facts.get("features") == "random":
             warnings.append("trained with random VGG features")
-        for part, share in facts["first_shares"].items():
-            if share < 0.1 and part != "lowpass":
-                warnings.append(
-                    f"the {part} part was {share:.1%} of the loss when all of it set in"
-                )
+        warnings += [
+            f"the {part} part was {share:.1%} of the loss when all of it set in"
+            for part, share in facts.get("first_shares", {}).items()
+            if share < 0.1
+        ]
         return warnings
 
     def _finish(self, record: Record) -> None:
-        if all(self._is_done(stage, record) for stage in _FILES if self._applies(stage)):
-            record.status, record.finished = "done", now()
-        self.store.save(record, self.folder)
-
-    def _applies(self, stage: StageName) -> bool:
-        return stage != "train" or self.cell.variant.info.kind != "classical"
+        """Give the record its last word, unless it has it already."""
+        whole = all(self._is_done(stage, record) for stage in _FILES if self._applies(stage))
+        status: Status = "done" if whole else "partial"
+        if record.status != status:
+            record.status, record.finished = status, now()
+            self.store.save(record, self.folder)
 
     def _fail(self, record: Record, stage: StageName, error: Exception) -> None:
         reason = str(error).strip() or type(error).__name__

@@ -14,9 +14,8 @@ from typing import Any
 from bench.config import RunConfig
 from bench.files import content_digest
 from bench.presets import PRESETS, Preset
-from bench.registry import unknown
 from bench.store import NONE
-from bench.variants import Variant, parse_variant
+from bench.variants import LossVariant, Variant, parse_loss, parse_variant
 
 NULL = "linear"
 
@@ -38,6 +37,7 @@ class Cell:
     fold: int
     seed: int
     preset: str
+    loss_variant: LossVariant | None = None
 
     @property
     def trained(self) -> bool:
@@ -75,9 +75,7 @@ def plan(config: RunConfig) -> list[Cell]:
     Raises:
         UserError: a method, an option or a loss is not known.
     """
-    for loss in config.losses:
-        if loss not in LOSSES:
-            unknown("loss", loss, list(LOSSES))
+    losses = [parse_loss(text, PRESETS[config.preset]) for text in config.losses]
     variants = [parse_variant(text, config.preset) for text in config.methods]
     if NULL not in (variant.text for variant in variants):
         variants.insert(0, parse_variant(NULL, config.preset))
@@ -85,17 +83,19 @@ def plan(config: RunConfig) -> list[Cell]:
         cell
         for dataset in config.dataset
         for variant in variants
-        for cell in _cells(variant, dataset, config)
+        for cell in _cells(variant, dataset, losses, config)
     ]
     return list({(cell.dataset, cell.title, cell.seed): cell for cell in cells}.values())
 
 
-def _cells(variant: Variant, dataset: str, config: RunConfig) -> list[Cell]:
+def _cells(
+    variant: Variant, dataset: str, losses: list[LossVariant], config: RunConfig
+) -> list[Cell]:
     if variant.info.kind != "trained":
         return [Cell(variant, NONE, dataset, config.fold, 0, NONE)]
     return [
-        Cell(variant, loss, dataset, config.fold, seed, config.preset)
-        for loss in config.losses
+        Cell(variant, loss.text, dataset, config.fold, seed, config.preset, loss)
+        for loss in losses
         for seed in config.seeds
     ]
 
@@ -105,14 +105,14 @@ def preset_of(cell: Cell) -> Preset:
     return PRESETS[cell.preset]  # type: ignore[index]
 
 
-def keys(cell: Cell, config: RunConfig, fingerprint: str, loss: dict[str, Any] | None) -> Keys:
+def keys(cell: Cell, config: RunConfig, fingerprint: str, features: str | None) -> Keys:
     """The content keys of a cell.
 
     Args:
         cell: the cell.
         config: the run it belongs to.
         fingerprint: of the dataset's triplets, split and build options.
-        loss: the settings of the loss, with the digest of its features; None if untrained.
+        features: digest of the features the loss looks at, or None.
     """
     from bench.stages import predict, score, train
 
@@ -129,8 +129,12 @@ def keys(cell: Cell, config: RunConfig, fingerprint: str, loss: dict[str, Any] |
     if cell.trained:
         budget = dataclasses.asdict(preset_of(cell))
         del budget["summary"]
-        training |= {"loss": loss, "seed": cell.seed, "preset": budget,
-                     "precision": config.precision}  # fmt: skip
+        training |= {
+            "loss": _loss_settings(cell, features),
+            "seed": cell.seed,
+            "preset": budget,
+            "precision": config.precision,
+        }
     train_key = content_digest(training)
     cell_key = content_digest([train_key, config.predict_tile])
     predict_key = content_digest([cell_key, predict.REVISION])
@@ -140,3 +144,10 @@ def keys(cell: Cell, config: RunConfig, fingerprint: str, loss: dict[str, Any] |
         stages={"train": train_key, "predict": predict_key, "score": score_key},
         settings=training | {"predict_tile": config.predict_tile},
     )
+
+
+def _loss_settings(cell: Cell, features: str | None) -> dict[str, Any]:
+    if cell.loss_variant is None:
+        raise ValueError(f"The trained cell {cell.title} has no loss.")
+    options = dataclasses.asdict(cell.loss_variant.options)
+    return {"name": cell.loss_variant.name, "options": options, "features": features}

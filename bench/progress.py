@@ -19,6 +19,8 @@ from rich.progress import (
 Tick = Callable[[int, int, str], None]  # done, in all, words
 
 _PLAIN_SECONDS = 15.0
+_LONG = 600.0  # seconds from which a training is announced
+_ESTIMATE = 5.0  # seconds of training that the announcement is estimated from
 
 
 class Display(Protocol):
@@ -110,6 +112,29 @@ class PlainDisplay:
 
     def close(self) -> None:
         """Nothing is left on the screen."""
+
+
+def announcing(tick: Tick, title: str, hint: str, display: Display) -> Tick:
+    """Say once, after the first steps, how long a long training will take."""
+    # The first step is left out: it allocates and compiles what the others reuse.
+    started: tuple[int, float] | None = None
+    announced = False
+
+    def announce(done: int, total: int, words: str) -> None:
+        nonlocal started, announced
+        tick(done, total, words)
+        present = time.monotonic()
+        if started is None:
+            started = done, present
+        steps, seconds = done - started[0], present - started[1]
+        if announced or steps < 3 or seconds < _ESTIMATE:
+            return
+        announced = True
+        left = seconds / steps * (total - done)
+        if left > _LONG:
+            display.note(f"  Training {title} takes about {duration(left)} on this machine{hint}.")
+
+    return announce
 
 
 def open_display() -> Display:

@@ -8,7 +8,10 @@ import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 _PACKAGES = (
     "interslice", "torch", "torchvision", "numpy", "scipy", "scikit-image", "h5py", "pandas",
@@ -29,16 +32,14 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def compute_provenance() -> dict[str, Any]:
-    """What torch computes with at this moment: threads and accelerator."""
+def compute_provenance(device: torch.device) -> dict[str, Any]:
+    """What torch computes with at this moment: device and threads."""
     import torch
 
-    cuda = torch.cuda.is_available()
-    return {
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if cuda else None,
-        "cuda": torch.version.cuda if cuda else None,
-    }
+    facts: dict[str, Any] = {"device": device.type, "threads": torch.get_num_threads()}
+    if device.type == "cuda":
+        facts |= {"gpu": torch.cuda.get_device_name(device), "cuda": torch.version.cuda}
+    return facts
 
 
 def _version(package: str) -> str | None:

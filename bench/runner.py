@@ -1,6 +1,10 @@
-"""Cells x stages: what is there is not computed twice, what fails does not stop the rest."""
+"""Cells one after another; what fails does not stop the rest."""
 
 from __future__ import annotations
+
+import contextlib
+import sys
+from typing import NamedTuple
 
 import torch
 
@@ -15,39 +19,51 @@ from bench.store import Store
 from methods.features import VggFeatures, load_features
 
 
+class Resources(NamedTuple):
+    """What a run needs beside its datasets.
+
+    Attributes:
+        device: where to compute.
+        features: VGG16 for the losses that look through it, or None.
+    """
+
+    device: torch.device
+    features: VggFeatures | None
+
+
+def prepare(cells: list[Cell], config: RunConfig) -> Resources:
+    """Check what can be checked before any work.
+
+    Raises:
+        UserError: CUDA, VGG16 weights or a results folder are not to be had.
+    """
+    probe_folder(Store(config.out).root)
+    device = choose_device(config)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    return Resources(device, _features(cells, config))
+
+
 def run_cells(
-    cells: list[Cell], files: dict[str, TripletFile], config: RunConfig, display: Display
+    cells: list[Cell],
+    files: dict[str, TripletFile],
+    config: RunConfig,
+    resources: Resources,
+    display: Display,
 ) -> list[Outcome]:
     """Compute every cell that is not there yet.
 
     Raises:
-        UserError: CUDA, features or the results folder are not to be had, the crops do not
-            fit into the tiles, or the disk is full.
+        UserError: the crops do not fit into the tiles, or the disk is full.
     """
     _check_crops(cells, files)
-    probe_folder(config.out)
-    device = choose_device(config)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    store, features = Store(config.out), _features(cells, config)
-    outcomes = []
+    store, outcomes = Store(config.out), []
     for number, cell in enumerate(cells, start=1):
         display.cell(number, len(cells), f"{cell.title} on {cell.dataset}")
-        job = Job(cell, files[cell.dataset], config, device, features, store, display)
+        file = files[cell.dataset]
+        job = Job(cell, file, config, resources.device, resources.features, store, display)
         outcomes.append(job.run())
     return outcomes
-
-
-def _check_crops(cells: list[Cell], files: dict[str, TripletFile]) -> None:
-    """Refuse before any work what the first training would stumble over."""
-    for cell in cells:
-        tile = files[cell.dataset].tile
-        if cell.trained and tile < preset_of(cell).crop:
-            raise UserError(
-                f"The tiles of '{cell.dataset}' are {tile} pixels wide, but the preset "
-                f"'{cell.preset}' trains on crops of {preset_of(cell).crop}; build it with larger "
-                "tiles or choose another preset."
-            )
 
 
 def choose_device(config: RunConfig) -> torch.device:
@@ -68,15 +84,28 @@ def choose_device(config: RunConfig) -> torch.device:
     return device
 
 
+def _check_crops(cells: list[Cell], files: dict[str, TripletFile]) -> None:
+    for cell in cells:
+        tile = files[cell.dataset].tile
+        if cell.trained and tile < preset_of(cell).crop:
+            raise UserError(
+                f"The tiles of '{cell.dataset}' are {tile} pixels wide, but the preset "
+                f"'{cell.preset}' trains on crops of {preset_of(cell).crop}; build it with larger "
+                "tiles or choose another preset."
+            )
+
+
 def _features(cells: list[Cell], config: RunConfig) -> VggFeatures | None:
     """The VGG features, loaded once, if any cell's loss looks at them."""
-    wanting = [cell for cell in cells if cell.trained and cell.loss != "l1"]
+    wanting = [cell for cell in cells if cell.loss_variant and cell.loss_variant.name != "l1"]
     if not wanting:
         return None
     weights = config.vgg_weights
     if weights is None and all(cell.dataset == "phantom" for cell in wanting):
         weights = "random"
     try:
-        return load_features(weights)
+        # torchvision tells of its download on standard output, where --json has its document.
+        with contextlib.redirect_stdout(sys.stderr):
+            return load_features(weights)
     except (OSError, ValueError) as error:
         raise UserError(str(error)) from error

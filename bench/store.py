@@ -17,11 +17,11 @@ from bench.files import content_digest, write_text
 SCHEMA = 1
 RECORD = "record.json"
 NONE = "-"  # the loss and preset of a method that is not trained
-Status = Literal["running", "done", "failed", "interrupted"]
+Status = Literal["running", "partial", "done", "failed", "interrupted"]
 
 
 class StageRecord(BaseModel):
-    """What a finished stage left: a file, known by its digest."""
+    """What a finished stage left: a file, known by its digest, and where it was made."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,6 +31,7 @@ class StageRecord(BaseModel):
     digest: str | None = None
     seconds: float
     facts: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
 
 
 class Failure(BaseModel):
@@ -48,14 +49,14 @@ class Record(BaseModel):
 
     Attributes:
         record_schema: version of this layout.
-        status: ``running`` until it is ``done``, ``failed`` or ``interrupted``; a record
-            that says ``running`` while nothing runs was killed, and is taken up again.
+        status: ``running`` until it is ``done``, ``partial`` (the stages asked for, not all),
+            ``failed`` or ``interrupted``; a record that says ``running`` while nothing runs
+            was killed, and is taken up again.
         cell: method, loss, dataset, fold, seed, preset.
         config: every setting that the content key was made of.
         stages: the finished stages by name.
         means: mean of every metric over the kept test triplets.
         warnings: what a reader of the figures has to know.
-        provenance: code, packages, machine.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -70,7 +71,6 @@ class Record(BaseModel):
     triplets: int = 0
     warnings: list[str] = []
     failure: Failure | None = None
-    provenance: dict[str, Any] = {}
     started: str
     finished: str | None = None
 
@@ -117,11 +117,15 @@ class Store:
 
     def records(self, dataset: str | None = None) -> Iterator[tuple[Path, Record]]:
         """Every record, in the order of the folders' names."""
-        pattern = f"{file_name(dataset)}/*/{RECORD}" if dataset else f"*/*/{RECORD}"
-        for path in sorted(self.root.glob(pattern)):
-            record = self.load(path.parent)
+        for folder in self.folders(dataset):
+            record = self.load(folder)
             if record is not None:
-                yield path.parent, record
+                yield folder, record
+
+    def folders(self, dataset: str | None = None) -> list[Path]:
+        """The folders that have a record, by name."""
+        pattern = f"{file_name(dataset)}/*/{RECORD}" if dataset else f"*/*/{RECORD}"
+        return sorted(path.parent for path in self.root.glob(pattern))
 
 
 def file_name(text: str) -> str:

@@ -6,13 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from bench.data.triplets import TripletFile
 from bench.job import Outcome
 from bench.metrics import METRICS
 from bench.plan import NULL
 from bench.stages.score import SCORES, kept, read_scores
-from bench.statistics import Interval, cluster_ids, cluster_interval
+from bench.statistics import Interval, cluster_ids, cluster_interval, paired_gain
 
 SKILLS = ("psnr", "frc_10")
 
@@ -50,7 +53,7 @@ class Row:
         }
 
 
-def summarise(outcomes: list[Outcome]) -> list[Row]:
+def summarise(outcomes: list[Outcome], files: dict[str, TripletFile]) -> list[Row]:
     """One row a cell; the skill is paired with the null on the same dataset and fold."""
     tables = [_scores(outcome) for outcome in outcomes]
     nulls = {
@@ -59,7 +62,7 @@ def summarise(outcomes: list[Outcome]) -> list[Row]:
         if outcome.cell.variant.text == NULL and table is not None
     }
     return [
-        _row(outcome, table, nulls.get(outcome.cell.dataset))
+        _row(outcome, table, nulls.get(outcome.cell.dataset), files[outcome.cell.dataset])
         for outcome, table in zip(outcomes, tables, strict=True)
     ]
 
@@ -71,32 +74,38 @@ def _scores(outcome: Outcome) -> pd.DataFrame | None:
     return read_scores(outcome.folder / SCORES, done.digest)
 
 
-def _row(outcome: Outcome, table: pd.DataFrame | None, null: pd.DataFrame | None) -> Row:
+def _row(
+    outcome: Outcome, table: pd.DataFrame | None, null: pd.DataFrame | None, file: TripletFile
+) -> Row:
     warnings = list(outcome.record.warnings)
     if table is None:
         return Row(outcome, {}, {}, {}, warnings)
     counted = kept(table)
-    clusters = cluster_ids(counted)
+    clusters = _clusters(counted, file)
     means = {name: cluster_interval(counted[name].to_numpy(), clusters) for name in METRICS}
     unfiltered = {name: float(table[name].mean()) for name in METRICS}
     skill: dict[str, Interval] = {}
     if null is not None and outcome.cell.variant.text != NULL:
         reference = null.set_index("triplet").loc[counted["triplet"]]
         for name in SKILLS:
-            gain = counted[name].to_numpy() - reference[name].to_numpy()
-            skill[name] = cluster_interval(gain, clusters)
-        warnings += _verdict(outcome, skill)
+            skill[name] = paired_gain(counted[name], reference[name], clusters)
+        warnings += _verdict(skill)
     return Row(outcome, means, unfiltered, skill, warnings)
 
 
-def _verdict(outcome: Outcome, skill: dict[str, Interval]) -> list[str]:
-    """A plain word where a network is not shown to beat the null."""
-    if not outcome.cell.trained:
-        return []
+def _clusters(counted: pd.DataFrame, file: TripletFile) -> NDArray[np.int64]:
+    """Clusters of the triplets; tiles that overlap by their stride are one column."""
+    if file.options["stride"] < file.tile:
+        counted = counted.assign(column=0)
+    return cluster_ids(counted)
+
+
+def _verdict(skill: dict[str, Interval]) -> list[str]:
+    """A plain word where a method is not shown to beat the null."""
     short = [METRICS[name].title for name, gain in skill.items() if not beats(gain)]
     if not short:
         return []
-    return [f"does not beat `{NULL}` in {' and '.join(short)} with its 95 % interval above 0"]
+    return [f"does not beat `{NULL}` in {' and '.join(short)}"]
 
 
 def beats(gain: Interval) -> bool:

@@ -1,4 +1,4 @@
-"""A method with options, as it is written on the command line: `ssan[extractor=unet,k=4]`."""
+"""Methods and losses with options, as the command line has them: `ssan[extractor=unet,k=4]`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from bench.errors import UserError
 from bench.registry import load_method, unknown
 
 if TYPE_CHECKING:
+    from bench.presets import Preset
     from methods.interface import Interpolator, MethodInfo
+    from methods.losses import LossOptions
 
 _VARIANT = re.compile(r"(?P<name>[^\[\]]+?)(\[(?P<options>[^\[\]]*)\])?")
+_LOSSES = ("l1", "lf", "ls")
 
 
 @dataclass(frozen=True)
@@ -48,32 +51,64 @@ def split_variants(text: str) -> list[str]:
 
 
 def parse_variant(text: str, preset: str) -> Variant:
-    """Read a variant and check every option.
+    """Read a method's variant and check every option, by building it once without memory.
 
     Raises:
         UserError: unknown method or option, or a value that the option does not take.
     """
+    name, wanted = _read(text)
+    method = load_method(name)
+    base = method.presets.get(preset, method.Options())
+    options = _with_options(name, method.Options, base, wanted)
+    variant = Variant(_spelling(name, wanted), method, options)
+    try:
+        import torch
+
+        with torch.device("meta"):
+            variant.build()
+    except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
+        raise UserError(f"{variant.text} cannot be built: {_sentence(error)}") from error
+    return variant
+
+
+@dataclass(frozen=True)
+class LossVariant:
+    """A loss and how it is read: `ls`, or `ls[style=plain]`."""
+
+    text: str
+    name: str
+    options: LossOptions
+
+
+def parse_loss(text: str, preset: Preset) -> LossVariant:
+    """Read a loss's variant; its options start from the preset's low-pass term and stride.
+
+    Raises:
+        UserError: unknown loss or option, or a value that the option does not take.
+    """
+    from methods.losses import LossOptions
+
+    name, wanted = _read(text)
+    if name not in _LOSSES:
+        unknown("loss", name, list(_LOSSES))
+    base = LossOptions(lowpass=preset.lowpass, feature_stride=preset.feature_stride)
+    options = _with_options(name, LossOptions, base, wanted)
+    return LossVariant(_spelling(name, wanted), name, options)
+
+
+def _read(text: str) -> tuple[str, dict[str, str]]:
     match = _VARIANT.fullmatch(text.strip())
     if match is None:
-        raise UserError(f"'{text}' is no method; write name or name[option=value,...].")
-    method = load_method(match["name"].strip())
-    wanted = _parse_options(match["options"] or "", text)
-    base = method.presets.get(preset, method.Options())
-    return Variant(
-        text=_spelling(method.info.name, wanted),
-        method=method,
-        options=_with_options(method, base, wanted),
-    )
-
-
-def _parse_options(text: str, variant: str) -> dict[str, str]:
+        raise UserError(f"'{text}' cannot be read; write name or name[option=value,...].")
     wanted: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, separator, value = part.partition("=")
-        if not separator or not value.strip():
-            raise UserError(f"The option '{part}' of '{variant}' has no value; write option=value.")
-        wanted[name.strip()] = value.strip()
-    return wanted
+    for part in filter(None, (part.strip() for part in (match["options"] or "").split(","))):
+        name, separator, value = (word.strip() for word in part.partition("="))
+        if not separator or not value:
+            raise UserError(f"The option '{part}' of '{text}' has no value; write option=value.")
+        if name in wanted:
+            raise UserError(f"The option '{name}' of '{text}' is given twice; give it once.")
+        wanted[name] = value
+    return match["name"].strip(), wanted
 
 
 def _spelling(name: str, wanted: dict[str, str]) -> str:
@@ -82,19 +117,19 @@ def _spelling(name: str, wanted: dict[str, str]) -> str:
     return f"{name}[{','.join(f'{key}={wanted[key]}' for key in sorted(wanted))}]"
 
 
-def _with_options(method: type[Interpolator], base: Any, wanted: dict[str, str]) -> Any:
-    known = [field.name for field in dataclasses.fields(method.Options)]
+def _with_options(name: str, kind: type[Any], base: Any, wanted: dict[str, str]) -> Any:
+    known = [field.name for field in dataclasses.fields(kind)]
     for option in wanted:
         if option not in known:
-            unknown(f"option of {method.info.name}:", option, known)
+            unknown(f"option of {name}:", option, known)
     values = dataclasses.asdict(base) | {
         option: [_number(part) for part in value.split("/")] if "/" in value else _number(value)
         for option, value in wanted.items()
     }
     try:
-        return TypeAdapter(method.Options).validate_python(values)
+        return TypeAdapter(kind).validate_python(values)
     except (ValidationError, ValueError) as error:
-        raise UserError(_option_error(method, wanted, error)) from error
+        raise UserError(_option_error(name, kind, wanted, error)) from error
 
 
 def _number(text: str) -> int | float | str:
@@ -106,14 +141,19 @@ def _number(text: str) -> int | float | str:
     return text
 
 
-def _option_error(method: type[Interpolator], wanted: dict[str, str], error: Exception) -> str:
+def _option_error(name: str, kind: type[Any], wanted: dict[str, str], error: Exception) -> str:
     if not isinstance(error, ValidationError):
-        return str(error)
+        return _sentence(error)
     first = error.errors()[0]
     option = str(first["loc"][0]) if first["loc"] else ", ".join(wanted)
-    hint = get_type_hints(method.Options).get(option)
+    hint = get_type_hints(kind).get(option)
     reason = first["msg"].removeprefix("Value error, ")
     if get_origin(hint) is Literal:
         reason = f"it takes one of {', '.join(map(str, get_args(hint)))}"
     value = wanted.get(option, first["input"])
-    return f"The option {option}={value} of '{method.info.name}' is not valid: {reason}."
+    return f"The option {option}={value} of '{name}' is not valid: {reason}."
+
+
+def _sentence(error: Exception) -> str:
+    """The first line of an error, ended like a sentence."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".") + "."

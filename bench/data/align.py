@@ -118,10 +118,6 @@ class Aligner:
         y, x = (int(position) - self.search for position in near[best])
         return Match(y, x, peaks[best])
 
-    def still(self, middle: Prepared, neighbour: Prepared) -> Match:
-        """The match without any shift, for volumes that are aligned."""
-        return Match(0, 0, ncc(self._patch_of(middle.grey), self._patch_of(neighbour.grey)))
-
     def _patch_of(self, part: Slice) -> Slice:
         return self._window(part, self.search, self.search)
 

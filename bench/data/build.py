@@ -241,7 +241,7 @@ def _nothing_left(name: str, table: pd.DataFrame, options: BuildOptions) -> str:
         broken = ", ".join(f"{reason} {count}" for reason, count in counts.items())
         return (
             f"Every {name} triplet is rejected ({broken}); look at the volume, take another "
-            "--fold, or change the rules on the card."
+            "--fold, or change a rule (--rule blur=2)."
         )
     advice = "--split-axis x or y" if options.split_axis == "z" else "a smaller --tile"
     return (

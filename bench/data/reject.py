@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench.data.align import ncc
 
 REASONS = ("defect", "duplicate", "continuity", "blur")
-RULE_VALUES = ("defect", "duplicate", "continuity", "blur", "ncc_before", "ncc_after")
 
 _WINDOW = 11  # triplets along z whose median is the expected correlation
 _LEAST_SPREAD = 0.02  # Fisher z; sampling noise, where a volume is too regular for its MAD

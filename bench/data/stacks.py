@@ -117,7 +117,18 @@ class Hdf5Stack:
         value = np.asarray(self._values.attrs.get(name, ()), dtype=object).ravel()
         if len(value) != 3:
             return None
-        z, y, x = (float(part) for part in value)
+        try:
+            z, y, x = (float(part) for part in value)
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"The attribute '{name}' of {self.where} is {value.tolist()}, not three numbers; "
+                "write it anew in nm (z, y, x)."
+            ) from error
+        if not np.isfinite([z, y, x]).all() or (name == "resolution" and min(z, y, x) <= 0):
+            raise UserError(
+                f"The attribute '{name}' of {self.where} is {(z, y, x)}; write it anew in nm "
+                "(z, y, x)."
+            )
         return z, y, x
 
     def read(self, z: int) -> NDArray[Any]:

@@ -9,39 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.triplets import TripletFile
-from bench.files import atomic_path
+from bench.files import atomic_path, content_digest
 from bench.stages.predict import FRAMES, read_frames
 from bench.stages.score import SCORES, kept, read_scores
+from bench.store import Store, file_name
 from bench.summary import Row
 
 _SIDE = 256  # pixels of the frame that are shown
 _ERROR = 80  # grey levels at the ends of the error map
 
 
-def draw_comparison(rows: list[Row], file: TripletFile, target: Path) -> int | None:
+def draw_comparison(rows: list[Row], file: TripletFile, out: Path) -> Path | None:
     """Draw before | truth | each method, with error maps below, for a typical triplet.
 
     The triplet is the one with the median PSNR of the first row (the null), so that neither
     the easiest nor the hardest is shown.
 
     Args:
-        rows: the rows of one dataset.
-        file: its triplets.
-        target: the PNG to write.
+        rows: of a run; those of other datasets are left out.
+        file: the triplets of one dataset.
+        out: folder of the results.
 
     Returns:
-        The index of the triplet in the file, or None if no cell has frames.
+        The PNG, named after the cells it shows, or None if no cell has frames.
     """
-    drawn = [row for row in rows if row.means]
+    drawn = [row for row in rows if row.means and row.outcome.cell.dataset == file.name]
     if not drawn:
         return None
+    shown = content_digest([row.outcome.record.key for row in drawn])
+    target = Store(out).root / file_name(file.name) / f"comparison-{shown[:8]}.png"
     index = _typical(drawn[0])
     before, truth, after = (_centre(frame) for frame in file.frames(index))
     frames = {row.outcome.cell.title: _centre(_frame(row, index)) for row in drawn}
     panels = {"before": before, "truth": truth, **frames, "after": after}
     with atomic_path(target) as temporary:
         _draw(panels, truth, list(frames), f"{file.name}, triplet {index}", temporary)
-    return index
+    return target
 
 
 def _typical(row: Row) -> int:

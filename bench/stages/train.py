@@ -29,6 +29,7 @@ from methods.losses import LossTerms, TripletLoss, build_loss
 
 REVISION = 1
 CHECKPOINT = "checkpoint.safetensors"
+LOG = "training.csv"
 _CHECKPOINT_SECONDS = 60.0
 _VALIDATION_TRIPLETS = 16
 _VALIDATION_SIDE = 256
@@ -125,7 +126,7 @@ def train(
     optimiser = torch.optim.Adam(
         model.parameters(), lr=training.preset.learning_rate, betas=(0.9, 0.999)
     )
-    checkpoint, log = folder / CHECKPOINT, folder / "training.csv"
+    checkpoint, log = folder / CHECKPOINT, folder / LOG
     state, best, rows = _State(), _copy_weights(model), list[dict[str, float]]()
     if checkpoint.exists():
         state, best = _resume(checkpoint, model, optimiser)
@@ -144,7 +145,9 @@ def train(
         if state.step in validate_after:
             loss, quality = validate(model, training)
             row |= {"validation_loss": loss, "validation_psnr": quality}
-            if loss < state.best_loss:
+            if not math.isfinite(loss):
+                raise DivergenceError(f"The validation loss at step {state.step} is {loss}.")
+            if loss < state.best_loss and state.step > training.opening:
                 state.best_loss, state.best_psnr, state.best_step = loss, quality, state.step
                 best = _copy_weights(model)
         rows.append({"step": state.step, "seconds": state.seconds} | row)
@@ -220,7 +223,7 @@ def _log_row(
 def validate(model: Interpolator, training: Training) -> tuple[float, float]:
     """Mean loss and mean PSNR over the centres of a few validation triplets, spread evenly.
 
-    The loss is the whole one, whatever the training sees at that step.
+    The loss is the whole one; weights are kept only from steps that see all of it too.
     """
     chosen = spread(training.validation, _VALIDATION_TRIPLETS)
     model.eval()

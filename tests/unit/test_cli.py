@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import tifffile
+from conftest import moving_texture
 
 from bench import cli
 from bench.store import Store
@@ -53,7 +55,7 @@ def test_a_finished_run_is_not_computed_twice(run, tmp_path: Path) -> None:  # t
     _, first, _ = run("--json")
     _, second, _ = run("--json", methods="tiny,average")
     after = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("*.*")}
-    changed = [p for p in files if files[p] != after[p] and p.name != "comparison.png"]
+    changed = [p for p in files if files[p] != after[p] and not p.name.startswith("comparison")]
     assert changed == []
     key = lambda row: row["method"]  # noqa: E731
     assert sorted(json.loads(first)["rows"], key=key) == sorted(json.loads(second)["rows"], key=key)
@@ -88,12 +90,56 @@ def test_a_run_killed_before_its_last_word_is_done(run, tmp_path: Path) -> None:
     assert {row["status"] for row in json.loads(out)["rows"]} == {"done"}
 
 
+def test_scoring_again_keeps_the_training(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    _, first, _ = run("--json")
+    trained = {p: p.stat().st_mtime_ns for p in (tmp_path / "results").rglob("weights.safetensors")}
+    code, second, _ = run("--json", "--stages", "score", "--rerun")
+    assert code == 0
+    assert json.loads(first)["rows"] == json.loads(second)["rows"]
+    run("--json")
+    assert trained == {p: p.stat().st_mtime_ns for p in trained}
+
+
+def test_what_follows_a_lost_file_is_computed_again(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    _, first, _ = run("--json")
+    for path in (tmp_path / "results").rglob("tiny*/weights.safetensors"):
+        path.unlink()
+    frames = {p: p.stat().st_mtime_ns for p in (tmp_path / "results").rglob("tiny*/frames.h5")}
+    _, second, _ = run("--json")
+    assert json.loads(first)["rows"] == json.loads(second)["rows"]
+    assert all(p.stat().st_mtime_ns > before for p, before in frames.items())
+
+
+def test_single_stages_end_as_partial(run) -> None:  # type: ignore[no-untyped-def]
+    _, out, _ = run("--json", "--stages", "train")
+    status = {row["method"]: row["status"] for row in json.loads(out)["rows"]}
+    assert status == {"linear": "partial", "average": "partial", "tiny": "partial"}
+    _, out, _ = run("--json", "--stages", "score,predict")
+    assert {row["status"] for row in json.loads(out)["rows"]} == {"done"}
+
+
+def test_another_source_does_not_pass_for_the_one_it_was_built_from(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    tifffile.imwrite(tmp_path / "same.tif", moving_texture())
+    tifffile.imwrite(tmp_path / "other.tif", moving_texture(seed=1))
+    assert run("--source", tmp_path / "same.tif")[0] == 0
+    code, _, err = run("--source", tmp_path / "other.tif")
+    assert code == 2
+    assert "--replace" in err
+
+
+def test_few_triplets_are_kept_ones(run) -> None:  # type: ignore[no-untyped-def]
+    _, out, _ = run("--json", "--max-triplets", 5)
+    assert [row["n"] for row in json.loads(out)["rows"]] == [5, 5, 5]
+
+
 def test_prediction_settings_reuse_the_training(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     run("--json")
-    run("--json", "--predict-tile", 64)
+    run("--json", "--predict-tile", 128)
     trained = list((tmp_path / "results/runs").rglob("tiny*/weights.safetensors"))
     logs = list((tmp_path / "results/runs").rglob("tiny*/training.csv"))
-    assert (len(trained), len(logs)) == (2, 1)
+    assert (len(trained), len(logs)) == (2, 2)
+    assert logs[0].read_bytes() == logs[1].read_bytes()
+    assert trained[0].read_bytes() == trained[1].read_bytes()
 
 
 def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untyped-def]
@@ -101,7 +147,7 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
     assert code == 0
     assert "texture: test split" in out
     assert "gain over linear" in out
-    assert "comparison.png" in out
+    assert "picture: " in out
     assert "[3/3] tiny l1 on texture" in err
 
 
@@ -111,11 +157,19 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
         (["run", "--methods", "sann", "--dataset", "phantom"], "did you mean 'ssan'"),
         (["run", "--methods", "ssan", "--dataset", "phantm"], "did you mean 'phantom'"),
         (["run", "--methods", "ssan", "--dataset", "mouse_triplet"], "bench data build"),
-        (["run", "--methods", "ssan", "--dataset", "phantom", "--losses", "l4"], "--losses"),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--losses", "l4"], "no loss 'l4'"),
         (["run", "--methos", "ssan"], "--methods"),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--threads", "many"], "--threads"),
         (["list", "method"], "did you mean 'methods'"),
         (["data", "info", "nothing"], "bench data build nothing"),
+        (["data", "info", "phantim"], "did you mean 'phantom'"),
+        (["run", "--methods", "linear[window=4]", "--dataset", "phantom"], "must be odd"),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--seeds=-1"], "--seeds"),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--predict-tile", "64"], "128"),
+        (
+            ["run", "--methods", "ssan", "--dataset", "phantom", "--losses", "ls[styl=plain]"],
+            "did you mean 'style'",
+        ),
         (["data", "build", "mine"], "--source"),
         (["data", "build", "mine", "--source", "absent.tif"], "absent.tif"),
         (["runn"], "run"),

@@ -26,7 +26,6 @@ def test_command_line_wins_over_file_and_file_over_defaults(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        ({"losses": "l3"}, "--losses value 'l3'"),
         ({"preset": "quik"}, "did you mean 'quick'"),
         ({"seeds": "one"}, "--seeds"),
         ({"fold": 7}, "--fold"),

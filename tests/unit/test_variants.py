@@ -1,7 +1,8 @@
 import pytest
 
 from bench.errors import UserError
-from bench.variants import parse_variant
+from bench.presets import PRESETS
+from bench.variants import parse_loss, parse_variant
 
 
 def test_options_change_the_preset_they_start_from() -> None:
@@ -29,6 +30,10 @@ def test_spelling_does_not_depend_on_order_or_spaces() -> None:
         ("ssan[k=]", "option=value"),
         ("ssan[", "name[option=value"),
         ("average[k=1]", "option of average"),
+        ("ssan[k=2,k=4]", "given twice"),
+        ("linear[window=4]", "must be odd"),
+        ("sepconv[taps=50]", "odd number of taps"),
+        ("ssan[g0=-8]", "cannot be built"),
     ],
 )
 def test_a_wrong_variant_is_one_sentence(text: str, words: str) -> None:
@@ -36,3 +41,22 @@ def test_a_wrong_variant_is_one_sentence(text: str, words: str) -> None:
         parse_variant(text, "quick")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_loss_starts_from_its_preset_and_takes_options() -> None:
+    quick, paper = (parse_loss("ls", PRESETS[name]).options for name in ("quick", "paper"))  # type: ignore[index]
+    assert (quick.lowpass, paper.lowpass) == (1.0, 0.0)
+    plain = parse_loss("ls[style=plain, alpha=1e4/1/1]", PRESETS["paper"])
+    assert plain.text == "ls[alpha=1e4/1/1,style=plain]"
+    assert plain.options.style == "plain"
+    assert plain.options.alpha == (1e4, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("l3", "no loss 'l3'"), ("ls[styl=plain]", "'style'"), ("ls[style=flat]", "balance, plain")],
+)
+def test_a_wrong_loss_is_one_sentence(text: str, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_loss(text, PRESETS["quick"])
+    assert words in str(caught.value)

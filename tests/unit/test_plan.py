@@ -1,0 +1,71 @@
+import pytest
+
+from bench.config import RESULT_FIELDS, RUNTIME_FIELDS, RunConfig
+from bench.plan import Cell, keys, plan
+
+BASE = {"methods": "tiny", "dataset": "texture", "losses": "l1"}
+
+# What each field that changes results is varied to. Datasets and features come in by digest.
+CHANGES = {
+    "methods": "tiny[width=5]", "losses": "l1[epsilon=0.1]", "seeds": "1", "preset": "medium",
+    "precision": "bf16", "max_triplets": 3, "predict_tile": 128,
+}  # fmt: skip
+BY_DIGEST = {"dataset", "fold", "source", "labels", "grey_range", "vgg_weights"}
+RUNTIME_CHANGES = {
+    "data": "elsewhere", "out": "elsewhere", "device": "cpu", "threads": 1, "stages": "train",
+    "rerun": True,
+}  # fmt: skip
+
+
+def only_trained(**words: object) -> tuple[Cell, RunConfig]:
+    config = RunConfig.model_validate(BASE | words)
+    return next(cell for cell in plan(config) if cell.trained), config
+
+
+def key(fingerprint: str = "f", features: str | None = None, **words: object) -> str:
+    cell, config = only_trained(**words)
+    return keys(cell, config, fingerprint, features).cell
+
+
+def test_every_field_is_covered_here() -> None:
+    assert set(CHANGES) | BY_DIGEST == RESULT_FIELDS
+    assert set(RUNTIME_CHANGES) == RUNTIME_FIELDS
+
+
+@pytest.mark.usefixtures("tiny_bench")
+@pytest.mark.parametrize("field", CHANGES)
+def test_what_changes_results_changes_the_key(field: str) -> None:
+    assert key(**{field: CHANGES[field]}) != key()
+
+
+@pytest.mark.usefixtures("tiny_bench")
+@pytest.mark.parametrize("field", RUNTIME_CHANGES)
+def test_what_does_not_change_results_does_not_change_the_key(field: str) -> None:
+    assert key(**{field: RUNTIME_CHANGES[field]}) == key()
+
+
+@pytest.mark.usefixtures("tiny_bench")
+def test_dataset_and_features_come_in_by_digest() -> None:
+    assert key(fingerprint="g") != key()
+    assert key(features="d") != key()
+
+
+@pytest.mark.usefixtures("tiny_bench")
+def test_methods_keep_their_keys_whoever_stands_beside_them() -> None:
+    assert key(methods="tiny") == key(methods="average,tiny,before")
+
+
+@pytest.mark.usefixtures("tiny_bench")
+def test_the_null_joins_first_and_only_once() -> None:
+    def titles(methods: str) -> list[str]:
+        config = RunConfig.model_validate(BASE | {"methods": methods, "seeds": "0,1"})
+        return [cell.title for cell in plan(config)]
+
+    assert titles("average,tiny") == ["linear", "average", "tiny l1", "tiny l1"]
+    assert titles("average,linear") == ["average", "linear"]
+
+
+@pytest.mark.usefixtures("tiny_bench")
+def test_a_classical_method_is_one_cell_whatever_losses_and_seeds() -> None:
+    cells = plan(RunConfig.model_validate(BASE | {"methods": "flow", "losses": "l1,ls"}))
+    assert [cell.title for cell in cells] == ["linear", "flow"]
