@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bench.data.triplets import TripletFile
     from bench.summary import Row
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="bench", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Compare methods that synthesise a missing slice of an EM volume from its neighbours.",
@@ -238,16 +240,16 @@ def main() -> None:
     except UserError as error:
         _leave(str(error), 2)
     except KeyboardInterrupt:
-        _leave("interrupted; the same command goes on from here.", 130)
+        code = _INTERRUPTED
     except Exception as error:
-        if type(error).__name__ == "Abort":  # what click makes of Ctrl-C
-            _leave("interrupted; the same command goes on from here.", 130)
         message = getattr(error, "format_message", None)
         if message is None:
             raise
         if words := " ".join(message().split()):
             _leave(words, 2)
         code = 2  # no command given: the help was printed
+    if code == _INTERRUPTED:  # by us or by typer, which turns Ctrl-C into this code
+        _leave("interrupted; the same command goes on from here.", _INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -110,6 +110,20 @@ def test_what_follows_a_lost_file_is_computed_again(run, tmp_path: Path) -> None
     assert all(p.stat().st_mtime_ns > before for p, before in frames.items())
 
 
+def test_ctrl_c_is_exit_130_and_the_record_says_so(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.stages.predict.predict_frame", press)
+        code, out, err = run("--json")
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1] == "bench: interrupted; the same command goes on from here."
+    store = Store(tmp_path / "results")
+    assert [record.status for _, record in store.records()] == ["interrupted"]
+    assert run("--json")[0] == 0
+
+
 def test_single_stages_end_as_partial(run) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = run("--json", "--stages", "train")
     status = {row["method"]: row["status"] for row in json.loads(out)["rows"]}
