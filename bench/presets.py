@@ -26,7 +26,8 @@ class Preset:
         lowpass: weight of the low-pass term beside the loss. Not the paper's: slice
             noise, which no method can predict, otherwise drowns the trace of motion
             that a short training could learn from.
-        feature_stride: the feature losses look at frames average-pooled by this.
+        feature_crop: the feature losses look at the centre of each crop, of this side; 0: at
+            all of it.
         features_from: share of the steps after which feature and style terms join the pixel
             terms. Not the paper's: with its weights the style term is nine tenths of the loss
             from the first step, and a short training then finds no motion at all.
@@ -42,7 +43,7 @@ class Preset:
     summary: str
     learning_rate: float = 1e-3
     lowpass: float = 0.0
-    feature_stride: int = 1
+    feature_crop: int = 0
     features_from: float = 0.0
     validations: int | None = None
 
@@ -68,7 +69,7 @@ class Preset:
 PRESETS: Mapping[PresetName, Preset] = {
     "quick": Preset(
         crop=128, batch=2, samples=4_000, epochs=None, drop_at=None,
-        lowpass=1.0, feature_stride=2, features_from=0.6, validations=8,
+        lowpass=1.0, feature_crop=64, features_from=0.6, validations=8,
         summary="small networks, 4,000 crops of 128, low-pass term: minutes a cell on 2 cores",
     ),
     "medium": Preset(

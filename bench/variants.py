@@ -81,7 +81,7 @@ class LossVariant:
 
 
 def parse_loss(text: str, preset: Preset) -> LossVariant:
-    """Read a loss's variant; its options start from the preset's low-pass term and stride.
+    """Read a loss's variant; its options start from the preset's.
 
     Raises:
         UserError: unknown loss or option, or a value that the option does not take.
@@ -91,7 +91,7 @@ def parse_loss(text: str, preset: Preset) -> LossVariant:
     name, wanted = _read(text)
     if name not in _LOSSES:
         unknown("loss", name, list(_LOSSES))
-    base = LossOptions(lowpass=preset.lowpass, feature_stride=preset.feature_stride)
+    base = LossOptions(lowpass=preset.lowpass, feature_crop=preset.feature_crop)
     options = _with_options(name, LossOptions, base, wanted)
     return LossVariant(_spelling(name, wanted), name, options)
 

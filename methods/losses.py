@@ -47,7 +47,9 @@ class LossOptions:
         lowpass: weight, relative to the pixel loss, of the same penalty on frames
             average-pooled by 2 and by 4. Not the paper's: it lets motion be learnt before
             the noise, and records name it where it is on.
-        feature_stride: features are taken of frames average-pooled by this.
+        feature_crop: features are taken of the central pixels of this side, or of the whole
+            frame where it is 0 or the frame is smaller. Average-pooled frames cost as little,
+            but do not show what is finer than their pixels, and networks fill that with noise.
     """
 
     style: Literal["balance", "plain"] = "balance"
@@ -56,7 +58,7 @@ class LossOptions:
     epsilon: float = 1e-3
     reduction: Literal["mean", "sum"] = "mean"
     lowpass: float = 0.0
-    feature_stride: int = 1
+    feature_crop: int = 0
 
 
 class TripletLoss(nn.Module):
@@ -136,7 +138,7 @@ class TripletLoss(nn.Module):
         styles = [part for part in _STYLE if part in self.weights]
         neighbours = [triplet.before, triplet.after] if "style_before" in styles else []
         given = torch.cat([triplet.middle, *neighbours])
-        layer, given_layer = (self._reduce(frames) for frames in (prediction, given))
+        layer, given_layer = (self._centre(frames) for frames in (prediction, given))
         feature, style, reference = (prediction.new_zeros(()) for _ in range(3))
         for stage in features.stages:
             layer = stage(layer)
@@ -159,9 +161,12 @@ class TripletLoss(nn.Module):
         squares = (one - other) ** 2
         return squares.mean((-2, -1)) if self.options.reduction == "mean" else squares.sum((-2, -1))
 
-    def _reduce(self, frames: Tensor) -> Tensor:
-        stride = self.options.feature_stride
-        return functional.avg_pool2d(frames, stride) if stride > 1 else frames
+    def _centre(self, frames: Tensor) -> Tensor:
+        side = self.options.feature_crop
+        if not 0 < side < min(frames.shape[-2:]):
+            return frames
+        top, left = ((length - side) // 2 for length in frames.shape[-2:])
+        return frames[..., top : top + side, left : left + side]
 
 
 def gram(layer: Tensor) -> Tensor:

@@ -198,18 +198,28 @@ def test_lowpass_does_not_see_fine_noise() -> None:
     assert moved.parts["lowpass"].item() == pytest.approx(2 * math.sqrt(0.01 + 1e-6))
 
 
-def test_feature_stride_pools_the_frames(exact_vgg: VggFeatures) -> None:
+def test_feature_crop_looks_at_the_centre_alone(exact_vgg: VggFeatures) -> None:
     triplet = _triplet()
     prediction = _prediction(triplet)
-    pooled = Triplets(*(functional.avg_pool2d(frames, 2) for frames in triplet))
+    height, width = prediction.shape[-2:]
+    side = min(height, width) - 8
+    top, left = (height - side) // 2, (width - side) // 2
+    window = (..., slice(top, top + side), slice(left, left + side))
     small = build_loss("ls", LossOptions(), exact_vgg)(
-        Interpolation(functional.avg_pool2d(prediction, 2)), pooled
+        Interpolation(prediction[window]), Triplets(*(frames[window] for frames in triplet))
     )
-    strided = build_loss("ls", LossOptions(feature_stride=2), exact_vgg)(
+    cropped = build_loss("ls", LossOptions(feature_crop=side), exact_vgg)(
+        Interpolation(prediction), triplet
+    )
+    whole = build_loss("ls", LossOptions(), exact_vgg)(Interpolation(prediction), triplet)
+    larger = build_loss("ls", LossOptions(feature_crop=4 * height), exact_vgg)(
         Interpolation(prediction), triplet
     )
     for name in ("feature", "style_before", "style_middle", "style_after"):
-        assert strided.parts[name].item() == pytest.approx(small.parts[name].item(), rel=1e-12)
+        assert cropped.parts[name].item() == pytest.approx(small.parts[name].item(), rel=1e-12)
+        assert larger.parts[name].item() == whole.parts[name].item()
+        assert cropped.parts[name].item() != whole.parts[name].item()
+    assert cropped.parts["l1"].item() == whole.parts["l1"].item()
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -12,7 +12,7 @@ def test_paper_schedule_is_30_epochs_then_20_at_a_tenth() -> None:
     assert len(paper.validation_steps(triplets)) == 50
     assert (paper.crop, paper.batch) == (512, 3)
     assert paper.lowpass == 0
-    assert paper.feature_stride == 1
+    assert paper.feature_crop == 0
 
 
 def test_a_short_training_warms_up_and_ends_at_zero() -> None:
