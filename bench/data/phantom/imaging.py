@@ -56,4 +56,5 @@ def expose(
     variance = options.noise**2 * (_DARK_NOISE + (1 - _DARK_NOISE) * np.maximum(image, 0) / 128)
     noise = np.sqrt(variance) * smooth_noise(image.shape, _DETECTOR, rng)
     image = image + noise.astype(np.float32)
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    section: NDArray[np.uint8] = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return section
