@@ -43,7 +43,8 @@ def draw_comparison(rows: list[Row], file: TripletFile, out: Path) -> Path | Non
     frames = {row.outcome.cell.title: _centre(_frame(row, index)) for row in drawn}
     panels = {"before": before, "truth": truth, **frames, "after": after}
     with atomic_path(target) as temporary:
-        _draw(panels, truth, list(frames), f"{file.name}, triplet {index}", temporary)
+        credit = file.card.get("credit") or file.name
+        _draw(panels, truth, list(frames), f"{file.name}, triplet {index} ({credit})", temporary)
     return target
 
 
