@@ -58,11 +58,12 @@ class Preset:
         points = self.validations or self.epochs or 1
         return frozenset(max(1, round(steps * (i + 1) / points)) for i in range(points))
 
-    def learning_rate_at(self, step: int, steps: int) -> float:
-        """Learning rate of a step (counted from 0)."""
+    def learning_rate_at(self, step: int, steps: int, opening: int = 0) -> float:
+        """Learning rate of a step (counted from 0); it warms up again after the opening."""
         if self.drop_at is not None:
             return self.learning_rate * (1.0 if step < self.drop_at * steps else 0.1)
-        warm_up = min(1.0, (step + 1) / _WARM_UP)
+        begun = step - opening if step >= opening else step
+        warm_up = min(1.0, (begun + 1) / _WARM_UP)
         return self.learning_rate * warm_up * 0.5 * (1.0 + math.cos(math.pi * step / steps))
 
 

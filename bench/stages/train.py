@@ -184,7 +184,11 @@ def _step(
     batch: Triplets,
 ) -> dict[str, float]:
     """One optimiser step; what it says goes into the log."""
-    rate = training.preset.learning_rate_at(step, training.steps)
+    if step == training.opening:
+        # The features' gradients are hundreds of times larger; scaled by the moments of those
+        # before, the first of them would throw away what the opening has learned.
+        optimiser.state.clear()
+    rate = training.preset.learning_rate_at(step, training.steps, training.opening)
     for group in optimiser.param_groups:
         group["lr"] = rate
     batch = Triplets(*(frames.to(training.device, non_blocking=True) for frames in batch))

@@ -25,6 +25,15 @@ def test_a_short_training_warms_up_and_ends_at_zero() -> None:
     assert rates[50:] == sorted(rates[50:], reverse=True)
 
 
+def test_it_warms_up_again_where_the_features_join() -> None:
+    quick = PRESETS["quick"]
+    plain = [quick.learning_rate_at(step, 1000) for step in range(1000)]
+    joined = [quick.learning_rate_at(step, 1000, opening=600) for step in range(1000)]
+    assert joined[:600] == plain[:600]
+    assert joined[600] == pytest.approx(plain[600] / 50)
+    assert joined[649:] == plain[649:]
+
+
 @pytest.mark.parametrize("name", ["quick", "medium"])
 def test_a_fixed_number_of_samples_does_not_depend_on_the_dataset(name: str) -> None:
     preset = PRESETS[name]  # type: ignore[index]
