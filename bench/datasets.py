@@ -54,13 +54,12 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
             _check_source(file, config.source, config.grey_range)
         return file
     display.note(f"Building the dataset '{name}' in {path.parent}.")
-    sources = [] if config.source is None else [config.source]
+    sources = [config.source] if config.source else []
+    labels = [config.labels] if config.labels else []
+    options = build_options(load_card(name), {"fold": config.fold})
     with _only_builder(path.parent, name, display):
         if not path.exists():
-            _build(
-                name, sources, [config.labels] if config.labels else [], config.data, display,
-                fold=config.fold, grey_range=config.grey_range,
-            )  # fmt: skip
+            _build(name, sources, labels, config.grey_range, options, path, display, replace=False)
     return TripletFile(path)
 
 
@@ -101,11 +100,9 @@ def build_dataset(
         UserError: a volume cannot be read, or an option is not valid.
     """
     options = build_options(load_card(name), wishes)
-    with _only_builder(dataset_path(data, name, options.fold).parent, name, display):
-        return _build(
-            name, sources, labels, data, display,
-            replace=replace, grey_range=grey_range, **wishes,
-        )  # fmt: skip
+    target = dataset_path(data, name, options.fold)
+    with _only_builder(target.parent, name, display):
+        return _build(name, sources, labels, grey_range, options, target, display, replace=replace)
 
 
 def _only_builder(folder: Path, name: str, display: Display) -> AbstractContextManager[None]:
@@ -117,27 +114,24 @@ def _build(
     name: str,
     sources: list[Path],
     labels: list[Path],
-    data: Path,
+    grey_range: tuple[float, float] | None,
+    options: BuildOptions,
+    target: Path,
     display: Display,
     *,
-    replace: bool = False,
-    grey_range: tuple[float, float] | None = None,
-    **wishes: Any,
+    replace: bool,
 ) -> BuildSummary:
     if labels and len(labels) != len(sources):
         raise UserError(
             f"There are {len(sources)} volumes but {len(labels)} label files; give one for each."
         )
-    card = load_card(name)
-    options = build_options(card, wishes)
-    target = dataset_path(data, name, options.fold)
     if target.exists() and not replace:
         raise UserError(f"{target} is there already; --replace builds it anew.")
     volumes = _volumes(name, sources, labels, grey_range)
     tick = display.stage("build")
     try:
         return build(
-            name, volumes, card, options, target,
+            name, volumes, load_card(name), options, target,
             progress=lambda words, done, total: tick(done, total, words), replace=replace,
         )  # fmt: skip
     finally:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from methods.losses import LossOptions
 
 _VARIANT = re.compile(r"(?P<name>[^\[\]]+?)(\[(?P<options>[^\[\]]*)\])?")
-_LOSSES = ("l1", "lf", "ls")
 
 
 @dataclass(frozen=True)
@@ -86,11 +85,11 @@ def parse_loss(text: str, preset: Preset) -> LossVariant:
     Raises:
         UserError: unknown loss or option, or a value that the option does not take.
     """
-    from methods.losses import LossOptions
+    from methods.losses import LOSSES, LossOptions
 
     name, wanted = _read(text)
-    if name not in _LOSSES:
-        unknown("loss", name, list(_LOSSES))
+    if name not in LOSSES:
+        unknown("loss", name, list(LOSSES))
     base = LossOptions(lowpass=preset.lowpass, feature_crop=preset.feature_crop)
     options = _with_options(name, LossOptions, base, wanted)
     return LossVariant(_spelling(name, wanted), name, options)

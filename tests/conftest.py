@@ -57,3 +57,12 @@ def tiny_bench() -> Iterator[None]:
         for patch in patches():
             stack.enter_context(patch)
         yield
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For tensors so small that they only lose by sharing; on a busy machine they lose much."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -6,14 +6,7 @@ from torch.autograd import gradcheck
 
 from methods.layers.correlation import correlation
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors this small only lose by sharing; on a busy machine they lose much."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def features(seed, *shape):

@@ -5,14 +5,7 @@ import torch
 
 from methods.layers.pwc import FLOW_SCALE, LightPwc
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors this small only lose by sharing; on a busy machine they lose much."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network(widths=(8, 12, 16)):

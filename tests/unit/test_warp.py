@@ -8,14 +8,7 @@ from torch.autograd import gradcheck
 
 from methods.layers.warp import adaptive_warp, backward_warp, fill_holes, project_flow
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors this small only lose by sharing; on a busy machine they lose much."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def random(*shape, seed=0, scale=1.0):
