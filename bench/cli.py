@@ -73,7 +73,7 @@ def run(
         outcomes = run_cells(cells, files, settings, resources, display)
     finally:
         display.close()
-    rows = summarise(outcomes, files)
+    rows = summarise(outcomes)
     if not as_json:
         _print_rows(rows)
     pictures = _draw(rows, files, settings.out)

@@ -120,7 +120,8 @@ class Job:
         record = self.store.load(self.folder)
         return record or Record(
             status="running", cell=self.cell.words(), key=self.keys.cell,
-            config=self.keys.settings, started=now(),
+            config=self.keys.settings, method=self.cell.variant.facts(),
+            dataset=self.file.facts(), started=now(),
         )  # fmt: skip
 
     def _pending(self, record: Record) -> list[StageName]:

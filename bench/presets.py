@@ -10,6 +10,7 @@ from typing import Literal
 PresetName = Literal["quick", "medium", "paper"]
 
 _WARM_UP = 50  # steps
+_DROP = 0.1  # of the learning rate, in the paper's second stage
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,23 @@ class Preset:
         return frozenset(max(1, round(steps * (i + 1) / points)) for i in range(points))
 
     def learning_rate_at(self, step: int, steps: int, opening: int = 0) -> float:
-        """Learning rate of a step (counted from 0); it warms up again after the opening."""
+        """Learning rate of a step (counted from 0).
+
+        The opening, the steps before the features join, has a schedule of its own; what
+        follows starts from a tenth of its rate, as the second stage of the paper does.
+        """
         if self.drop_at is not None:
-            return self.learning_rate * (1.0 if step < self.drop_at * steps else 0.1)
-        begun = step - opening if step >= opening else step
-        warm_up = min(1.0, (begun + 1) / _WARM_UP)
-        return self.learning_rate * warm_up * 0.5 * (1.0 + math.cos(math.pi * step / steps))
+            return self.learning_rate * (1.0 if step < self.drop_at * steps else _DROP)
+        if opening == 0:
+            return self.learning_rate * _warm_up_and_cosine(step, steps)
+        if step < opening:
+            return self.learning_rate * _warm_up_and_cosine(step, opening)
+        return self.learning_rate * _DROP * _warm_up_and_cosine(step - opening, steps - opening)
+
+
+def _warm_up_and_cosine(step: int, steps: int) -> float:
+    warm_up = min(1.0, (step + 1) / _WARM_UP)
+    return warm_up * 0.5 * (1.0 + math.cos(math.pi * step / steps))
 
 
 PRESETS: Mapping[PresetName, Preset] = {

@@ -54,6 +54,8 @@ class Record(BaseModel):
             was killed, and is taken up again.
         cell: method, loss, dataset, fold, seed, preset.
         config: every setting that the content key was made of.
+        method: what tables and footnotes say of the method: title, kind, reference, deviations.
+        dataset: what they say of the dataset: title, credit, fingerprint, leakage and the like.
         stages: the finished stages by name.
         means: mean of every metric over the kept test triplets.
         warnings: what a reader of the figures has to know.
@@ -66,6 +68,8 @@ class Record(BaseModel):
     cell: dict[str, Any]
     key: str
     config: dict[str, Any]
+    method: dict[str, Any] = {}
+    dataset: dict[str, Any] = {}
     stages: dict[str, StageRecord] = {}
     means: dict[str, float | None] = {}
     triplets: int = 0

@@ -6,11 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from bench.data.triplets import TripletFile
 from bench.job import Outcome
 from bench.metrics import METRICS
 from bench.plan import NULL
@@ -53,7 +50,7 @@ class Row:
         }
 
 
-def summarise(outcomes: list[Outcome], files: dict[str, TripletFile]) -> list[Row]:
+def summarise(outcomes: list[Outcome]) -> list[Row]:
     """One row a cell; the skill is paired with the null on the same dataset and fold."""
     tables = [_scores(outcome) for outcome in outcomes]
     nulls = {
@@ -62,7 +59,7 @@ def summarise(outcomes: list[Outcome], files: dict[str, TripletFile]) -> list[Ro
         if outcome.cell.variant.text == NULL and table is not None
     }
     return [
-        _row(outcome, table, nulls.get(outcome.cell.dataset), files[outcome.cell.dataset])
+        _row(outcome, table, nulls.get(outcome.cell.dataset))
         for outcome, table in zip(outcomes, tables, strict=True)
     ]
 
@@ -74,14 +71,12 @@ def _scores(outcome: Outcome) -> pd.DataFrame | None:
     return read_scores(outcome.folder / SCORES, done.digest)
 
 
-def _row(
-    outcome: Outcome, table: pd.DataFrame | None, null: pd.DataFrame | None, file: TripletFile
-) -> Row:
+def _row(outcome: Outcome, table: pd.DataFrame | None, null: pd.DataFrame | None) -> Row:
     warnings = list(outcome.record.warnings)
     if table is None:
         return Row(outcome, {}, {}, {}, warnings)
     counted = kept(table)
-    clusters = _clusters(counted, file)
+    clusters = cluster_ids(counted)
     means = {name: cluster_interval(counted[name].to_numpy(), clusters) for name in METRICS}
     unfiltered = {name: float(table[name].mean()) for name in METRICS}
     skill: dict[str, Interval] = {}
@@ -91,13 +86,6 @@ def _row(
             skill[name] = paired_gain(counted[name], reference[name], clusters)
         warnings += _verdict(skill)
     return Row(outcome, means, unfiltered, skill, warnings)
-
-
-def _clusters(counted: pd.DataFrame, file: TripletFile) -> NDArray[np.int64]:
-    """Clusters of the triplets; tiles that overlap by their stride are one column."""
-    if file.options["stride"] < file.tile:
-        counted = counted.assign(column=0)
-    return cluster_ids(counted)
 
 
 def _verdict(skill: dict[str, Interval]) -> list[str]:

@@ -39,6 +39,15 @@ class Variant:
         """The facts about the method."""
         return self.method.info
 
+    def facts(self) -> dict[str, Any]:
+        """What a record keeps of the method, so that a report needs not the method itself."""
+        return {
+            "title": self.info.title,
+            "kind": self.info.kind,
+            "reference": self.info.reference,
+            "deviations": list(self.info.deviations),
+        }
+
     def build(self) -> Interpolator:
         """A fresh, untrained instance."""
         return self.method(self.options)

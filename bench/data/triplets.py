@@ -134,6 +134,21 @@ class TripletFile:
             labels: NDArray[np.uint64] = self._open()["labels"][index]
         return labels
 
+    def facts(self) -> dict[str, Any]:
+        """What a record keeps of its dataset, for tables and footnotes."""
+        return {
+            "title": self.card["title"],
+            "credit": self.card["credit"],
+            "licence": self.card["licence"],
+            "fingerprint": self.fingerprint,
+            "tile": self.tile,
+            "voxel_size": self.voxel_size,
+            "split": self.options["split"],
+            "leakage": self.leakage(),
+            "labels": self.has_labels,
+            "triplets": {split: len(self.indices(split)) for split in SPLITS},
+        }
+
     def leakage(self) -> float:
         """Share of test triplets that share a pixel with a training or validation triplet."""
         return measured_leakage(self.keys, self.tile)

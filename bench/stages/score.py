@@ -13,7 +13,7 @@ from bench.files import atomic_path, file_digest
 from bench.metrics import score_frame
 from bench.stages.predict import read_frames
 
-REVISION = 1
+REVISION = 2
 SCORES = "scores.parquet"
 KEYS = ["volume", "z", "y", "x", "column", "reason"]
 
@@ -25,7 +25,8 @@ def score(frames_path: Path, file: TripletFile, target: Path, progress: Progress
 
     Columns: ``triplet`` (index in the triplet file), its keys, and one for each metric.
     ``reason`` says why a triplet was rejected when the dataset was built; it is empty for
-    those that count.
+    those that count. Where tiles overlap by their stride, they are one ``column``: they are
+    not independent.
     """
     frames, indices = read_frames(frames_path)
     rows = []
@@ -33,6 +34,8 @@ def score(frames_path: Path, file: TripletFile, target: Path, progress: Progress
         rows.append(score_frame(frame, file.frames(int(index))[1]))
         progress(i + 1, len(frames), "scores")
     keys = file.keys.loc[indices, KEYS].reset_index(drop=True)
+    if file.options["stride"] < file.tile:
+        keys["column"] = 0
     table = pd.concat([pd.Series(indices, name="triplet"), keys, pd.DataFrame(rows)], axis=1)
     with atomic_path(target) as temporary:
         table.to_parquet(temporary, index=False)

@@ -1,0 +1,191 @@
+"""The store as a report reads it: one entry a cell, whatever state the cell is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.data.triplets import TripletFile, dataset_path
+from bench.errors import UserError
+from bench.files import file_digest
+from bench.stages.predict import read_frames
+from bench.stages.score import kept
+from bench.statistics import cluster_ids
+from bench.store import NONE, Record, Store
+
+_WORDS = ("method", "loss", "dataset", "fold", "seed", "preset")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell of the store.
+
+    Attributes:
+        folder: where its files lie.
+        record: what it left on disk.
+    """
+
+    folder: Path
+    record: Record
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """Method, loss, dataset, fold, seed and preset."""
+        return self.record.cell
+
+    @property
+    def title(self) -> str:
+        """The cell as the paper writes it: ``SSAN-Ls``; a variant keeps its options."""
+        name = str(self.record.method.get("title", self.words["method"]))
+        options = str(self.words["method"]).partition("[")[2]
+        loss = str(self.words["loss"])
+        return (
+            name
+            + (f"[{options}" if options else "")
+            + ("" if loss == NONE else f"-{loss[:1].upper()}{loss[1:]}")
+        )
+
+    @property
+    def trained(self) -> bool:
+        """Whether the cell has a loss and a preset."""
+        return bool(self.words["loss"] != NONE)
+
+    @cached_property
+    def scores(self) -> pd.DataFrame | None:
+        """One row a kept test triplet, with its ``cluster``; None if the cell has no scores."""
+        return self._table("score")
+
+    @cached_property
+    def membranes(self) -> pd.DataFrame | None:
+        """The membrane scores, laid out like ``scores``; None if the cell has none."""
+        return self._table("segment")
+
+    @cached_property
+    def training(self) -> pd.DataFrame | None:
+        """A row for each step of the training; None where nothing was trained."""
+        path = self.folder / "training.csv"
+        return pd.read_csv(path) if path.exists() else None
+
+    def frame(self, triplet: int) -> NDArray[np.uint8] | None:
+        """The synthesised slice (HW) of a triplet; None if there is none."""
+        done = self.record.stages.get("predict")
+        if done is None or done.file is None or not (self.folder / done.file).exists():
+            return None
+        frames, triplets = read_frames(self.folder / done.file)
+        position = np.flatnonzero(triplets == triplet)
+        return frames[int(position[0])] if len(position) else None
+
+    def _table(self, stage: str) -> pd.DataFrame | None:
+        done = self.record.stages.get(stage)
+        if done is None or done.file is None:
+            return None
+        path = self.folder / done.file
+        try:
+            if file_digest(path) != done.digest:
+                raise UserError(f"{path} is damaged; repeat the run: it is computed again.")
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+        table = kept(pd.read_parquet(path)).reset_index(drop=True)
+        return table.assign(cluster=cluster_ids(table))
+
+
+@dataclass
+class Results:
+    """Every cell of a store that a report is made of.
+
+    Attributes:
+        entries: one for each method, loss, dataset, fold, seed and preset, in the order of
+            their folders.
+        problems: a sentence for each record or table that could not be read.
+        files: the triplets of each dataset that is at hand, for pictures.
+    """
+
+    entries: list[Entry]
+    problems: list[str]
+    files: dict[str, TripletFile] = field(default_factory=dict)
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets, in the order of their names."""
+        return sorted({entry.words["dataset"] for entry in self.entries})
+
+    def select(self, **words: Any) -> list[Entry]:
+        """The entries whose words are these, for instance ``dataset="phantom"``."""
+        return [
+            entry
+            for entry in self.entries
+            if all(entry.words[name] == value for name, value in words.items())
+        ]
+
+
+def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
+    """Read the store.
+
+    A cell may have been computed several times, under other settings or by older code; the
+    one that counts looked at every triplet, is finished, and is the newest, in this order.
+
+    Args:
+        out: folder of the results.
+        data: folder of the datasets; one that is not there only leaves pictures out.
+        tell: told of what is left out.
+
+    Raises:
+        UserError: there is not a single record.
+    """
+    store = Store(out)
+    chosen: dict[tuple[Any, ...], Entry] = {}
+    problems = []
+    for folder in store.folders():
+        try:
+            record = store.load(folder)
+            if record is None:
+                continue
+            entry = Entry(folder, record)
+            _ = entry.scores, entry.membranes
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        words = tuple(entry.words[name] for name in _WORDS)
+        if words not in chosen or _rank(entry) > _rank(chosen[words]):
+            chosen[words] = entry
+    if not chosen:
+        raise UserError(f"There is no record below {store.root}; `bench run` makes them.")
+    for problem in problems:
+        tell(problem)
+    results = Results(list(chosen.values()), problems)
+    results.files = _open_files(results, data, tell)
+    return results
+
+
+def _rank(entry: Entry) -> tuple[bool, bool, str, str]:
+    record = entry.record
+    return (
+        record.config.get("max_triplets") is None,
+        record.status == "done",
+        record.finished or record.started,
+        str(entry.folder),
+    )
+
+
+def _open_files(
+    results: Results, data: Path, tell: Callable[[str], None]
+) -> dict[str, TripletFile]:
+    files = {}
+    for entry in results.entries:
+        name = entry.words["dataset"]
+        path = dataset_path(data, name, entry.words["fold"])
+        if name in files or not path.exists():
+            continue
+        file = TripletFile(path)
+        if file.fingerprint == entry.record.dataset.get("fingerprint"):
+            files[name] = file
+        else:
+            tell(f"{path} is not what the cells of '{name}' were computed on; no pictures of it.")
+    return files
