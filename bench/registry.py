@@ -31,7 +31,7 @@ METHODS: Mapping[str, Method] = {
     "after": Method("methods.classical:After", "classical", "Copy of the slice after"),
     "average": Method("methods.classical:Average", "classical", "Average of both neighbours"),
     "linear": Method("methods.linear:Linear", "fitted", "Linear filter (the null)"),
-    "phase": Method("methods.classical:Phase", "classical", "Phase correlation, averaged"),
+    "phase": Method("methods.classical:Phase", "classical", "Global shift, averaged"),
     "flow": Method("methods.classical:Flow", "classical", "Optical flow, averaged"),
     "sepconv": Method("methods.sepconv:SepConv", "trained", "SepConv"),
     "dain": Method("methods.dain:Dain", "trained", "DAIN-style"),
@@ -48,11 +48,16 @@ def load_method(name: str) -> type[Interpolator]:
     """Import the class behind a method's name.
 
     Raises:
-        UserError: no method of that name, or its package cannot be imported.
+        UserError: no method of that name, two of them, or its package cannot be imported.
     """
+    points = _entry_points()
+    if name in METHODS and name in points:
+        raise UserError(
+            f"A plug-in ({points[name]}) calls its method '{name}', as a built-in one is called; "
+            "give it another name in its package, or uninstall it."
+        )
     if name in METHODS:
         return _load(METHODS[name].target)
-    points = _entry_points()
     if name not in points:
         unknown("method", name, method_names())
     try:

@@ -86,7 +86,7 @@ class Phase(Interpolator):
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="phase",
-        title="Phase correlation",
+        title="Global shift",
         reference="Guizar-Sicairos, Thurman and Fienup, Optics Letters 2008 (scikit-image)",
         kind="classical",
         extras=("flow_before", "flow_after"),

@@ -37,7 +37,8 @@ def download(
         The path of the file.
 
     Raises:
-        UserError: nothing to fetch, no connection, a wrong file, or no room for it.
+        UserError: nothing to fetch, no connection, a wrong file, no room for it, or another
+            file of that name already in the folder.
     """
     if not card.files:
         raise UserError(
@@ -46,8 +47,14 @@ def download(
     wanted = file or card.files[0]
     target = folder / wanted.name
     try:
-        if target.exists() and file_digest(target) == wanted.sha256:
-            return target
+        if target.exists():
+            if file_digest(target) == wanted.sha256:
+                return target
+            raise UserError(
+                f"{target} is not the file that '{card.name}' is built from (its SHA-256 differs); "
+                "move it away and repeat the command, or build from it with --source under "
+                "another name."
+            )
         with atomic_path(target) as temporary:
             _fetch(wanted, temporary, progress)
     except (URLError, HTTPException, ssl.SSLError, TimeoutError, ConnectionError) as error:

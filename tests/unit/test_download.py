@@ -65,13 +65,17 @@ def test_the_file_is_fetched_with_progress(
     assert [done for done, _ in steps] == sorted({done for done, _ in steps})
 
 
-def test_a_file_that_is_there_is_not_fetched_again_and_a_wrong_one_is(
-    address: str, tmp_path: Path
-) -> None:
+def test_a_file_that_is_there_is_not_fetched_again(tmp_path: Path) -> None:
     (tmp_path / "volume.hdf").write_bytes(CONTENT)
     assert download(card("http://127.0.0.1:1/nobody"), tmp_path).read_bytes() == CONTENT
-    (tmp_path / "volume.hdf").write_bytes(CONTENT[:-1])
-    assert download(card(f"{address}/volume.hdf"), tmp_path).read_bytes() == CONTENT
+
+
+def test_another_file_of_that_name_is_not_overwritten(address: str, tmp_path: Path) -> None:
+    mine = tmp_path / "volume.hdf"
+    mine.write_bytes(CONTENT[:-1])
+    with pytest.raises(UserError, match="move it away"):
+        download(card(f"{address}/volume.hdf"), tmp_path)
+    assert mine.read_bytes() == CONTENT[:-1]
 
 
 @pytest.mark.parametrize(

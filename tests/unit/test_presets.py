@@ -25,13 +25,11 @@ def test_a_short_training_warms_up_and_ends_at_zero() -> None:
     assert rates[50:] == sorted(rates[50:], reverse=True)
 
 
-def test_it_warms_up_again_where_the_features_join() -> None:
+def test_where_the_features_join_it_starts_again_from_a_tenth() -> None:
     quick = PRESETS["quick"]
-    plain = [quick.learning_rate_at(step, 1000) for step in range(1000)]
-    joined = [quick.learning_rate_at(step, 1000, opening=600) for step in range(1000)]
-    assert joined[:600] == plain[:600]
-    assert joined[600] == pytest.approx(plain[600] / 50)
-    assert joined[649:] == plain[649:]
+    whole = [quick.learning_rate_at(step, 1000, opening=600) for step in range(1000)]
+    assert whole[:600] == [quick.learning_rate_at(step, 600) for step in range(600)]
+    assert whole[600:] == pytest.approx([quick.learning_rate_at(s, 400) / 10 for s in range(400)])
 
 
 @pytest.mark.parametrize("name", ["quick", "medium"])
