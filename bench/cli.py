@@ -181,6 +181,34 @@ def data_verify(name: str, data: Data = Path("data"), fold: int = 0, as_json: Js
         raise typer.Exit(1)
 
 
+@app.command("check-method")
+def check_method_(
+    method: Annotated[str, typer.Argument(help="MODULE:CLASS, or a method's name.")],
+    as_json: Json = False,
+) -> None:
+    """Check somebody's method against what every method promises."""
+    from bench.contract import check_method
+    from bench.registry import load_target
+
+    verdicts = []
+    for verdict in check_method(load_target(method)):
+        verdicts.append(verdict)
+        if not as_json:
+            typer.echo(
+                f"kept    {verdict.title}"
+                if verdict.kept
+                else f"BROKEN  {verdict.title}: {verdict.reason}"
+            )
+    kept = all(verdict.kept for verdict in verdicts)
+    if as_json:
+        checks = [{"promise": v.title, "kept": v.kept, "reason": v.reason} for v in verdicts]
+        _print_json({"method": method, "kept": kept, "checks": checks})
+    else:
+        typer.echo(f"{method} {'keeps every promise' if kept else 'breaks promises'}")
+    if not kept:
+        raise typer.Exit(1)
+
+
 @app.command("list")
 def list_(
     what: Annotated[str, typer.Argument(help="methods, datasets, losses or presets")],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from bench.errors import UserError
@@ -66,6 +68,27 @@ def load_method(name: str) -> type[Interpolator]:
         raise UserError(
             f"The method '{name}' ({points[name]}) cannot be imported: {error}."
         ) from error
+
+
+def load_target(text: str) -> type[Interpolator]:
+    """Import a class named as ``module:Class``, or a method by its name.
+
+    Raises:
+        UserError: it cannot be imported, or is no method.
+    """
+    if ":" not in text:
+        return load_method(text)
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # a module beside which the command is typed
+    try:
+        loaded = _load(text)
+    except Exception as error:
+        raise UserError(f"'{text}' cannot be imported: {error}.") from error
+    from methods.interface import Interpolator
+
+    if not (isinstance(loaded, type) and issubclass(loaded, Interpolator)):
+        raise UserError(f"'{text}' is not a class derived from methods.interface.Interpolator.")
+    return loaded
 
 
 def unknown(what: str, word: str, valid: list[str]) -> NoReturn:
