@@ -1,0 +1,74 @@
+"""docs/extending.md, followed to the letter: its files, its commands, the new row in the table."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+
+
+def block(language: str, number: int = 0) -> str:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[number]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The package made and installed as the page says, into a folder of its own."""
+    folder = tmp_path_factory.mktemp("blend")
+    (folder / "pyproject.toml").write_text(block("toml"))
+    (folder / "blend.py").write_text(block("python"))
+    installed = tmp_path_factory.mktemp("installed")
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": f"{installed}{os.pathsep}{ROOT}",
+        # Nothing is fetched, and the environment that runs the tests stays as it is.
+        "PIP_TARGET": str(installed), "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    install, _ = block("sh").splitlines()
+    answer = subprocess.run(
+        install.replace("pip", f"{sys.executable} -m pip", 1).split(),
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    return folder, environment
+
+
+def run(words: list[str], environment: tuple[Path, dict[str, str]]) -> str:
+    folder, variables = environment
+    answer = subprocess.run(
+        words, cwd=folder, env=variables, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def test_the_page_s_method_keeps_every_promise(
+    environment: tuple[Path, dict[str, str]],
+) -> None:
+    _, check = block("sh").splitlines()
+    words = check.removeprefix("bench").split()
+    said = run([sys.executable, "-m", "bench", *words], environment)
+    assert "keeps every promise" in said
+    assert "BROKEN" not in said
+
+
+def test_the_page_s_command_puts_it_into_the_table(
+    environment: tuple[Path, dict[str, str]], data_folder: Path, tmp_path: Path
+) -> None:
+    """On a small dataset with a short `quick`, so that it takes seconds."""
+    words = block("sh", 1).strip().removeprefix("bench").replace("phantom", "texture").split()
+    command = [sys.executable, str(ROOT / "tests/tiny.py"), *words, "--json"]
+    said = run([*command, "--data", str(data_folder), "--out", str(tmp_path)], environment)
+    rows = {row["method"]: row for row in json.loads(said)["rows"]}
+    assert set(rows) == {"linear", "average", "blend"}
+    assert rows["blend"]["status"] == "done"
+    assert rows["blend"]["skill"]["psnr"]["low"] is not None
