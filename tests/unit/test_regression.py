@@ -1,0 +1,145 @@
+"""The gate closes on what is worse, opens for what is not, and says which."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import ndimage
+
+from bench.data.triplets import TripletFile
+from bench.errors import UserError
+from bench.files import file_digest
+from bench.metrics import score_frame
+from bench.regression import LIMITS, accept, compare, load_baseline, save_baseline
+from bench.report.results import Entry
+from bench.store import Failure, Record, StageRecord, now
+
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+def entry(folder: Path, file: TripletFile, change: Change, **words: object) -> Entry:
+    """A cell that predicts the average, changed, and its scores on the test split."""
+    rows = []
+    for index in file.indices("test"):
+        before, truth, after = file.frames(int(index)).astype(np.float64)
+        frame = np.clip(np.rint(change((before + after) / 2)), 0, 255).astype(np.uint8)
+        rows.append({"triplet": index} | score_frame(frame, truth.astype(np.uint8)))
+    keys = file.keys.loc[file.indices("test"), ["volume", "z", "y", "x", "column", "reason"]]
+    folder.mkdir(parents=True)
+    path = folder / "scores.parquet"
+    pd.concat([pd.DataFrame(rows), keys.reset_index(drop=True)], axis=1).to_parquet(path)
+    cell = {"method": "average", "loss": "-", "dataset": file.name, "fold": 0, "seed": 0,
+            "preset": "-"} | words  # fmt: skip
+    done = StageRecord(key="k", revision=1, file=path.name, digest=file_digest(path), seconds=0.0)
+    record = Record(
+        status="done", cell=cell, key="k", config={}, stages={"score": done}, started=now(),
+        method={"title": "Average"}, dataset=file.facts(),
+    )  # fmt: skip
+    return Entry(folder, record)
+
+
+def same(frame: np.ndarray) -> np.ndarray:
+    return frame
+
+
+def trips(found: list) -> set[str]:
+    return {finding.metric or finding.outcome for finding in found if finding.trips}
+
+
+@pytest.fixture
+def accepted(tmp_path: Path, texture: TripletFile) -> Entry:
+    return entry(tmp_path / "accepted", texture, same)
+
+
+def test_clean_repeats_pass(tmp_path: Path, texture: TripletFile, accepted: Entry) -> None:
+    baseline = accept([accepted], "first")
+    for repeat in range(5):
+        again = entry(tmp_path / str(repeat), texture, same)
+        found = compare(baseline, [again])
+        assert [finding.metric for finding in found] == [m for m in LIMITS if m != "dice"]
+        assert trips(found) == set()
+        assert {finding.change.mean for finding in found if finding.change} == {0.0}
+
+
+def test_a_slight_blur_trips_though_it_raises_psnr(
+    tmp_path: Path, texture: TripletFile, accepted: Entry
+) -> None:
+    blurred = entry(tmp_path / "now", texture, lambda frame: ndimage.gaussian_filter(frame, 0.5))
+    found = {f.metric: f for f in compare(accept([accepted], "first"), [blurred])}
+    assert found["sharpness"].outcome == "worse"
+    assert found["sharpness"].beyond_noise
+    assert found["psnr"].measured > found["psnr"].accepted
+    assert not found["psnr"].trips
+
+
+def test_a_shift_by_one_pixel_trips(tmp_path: Path, texture: TripletFile, accepted: Entry) -> None:
+    moved = entry(tmp_path / "now", texture, lambda frame: np.roll(frame, 1, axis=1))
+    assert {"psnr", "ssim", "ie", "frc_10"} <= trips(compare(accept([accepted], "x"), [moved]))
+
+
+def test_what_is_better_is_let_through_and_said(
+    tmp_path: Path, texture: TripletFile, accepted: Entry
+) -> None:
+    worse = entry(tmp_path / "old", texture, lambda frame: np.roll(frame, 3, axis=1))
+    found = {f.metric: f.outcome for f in compare(accept([worse], "x"), [accepted])}
+    assert found["psnr"] == found["frc_10"] == found["ie"] == "better"
+
+
+def test_a_missing_cell_fails(accepted: Entry) -> None:
+    assert trips(compare(accept([accepted], "x"), [])) == {"missing"}
+
+
+def test_a_failed_cell_fails_with_its_reason(accepted: Entry) -> None:
+    record = accepted.record.model_copy(
+        update={
+            "status": "failed",
+            "failure": Failure(stage="train", reason="out of luck\nmore", traceback=""),
+        }
+    )
+    [finding] = compare(accept([accepted], "x"), [dataclasses.replace(accepted, record=record)])
+    assert (finding.outcome, finding.words) == ("failed", "out of luck")
+
+
+def test_another_dataset_is_not_comparable(accepted: Entry) -> None:
+    record = accepted.record.model_copy(update={"dataset": {"fingerprint": "other"}})
+    found = compare(accept([accepted], "x"), [dataclasses.replace(accepted, record=record)])
+    assert trips(found) == {"incomparable"}
+
+
+def test_a_cell_trained_anew_has_wider_limits(
+    tmp_path: Path, texture: TripletFile, accepted: Entry
+) -> None:
+    def darker(frame: np.ndarray) -> np.ndarray:
+        return frame - 1.5
+
+    words = {"method": "tiny", "loss": "l1", "preset": "quick"}
+    trained = entry(tmp_path / "a", texture, same, **words)
+    drifted = entry(tmp_path / "b", texture, darker, **words)
+    assert "psnr" not in trips(compare(accept([trained], "x"), [drifted]))
+    now_darker = entry(tmp_path / "c", texture, darker)
+    assert "psnr" in trips(compare(accept([accepted], "x"), [now_darker]))
+
+
+def test_figures_survive_the_disk_and_damage_is_found(tmp_path: Path, accepted: Entry) -> None:
+    path = tmp_path / "baseline.json"
+    baseline = accept([accepted], "the first figures")
+    save_baseline(baseline, path)
+    assert load_baseline(path) == baseline
+    content = json.loads(path.read_text())
+    content["cells"][0]["scores"]["psnr"][0] -= 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="damaged"):
+        load_baseline(path)
+    with pytest.raises(UserError, match="--accept"):
+        load_baseline(tmp_path / "none.json")
+
+
+def test_no_reason_no_new_figures(accepted: Entry) -> None:
+    with pytest.raises(UserError, match="--reason"):
+        accept([accepted], "  ")
