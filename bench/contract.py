@@ -180,7 +180,7 @@ def _fits(method: Method) -> None:
 
 def _learns(method: Method) -> None:
     triplet = _moving(3)
-    model = build(method).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = build(method).train().to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(model.parameters(), lr=2e-3)
     least, goal = float("inf"), 10 ** (-LEARNT_DB / 10)
     for _ in range(_STEPS):
