@@ -86,10 +86,9 @@ def check_segmenter(config: RunConfig) -> None:
     Raises:
         UserError: the file given is no segmenter, or the encoder is not known.
     """
-    if "segment" not in config.stages:
-        return
     if config.segmenter is not None:
         load_segmenter(config.segmenter)
+    if config.segmenter is not None or "segment" not in config.stages:
         return
     options, _ = options_of(config)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,7 @@ class UNet(nn.Module):
             )  # fmt: skip
         except KeyError as error:
             raise ValueError(f"The encoder or its weights are not known: {error}.") from error
+        _drop_unused(self.network.encoder, self.multiple)
 
     def forward(self, frames: Tensor) -> Tensor:
         """The logit of every pixel.
@@ -70,3 +71,14 @@ class UNet(nn.Module):
             frames = F.pad(frames, (0, right, 0, bottom), mode="replicate")
         frames = frames.contiguous(memory_format=torch.channels_last)
         return cast(Tensor, self.network(frames))[..., :height, :width]
+
+
+def _drop_unused(encoder: nn.Module, coarsest: int) -> None:
+    """Drop the stages below the coarsest that is read: the library builds them all the same."""
+    if not hasattr(encoder, "get_stages"):
+        return
+    stages = cast(Any, encoder).get_stages().items()
+    unused = [stage for stride, group in stages if stride > coarsest for stage in group]
+    for name, child in list(encoder.named_children()):
+        if any(child is stage for stage in unused):
+            setattr(encoder, name, nn.Identity())
