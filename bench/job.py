@@ -266,8 +266,9 @@ class Job:
         record.means = {name: _finite(means[name]) for name in METRICS}
         return {"triplets": len(counted), "rejected": len(table) - len(counted)}
 
-    def _segment(self, tick: Tick, record: Record) -> dict[str, Any]:
+    def _segment(self, _: Tick, record: Record) -> dict[str, Any]:
         segmenter = self.segmenters.get(self.file)
+        tick = self.display.stage("segment")  # the segmenter's training may have had the bar
         frames, indices = predict.read_frames(self.folder / _FILES["predict"])
         masks = self.folder / segment.MASKS
         table = segment.segment(

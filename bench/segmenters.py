@@ -88,9 +88,10 @@ def check_segmenter(config: RunConfig) -> None:
     """
     if config.segmenter is not None:
         load_segmenter(config.segmenter)
-    if config.segmenter is not None or "segment" not in config.stages:
-        return
     options, _ = options_of(config)
+    usual = options.encoder == UNetOptions().encoder  # no need to import the library for it
+    if config.segmenter is not None or "segment" not in config.stages or usual:
+        return
     try:
         with torch.device("meta"):
             UNet(dataclasses.replace(options, weights=None))

@@ -140,9 +140,9 @@ def _membranes(outcome: Outcome, file: TripletFile) -> Membranes | None:
     if done is None:
         return None
     facts = done.facts
-    real, digest = _ceiling(outcome.folder.parent / facts["ceiling"])
-    if digest != facts["segmenter"]:
-        return None  # scores of a segmenter that is no longer there
+    real = _ceiling(outcome.folder.parent / facts["ceiling"], facts["segmenter"])
+    if real is None:
+        return None
     table = labelled(read_scores(outcome.folder / MEMBRANES, done.digest))
     real = real.set_index("triplet").loc[table["triplet"]].reset_index()
     if table.empty:
@@ -163,10 +163,14 @@ def _membranes(outcome: Outcome, file: TripletFile) -> Membranes | None:
     )
 
 
-def _ceiling(folder: Path) -> tuple[pd.DataFrame, str]:
-    """Scores of the real middle slices, and the digest of the segmenter they are by."""
+def _ceiling(folder: Path, segmenter: str) -> pd.DataFrame | None:
+    """Scores of the real middle slices; None where that segmenter is no longer there."""
+    if not (folder / RECORD).exists():
+        return None
     record = load_document(folder / RECORD, SegmenterRecord)
-    return read_scores(folder / CEILING, record.files[CEILING]), record.files[WEIGHTS]
+    if record.files[WEIGHTS] != segmenter:
+        return None
+    return read_scores(folder / CEILING, record.files[CEILING])
 
 
 def _clusters(counted: pd.DataFrame, file: TripletFile) -> NDArray[np.int64]:

@@ -59,8 +59,8 @@ class Budget:
     steps: int = 1500
     crop: int = 128
     batch: int = 4
-    every: int = 100
-    patience: int = 4
+    every: int = 50
+    patience: int = 6
     learning_rate: float = 2e-3
     seed: int = 0
 

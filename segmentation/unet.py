@@ -49,7 +49,7 @@ class UNet(nn.Module):
                 encoder_weights=self.options.weights, decoder_channels=self.options.decoder,
                 in_channels=1, classes=1,
             )  # fmt: skip
-        except KeyError as error:
+        except (KeyError, RuntimeError) as error:
             raise ValueError(f"The encoder or its weights are not known: {error}.") from error
         _drop_unused(self.network.encoder, self.multiple)
 

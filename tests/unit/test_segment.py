@@ -1,14 +1,17 @@
 """The stage `segment` from end to end, on small cells with and without labels."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from test_cli import bench
 
 from bench.data.triplets import TripletFile
+from bench.progress import LiveDisplay
 from bench.stages.segment import read_masks
 from bench.store import Store
 
@@ -91,7 +94,12 @@ def test_a_second_run_trains_nothing_and_a_lost_segmenter_is_made_again(  # type
     assert json.loads(first)["rows"] == json.loads(second)["rows"] == json.loads(third)["rows"]
 
 
-def test_a_longer_training_is_another_segmenter_and_no_other_cell(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_longer_training_is_another_segmenter_and_no_other_cell(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch
+) -> None:
+    # On a terminal, where training has a bar of its own amid the stage's.
+    terminal = Console(file=io.StringIO(), force_terminal=True)
+    monkeypatch.setattr("bench.progress.open_display", lambda: LiveDisplay(terminal))
     _, first, _ = run("--json")
     _, second, _ = run("--json", "--segmenter-steps", 700)
     assert len(list((tmp_path / "results/runs/cells").glob("segmenter-*"))) == 2
