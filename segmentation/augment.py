@@ -6,7 +6,7 @@ has only seen sharp frames would be judged by that alone.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def augment(crop: Crop, random: np.random.Generator) -> Crop:
     return Crop(_look(frame, random), mask, valid)
 
 
-def _orient(part: NDArray[np.generic], turns: int, flip: bool) -> NDArray[np.generic]:
+def _orient(part: NDArray[Any], turns: int, flip: bool) -> NDArray[Any]:
     turned = np.rot90(part, turns)
     return np.fliplr(turned) if flip else turned
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 UNLABELLED = 2**64 - 1  # the CREMI convention
+REACH = 24.0  # nm from the nearest id within which label 0 can be a membrane
 
 
 class Membranes(NamedTuple):
@@ -34,7 +35,8 @@ def membranes(
 
     A pixel is on a membrane if one of its four neighbours has another id; these boundaries are
     widened to ``width``. Where label 0 means membrane it was drawn at its width already, and
-    is left as it is.
+    is left as it is, but for what lies further than 24 nm from every id: whole processes that
+    nobody labelled are 0 too, and are not membrane but unknown.
 
     Args:
         labels: uint64 HW; ``UNLABELLED`` means nothing is known.
@@ -53,6 +55,8 @@ def membranes(
     valid = labels != UNLABELLED
     if zero == "ignore":
         valid &= labels != 0
+    elif drawn.any():
+        valid &= ndimage.distance_transform_edt(drawn) * pixel_size <= REACH
     between = valid & ~drawn
     edges = np.zeros(labels.shape, bool)
     for before, after in (
