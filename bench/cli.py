@@ -45,14 +45,20 @@ def run(
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32, or bf16 on CUDA.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads torch computes with.")] = None,
-    stages: Annotated[str | None, typer.Option(help="train,predict,score.")] = None,
+    stages: Annotated[str | None, typer.Option(help="train,predict,score,segment.")] = None,
     max_triplets: Annotated[int | None, typer.Option(help="Of each split: to try out.")] = None,
     predict_tile: Annotated[int | None, typer.Option(help="Predict in tiles of this side.")] = None,
     vgg_weights: Annotated[str | None, typer.Option(help="FILE.safetensors or random.")] = None,
+    segmenter: Annotated[
+        Path | None, typer.Option(help="Segmenter trained elsewhere, for what has no labels.")
+    ] = None,
+    segmenter_encoder: Annotated[str | None, typer.Option(help="resnet18 if not given.")] = None,
+    segmenter_weights: Annotated[str | None, typer.Option(help="For instance imagenet.")] = None,
+    segmenter_steps: Annotated[int | None, typer.Option(help="Training steps at most.")] = None,
     rerun: Annotated[bool, typer.Option("--rerun", help="Compute again what is there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train, predict and score methods on a dataset; print the table and where the picture is."""
+    """Train, predict, score and segment; print the table and where the picture is."""
     words = {key: value for key, value in locals().items() if key not in ("config", "as_json")}
     from bench.config import load_config
 

@@ -13,7 +13,7 @@ from bench.presets import PresetName
 from bench.registry import unknown
 from bench.variants import split_variants
 
-StageName = Literal["train", "predict", "score"]
+StageName = Literal["train", "predict", "score", "segment"]
 
 
 class RunConfig(BaseModel):
@@ -38,8 +38,12 @@ class RunConfig(BaseModel):
         stages: which stages are computed, in their natural order; earlier ones must be there.
         max_triplets: look at only so many triplets of each split: for trying things out.
         predict_tile: predict large frames in overlapping tiles of this side.
-        rerun: compute again what is there already.
+        rerun: compute again what is there already, but for the segmenter: it is the dataset's.
         vgg_weights: file with the weights of the feature losses, or ``random``.
+        segmenter: a segmenter trained elsewhere; without one it is trained on the labels.
+        segmenter_encoder: its encoder, by its name in segmentation-models-pytorch.
+        segmenter_weights: pretrained weights of the encoder, which may be downloaded.
+        segmenter_steps: training steps of the segmenter at most.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,11 +62,15 @@ class RunConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"
     threads: int | None = Field(default=None, ge=1)
-    stages: tuple[StageName, ...] = ("train", "predict", "score")
+    stages: tuple[StageName, ...] = ("train", "predict", "score", "segment")
     max_triplets: int | None = Field(default=None, ge=1)
     predict_tile: int | None = Field(default=None, ge=128)
     rerun: bool = False
     vgg_weights: str | None = None
+    segmenter: Path | None = None
+    segmenter_encoder: str = "resnet18"
+    segmenter_weights: str | None = None
+    segmenter_steps: int = Field(default=1500, ge=1)
 
     @field_validator("methods", "dataset", "losses", "seeds", "stages", "grey_range", mode="before")
     @classmethod
@@ -84,7 +92,8 @@ class RunConfig(BaseModel):
 # or through what is built from them) and which only say where and how to compute.
 RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
-     "predict_tile", "vgg_weights", "source", "labels", "grey_range"}
+     "predict_tile", "vgg_weights", "source", "labels", "grey_range", "segmenter",
+     "segmenter_encoder", "segmenter_weights", "segmenter_steps"}
 )  # fmt: skip
 RUNTIME_FIELDS = frozenset({"data", "out", "device", "threads", "stages", "rerun"})
 

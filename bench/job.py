@@ -17,11 +17,13 @@ from bench.config import RunConfig, StageName
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
 from bench.files import copy_file, file_digest, is_full, locked, remove_leftovers
+from bench.membranes import labelled, membrane_means
 from bench.metrics import METRICS
 from bench.plan import Cell, Keys, keys, preset_of
 from bench.progress import Display, Tick, announcing
 from bench.provenance import compute_provenance, provenance
-from bench.stages import predict, score, train
+from bench.segmenters import Segmenters
+from bench.stages import predict, score, segment, train
 from bench.stages.train import spread
 from bench.store import Failure, Record, StageRecord, Status, Store, now
 from bench.weights import load_weights, save_weights
@@ -31,17 +33,29 @@ from methods.losses import build_loss
 
 _FILES: dict[StageName, str] = {
     "train": "weights.safetensors", "predict": predict.FRAMES, "score": score.SCORES,
+    "segment": segment.MEMBRANES,
 }  # fmt: skip
-_REVISIONS = {"train": train.REVISION, "predict": predict.REVISION, "score": score.REVISION}
+_REVISIONS: dict[StageName, int] = {
+    "train": train.REVISION, "predict": predict.REVISION, "score": score.REVISION,
+    "segment": segment.REVISION,
+}  # fmt: skip
 
 
 @dataclass
 class Outcome:
-    """A cell after the run."""
+    """A cell after the run.
+
+    Attributes:
+        cell: which one.
+        folder: where its files lie.
+        record: what is known of it.
+        remark: why a stage that was asked for does not apply to its dataset.
+    """
 
     cell: Cell
     folder: Path
     record: Record
+    remark: str = ""
 
 
 class Job:
@@ -54,15 +68,18 @@ class Job:
         config: RunConfig,
         device: torch.device,
         features: VggFeatures | None,
+        segmenters: Segmenters,
         store: Store,
         display: Display,
     ) -> None:
         self.cell, self.file, self.config = cell, file, config
         self.device, self.store, self.display = device, store, display
+        self.segmenters = segmenters
         looks = cell.loss_variant is not None and cell.loss_variant.name != "l1"
         self.features = features if looks else None
         digest = self.features.digest if self.features else None
-        self.keys: Keys = keys(cell, config, file.fingerprint, digest)
+        segmenter = segmenters.key(file)
+        self.keys: Keys = keys(cell, config, file.fingerprint, digest, segmenter)
         self.folder = store.folder(cell.words(), self.keys.cell)
         self.model: Interpolator | None = None
 
@@ -74,7 +91,7 @@ class Job:
         """
         try:
             with locked(self.folder, self._wait):
-                return Outcome(self.cell, self.folder, self._run())
+                return Outcome(self.cell, self.folder, self._run(), self._remark())
         except Exception as error:
             if not (isinstance(error, OSError) or is_full(error)):
                 raise
@@ -83,6 +100,14 @@ class Job:
                 f"The disk that holds {self.folder} {why}; mend that and repeat the command: what "
                 "was finished is kept."
             ) from error
+
+    def _remark(self) -> str:
+        if "segment" not in self.config.stages or self._applies("segment"):
+            return ""
+        return (
+            f"No membrane scores: '{self.file.name}' has no labels to learn membranes from; give "
+            "the weights of a segmenter trained on another dataset with --segmenter FILE."
+        )
 
     def _wait(self) -> None:
         self.display.note(f"  Another run is at work on {self.cell.title}; waiting for it.")
@@ -140,12 +165,16 @@ class Job:
         return pending
 
     def _applies(self, stage: StageName) -> bool:
-        return stage != "train" or self.cell.variant.info.kind != "classical"
+        if stage == "train":
+            return self.cell.variant.info.kind != "classical"
+        return stage in self.keys.stages
 
     def _is_done(self, stage: StageName, record: Record) -> bool:
         done = record.stages.get(stage)
         if done is None or done.key != self.keys.stages[stage]:
             return False
+        if stage == "segment" and done.facts["segmenter"] != self.segmenters.digest(self.file):
+            return False  # it was lost and will be trained anew, perhaps on another machine
         path = self.folder / _FILES[stage]
         return path.exists() and file_digest(path) == done.digest
 
@@ -153,6 +182,7 @@ class Job:
         started = time.monotonic()
         compute: dict[StageName, Callable[[Tick, Record], dict[str, Any]]] = {
             "train": self._train, "predict": self._predict, "score": self._score,
+            "segment": self._segment,
         }  # fmt: skip
         facts = compute[stage](self.display.stage(stage), record)
         return StageRecord(
@@ -237,6 +267,21 @@ class Job:
         record.means = {name: _finite(means[name]) for name in METRICS}
         return {"triplets": len(counted), "rejected": len(table) - len(counted)}
 
+    def _segment(self, _: Tick, record: Record) -> dict[str, Any]:
+        segmenter = self.segmenters.get(self.file)
+        tick = self.display.stage("segment")  # the segmenter's training may have had the bar
+        frames, indices = predict.read_frames(self.folder / _FILES["predict"])
+        masks = self.folder / segment.MASKS
+        table = segment.segment(
+            segmenter, frames, indices, self.file, self.folder / _FILES["segment"], masks, tick
+        )
+        record.means |= membrane_means(table)
+        return {
+            "reference": segmenter.reference, "segmenter": segmenter.digest,
+            "threshold": segmenter.threshold, "ceiling": segmenter.ceiling.name,
+            "masks": file_digest(masks), "triplets": len(labelled(table)),
+        }  # fmt: skip
+
     def _split(self, split: str) -> NDArray[np.intp]:
         """Indices of a split; all of the test split come with the rejected ones, flagged."""
         indices = self.file.indices(split)
@@ -262,7 +307,9 @@ class Job:
 
     def _finish(self, record: Record) -> None:
         """Give the record its last word, unless it has it already."""
-        whole = all(self._is_done(stage, record) for stage in _FILES if self._applies(stage))
+        # Membranes are looked at beside the frames: a cell is whole without them.
+        needed = [stage for stage in _FILES if stage != "segment" and self._applies(stage)]
+        whole = all(self._is_done(stage, record) for stage in needed)
         status: Status = "done" if whole else "partial"
         if record.status != status:
             record.status, record.finished = status, now()

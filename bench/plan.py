@@ -105,7 +105,13 @@ def preset_of(cell: Cell) -> Preset:
     return PRESETS[cell.preset]  # type: ignore[index]
 
 
-def keys(cell: Cell, config: RunConfig, fingerprint: str, features: str | None) -> Keys:
+def keys(
+    cell: Cell,
+    config: RunConfig,
+    fingerprint: str,
+    features: str | None,
+    segmenter: str | None = None,
+) -> Keys:
     """The content keys of a cell.
 
     Args:
@@ -113,8 +119,10 @@ def keys(cell: Cell, config: RunConfig, fingerprint: str, features: str | None) 
         config: the run it belongs to.
         fingerprint: of the dataset's triplets, split and build options.
         features: digest of the features the loss looks at, or None.
+        segmenter: content key of the dataset's segmenter, or None: without one there is no
+            key for the stage ``segment``.
     """
-    from bench.stages import predict, score, train
+    from bench.stages import predict, score, segment, train
 
     info = cell.variant.info
     training: dict[str, Any] = {
@@ -138,10 +146,16 @@ def keys(cell: Cell, config: RunConfig, fingerprint: str, features: str | None) 
     train_key = content_digest(training)
     cell_key = content_digest([train_key, config.predict_tile])
     predict_key = content_digest([cell_key, predict.REVISION])
-    score_key = content_digest([predict_key, score.REVISION])
+    stages = {
+        "train": train_key,
+        "predict": predict_key,
+        "score": content_digest([predict_key, score.REVISION]),
+    }
+    if segmenter is not None:
+        stages["segment"] = content_digest([predict_key, segmenter, segment.REVISION])
     return Keys(
         cell=cell_key,
-        stages={"train": train_key, "predict": predict_key, "score": score_key},
+        stages=stages,
         settings=training | {"predict_tile": config.predict_tile},
     )
 

@@ -15,6 +15,7 @@ from bench.files import probe_folder
 from bench.job import Job, Outcome
 from bench.plan import Cell, preset_of
 from bench.progress import Display
+from bench.segmenters import Segmenters, check_segmenter
 from bench.store import Store
 from methods.features import VggFeatures, load_features
 
@@ -35,9 +36,10 @@ def prepare(cells: list[Cell], config: RunConfig) -> Resources:
     """Check what can be checked before any work.
 
     Raises:
-        UserError: CUDA, VGG16 weights or a results folder are not to be had.
+        UserError: CUDA, VGG16 weights, a segmenter or a results folder are not to be had.
     """
     probe_folder(Store(config.out).root)
+    check_segmenter(config)
     device = choose_device(config)
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -58,10 +60,13 @@ def run_cells(
     """
     _check_crops(cells, files)
     store, outcomes = Store(config.out), []
+    segmenters = Segmenters(config, resources.device, store, display)
     for number, cell in enumerate(cells, start=1):
         display.cell(number, len(cells), f"{cell.title} on {cell.dataset}")
         file = files[cell.dataset]
-        job = Job(cell, file, config, resources.device, resources.features, store, display)
+        job = Job(
+            cell, file, config, resources.device, resources.features, segmenters, store, display
+        )
         outcomes.append(job.run())
     return outcomes
 

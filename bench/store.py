@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +17,7 @@ from bench.files import content_digest, write_text
 SCHEMA = 1
 RECORD = "record.json"
 NONE = "-"  # the loss and preset of a method that is not trained
+Document = TypeVar("Document", bound=BaseModel)
 Status = Literal["running", "partial", "done", "failed", "interrupted"]
 
 
@@ -94,8 +95,7 @@ class Store:
 
     def save(self, record: Record, folder: Path) -> None:
         """Write a record atomically, with a digest over its content."""
-        content = record.model_dump(mode="json")
-        write_text(folder / RECORD, _dump(content | {"digest": content_digest(content)}))
+        save_document(folder / RECORD, record.model_dump(mode="json"))
 
     def load(self, folder: Path) -> Record | None:
         """Read a record; None where there is none.
@@ -106,18 +106,7 @@ class Store:
         path = folder / RECORD
         if not path.exists():
             return None
-        content = _parse(path)
-        if content.get("record_schema", SCHEMA) > SCHEMA:
-            raise UserError(
-                f"{path} was written by a newer version of interslice; upgrade to read it."
-            )
-        digest = content.pop("digest", None)
-        if digest != content_digest(content):
-            raise UserError(f"{path} is damaged (its digest does not fit); {_REMEDY}")
-        try:
-            return Record.model_validate(content)
-        except ValidationError as error:
-            raise UserError(f"{path} is not a record of interslice; {_REMEDY}") from error
+        return load_document(path, Record)
 
     def records(self, dataset: str | None = None) -> Iterator[tuple[Path, Record]]:
         """Every record, in the order of the folders' names."""
@@ -130,6 +119,29 @@ class Store:
         """The folders that have a record, by name."""
         pattern = f"{file_name(dataset)}/*/{RECORD}" if dataset else f"*/*/{RECORD}"
         return sorted(path.parent for path in self.root.glob(pattern))
+
+
+def save_document(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON atomically, with a digest over its content."""
+    write_text(path, _dump(content | {"digest": content_digest(content)}))
+
+
+def load_document(path: Path, model: type[Document]) -> Document:
+    """Read what ``save_document`` wrote.
+
+    Raises:
+        UserError: the file is damaged, or was written by a newer version.
+    """
+    content = _parse(path)
+    if content.get("record_schema", SCHEMA) > SCHEMA:
+        raise UserError(f"{path} was written by a newer version of interslice; upgrade to read it.")
+    digest = content.pop("digest", None)
+    if digest != content_digest(content):
+        raise UserError(f"{path} is damaged (its digest does not fit); {_REMEDY}")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{path} is not a record of interslice; {_REMEDY}") from error
 
 
 def file_name(text: str) -> str:
@@ -145,7 +157,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-_REMEDY = "move its folder away and repeat the run: the cell is computed again."
+_REMEDY = "move its folder away and repeat the run: what was in it is computed again."
 
 
 def _dump(content: dict[str, Any]) -> str:

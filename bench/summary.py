@@ -4,17 +4,56 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bench.job import Outcome
+from bench.membranes import MEMBRANE_METRICS, labelled
 from bench.metrics import METRICS
 from bench.plan import NULL
+from bench.segmenters import CEILING, RECORD, WEIGHTS, SegmenterRecord
 from bench.stages.score import SCORES, kept, read_scores
+from bench.stages.segment import MEMBRANES
 from bench.statistics import Interval, cluster_ids, cluster_interval, paired_gain
+from bench.store import load_document
 
 SKILLS = ("psnr", "frc_10")
+
+
+@dataclass(frozen=True)
+class Membranes:
+    """What a segmenter makes of a cell's frames, beside what it makes of the real slices.
+
+    Attributes:
+        reference: what both are compared with: ``labels``, or ``agreement`` with the
+            segmentation of the real slice.
+        segmenter: digest of its weights.
+        threshold: probability above which a pixel is membrane.
+        n: triplets that count: kept and with a truth.
+        means: mean and 95 % interval of each score.
+        ceiling: the same of the real middle slices.
+        gap: paired difference to the ceiling.
+    """
+
+    reference: str
+    segmenter: str
+    threshold: float
+    n: int
+    means: dict[str, Interval]
+    ceiling: dict[str, Interval]
+    gap: dict[str, Interval]
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in a row of ``bench run --json``."""
+        return {
+            "reference": self.reference, "segmenter": self.segmenter,
+            "threshold": self.threshold, "n": self.n,
+            "metrics": {name: _as_json(interval) for name, interval in self.means.items()},
+            "ceiling": {name: _as_json(interval) for name, interval in self.ceiling.items()},
+            "gap": {name: _as_json(interval) for name, interval in self.gap.items()},
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,6 +66,7 @@ class Row:
         unfiltered: mean of each metric with the rejected triplets.
         skill: paired gain over the null, for PSNR and FRC.
         warnings: what has to be said under the table.
+        membranes: what its frames are worth to a segmenter; None where that is not known.
     """
 
     outcome: Outcome
@@ -34,6 +74,7 @@ class Row:
     unfiltered: dict[str, float]
     skill: dict[str, Interval]
     warnings: list[str]
+    membranes: Membranes | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The row as ``bench run --json`` prints it."""
@@ -44,6 +85,7 @@ class Row:
             "metrics": {name: _as_json(interval) for name, interval in self.means.items()},
             "unfiltered": {name: _number(value) for name, value in self.unfiltered.items()},
             "skill": {name: _as_json(interval) for name, interval in self.skill.items()},
+            "membranes": self.membranes.as_json() if self.membranes else None,
             "warnings": self.warnings,
             "failure": record.failure.reason if record.failure else None,
             "folder": str(self.outcome.folder),
@@ -85,7 +127,45 @@ def _row(outcome: Outcome, table: pd.DataFrame | None, null: pd.DataFrame | None
         for name in SKILLS:
             skill[name] = paired_gain(counted[name], reference[name], clusters)
         warnings += _verdict(skill)
-    return Row(outcome, means, unfiltered, skill, warnings)
+    return Row(outcome, means, unfiltered, skill, warnings, _membranes(outcome, file))
+
+
+def _membranes(outcome: Outcome, file: TripletFile) -> Membranes | None:
+    done = outcome.record.stages.get("segment")
+    if done is None:
+        return None
+    facts = done.facts
+    real = _ceiling(outcome.folder.parent / facts["ceiling"], facts["segmenter"])
+    if real is None:
+        return None
+    table = labelled(read_scores(outcome.folder / MEMBRANES, done.digest))
+    real = real.set_index("triplet").loc[table["triplet"]].reset_index()
+    if table.empty:
+        return None
+    clusters = _clusters(table, file)
+    means, ceiling, gap = {}, {}, {}
+    for name, metric in MEMBRANE_METRICS.items():
+        values, best = metric.values(table), metric.values(real)
+        known = np.isfinite(values) & np.isfinite(best)
+        if not known.any():
+            continue
+        values, best, places = values[known], best[known], clusters[known]
+        means[name] = cluster_interval(values, places)
+        ceiling[name] = cluster_interval(best, places)
+        gap[name] = paired_gain(values, best, places)
+    return Membranes(
+        facts["reference"], facts["segmenter"], facts["threshold"], len(table), means, ceiling, gap
+    )
+
+
+def _ceiling(folder: Path, segmenter: str) -> pd.DataFrame | None:
+    """Scores of the real middle slices; None where that segmenter is no longer there."""
+    if not (folder / RECORD).exists():
+        return None
+    record = load_document(folder / RECORD, SegmenterRecord)
+    if record.files[WEIGHTS] != segmenter:
+        return None
+    return read_scores(folder / CEILING, record.files[CEILING])
 
 
 def _verdict(skill: dict[str, Interval]) -> list[str]:

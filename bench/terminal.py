@@ -8,10 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.membranes import MEMBRANE_METRICS
 from bench.metrics import METRICS
 from bench.statistics import Interval
-from bench.summary import SKILLS, Row, beats
+from bench.summary import SKILLS, Membranes, Row, beats
 
+_GAPS = ("dice", "boundary_f1")
+_AGREEMENT = "the real slice's segmentation (agreement)"
 _SHOWN = ("psnr", "ssim", "ie", "frc_10", "frc_25", "sharpness")
 
 
@@ -21,7 +24,63 @@ def print_rows(rows: list[Row], console: Console) -> None:
         chosen = [row for row in rows if row.outcome.cell.dataset == dataset]
         console.print(_table(dataset, chosen))
         for line in _notes(chosen):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            _say(line, console)
+        _print_membranes([row for row in chosen if row.membranes], console)
+        for line in dict.fromkeys(row.outcome.remark for row in chosen if row.outcome.remark):
+            _say(line, console)
+
+
+def _say(line: str, console: Console) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_membranes(rows: list[Row], console: Console) -> None:
+    """The table of what a segmenter makes of the frames; the gap to the ceiling leads."""
+    if not rows:
+        return
+    several = _several_seeds(rows)
+    first = rows[0].membranes
+    reference = "the labels" if first and first.reference == "labels" else _AGREEMENT
+    table = Table(
+        title=f"{rows[0].outcome.cell.dataset}: membranes against {reference}",
+        title_justify="left", pad_edge=False,
+    )  # fmt: skip
+    table.add_column("method", no_wrap=True)
+    table.add_column("loss")
+    if several:
+        table.add_column("seed")
+    for name in _GAPS:
+        title = MEMBRANE_METRICS[name].title
+        table.add_column(f"gap to real slice\n{title} [95 %]", justify="right")
+    for metric in MEMBRANE_METRICS.values():
+        table.add_column(metric.title, justify="right")
+    seen = set()
+    for row in rows:
+        found = row.membranes
+        if found is not None and (found.segmenter, found.n) not in seen:
+            seen.add((found.segmenter, found.n))
+            blank = [Text("-")] * (2 if several else 1)
+            table.add_row(Text("real slice"), *blank, *_membrane_numbers(found, real=True))
+        if found is not None:
+            table.add_row(*_lead(row, several), *_membrane_numbers(found, real=False))
+    console.print(table)
+    if first and first.reference == "agreement":
+        _say(
+            "These scores are the agreement with the real slice's segmentation: the dataset has no "
+            "labels.", console,
+        )  # fmt: skip
+
+
+def _membrane_numbers(found: Membranes, *, real: bool) -> list[Text]:
+    gaps = [
+        Text("-" if real or name not in found.gap else interval_text(found.gap[name], 3))
+        for name in _GAPS
+    ]
+    shown = found.ceiling if real else found.means
+    return gaps + [
+        Text(f"{shown[name].mean:.{metric.digits}f}" if name in shown else "-")
+        for name, metric in MEMBRANE_METRICS.items()
+    ]
 
 
 def _table(dataset: str, rows: list[Row]) -> Table:
@@ -31,7 +90,7 @@ def _table(dataset: str, rows: list[Row]) -> Table:
     )
     table.add_column("method", no_wrap=True)
     table.add_column("loss")
-    several = len({row.outcome.cell.seed for row in rows if row.outcome.cell.trained}) > 1
+    several = _several_seeds(rows)
     if several:
         table.add_column("seed")
     for name in _SHOWN:
@@ -39,11 +98,18 @@ def _table(dataset: str, rows: list[Row]) -> Table:
     for name in SKILLS:
         table.add_column(f"gain over linear\n{METRICS[name].title} [95 %]", justify="right")
     for row in rows:
-        cell = row.outcome.cell
-        lead = [cell.variant.text, cell.loss, *([str(cell.seed)] if several else [])]
-        # As Text: the brackets of a variant's options would be read as markup.
-        table.add_row(*(Text(word) for word in lead), *_numbers(row))
+        table.add_row(*_lead(row, several), *_numbers(row))
     return table
+
+
+def _several_seeds(rows: list[Row]) -> bool:
+    return len({row.outcome.cell.seed for row in rows if row.outcome.cell.trained}) > 1
+
+
+def _lead(row: Row, several: bool) -> list[Text]:
+    """Which cell it is. As Text: the brackets of a variant's options would be read as markup."""
+    cell = row.outcome.cell
+    return [Text(w) for w in (cell.variant.text, cell.loss, *([str(cell.seed)] if several else []))]
 
 
 def _numbers(row: Row) -> list[Text]:

@@ -44,6 +44,38 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def neurites(depth: int = 25, side: int = 160, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Cells around drifting centres, dark where two meet: uint8 ZYX and their ids from 1."""
+    random = np.random.default_rng(seed)
+    centres = random.uniform(0, side, (40, 2))
+    drift = random.normal(scale=0.7, size=(40, 2))
+    y, x = np.mgrid[:side, :side]
+    slices, ids = [], []
+    for z in range(depth):
+        there = centres + z * drift
+        distance = np.hypot(y - there[:, 0, None, None], x - there[:, 1, None, None])
+        first, second = np.sort(distance, axis=0)[:2]
+        ids.append(distance.argmin(axis=0) + 1)
+        slices.append(np.where(second - first < 4, 60, 170) + random.normal(scale=8, size=y.shape))
+    grey = np.clip(np.rint(ndimage.gaussian_filter(slices, (0, 1, 1))), 0, 255).astype(np.uint8)
+    return grey, np.stack(ids).astype(np.uint64)
+
+
+@pytest.fixture(scope="session")
+def cells(data_folder: Path) -> TripletFile:
+    """The dataset `cells`, in the folder of datasets: as `texture`, with labels."""
+    grey, ids = neurites()
+    path = dataset_path(data_folder, "cells", 0)
+    build(
+        "cells",
+        [ArrayVolume("cells", grey, labels=ids, voxel_size=(30, 6, 6))],
+        load_card("cells"),
+        BuildOptions(tile=80, stride=80, search=4),
+        path,
+    )
+    return TripletFile(path)
+
+
 @pytest.fixture(scope="session")
 def texture(data_folder: Path) -> TripletFile:
     """The dataset `texture`."""

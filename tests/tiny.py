@@ -12,8 +12,11 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from bench import presets, registry
+from bench import presets, registry, segmenters
+from bench.config import RunConfig
 from methods.interface import Interpolation, Interpolator, MethodInfo
+from segmentation.training import Budget
+from segmentation.unet import UNetOptions
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,17 @@ METHODS = {**registry.METHODS, "tiny": registry.Method("tiny:Tiny", "trained", "
 QUICK = dataclasses.replace(presets.PRESETS["quick"], crop=32, batch=2, samples=60, validations=3)
 
 
+def segmenter(config: RunConfig) -> tuple[UNetOptions, Budget]:
+    """A segmenter that is trained in a second or two."""
+    options = UNetOptions(encoder=config.segmenter_encoder, decoder=(8, 4, 4))
+    return options, Budget(steps=config.segmenter_steps // 100, crop=48, batch=2, every=5)
+
+
 def patches() -> list[mock._patch]:  # type: ignore[type-arg]
     return [
         mock.patch.object(registry, "METHODS", METHODS),
         mock.patch.dict(presets.PRESETS, {"quick": QUICK}),
+        mock.patch.object(segmenters, "options_of", segmenter),
     ]
 
 

@@ -1,1 +1,1 @@
-"""What is done to a cell: train, predict, score."""
+"""What is done to a cell: train, predict, score, segment."""

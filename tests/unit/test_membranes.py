@@ -28,6 +28,16 @@ def test_zero_is_membrane_or_unknown_as_the_card_says() -> None:
     assert (~valid).sum() == 16
 
 
+def test_a_membrane_that_was_drawn_is_not_widened_and_a_process_of_zeros_is_unknown() -> None:
+    labels = np.full((8, 40), 7, np.uint64)
+    labels[:, 4:8] = 0
+    labels[:, 20:36] = 0  # 80 nm: no membrane is that thick
+    mask, valid = membranes(labels, pixel_size=5.0, width=20.0, zero="membrane")
+    drawn = [*range(4, 8), *range(20, 24), *range(32, 36)]  # within 24 nm of an id: 4 pixels
+    assert np.flatnonzero(mask[0]).tolist() == drawn
+    assert np.flatnonzero(~valid[0]).tolist() == list(range(24, 32))
+
+
 def test_a_boundary_to_unlabelled_pixels_is_no_membrane() -> None:
     labels = halves()
     labels[:, 10:] = UNLABELLED

@@ -10,7 +10,10 @@ CHANGES = {
     "methods": "tiny[width=5]", "losses": "l1[epsilon=0.1]", "seeds": "1", "preset": "medium",
     "precision": "bf16", "max_triplets": 3, "predict_tile": 128,
 }  # fmt: skip
-BY_DIGEST = {"dataset", "fold", "source", "labels", "grey_range", "vgg_weights"}
+BY_DIGEST = {
+    "dataset", "fold", "source", "labels", "grey_range", "vgg_weights", "segmenter",
+    "segmenter_encoder", "segmenter_weights", "segmenter_steps",
+}  # fmt: skip
 RUNTIME_CHANGES = {
     "data": "elsewhere", "out": "elsewhere", "device": "cpu", "threads": 1, "stages": "train",
     "rerun": True,
@@ -48,6 +51,16 @@ def test_what_does_not_change_results_does_not_change_the_key(field: str) -> Non
 def test_dataset_and_features_come_in_by_digest() -> None:
     assert key(fingerprint="g") != key()
     assert key(features="d") != key()
+
+
+@pytest.mark.usefixtures("tiny_bench")
+def test_the_segmenter_is_in_the_key_of_its_stage_alone() -> None:
+    cell, config = only_trained()
+    without, one, other = (keys(cell, config, "f", None, s) for s in (None, "a", "b"))
+    assert "segment" not in without.stages
+    assert one.stages["segment"] != other.stages["segment"]
+    assert one.cell == other.cell == without.cell
+    assert {**one.stages, "segment": ""} == {**other.stages, "segment": ""}
 
 
 @pytest.mark.usefixtures("tiny_bench")

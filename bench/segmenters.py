@@ -1,0 +1,269 @@
+"""The segmenter of each dataset: trained once, on real slices, and cached like a cell.
+
+Its folder below ``results/runs/<dataset>`` holds the weights, the course of the training and
+the ceiling: masks and scores of the real middle slices of the test split.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from bench.config import RunConfig
+from bench.data.triplets import TripletFile
+from bench.errors import UserError
+from bench.files import (
+    content_digest,
+    copy_file,
+    file_digest,
+    locked,
+    remove_leftovers,
+    write_text,
+)
+from bench.membranes import membrane_means
+from bench.progress import Display
+from bench.provenance import compute_provenance, provenance
+from bench.segmenter import Segmenter, load_segmenter, pixel_size, save_segmenter
+from bench.stages.segment import segment
+from bench.stages.train import spread
+from bench.store import SCHEMA, Store, file_name, load_document, now, save_document
+from segmentation.membranes import membranes
+from segmentation.training import Budget, Slices, Trained, train
+from segmentation.unet import UNet, UNetOptions
+
+REVISION = 1
+RECORD = "segmenter.json"
+WEIGHTS = "weights.safetensors"
+LOG = "training.csv"
+CEILING, CEILING_MASKS = "ceiling.parquet", "ceiling.h5"
+_TRAIN_SLICES = 128
+_VALIDATION_SLICES = 16
+_VALIDATION_SIDE = 256
+
+
+class SegmenterRecord(BaseModel):
+    """What is known of a segmenter.
+
+    Attributes:
+        key: digest over the settings.
+        settings: everything its weights depend on.
+        threshold: probability above which a pixel is membrane.
+        reference: what the dataset's frames are compared with: ``labels`` or ``agreement``.
+        files: SHA-256 of its weights and of the ceiling's two files.
+        training: steps, seconds, slices and validation Dice; empty if trained elsewhere.
+        means: the ceiling: mean of every score over the kept test triplets.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    record_schema: int = SCHEMA
+    key: str
+    settings: dict[str, Any]
+    threshold: float
+    reference: str
+    files: dict[str, str]
+    training: dict[str, Any] = {}
+    means: dict[str, float | None]
+    provenance: dict[str, Any]
+    finished: str
+
+
+def options_of(config: RunConfig) -> tuple[UNetOptions, Budget]:
+    """The network and the training that a run asks for."""
+    options = UNetOptions(encoder=config.segmenter_encoder, weights=config.segmenter_weights)
+    return options, Budget(steps=config.segmenter_steps)
+
+
+def check_segmenter(config: RunConfig) -> None:
+    """Find out before any work whether the segmenter can be had.
+
+    Raises:
+        UserError: the file given is no segmenter, or the encoder is not known.
+    """
+    if config.segmenter is not None:
+        load_segmenter(config.segmenter)
+    options, _ = options_of(config)
+    usual = options.encoder == UNetOptions().encoder  # no need to import the library for it
+    if config.segmenter is not None or "segment" not in config.stages or usual:
+        return
+    try:
+        with torch.device("meta"):
+            UNet(dataclasses.replace(options, weights=None))
+    except ValueError as error:
+        raise UserError(f"The value of --segmenter-encoder is not valid: {error}") from error
+
+
+class Segmenters:
+    """The segmenters of a run's datasets, made when they are first asked for."""
+
+    def __init__(
+        self, config: RunConfig, device: torch.device, store: Store, display: Display
+    ) -> None:
+        self._config, self._device = config, device
+        self._store, self._display = store, display
+        self._given = file_digest(config.segmenter) if config.segmenter else None
+        self._made: dict[str, Segmenter | Exception] = {}
+
+    def key(self, file: TripletFile) -> str | None:
+        """Content key of a dataset's segmenter; None where there is nothing to learn it from."""
+        if self._given is None and not file.has_labels:
+            return None
+        return content_digest(self._settings(file))
+
+    def digest(self, file: TripletFile) -> str | None:
+        """SHA-256 of the weights on disk; None where they are still to be made."""
+        record = self._record(self._folder(file))
+        return record.files[WEIGHTS] if record else None
+
+    def get(self, file: TripletFile) -> Segmenter:
+        """The segmenter of a dataset, trained now if it is not there.
+
+        Raises:
+            UserError: its record is damaged, or no slice of the training split is labelled.
+        """
+        made = self._made.get(file.name)
+        if made is None:
+            try:
+                made = self._get(file)
+            except OSError:
+                raise
+            except Exception as error:
+                made = error  # the next cell would only fail likewise, minutes later
+            self._made[file.name] = made
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def _get(self, file: TripletFile) -> Segmenter:
+        folder = self._folder(file)
+        with locked(folder, self._wait):
+            record = self._record(folder) or self._make(file, folder)
+        return Segmenter(folder / WEIGHTS, record.files[WEIGHTS], file, self._device)
+
+    def _wait(self) -> None:
+        self._display.note("  Another run trains this segmenter; waiting for it.")
+
+    def _folder(self, file: TripletFile) -> Path:
+        return self._store.root / file_name(file.name) / f"segmenter-{str(self.key(file))[:10]}"
+
+    def _settings(self, file: TripletFile) -> dict[str, Any]:
+        settings = {"dataset": file.fingerprint, "revision": REVISION}
+        if self._given is not None:
+            return settings | {"weights": self._given}
+        options, budget = options_of(self._config)
+        labels = {name: file.card.get(name) for name in ("label_kind", "label_zero")}
+        return settings | labels | {
+            "unet": dataclasses.asdict(options), "budget": dataclasses.asdict(budget),
+        }  # fmt: skip
+
+    def _record(self, folder: Path) -> SegmenterRecord | None:
+        """The record of a segmenter whose files are all as they were written."""
+        if not (folder / RECORD).exists():
+            return None
+        record = load_document(folder / RECORD, SegmenterRecord)
+        sound = all(
+            (folder / name).exists() and file_digest(folder / name) == digest
+            for name, digest in record.files.items()
+        )
+        return record if sound else None
+
+    def _make(self, file: TripletFile, folder: Path) -> SegmenterRecord:
+        remove_leftovers(folder)
+        training: dict[str, Any] = {}
+        if self._config.segmenter is not None:
+            copy_file(self._config.segmenter, folder / WEIGHTS)
+        else:
+            training = self._train(file, folder)
+        digest = file_digest(folder / WEIGHTS)
+        segmenter = Segmenter(folder / WEIGHTS, digest, file, self._device)
+        indices = file.indices("test", rejected=True)
+        real = (file.frames(int(index))[1] for index in indices)
+        tick = self._display.stage("ceiling")
+        table = segment(
+            segmenter, real, indices, file, folder / CEILING, folder / CEILING_MASKS, tick
+        )
+        files = (WEIGHTS, CEILING, CEILING_MASKS)
+        record = SegmenterRecord(
+            key=str(self.key(file)), settings=self._settings(file),
+            threshold=segmenter.threshold, reference=segmenter.reference,
+            files={name: file_digest(folder / name) for name in files}, training=training,
+            means=membrane_means(table), finished=now(),
+            provenance=provenance() | compute_provenance(self._device),
+        )  # fmt: skip
+        save_document(folder / RECORD, record.model_dump(mode="json"))
+        return record
+
+    def _train(self, file: TripletFile, folder: Path) -> dict[str, Any]:
+        self._display.note(f"  Training the segmenter of '{file.name}' on real slices, once.")
+        options, budget = options_of(self._config)
+        slices = labelled_slices(file, "train", _TRAIN_SLICES, file.tile)
+        validation = labelled_slices(file, "validation", _VALIDATION_SLICES, _VALIDATION_SIDE)
+        torch.manual_seed(budget.seed)
+        model = UNet(options)
+        tick = self._display.stage("segmenter")
+        trained = train(model, slices, validation, budget, self._device, tick)
+        write_text(folder / LOG, _curve(trained))
+        facts = {
+            "dataset": file.name, "pixel_size": pixel_size(file),
+            "slices": len(slices.frames), "validation_slices": len(validation.frames),
+            "steps": int(trained.curve[-1]["step"]), "best_step": trained.steps,
+            "validation_dice": trained.dice,
+            "training_seconds": round(trained.curve[-1]["seconds"], 1),
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        }  # fmt: skip
+        save_segmenter(folder / WEIGHTS, model, trained.threshold, facts)
+        return facts
+
+
+def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slices:
+    """Real middle slices of a split with their membranes, spread evenly over it.
+
+    Args:
+        file: the triplets.
+        split: which of them.
+        most: slices at most.
+        side: of the central square that is read, at most.
+
+    Raises:
+        UserError: none of them is labelled.
+    """
+    zero, kind = file.card.get("label_zero", "ignore"), file.card.get("label_kind", "ids")
+    size = pixel_size(file)
+
+    def read(index: int) -> tuple[NDArray[Any], ...]:
+        labels = file.labels(index)
+        if labels is None:
+            raise ValueError(f"Triplet {index} of {file.path} has no labels.")
+        found = membranes(labels, size, zero=zero, kind=kind)
+        return tuple(_centre(part, side) for part in (file.frames(index)[1], *found))
+
+    indices = file.indices(split)
+    labelled = np.array([i for i in indices if _is_labelled(file.labels(int(i)))], np.intp)
+    if len(labelled) == 0:
+        raise UserError(
+            f"No slice in the {split} split of '{file.name}' is labelled; give a segmenter that "
+            "was trained elsewhere with --segmenter FILE, or leave the stage segment out."
+        )
+    parts = zip(*(read(int(index)) for index in spread(labelled, most)), strict=True)
+    return Slices(*(np.stack(part) for part in parts))
+
+
+def _is_labelled(labels: NDArray[np.uint64] | None) -> bool:
+    return labels is not None and bool((labels != np.uint64(2**64 - 1)).any())
+
+
+def _centre(part: NDArray[Any], side: int) -> NDArray[Any]:
+    top, left = (max(0, (length - side) // 2) for length in part.shape)
+    return part[top : top + side, left : left + side]
+
+
+def _curve(trained: Trained) -> str:
+    columns = list(trained.curve[0])
+    lines = [",".join(f"{row[column]:.6g}" for column in columns) for row in trained.curve]
+    return "\n".join([",".join(columns), *lines]) + "\n"

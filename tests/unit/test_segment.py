@@ -1,0 +1,164 @@
+"""The stage `segment` from end to end, on small cells with and without labels."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from test_cli import bench
+
+from bench.data.triplets import TripletFile
+from bench.progress import LiveDisplay
+from bench.stages.segment import read_masks
+from bench.store import Store
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str],
+    data_folder: Path,
+    cells: TripletFile,
+    tmp_path: Path,
+    tiny_bench: None,
+):  # type: ignore[no-untyped-def]
+    def call(*words: object, dataset: str = "cells") -> tuple[int, str, str]:
+        return bench(
+            capsys, "run", "--methods", "average", "--dataset", dataset,
+            "--data", data_folder, "--out", tmp_path / "results", *words,
+        )  # fmt: skip
+
+    return call
+
+
+def segmenter_folder(tmp_path: Path, dataset: str = "cells") -> Path:
+    (folder,) = (tmp_path / "results/runs" / dataset).glob("segmenter-*")
+    return folder
+
+
+def test_labels_give_scores_a_ceiling_and_a_gap(run, tmp_path: Path, cells: TripletFile) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = run("--json")
+    assert code == 0, err
+    rows = {row["method"]: row for row in json.loads(out)["rows"]}
+    found = rows["average"]["membranes"]
+    assert found["reference"] == "labels"
+    gap = found["metrics"]["dice"]["mean"] - found["ceiling"]["dice"]["mean"]
+    assert found["gap"]["dice"]["mean"] == pytest.approx(gap)
+    assert found["ceiling"] == rows["linear"]["membranes"]["ceiling"]
+
+    folder = segmenter_folder(tmp_path)
+    record = json.loads((folder / "segmenter.json").read_text())
+    assert record["means"]["dice"] == pytest.approx(found["ceiling"]["dice"]["mean"])
+    assert record["files"]["weights.safetensors"] == found["segmenter"]
+    assert list(pd.read_csv(folder / "training.csv")) == [
+        "step", "seconds", "loss", "validation_dice",
+    ]  # fmt: skip
+
+    test = cells.indices("test", rejected=True)
+    for _, cell in Store(tmp_path / "results").records():
+        facts = cell.stages["segment"].facts
+        assert cell.status == "done"
+        assert (facts["ceiling"], facts["reference"]) == (folder.name, "labels")
+        assert cell.means["dice"] is not None
+        assert cell.means["psnr"] is not None
+    cell_folder = Path(rows["average"]["folder"])
+    for masks_path, table_path in (
+        (cell_folder / "membranes.h5", cell_folder / "membranes.parquet"),
+        (folder / "ceiling.h5", folder / "ceiling.parquet"),
+    ):
+        masks, triplets = read_masks(masks_path)
+        table = pd.read_parquet(table_path)
+        assert masks.dtype == np.bool_
+        assert triplets.tolist() == table["triplet"].tolist() == test.tolist()
+        predicted = table["true_positive"] + table["false_positive"]
+        assert predicted.tolist() == masks.sum(axis=(1, 2)).tolist()
+
+
+def test_a_second_run_trains_nothing_and_a_lost_segmenter_is_made_again(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path
+) -> None:
+    _, first, _ = run("--json")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("*.*")}
+    _, second, err = run("--json")
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("*.*")}
+    assert [p for p in before if before[p] != after[p] and p.suffix != ".png"] == []
+    assert "Training the segmenter" not in err
+    weights = segmenter_folder(tmp_path) / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    _, third, err = run("--json")
+    assert "Training the segmenter" in err
+    assert json.loads(first)["rows"] == json.loads(second)["rows"] == json.loads(third)["rows"]
+
+
+def test_a_longer_training_is_another_segmenter_and_no_other_cell(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch
+) -> None:
+    # On a terminal, where training has a bar of its own amid the stage's.
+    terminal = Console(file=io.StringIO(), force_terminal=True)
+    monkeypatch.setattr("bench.progress.open_display", lambda: LiveDisplay(terminal))
+    _, first, _ = run("--json")
+    _, second, _ = run("--json", "--segmenter-steps", 700)
+    assert len(list((tmp_path / "results/runs/cells").glob("segmenter-*"))) == 2
+    one, other = (json.loads(out)["rows"] for out in (first, second))
+    assert [row["folder"] for row in one] == [row["folder"] for row in other]
+    assert [row["metrics"] for row in one] == [row["metrics"] for row in other]
+    assert one[0]["membranes"]["segmenter"] != other[0]["membranes"]["segmenter"]
+
+
+def test_without_labels_the_stage_does_not_apply_and_says_so(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = run(dataset="texture")
+    assert code == 0
+    assert out.count("--segmenter FILE") == 1
+    assert "gap to real slice" not in out
+    assert {record.status for _, record in Store(tmp_path / "results").records()} == {"done"}
+
+
+def test_a_segmenter_trained_elsewhere_gives_agreement(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run("--json")
+    weights = segmenter_folder(tmp_path) / "weights.safetensors"
+    code, out, err = run("--segmenter", weights, dataset="texture")
+    assert code == 0, err
+    assert "agreement with the real slice's segmentation" in out
+    assert "real slice" in out
+    _, out, _ = run("--json", "--segmenter", weights, dataset="texture")
+    found = json.loads(out)["rows"][0]["membranes"]
+    assert found["reference"] == "agreement"
+    assert found["ceiling"]["dice"]["mean"] == 1.0
+    assert found["metrics"]["dice"]["mean"] < 1.0
+
+
+@pytest.mark.parametrize("content", [b"nothing", None])
+def test_a_file_that_is_no_segmenter_is_one_sentence(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "weights.safetensors"
+    if content is not None:
+        file.write_bytes(content)
+    code, out, err = run("--segmenter", file)
+    assert (code, out) == (2, "")
+    assert str(file) in err.splitlines()[-1]
+    assert not list((tmp_path / "results/runs").rglob("record.json"))
+
+
+def test_an_unknown_encoder_is_one_sentence(run) -> None:  # type: ignore[no-untyped-def]
+    code, _, err = run("--segmenter-encoder", "resnet19")
+    assert code == 2
+    assert "--segmenter-encoder" in err.splitlines()[-1]
+
+
+def test_a_failed_training_is_each_cells_failure_and_is_tried_once(run, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    tried = []
+
+    def fail(*_: object) -> None:
+        tried.append(1)
+        raise ValueError("out of luck")
+
+    monkeypatch.setattr("bench.segmenters.train", fail)
+    code, out, _ = run("--json")
+    assert code == 1
+    assert len(tried) == 1
+    assert [row["failure"] for row in json.loads(out)["rows"]] == ["out of luck"] * 2

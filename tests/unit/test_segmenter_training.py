@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from segmentation.augment import Crop, augment
+from segmentation.loss import membrane_loss
+from segmentation.training import (
+    THRESHOLDS,
+    Budget,
+    Slices,
+    dice_by_threshold,
+    probability,
+    train,
+)
+from segmentation.unet import UNet, UNetOptions
+
+CPU = torch.device("cpu")
+SMALL = UNetOptions(decoder=(8, 4, 4))
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def network() -> UNet:
+    torch.manual_seed(0)
+    return UNet(SMALL).eval()
+
+
+def test_any_size_is_the_size_of_the_answer_and_padding_is_replication() -> None:
+    model = network()
+    frame = torch.rand(1, 1, 61, 50)
+    with torch.inference_mode():
+        answer = model(frame)
+        assert answer.shape == frame.shape
+        standard = (frame - frame.mean()) / (frame.std() + 1e-6)
+        padded = functional.pad(standard, (0, 6, 0, 3), mode="replicate")
+        direct = model.network(padded)[..., :61, :50]
+    torch.testing.assert_close(answer, direct)
+
+
+def test_contrast_and_brightness_do_not_matter() -> None:
+    model = network()
+    frame = torch.rand(1, 1, 48, 48)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(frame), model(0.4 * frame + 0.2), rtol=1e-3, atol=1e-3)
+
+
+def test_an_unknown_encoder_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="resnet19"):
+        UNet(UNetOptions(encoder="resnet19"))
+
+
+def test_loss_is_zero_when_certain_and_right_and_sees_valid_pixels_only() -> None:
+    mask = torch.zeros(1, 1, 8, 8)
+    mask[..., :3] = 1
+    valid = torch.ones_like(mask)
+    right = (mask * 2 - 1) * 50
+    assert float(membrane_loss(right, mask, valid, 3.0)) == pytest.approx(0, abs=1e-5)
+    assert float(membrane_loss(-right, mask, valid, 3.0)) > 10
+    valid[..., 6:] = 0
+    wrong_there = right.clone()
+    wrong_there[..., 6:] = 50
+    assert float(membrane_loss(wrong_there, mask, valid, 3.0)) == pytest.approx(0, abs=1e-5)
+
+
+def test_dice_at_every_threshold_is_dice_of_the_mask() -> None:
+    random = np.random.default_rng(0)
+    found = random.random((20, 21), np.float32)
+    mask, valid = random.random((2, 20, 21)) > [[[0.7]], [[0.2]]]
+    expected = []
+    for threshold in THRESHOLDS:
+        above = (found > threshold) & valid
+        true = mask & valid
+        expected.append(2 * (above & true).sum() / (above.sum() + true.sum()))
+    np.testing.assert_allclose(dice_by_threshold(found, mask, valid), expected)
+    nothing = np.zeros((4, 4), bool)
+    assert (dice_by_threshold(np.zeros((4, 4), np.float32), nothing, ~nothing) == 1).all()
+
+
+def test_augmentation_turns_frame_and_masks_alike() -> None:
+    grid = np.arange(36, dtype=np.float32).reshape(6, 6) / 36
+    crop = Crop(grid, grid > 0.5, grid < 0.8)
+    random = np.random.default_rng(1)
+    seen = set()
+    for _ in range(60):
+        frame, mask, valid = augment(crop, random)
+        seen.add(mask.tobytes())
+        assert frame.dtype == np.float32
+        assert mask.sum() == crop.mask.sum()
+        # Gain and gamma rise with the grey level, so brighter stays brighter on average.
+        assert frame[mask].mean() > frame[~mask].mean()
+        assert (mask | valid).all()
+    assert len(seen) == 8
+
+
+def slices(count: int, seed: int) -> Slices:
+    """Dark lines on a bright ground."""
+    random = np.random.default_rng(seed)
+    masks = np.zeros((count, 48, 48), bool)
+    for mask in masks:
+        mask[:, random.integers(0, 46) :][:, :3] = True
+        mask[random.integers(0, 46) :][:3] = True
+    frames = np.clip(np.where(masks, 70, 170) + random.normal(0, 10, masks.shape), 0, 255)
+    return Slices(frames.astype(np.uint8), masks, np.ones_like(masks))
+
+
+def test_training_learns_and_is_a_function_of_the_seed() -> None:
+    def trained():  # type: ignore[no-untyped-def]
+        torch.manual_seed(0)
+        model = UNet(SMALL)
+        budget = Budget(steps=60, crop=32, batch=4, every=20)
+        return model, train(model, slices(8, 0), slices(4, 1), budget, CPU, lambda *_: None)
+
+    model, found = trained()
+    assert found.dice > 0.8
+    assert found.threshold in THRESHOLDS
+    assert [row["step"] for row in found.curve] == [20, 40, 60]
+    again, repeated = trained()
+    assert repeated.dice == found.dice
+    frame = slices(1, 2).frames[0]
+    assert (probability(model, frame, CPU) == probability(again, frame, CPU)).all()
+
+
+def test_training_ends_when_there_is_nothing_more_to_gain() -> None:
+    budget = Budget(steps=60, crop=32, batch=1, every=2, patience=2, learning_rate=0.0)
+    torch.manual_seed(0)
+    found = train(UNet(SMALL), slices(2, 0), slices(2, 1), budget, CPU, lambda *_: None)
+    assert found.curve[-1]["step"] < 60
