@@ -217,7 +217,9 @@ class Segmenters:
             "training_seconds": round(trained.curve[-1]["seconds"], 1),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         }  # fmt: skip
-        save_segmenter(folder / WEIGHTS, model, trained.threshold, facts)
+        # Without the seconds: the same training leaves the same file.
+        lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
+        save_segmenter(folder / WEIGHTS, model, trained.threshold, lasting)
         return facts
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.job import Outcome
@@ -127,10 +128,10 @@ def _row(outcome: Outcome, table: pd.DataFrame | None, null: pd.DataFrame | None
         for name in SKILLS:
             skill[name] = paired_gain(counted[name], reference[name], clusters)
         warnings += _verdict(skill)
-    return Row(outcome, means, unfiltered, skill, warnings, _membranes(outcome, file))
+    return Row(outcome, means, unfiltered, skill, warnings, _membranes(outcome))
 
 
-def _membranes(outcome: Outcome, file: TripletFile) -> Membranes | None:
+def _membranes(outcome: Outcome) -> Membranes | None:
     done = outcome.record.stages.get("segment")
     if done is None:
         return None
@@ -142,7 +143,7 @@ def _membranes(outcome: Outcome, file: TripletFile) -> Membranes | None:
     real = real.set_index("triplet").loc[table["triplet"]].reset_index()
     if table.empty:
         return None
-    clusters = _clusters(table, file)
+    clusters = cluster_ids(table)
     means, ceiling, gap = {}, {}, {}
     for name, metric in MEMBRANE_METRICS.items():
         values, best = metric.values(table), metric.values(real)

@@ -157,7 +157,9 @@ def dice_by_threshold(
     hits = np.bincount(above[true], minlength=count)[::-1].cumsum()[::-1][1:]
     predicted = np.bincount(above, minlength=count)[::-1].cumsum()[::-1][1:]
     size = predicted + np.count_nonzero(true)
-    return np.divide(2 * hits, size, out=np.ones(len(THRESHOLDS)), where=size > 0)
+    dice: NDArray[np.float64] = np.ones(len(THRESHOLDS))
+    np.divide(2 * hits, size, out=dice, where=size > 0)
+    return dice
 
 
 def probability(model: UNet, frame: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
@@ -189,13 +191,13 @@ def _crop(slices: Slices, side: int, random: np.random.Generator) -> Crop:
     number = int(random.integers(count))
     top, left = (int(random.integers(max(0, length - side) + 1)) for length in (height, width))
     window = number, slice(top, top + side), slice(left, left + side)
-    frame = slices.frames[window].astype(np.float32) / 255
-    return Crop(frame, slices.masks[window], slices.valid[window])
+    frame = slices.frames[window].astype(np.float32) / np.float32(255)
+    return Crop(frame.astype(np.float32), slices.masks[window], slices.valid[window])
 
 
 def _membrane_weight(slices: Slices) -> float:
     """The square root of how much rarer membrane is: the Dice term sees to the rest."""
-    share = np.count_nonzero(slices.masks) / max(1, np.count_nonzero(slices.valid))
+    share = float(slices.masks.sum()) / max(1.0, float(slices.valid.sum()))
     if share in (0, 1):
         return 1.0
     return min(_HEAVIEST, math.sqrt((1 - share) / share))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
@@ -25,21 +27,28 @@ def score(frames_path: Path, file: TripletFile, target: Path, progress: Progress
 
     Columns: ``triplet`` (index in the triplet file), its keys, and one for each metric.
     ``reason`` says why a triplet was rejected when the dataset was built; it is empty for
-    those that count. Where tiles overlap by their stride, they are one ``column``: they are
-    not independent.
+    those that count.
     """
     frames, indices = read_frames(frames_path)
     rows = []
     for i, (frame, index) in enumerate(zip(frames, indices, strict=True)):
         rows.append(score_frame(frame, file.frames(int(index))[1]))
         progress(i + 1, len(frames), "scores")
-    keys = file.keys.loc[indices, KEYS].reset_index(drop=True)
-    if file.options["stride"] < file.tile:
-        keys["column"] = 0
-    table = pd.concat([pd.Series(indices, name="triplet"), keys, pd.DataFrame(rows)], axis=1)
+    table = with_keys(pd.DataFrame(rows), indices, file)
     with atomic_path(target) as temporary:
         table.to_parquet(temporary, index=False)
     return table
+
+
+def with_keys(scores: pd.DataFrame, indices: NDArray[np.intp], file: TripletFile) -> pd.DataFrame:
+    """Scores of triplets, led by the index and the keys of each.
+
+    Where tiles overlap by their stride, they are one ``column``: they are not independent.
+    """
+    keys = file.keys.loc[indices, KEYS].reset_index(drop=True)
+    if file.options["stride"] < file.tile:
+        keys["column"] = 0
+    return pd.concat([pd.Series(indices, name="triplet"), keys, scores], axis=1)
 
 
 def read_scores(path: Path, digest: str | None) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from bench.data.triplets import TripletFile
 from bench.errors import UserError
 from bench.files import atomic_path
 from bench.segmenter import Segmenter
-from bench.stages.score import KEYS
+from bench.stages.score import with_keys
 from segmentation.scores import score_membranes
 
 REVISION = 1
@@ -63,8 +63,7 @@ def segment(
             masks[i] = membrane > segmenter.threshold
             check()
             progress(i + 1, len(indices), "membranes")
-    keys = file.keys.loc[indices, KEYS].reset_index(drop=True)
-    table = pd.concat([pd.Series(indices, name="triplet"), keys, pd.DataFrame(rows)], axis=1)
+    table = with_keys(pd.DataFrame(rows), indices, file)
     with atomic_path(table_target) as temporary:
         table.to_parquet(temporary, index=False)
     return table

@@ -171,7 +171,9 @@ def train(
             if name.startswith("share_")
         },
     }
-    save_weights(folder / "weights.safetensors", model, facts)
+    # Without the seconds: the same training leaves the same file.
+    lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
+    save_weights(folder / "weights.safetensors", model, lasting)
     checkpoint.unlink(missing_ok=True)
     return facts
 
