@@ -82,7 +82,8 @@ MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that count: kept triplets with a truth to be compared with."""
-    return kept(table)[lambda rows: rows["dice"].notna()]
+    counted = kept(table)
+    return counted[counted["dice"].notna()]
 
 
 def membrane_means(table: pd.DataFrame) -> dict[str, float | None]:
