@@ -7,7 +7,7 @@ Pixels where the truth is not known count in nothing.
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +109,7 @@ def watershed(probability: Probability, threshold: float, pixel_size: float) -> 
     seeds, _ = ndimage.label(inside)
     # Eight bits are flooded faster than floats, and finer levels mean nothing.
     levels = np.rint(probability * 255).astype(np.uint8)
-    segments: Labels = flood(levels, seeds.astype(np.int32))
+    segments: Labels = flood(levels, seeds.astype(np.int32))  # type: ignore[no-untyped-call]
     return segments
 
 
@@ -161,7 +161,7 @@ def _lines(mask: Bits, truth: Bits) -> dict[str, float]:
     """Pixels of centre lines, and how many have one of the other's within the tolerance."""
     from skimage.morphology import skeletonize
 
-    predicted, true = skeletonize(mask), skeletonize(truth)
+    predicted, true = (skeletonize(lines) for lines in (mask, truth))  # type: ignore[no-untyped-call]
     return {
         "boundary_hits_predicted": int(np.count_nonzero(predicted & _near(true))),
         "boundary_predicted": int(np.count_nonzero(predicted)),
@@ -189,8 +189,8 @@ def _components(labels: NDArray[np.uint64]) -> Labels:
     _, ids = np.unique(labels, return_inverse=True)
     ids = ids.reshape(labels.shape) + 1
     ids[(labels == 0) | (labels == UNLABELLED)] = 0
-    components: Labels = label(ids, background=0, connectivity=1).astype(np.int32)
-    return components
+    components = label(ids, background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    return cast(Labels, components.astype(np.int32))
 
 
 def _inner(segments: Labels, pixel_size: float) -> Labels:

@@ -110,7 +110,7 @@ def train(
         frames, masks, valid = (part.to(device) for part in batch)
         loss = membrane_loss(model(frames), masks, valid, weight)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
             raise ValueError(f"The segmenter's training diverged at step {step}.")
@@ -157,9 +157,10 @@ def dice_by_threshold(
     hits = np.bincount(above[true], minlength=count)[::-1].cumsum()[::-1][1:]
     predicted = np.bincount(above, minlength=count)[::-1].cumsum()[::-1][1:]
     size = predicted + np.count_nonzero(true)
-    dice: NDArray[np.float64] = np.ones(len(THRESHOLDS))
-    np.divide(2 * hits, size, out=dice, where=size > 0)
-    return dice
+    ratios: NDArray[np.float64] = np.divide(
+        2 * hits, size, out=np.ones(len(THRESHOLDS)), where=size > 0
+    )
+    return ratios
 
 
 def probability(model: UNet, frame: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
@@ -192,12 +193,12 @@ def _crop(slices: Slices, side: int, random: np.random.Generator) -> Crop:
     top, left = (int(random.integers(max(0, length - side) + 1)) for length in (height, width))
     window = number, slice(top, top + side), slice(left, left + side)
     frame = slices.frames[window].astype(np.float32) / np.float32(255)
-    return Crop(frame.astype(np.float32), slices.masks[window], slices.valid[window])
+    return Crop(frame, slices.masks[window], slices.valid[window])
 
 
 def _membrane_weight(slices: Slices) -> float:
     """The square root of how much rarer membrane is: the Dice term sees to the rest."""
-    share = float(slices.masks.sum()) / max(1.0, float(slices.valid.sum()))
+    share = float(np.count_nonzero(slices.masks)) / max(1.0, float(np.count_nonzero(slices.valid)))
     if share in (0, 1):
         return 1.0
     return min(_HEAVIEST, math.sqrt((1 - share) / share))
