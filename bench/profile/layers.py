@@ -9,7 +9,7 @@ from bench.errors import UserError
 from bench.profile.counting import count
 from bench.profile.rows import Profile, Setting, profile_subject
 from bench.profile.subjects import PARTITIONS, Implementation, K, LayerSubject
-from methods.layers.attention import Form
+from methods.layers.attention import Form, macs
 
 _MULTIPLE = 32
 _OUTER = 8**2  # positions in a window of the first level
@@ -53,7 +53,7 @@ def profile_layers(subjects: list[LayerSubject], setting: Setting) -> dict[str, 
         "rows": [_row(profile) for profile in profiles],
         "counted": [entry for profile in profiles for entry in profile.counted()],
         "equations": equations(channels, height, width),
-        "aal_over_ssa": {form: _ratio(subjects, form) for form in get_args(Form)},
+        "aal_over_ssa": {form: _ratio(form, channels, height, width) for form in get_args(Form)},
     }
 
 
@@ -108,6 +108,7 @@ def _row(profile: Profile) -> dict[str, Any]:
     }
 
 
-def _ratio(subjects: list[LayerSubject], form: Form) -> float:
-    found = {subject.name: subject.closed_form() for subject in subjects if subject.form == form}
-    return found["aal"] / found["ssa"]
+def _ratio(form: Form, channels: int, height: int, width: int) -> float:
+    return macs(channels, height, width, PARTITIONS["aal"], form, K) / macs(
+        channels, height, width, PARTITIONS["ssa"], form, K
+    )
