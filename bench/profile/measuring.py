@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import os
 import statistics
@@ -99,6 +101,7 @@ class PeakMeter:
 
     def __init__(self, device: torch.device) -> None:
         gc.collect()
+        _return_free_memory()
         self._device = device
         if device.type == "cuda":
             torch.cuda.synchronize(device)
@@ -144,6 +147,12 @@ def _forget(module: nn.Module, inputs: list[Tensor]) -> None:
 def _synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def _return_free_memory() -> None:
+    """Free memory that the process keeps would hide as much of the next peak (glibc keeps it)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _reset_resident_peak() -> bool:

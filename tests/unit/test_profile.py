@@ -133,7 +133,7 @@ def test_operators_the_counter_does_not_see_have_formulas():
     assert counted(lambda x: functional.avg_pool2d(x, 2), image) == {"aten.avg_pool2d": 3 * 48}
 
 
-@pytest.mark.parametrize("method", ["ssan[aggregation=kel]", "sepconv", "dain"])
+@pytest.mark.parametrize("method", ["ssan[aggregation=kel]", "dain"])
 def test_shapes_alone_are_counted_like_numbers(method):
     subject = MethodSubject(method, "quick", 64, 64)
     inputs = subject.inputs(CPU, backward=True)
@@ -165,11 +165,13 @@ def test_explicit_attention_is_predicted_to_hold_its_affinities_twice():
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells its peak")
 def test_the_measured_peak_of_a_known_allocation():
-    for mib in (256, 64):  # the second peak is lower than the first
+    # Falling, so that neither a peak before nor the memory it left behind can pass for it.
+    for mib in (256, 64, 16, 16):
         meter = PeakMeter(CPU)
         held = torch.ones(mib * MIB // 4)
         del held
-        assert mib <= meter.peak() / MIB < mib + 16
+        # The kernel counts pages in batches for each core.
+        assert meter.peak() / MIB == pytest.approx(mib, abs=2)
 
 
 def test_what_does_not_fit_the_memory_is_computed_and_says_so():
@@ -201,7 +203,7 @@ def test_a_profile_of_layers_is_written_as_it_is_read():
         seconds = row[name]["seconds"]
         assert 0 < seconds["low"] <= seconds["median"] <= seconds["high"]
         assert seconds["repeats"] == 3
-        assert row[name]["peak_mib"] >= 0
+        assert row[name]["peak_mib"] > 0.1
     assert sum(entry["gmac"] for entry in document["counted"]) == pytest.approx(row["gmac"])
     assert {entry["how"] for entry in document["counted"]} <= {"counter", "formula"}
 
