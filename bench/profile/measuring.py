@@ -6,11 +6,12 @@ import contextlib
 import ctypes
 import gc
 import os
+import signal
 import statistics
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ _MIB = 2**20
 _PATIENCE = 60.0  # seconds that the repetitions of one pass may take, about
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
+
+Words = tuple[Subject, torch.device, int, int, bool]  # of ``measure``
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,39 @@ def measure_apart(
     """Measure in a fresh process, so that no other pass has left memory or caches behind.
 
     Raises:
-        BrokenProcessPool: the system ended the process, most likely for its memory.
+        ChildProcessError: the system ended the process, most likely for its memory.
     """
     # A server that has imported torch and done nothing else; its children start clean and at once.
     context = get_context("forkserver")
     context.set_forkserver_preload(["bench.profile.measuring"])
-    with ProcessPoolExecutor(max_workers=1, mp_context=context) as process:
-        return process.submit(measure, subject, device, threads, repeats, backward).result()
+    receiver, sender = context.Pipe(duplex=False)
+    words = (subject, device, threads, repeats, backward)
+    process = context.Process(target=_measure_and_send, args=(sender, words))
+    process.start()
+    sender.close()
+    try:
+        outcome = receiver.recv()
+    except EOFError as error:
+        raise ChildProcessError("the process was ended before it had measured") from error
+    finally:
+        receiver.close()
+        process.terminate()
+        process.join()
+    if isinstance(outcome, Exception):
+        raise outcome
+    measured: Measurement = outcome
+    return measured
+
+
+def _measure_and_send(sender: Connection, words: Words) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+    try:
+        outcome: Measurement | Exception = measure(*words)
+    except Exception as error:
+        outcome = error
+    # Nobody listens any more where the parent was killed.
+    with contextlib.suppress(BrokenPipeError):
+        sender.send(outcome)
 
 
 def measure(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,7 +112,7 @@ def profile_subject(subject: Subject, setting: Setting) -> Profile:
             profile.measured[name] = measure_apart(
                 subject, setting.device, setting.threads, setting.repeats, backward=backward
             )
-        except (BrokenProcessPool, torch.OutOfMemoryError):
+        except (ChildProcessError, torch.OutOfMemoryError):
             profile.notes.append(f"{name}: the memory did not last")
     return profile
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from torch.nn import functional
 
 from bench.profile.counting import UncountedError, count, count_pass, how
 from bench.profile.layers import equations, layer_subjects, profile_layers
-from bench.profile.measuring import PeakMeter
+from bench.profile.measuring import PeakMeter, measure_apart
 from bench.profile.rows import Setting, profile_subject
 from bench.profile.subjects import LayerSubject, MethodSubject
 from methods.layers.attention import macs
@@ -206,6 +208,23 @@ def test_a_profile_of_layers_is_written_as_it_is_read():
         assert row[name]["peak_mib"] > 0.1
     assert sum(entry["gmac"] for entry in document["counted"]) == pytest.approx(row["gmac"])
     assert {entry["how"] for entry in document["counted"]} <= {"counter", "formula"}
+
+
+def test_a_process_that_is_ended_is_told_from_an_error():
+    with pytest.raises(ChildProcessError):
+        measure_apart(_Ended(), CPU, 1, 1, backward=False)
+    with pytest.raises(ValueError, match="no such layer"):
+        measure_apart(_Broken(), CPU, 1, 1, backward=False)
+
+
+class _Ended:
+    def build(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Broken:
+    def build(self):
+        raise ValueError("no such layer")
 
 
 def test_methods_are_profiled_from_the_command_line(capsys, tmp_path):
