@@ -12,6 +12,8 @@ import typer
 from bench.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from bench.data.triplets import TripletFile
     from bench.summary import Row
 
@@ -91,12 +93,46 @@ def run(
         raise typer.Exit(1)
 
 
-def _print_rows(rows: list[Row]) -> None:
-    from rich.console import Console
+@app.command()
+def profile(
+    layers: Annotated[bool, typer.Option("--layers", help="The paper's table 2.")] = False,
+    methods: Annotated[str | None, typer.Option(help="For instance ssan,sepconv.")] = None,
+    preset: Annotated[str, typer.Option(help="Of the methods: quick, medium, paper.")] = "quick",
+    size: Annotated[str, typer.Option(help="SIDE or HEIGHTxWIDTH in pixels.")] = "512",
+    channels: Annotated[int, typer.Option(help="Of the layers' feature map.")] = 64,
+    backward: Annotated[bool, typer.Option(help="Measure forward + backward too.")] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="Threads torch computes with.")] = None,
+    repeats: Annotated[int, typer.Option(help="Of each pass, at most.")] = 5,
+    slow: Annotated[bool, typer.Option("--slow", help="Run what takes minutes on a CPU.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Measure what layers and methods cost: parameters, multiply-adds, memory, run time."""
+    words = {key: value for key, value in locals().items() if key != "as_json"}
+    from bench.profile.command import Wanted, run_profile
 
+    written = run_profile(Wanted(**words), lambda line: typer.echo(line, err=True))
+    if as_json:
+        _print_json({path.stem: document for path, document in written.items()})
+        return
+    from bench.profile.terminal import print_profile
+
+    for path, document in written.items():
+        print_profile(document, _console())
+        typer.echo(f"file: {path}")
+
+
+def _print_rows(rows: list[Row]) -> None:
     from bench.terminal import print_rows
 
-    print_rows(rows, Console(width=None if sys.stdout.isatty() else 180))
+    print_rows(rows, _console())
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 180)
 
 
 def _draw(rows: list[Row], files: dict[str, TripletFile], out: Path) -> list[Path]:

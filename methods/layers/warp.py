@@ -147,28 +147,66 @@ class _WindowSum(Function):
     @staticmethod
     def forward(ctx: Any, table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
         ctx.save_for_backward(table, weights, corner, taps)
-        # Detached, or the bag would prepare for its own gradient.
-        return functional.embedding_bag(
-            _indices(corner, taps),
-            table.detach(),
-            per_sample_weights=weights.detach(),
-            mode="sum",
-        )
+        return _window_sum(table, weights, corner, taps)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        table, weights, corner, taps = ctx.saved_tensors
-        grad = grad.flatten().view(grad.shape)
-        grad_table = grad_weights = None
-        if ctx.needs_input_grad[0]:
-            index, values, starts = _transpose(weights, corner, taps.tolist(), len(table))
-            grad_table = functional.embedding_bag(
-                index, grad, starts, per_sample_weights=values, mode="sum"
-            )
-        if ctx.needs_input_grad[1]:
-            grad_weights = _window_products(table, grad, corner, taps)
+        needed = list(ctx.needs_input_grad[:2])
+        found = iter(_window_gradients(grad, *ctx.saved_tensors, needed))
+        grad_table, grad_weights = (next(found) if wanted else None for wanted in needed)
         return grad_table, grad_weights, None, None
+
+
+# Operators of their own, so that a counter of arithmetic sees them, and so that shapes alone
+# can pass through: sorting takes values.
+@torch.library.custom_op(
+    "interslice::window_sum",
+    mutates_args=(),
+    schema="(Tensor table, Tensor weights, Tensor corner, Tensor taps) -> Tensor",
+)
+def _window_sum(table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
+    return functional.embedding_bag(
+        _indices(corner, taps), table, per_sample_weights=weights, mode="sum"
+    )
+
+
+@_window_sum.register_fake
+def _empty_sum(table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
+    del weights, taps
+    return table.new_empty(len(corner), table.shape[1])
+
+
+@torch.library.custom_op(
+    "interslice::window_sum_backward",
+    mutates_args=(),
+    schema="(Tensor grad, Tensor table, Tensor weights, Tensor corner, Tensor taps, bool[] needed)"
+    " -> Tensor[]",
+)
+def _window_gradients(
+    grad: Tensor, table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor, needed: list[bool]
+) -> list[Tensor]:
+    grad = grad.flatten().view(grad.shape)
+    found = []
+    if needed[0]:
+        index, values, starts = _transpose(weights, corner, taps.tolist(), len(table))
+        found.append(
+            functional.embedding_bag(index, grad, starts, per_sample_weights=values, mode="sum")
+        )
+    if needed[1]:
+        found.append(_window_products(table, grad, corner, taps))
+    return found
+
+
+@_window_gradients.register_fake
+def _empty_window_gradients(
+    grad: Tensor, table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor, needed: list[bool]
+) -> list[Tensor]:
+    del grad, corner, taps
+    inputs = (table, weights)
+    return [
+        torch.empty_like(tensor) for tensor, wanted in zip(inputs, needed, strict=True) if wanted
+    ]
 
 
 def _indices(corner: Tensor, taps: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""What layers and methods cost: parameters, multiply-adds, peak memory, run time."""

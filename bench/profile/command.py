@@ -1,0 +1,107 @@
+"""The command ``bench profile``: from its words to the files it leaves."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.errors import UserError
+from bench.files import probe_folder, write_text
+from bench.profile.layers import layer_subjects, profile_layers
+from bench.profile.methods import method_subjects, profile_methods
+from bench.profile.rows import Setting
+from bench.provenance import compute_provenance, provenance
+from bench.registry import unknown
+
+_DEVICES = ["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The words of the command.
+
+    Attributes:
+        layers: fill table 2.
+        methods: as for ``bench run``; None for none.
+        preset: of the methods.
+        size: SIDE or HEIGHTxWIDTH.
+        channels: of the layers' map.
+        backward: measure forward + backward too.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: torch computes with; None leaves it to torch.
+        repeats: of each pass, at most.
+        slow: run what takes minutes on a CPU.
+        out: folder of the results.
+    """
+
+    layers: bool
+    methods: str | None
+    preset: str
+    size: str
+    channels: int
+    backward: bool
+    device: str
+    threads: int | None
+    repeats: int
+    slow: bool
+    out: Path
+
+
+def run_profile(wanted: Wanted, say: Callable[[str], None]) -> dict[Path, dict[str, Any]]:
+    """Profile what is wanted; returns the files written and what they hold.
+
+    Raises:
+        UserError: the words are off, or CUDA or the folder are not to be had.
+    """
+    if not wanted.layers and wanted.methods is None:
+        raise UserError("Nothing to profile; give --layers, --methods ssan,sepconv or both.")
+    height, width = _size(wanted.size)
+    methods = method_subjects(wanted.methods or "", wanted.preset, height, width)
+    if wanted.methods is not None and not methods:
+        raise UserError("--methods names no method; for instance ssan,sepconv.")
+    layers = layer_subjects(wanted.channels, height, width) if wanted.layers else []
+    setting = _setting(wanted, say)
+    folder = wanted.out / "profile"
+    probe_folder(folder)
+    written = {}
+    if layers:
+        written[folder / "layers.json"] = profile_layers(layers, setting)
+    if methods:
+        written[folder / "methods.json"] = profile_methods(methods, setting)
+    for path, document in written.items():
+        document["provenance"] = provenance() | compute_provenance(setting.device)
+        write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    return written
+
+
+def _setting(wanted: Wanted, say: Callable[[str], None]) -> Setting:
+    if wanted.device not in _DEVICES:
+        unknown("device", wanted.device, _DEVICES)
+    cuda = torch.cuda.is_available()
+    if wanted.device == "cuda" and not cuda:
+        raise UserError(
+            "CUDA was asked for, but torch sees no CUDA device on this machine; "
+            "use --device cpu or --device auto."
+        )
+    for name, number in (("threads", wanted.threads), ("repeats", wanted.repeats)):
+        if number is not None and number < 1:
+            raise UserError(f"--{name} must be at least 1, not {number}.")
+    if wanted.threads is not None:
+        torch.set_num_threads(wanted.threads)
+    return Setting(
+        torch.device("cuda" if cuda and wanted.device != "cpu" else "cpu"),
+        torch.get_num_threads(), wanted.backward, wanted.repeats, wanted.slow, say=say,
+    )  # fmt: skip
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
+    if found is None:
+        raise UserError(f"--size takes SIDE or HEIGHTxWIDTH in pixels, not '{text}'.")
+    return int(found[1]), int(found[2] or found[1])

@@ -1,0 +1,229 @@
+"""Multiply-adds and memory of a pass, found from shapes alone: nothing is computed.
+
+One multiply-add (MAC) is half of what torch's counter calls a FLOP. Convolutions and matrix
+products are the counter's; what it does not see has a formula here. Element-wise arithmetic
+(activations, softmax, biases, residuals) is left out, as is usual.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+import methods.layers.correlation
+import methods.layers.warp  # noqa: F401 (they register their operators)
+from bench.profile.subjects import Subject
+from methods.interface import Interpolation
+from methods.layers.separable import separable_macs
+
+Shape = Sequence[int]
+_CORNERS = 4  # pixels that a bilinear value is read from
+
+
+class Count(NamedTuple):
+    """What a pass takes.
+
+    Attributes:
+        macs: multiply-adds by operator, largest first.
+        peak: most bytes of tensors alive at once, beyond parameters and inputs; what an
+            operator needs inside itself is not known.
+    """
+
+    macs: dict[str, int]
+    peak: int
+
+    @property
+    def total(self) -> int:
+        """Multiply-adds of all operators."""
+        return sum(self.macs.values())
+
+
+def count(subject: Subject, *, backward: bool) -> Count:
+    """Count one pass of a subject, forward or forward and backward.
+
+    Raises:
+        UncountedError: it computes outside torch.
+    """
+    with FakeTensorMode():
+        module = subject.build().train(backward)
+        inputs = subject.inputs(torch.device("cpu"), backward=backward)
+        return count_pass(module, inputs, backward=backward)
+
+
+class UncountedError(Exception):
+    """Arithmetic that is not torch's cannot be counted."""
+
+
+def count_pass(module: nn.Module, inputs: list[Tensor], *, backward: bool) -> Count:
+    """Count one pass of a module on inputs that may be fake.
+
+    Raises:
+        UncountedError: it computes outside torch.
+    """
+    live = _LiveStorages([*module.parameters(), *module.buffers(), *inputs])
+    counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
+    try:
+        with counter, live:
+            run_pass(module, inputs, backward=backward)
+    except (RuntimeError, TypeError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise UncountedError(str(error)) from error
+    flops = counter.get_flop_counts().get("Global", {})
+    ordered = sorted(flops.items(), key=lambda item: -item[1])
+    return Count({str(operator): flop // 2 for operator, flop in ordered}, live.peak)
+
+
+def how(operator: str) -> str:
+    """Whether an operator is counted by torch's counter or by a formula of ours."""
+    return "formula" if operator in map(str, _FORMULAS) else "counter"
+
+
+def run_pass(module: nn.Module, inputs: list[Tensor], *, backward: bool) -> None:
+    """Run a module once as in prediction, or as in training with a gradient of ones."""
+    with torch.set_grad_enabled(backward):
+        result = module(*inputs)
+    if backward:
+        output = result.middle if isinstance(result, Interpolation) else result
+        output.backward(torch.ones_like(output))
+
+
+class _LiveStorages(TorchDispatchMode):
+    """Adds up the bytes of the tensors that are alive."""
+
+    def __init__(self, known: Iterable[Tensor]) -> None:
+        super().__init__()
+        self.live = self.peak = 0
+        self._known = {tensor.untyped_storage()._cdata for tensor in known}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        del types
+        out = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, Tensor):
+                self._see(leaf)
+        return out
+
+    def _see(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self._gone, key, size)
+
+    def _gone(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.live -= size
+
+
+# Formulas get the operator's arguments with shapes in the place of tensors.
+
+
+def _attention(query: Shape, key: Shape, value: Shape, *_: Any, **__: Any) -> int:
+    return prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+
+
+def _attention_backward(
+    grad: Shape, query: Shape, key: Shape, value: Shape, *_: Any, **__: Any
+) -> int:
+    del grad
+    # The affinities again, their gradients, and those of query, key and value.
+    return prod(query[:-1]) * key[-2] * (3 * query[-1] + 2 * value[-1])
+
+
+def _bilinear(*_: Any, out_shape: Shape, **__: Any) -> int:
+    return _CORNERS * prod(out_shape)
+
+
+def _bilinear_backward(grad: Shape, *_: Any, **__: Any) -> int:
+    return _CORNERS * prod(grad)
+
+
+def _sample_backward(grad: Shape, *rest: Any, **__: Any) -> int:
+    to_image, to_grid = rest[-1]
+    # A position has two coordinates.
+    return _CORNERS * prod(grad) * (to_image + 2 * to_grid)
+
+
+def _pool(image: Shape, kernel: Shape, *_: Any, out_shape: Shape, **__: Any) -> int:
+    del image
+    return prod(out_shape) * _area(kernel)
+
+
+def _pool_backward(grad: Shape, image: Shape, kernel: Shape, *_: Any, **__: Any) -> int:
+    del image
+    return prod(grad) * _area(kernel)
+
+
+def _area(kernel: Shape) -> int:
+    return kernel[0] * kernel[-1]  # one number may stand for both sides
+
+
+def _separable(padded: Shape, vertical: Shape, *_: Any, **__: Any) -> int:
+    batch, taps, height, width = vertical
+    return batch * separable_macs(padded[1], taps, height, width)
+
+
+def _separable_backward(
+    grad: Shape, padded: Shape, vertical: Shape, horizontal: Shape, needed: list[bool], **_: Any
+) -> int:
+    del grad, horizontal
+    return sum(needed) * _separable(padded, vertical)
+
+
+def _correlation(first: Shape, second: Shape, radius: int, **_: Any) -> int:
+    del second
+    return (2 * radius + 1) ** 2 * prod(first)
+
+
+def _correlation_backward(grad: Shape, first: Shape, second: Shape, radius: int, **_: Any) -> int:
+    del grad
+    return 2 * _correlation(first, second, radius)
+
+
+def _window_sum(table: Shape, weights: Shape, *_: Any, **__: Any) -> int:
+    return prod(weights) * table[1]
+
+
+def _window_sum_backward(grad: Shape, table: Shape, weights: Shape, *rest: Any, **_: Any) -> int:
+    del grad
+    return sum(rest[-1]) * _window_sum(table, weights)
+
+
+def _flops(formula: Callable[..., int]) -> Callable[..., int]:
+    """What torch's counter wants: two for each multiply-add."""
+    return lambda *args, **words: 2 * formula(*args, **words)
+
+
+_ATEN, _OWN = torch.ops.aten, torch.ops.interslice
+_FORMULAS: dict[Any, Callable[..., int]] = {
+    operator: _flops(formula)
+    for operator, formula in {
+        _ATEN._scaled_dot_product_flash_attention_for_cpu: _attention,
+        _ATEN._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+        _ATEN.grid_sampler_2d: _bilinear,
+        _ATEN.grid_sampler_2d_backward: _sample_backward,
+        _ATEN.upsample_bilinear2d: _bilinear,
+        _ATEN.upsample_bilinear2d_backward: _bilinear_backward,
+        _ATEN.avg_pool2d: _pool,
+        _ATEN.avg_pool2d_backward: _pool_backward,
+        _OWN.separable: _separable,
+        _OWN.separable_backward: _separable_backward,
+        _OWN.correlation: _correlation,
+        _OWN.correlation_backward: _correlation_backward,
+        _OWN.window_sum: _window_sum,
+        _OWN.window_sum_backward: _window_sum_backward,
+    }.items()
+}

@@ -1,0 +1,204 @@
+"""Run time and real peak memory of a pass, each in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import statistics
+import time
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.profile.counting import run_pass
+from bench.profile.subjects import Subject
+
+_MIB = 2**20
+_PATIENCE = 60.0  # seconds that the repetitions of one pass may take, about
+_STATUS = Path("/proc/self/status")
+_RESET = Path("/proc/self/clear_refs")
+
+Words = tuple[Subject, torch.device, int, int, bool]  # of ``measure``
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A pass as it was measured.
+
+    Attributes:
+        median: of the repetitions, in seconds.
+        low: the fastest of them.
+        high: the slowest of them.
+        repeats: their number; 1 where the warm-up itself took more than a minute and is what
+            was measured.
+        peak_mib: most memory beyond the module and its inputs, in MiB: resident memory of the
+            process on a CPU (None where the system does not tell), torch's allocator on CUDA.
+    """
+
+    median: float
+    low: float
+    high: float
+    repeats: int
+    peak_mib: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The layout of the profile's files."""
+        seconds = {
+            "median": self.median, "low": self.low, "high": self.high, "repeats": self.repeats,
+        }  # fmt: skip
+        return {"seconds": seconds, "peak_mib": self.peak_mib}
+
+
+def measure_apart(
+    subject: Subject, device: torch.device, threads: int, repeats: int, *, backward: bool
+) -> Measurement:
+    """Measure in a fresh process, so that no other pass has left memory or caches behind.
+
+    Raises:
+        ChildProcessError: the system ended the process, most likely for its memory.
+    """
+    # A server that has imported torch and done nothing else; its children start clean and at once.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["bench.profile.measuring"])
+    receiver, sender = context.Pipe(duplex=False)
+    words = (subject, device, threads, repeats, backward)
+    process = context.Process(target=_measure_and_send, args=(sender, words))
+    process.start()
+    sender.close()
+    try:
+        outcome = receiver.recv()
+    except EOFError as error:
+        raise ChildProcessError("the process was ended before it had measured") from error
+    finally:
+        receiver.close()
+        process.terminate()
+        process.join()
+    if isinstance(outcome, Exception):
+        raise outcome
+    measured: Measurement = outcome
+    return measured
+
+
+def _measure_and_send(sender: Connection, words: Words) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+    try:
+        outcome: Measurement | Exception = measure(*words)
+    except Exception as error:
+        outcome = error
+    # Nobody listens any more where the parent was killed.
+    with contextlib.suppress(BrokenPipeError):
+        sender.send(outcome)
+
+
+def measure(
+    subject: Subject, device: torch.device, threads: int, repeats: int, backward: bool
+) -> Measurement:
+    """Measure in this process, which should be a fresh one."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    module = subject.build().to(device).train(backward)
+    # Libraries are loaded and set up on a small map, or they would count as memory of the pass.
+    small = subject.small().inputs(device, backward=backward)
+    run_pass(module, small, backward=backward)
+    inputs = subject.inputs(device, backward=backward)
+    _forget(module, inputs)
+    meter = PeakMeter(device)
+    first = _timed(module, inputs, device, backward)
+    peak = meter.peak()
+    seconds = [first]
+    if first <= _PATIENCE:  # then it was the warm-up
+        affordable = max(2, int(_PATIENCE / max(first, 1e-9)))
+        seconds = [
+            _timed(module, inputs, device, backward) for _ in range(min(repeats, affordable))
+        ]
+    return Measurement(
+        statistics.median(seconds), min(seconds), max(seconds), len(seconds),
+        None if peak is None else peak / _MIB,
+    )  # fmt: skip
+
+
+class PeakMeter:
+    """Most memory that is taken from now on, beyond what is held already, in bytes."""
+
+    def __init__(self, device: torch.device) -> None:
+        gc.collect()
+        _return_free_memory()
+        self._device = device
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
+            self._held: int | None = torch.cuda.memory_allocated(device)
+            return
+        self._held = _resident("VmRSS") if _reset_resident_peak() else None
+
+    def peak(self) -> int | None:
+        """The peak since the meter was made; None where the system does not tell."""
+        if self._held is None:
+            return None
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device) - self._held
+        return max(0, _resident("VmHWM") - self._held)
+
+
+def memory_at_hand(device: torch.device) -> int:
+    """Bytes that can be taken without swapping."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        return _kibibytes(Path("/proc/meminfo"), "MemAvailable")
+    except OSError:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _timed(module: nn.Module, inputs: list[Tensor], device: torch.device, backward: bool) -> float:
+    _forget(module, inputs)
+    _synchronise(device)
+    start = time.perf_counter()
+    run_pass(module, inputs, backward=backward)
+    _synchronise(device)
+    return time.perf_counter() - start
+
+
+def _forget(module: nn.Module, inputs: list[Tensor]) -> None:
+    """Drop the gradients of the pass before."""
+    for tensor in (*module.parameters(), *inputs):
+        tensor.grad = None
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _return_free_memory() -> None:
+    """Free memory that the process keeps would hide as much of the next peak (glibc keeps it)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _reset_resident_peak() -> bool:
+    """Let the kernel's high-water mark of this process start from now (Linux)."""
+    try:
+        _RESET.write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _resident(field: str) -> int:
+    return _kibibytes(_STATUS, field)
+
+
+def _kibibytes(path: Path, field: str) -> int:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"{path} does not tell {field}")
