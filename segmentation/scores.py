@@ -109,7 +109,7 @@ def watershed(probability: Probability, threshold: float, pixel_size: float) -> 
     seeds, _ = ndimage.label(inside)
     # Eight bits are flooded faster than floats, and finer levels mean nothing.
     levels = np.rint(probability * 255).astype(np.uint8)
-    segments: Labels = flood(levels, seeds.astype(np.int32))  # type: ignore[no-untyped-call]
+    segments: Labels = flood(levels, seeds.astype(np.int32))
     return segments
 
 
@@ -161,7 +161,7 @@ def _lines(mask: Bits, truth: Bits) -> dict[str, float]:
     """Pixels of centre lines, and how many have one of the other's within the tolerance."""
     from skimage.morphology import skeletonize
 
-    predicted, true = (skeletonize(lines) for lines in (mask, truth))  # type: ignore[no-untyped-call]
+    predicted, true = (skeletonize(lines) for lines in (mask, truth))
     return {
         "boundary_hits_predicted": int(np.count_nonzero(predicted & _near(true))),
         "boundary_predicted": int(np.count_nonzero(predicted)),
@@ -189,7 +189,7 @@ def _components(labels: NDArray[np.uint64]) -> Labels:
     _, ids = np.unique(labels, return_inverse=True)
     ids = ids.reshape(labels.shape) + 1
     ids[(labels == 0) | (labels == UNLABELLED)] = 0
-    components = label(ids, background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    components = label(ids, background=0, connectivity=1)
     return cast(Labels, components.astype(np.int32))
 
 

@@ -110,7 +110,7 @@ def train(
         frames, masks, valid = (part.to(device) for part in batch)
         loss = membrane_loss(model(frames), masks, valid, weight)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
             raise ValueError(f"The segmenter's training diverged at step {step}.")
