@@ -209,18 +209,16 @@ class Segmenters:
         tick = self._display.stage("segmenter")
         trained = train(model, slices, validation, budget, self._device, tick)
         write_text(folder / LOG, _curve(trained))
-        facts = {
-            "dataset": file.name, "pixel_size": pixel_size(file),
+        # No times beside the weights: the same training has to give the same digest.
+        origin = {"dataset": file.name, "pixel_size": pixel_size(file)}
+        save_segmenter(folder / WEIGHTS, model, trained.threshold, origin)
+        return {
             "slices": len(slices.frames), "validation_slices": len(validation.frames),
             "steps": int(trained.curve[-1]["step"]), "best_step": trained.steps,
             "validation_dice": trained.dice,
             "training_seconds": round(trained.curve[-1]["seconds"], 1),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         }  # fmt: skip
-        # Without the seconds: the same training leaves the same file.
-        lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
-        save_segmenter(folder / WEIGHTS, model, trained.threshold, lasting)
-        return facts
 
 
 def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slices:
