@@ -1,5 +1,7 @@
-"""`bench report`: what it writes and where. Everything comes from the store, nothing is computed
-again; two reports from one store are the same, byte for byte.
+"""`bench report`: what it writes and where.
+
+Everything comes from the store and nothing is computed again; two reports from one store are the
+same, byte for byte.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from bench.report.render_html import html
 from bench.report.render_latex import document, latex
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
-from bench.report.results import Results, load_results
+from bench.report.results import Entry, Results, load_results
 from bench.report.selection import Selection, select
 from bench.report.table import Table
 from bench.report.tables import TABLES
@@ -50,18 +52,18 @@ class Wanted:
     whole: bool
 
 
-def wanted(
-    tables: str | None, figures: str | None, formats: str | None, known_figures: Sequence[str]
-) -> Wanted:
+def wanted(tables: str | None, figures: str | None, formats: str | None) -> Wanted:
     """Read the words of the command line; who names tables or figures gets no others.
 
     Raises:
         UserError: a table, figure or format is not known.
     """
+    from bench.report.figures import FIGURES
+
     whole = tables is None and figures is None
     return Wanted(
         _chosen("table", tables, tuple(TABLES), whole),
-        _chosen("figure", figures, tuple(known_figures), whole),
+        _chosen("figure", figures, tuple(FIGURES), whole),
         _chosen("format", formats, FORMATS, everything=True),
         whole,
     )
@@ -148,19 +150,23 @@ def stem(table: Table) -> str:
 
 def _index(selection: Selection, tables: Sequence[Table]) -> str:
     """All tables on one page, under what is in the store and what is wrong with it."""
-    blocks = [
-        "# Report",
-        *_state(selection.results),
-        *(markdown(table).strip() for table in tables),
-    ]
-    return "\n\n".join(blocks) + "\n"
+    parts = [_state(selection.results), *(markdown(table).strip() for table in tables)]
+    return "\n\n".join(["# Report", *parts]) + "\n"
 
 
-def _state(results: Results) -> list[str]:
+def _state(results: Results) -> str:
     counts = Counter(entry.record.status for entry in results.entries)
-    lines = [f"{len(results.entries)} cells: "
-             + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) + "."]  # fmt: skip
-    unfinished = [e for e in results.entries if e.record.status not in ("done", "partial")]
-    lines += [f"- {entry.title} on {entry.words['dataset']}" for entry in unfinished]
-    lines += [f"- {problem}" for problem in results.problems]
-    return ["\n".join(lines)]
+    words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    lines = [f"{len(results.entries)} cells: {words}."]
+    for entry in results.entries:
+        if entry.record.status not in ("done", "partial"):
+            where = f"{entry.title} on {entry.words['dataset']}, seed {entry.words['seed']}"
+            lines.append(f"- {where}: {_why(entry)}")
+    return "\n".join([*lines, *(f"- {problem}" for problem in results.problems)])
+
+
+def _why(entry: Entry) -> str:
+    record = entry.record
+    if record.failure is None:
+        return "interrupted; the same `bench run` goes on from there"
+    return f"failed in {record.failure.stage}: {record.failure.reason.strip().splitlines()[0]}"
