@@ -102,7 +102,7 @@ def verdict_of(comparisons: Sequence[Comparison], *, almost: bool = False) -> tu
         counts[comparison.verdict] += 1
     measured = len(comparisons) - counts["not measured"]
     if not measured:
-        return "not measured", "; ".join(dict.fromkeys(c.why for c in comparisons))
+        return "not measured", _absence(comparisons)
     part = "" if measured == len(comparisons) else f" ({counts['not measured']} not measured)"
     total = f"{measured} comparison{'s' if measured > 1 else ''}{part}"
     if counts["does not hold"]:
@@ -112,6 +112,14 @@ def verdict_of(comparisons: Sequence[Comparison], *, almost: bool = False) -> tu
     return "not settled", (
         f"the interval includes zero in {counts['not settled']} of {total}; none contradicts"
     )
+
+
+def _absence(comparisons: Sequence[Comparison]) -> str:
+    """Each reason with the datasets it holds for."""
+    datasets: dict[str, dict[str, None]] = {}
+    for each in comparisons:
+        datasets.setdefault(each.why, {})[each.dataset] = None
+    return "; ".join(f"{why} ({', '.join(names)})" for why, names in datasets.items())
 
 
 def _compare(selection: Selection, claim: Claim, datasets: Sequence[str]) -> list[Comparison]:
@@ -152,10 +160,10 @@ def _comparison(
     names = [row_title(None, *_words(row)) for row in rows]
     gain = ours.gain(over, metric)
     if gain is None:
-        why = _missing(selection, dataset, [(names[0], ours), (names[1], over)])
+        why = _missing(selection, [(names[0], ours), (names[1], over)])
         return Comparison(dataset, metric, names[0], names[1], None, "not measured", why)
     if math.isnan(gain.low):
-        why = f"no interval on {dataset}: fewer than 4 blocks of slices"
+        why = "no interval: fewer than 4 blocks of slices"
         return Comparison(dataset, metric, names[0], names[1], None, "not measured", why)
     lower = metric in METRICS and METRICS[metric].better == "lower"
     low, high = (-gain.high, -gain.low) if lower else (gain.low, gain.high)
@@ -167,14 +175,12 @@ def _comparison(
     return Comparison(dataset, metric, names[0], names[1], gain, verdict)
 
 
-def _missing(selection: Selection, dataset: str, rows: Sequence[tuple[str, Measurement]]) -> str:
-    reasons = []
-    for name, measurement in rows:
-        if measurement.scores is not None:
-            continue
-        entries = measurement.entries
-        reasons.append(f"{name}: {why_not(selection, entries[0]) if entries else 'not run'}")
-    return f"{dataset}: {', '.join(reasons) or 'no such score'}"
+def _missing(selection: Selection, rows: Sequence[tuple[str, Measurement]]) -> str:
+    absent = [(name, row.entries) for name, row in rows if row.scores is None]
+    if any(not entries for _, entries in absent):
+        return "not run"
+    reasons = [f"{name} {why_not(selection, entries[0])}" for name, entries in absent]
+    return ", ".join(reasons) or "no such score"
 
 
 def _words(row: str) -> tuple[str, str]:

@@ -107,7 +107,7 @@ def _place(claim: Claim) -> str:
 def _comparisons(judgements: Sequence[Judgement]) -> Table:
     rows: list[TableRow] = []
     for each in judgements:
-        family = [*each.comparisons, *each.elsewhere]
+        family = [one for one in (*each.comparisons, *each.elsewhere) if one.measured is not None]
         if family:
             rows.append(TableRow(each.claim.text, rule=bool(rows)))
         rows += [_comparison(each.claim, one) for one in family]
@@ -124,11 +124,10 @@ def _comparison(claim: Claim, one: Comparison) -> TableRow:
     cell = TableCell(DASH)
     if one.measured is not None:
         cell = _interval(one.measured, one.metric, relative=claim.kind == "ratio")
-    why = f": {one.why}" if one.verdict == "not measured" else ""
     beyond = "" if not one.dataset or one.dataset in claim.datasets else " (not in the claim)"
     return TableRow(
         f"{one.ours} against {one.over}",
-        (TableCell(one.dataset + beyond), TableCell(title), cell, TableCell(one.verdict + why)),
+        (TableCell(one.dataset + beyond), TableCell(title), cell, TableCell(one.verdict)),
     )
 
 

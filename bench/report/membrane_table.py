@@ -75,8 +75,6 @@ def _row(
         places = [standings(rows, metric, "higher")[pairs.index(pair)] for metric in _METRICS]
         cells += _cells(selection, rows[pairs.index(pair)], dataset, places, notes)
     label = row_title(entries[0] if entries else None, method, loss)
-    if method == NULL:
-        label += " (the null)"
     trained = [pair for pair in pairs if pair[1] != NONE]
     return TableRow(label, tuple(cells), marks, rule=pair in (trained[0], *_first_other(pairs)))
 

@@ -38,9 +38,13 @@ def latex(table: Table) -> str:
     return needs + (_long(table) if table.prose else _float(table))
 
 
-def document(names: Iterable[str]) -> str:
-    """A document of its own that shows the tables of these files."""
-    inputs = "\n".join(rf"\input{{{name}}}" + "\n\\clearpage" for name in names)
+def document(files: Iterable[tuple[str, Table]]) -> str:
+    """A document of its own that shows tables, each from its file and under its own name."""
+    inputs = "\n".join(
+        rf"\renewcommand{{\thetable}}{{{_text(table.name.replace('_', ' '))}}}"
+        f"\n\\input{{{name}}}\n\\clearpage"
+        for name, table in files
+    )
     return (
         "\\documentclass[10pt]{article}\n"
         "\\usepackage[margin=20mm]{geometry}\n"
@@ -79,14 +83,15 @@ def _long(table: Table) -> str:
         rf">{{\raggedright\arraybackslash}}p{{\dimexpr {width:.3f}\linewidth-2\tabcolsep\relax}}"
         for width in widths
     )
+    head = [r"\toprule", *_head(table), r"\midrule"]
     return "\n".join(
         [
-            r"\begingroup\small",
+            r"\begingroup\small\setlength{\LTcapwidth}{\linewidth}",
             rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
             _caption(table) + r"\\",
-            r"\toprule",
-            *_head(table),
-            r"\midrule",
+            *head,
+            r"\endfirsthead",
+            *head,
             r"\endhead",
             r"\bottomrule",
             r"\endfoot",

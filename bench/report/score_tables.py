@@ -114,7 +114,7 @@ def _all_methods(selection: Selection) -> list[Line]:
 def _line(selection: Selection, method: str, loss: str, *, rule: bool = False) -> Line:
     cells = [cell for name in selection.datasets for cell in selection.cells((method,), loss, name)]
     label = row_title(cells[0] if cells else None, method, loss)
-    return Line(label + (" (the null)" if method == NULL else ""), (method,), loss, rule)
+    return Line(label, (method,), loss, rule)
 
 
 def _paper_form(selection: Selection, number_: str, title: str, lines: list[Line]) -> Table:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import UserError
+from bench.plan import NULL
 from bench.presets import PRESETS
 from bench.registry import METHODS, unknown
 from bench.report.measured import Measurement
@@ -151,6 +152,8 @@ def row_title(entry_or_none: Entry | None, method: str, loss: str) -> str:
     if entry_or_none is not None and "title" in entry_or_none.record.method:
         bracket, options = method.partition("[")[1:]
         name = f"{entry_or_none.record.method['title']}{bracket}{options}"
+        if method == NULL:
+            name += " (the null)"
     return name if loss == NONE else f"{name}-{loss_title(loss)}"
 
 

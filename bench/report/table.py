@@ -98,8 +98,10 @@ class Table:
 
     @property
     def title(self) -> str:
-        """What it is called where only a line is to be had."""
-        return self.caption[0].rstrip(".")
+        """Its number in the paper, if it has one, and what it shows."""
+        base, _, form = self.name.partition("_")
+        lead = f"Table {base}{f' ({form})' if form else ''}: " if base.isdigit() else ""
+        return lead + self.caption[0].rstrip(".")
 
     @property
     def prose(self) -> bool:

@@ -135,7 +135,7 @@ def write_tables(selection: Selection, wishes: Wanted, folder: Path) -> list[Pat
             suffix, render = _SUFFIXES[name]
             texts |= {folder / f"{stem(table)}{suffix}": render(table) for table in tables}
     if "latex" in wishes.formats and tables:
-        texts[folder / "tables.tex"] = document(stem(table) for table in tables)
+        texts[folder / "tables.tex"] = document((stem(t), t) for t in tables)
     if wishes.whole:
         texts[folder / "report.md"] = _index(selection, tables)
     for path, text in texts.items():

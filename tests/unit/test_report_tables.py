@@ -56,8 +56,8 @@ def notes(table: Table, of: TableCell) -> str:
 
 def test_table_4_has_the_papers_rows_below_the_untrained_ones(tables: dict[str, Table]) -> None:
     labels = [row.label for row in tables["4"].rows]
-    paper = [f"{m}-L_{x}" for m, losses in
-             (("SepConv", "1fs"), ("DAIN-style", "1s"), ("SSAN", "1fs")) for x in losses]  # fmt: skip
+    losses = {"SepConv": "1fs", "DAIN-style": "1s", "SSAN": "1fs"}
+    paper = [f"{method}-L_{loss}" for method, names in losses.items() for loss in names]
     first = labels.index(paper[0])
     assert labels[first : first + len(paper)] == paper
     assert "Linear filter (the null) (the null)" not in labels
