@@ -26,6 +26,7 @@ Verdict = Literal["holds", "does not hold", "not settled", "not measured"]
 VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "not measured", "not settled")
 _MEMBRANES = ("dice", "f1")
 _PERCENT = 100.0
+_SPREAD = "the spread of the repeats in place of an interval"
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def _layers(selection: Selection, claim: Claim) -> Comparison:
         verdict: Verdict = "holds" if reach.high < 0 else "not settled"
         if reach.low > 0:
             verdict = "does not hold"
-        return Comparison("", metric, *names, reach, verdict, "from the intervals of both medians")
+        return Comparison("", metric, *names, reach, verdict, _SPREAD)
     ratio = _PERCENT * ours.mean / over.mean
     wanted = claim.value if claim.value is not None else float("nan")
     near = abs(ratio - wanted) <= claim.tolerance
@@ -220,11 +221,11 @@ def _layer(rows: Sequence[Layer], name: str) -> Layer | None:
 
 def _cost(layer: Layer, metric: str) -> Interval | None:
     nan = float("nan")
-    if metric == "gmac":
-        return Interval(layer.gmac, nan, nan, 0)
+    if metric in ("gmac", "memory"):
+        peak = layer.forward.peak_mib if layer.forward else None
+        counted = layer.gmac if metric == "gmac" else peak
+        return None if counted is None else Interval(counted, nan, nan, 0)
     if layer.forward is None:
         return None
-    if metric == "memory":
-        return Interval(layer.forward.peak_mib, nan, nan, 0)
     seconds = layer.forward.seconds
     return Interval(*(1000 * s for s in (seconds.median, seconds.low, seconds.high)), 0)

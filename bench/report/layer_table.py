@@ -19,7 +19,7 @@ _MISSING = "not measured; run `bench profile --layers`."
 
 
 class Seconds(BaseModel):
-    """Run time of one pass: the median of the repeats and the 95 % interval of it."""
+    """Run time of one pass: the median of the repeats, the fastest and the slowest."""
 
     median: float
     low: float
@@ -32,7 +32,7 @@ class Pass(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     seconds: Seconds
-    peak_mib: float
+    peak_mib: float | None
 
 
 class Layer(BaseModel):
@@ -44,7 +44,7 @@ class Layer(BaseModel):
     form: str | None = None
     implementation: str | None = None
     parameters: int
-    gmac: float
+    gmac: float | None
     forward: Pass | None = None
     backward: Pass | None = None
     computed: bool = False
@@ -105,8 +105,8 @@ def _words(profile: Profile) -> list[str]:
         f"Input {' x '.join(map(str, profile.size))}, on {profile.device} ({machine}); the paper "
         "measured on a P40.",
         "Memory (peak) and run time of a forward pass, and of forward and backward together. GMAC: "
-        "multiply-adds in 10^9, half as many as FLOPs. Run time: median ± the wider side of its "
-        "interval. Best bold, second underlined, by unrounded values.",
+        "multiply-adds in 10^9, half as many as FLOPs. Run time: median [fastest, "
+        "slowest] of the repeats. Best bold, second underlined, by unrounded values.",
     ]
 
 
@@ -156,7 +156,7 @@ def _row(
         cost = times.get(column)
         if cost is not None:
             low, high = 1000 * cost.seconds.low, 1000 * cost.seconds.high
-            text = f"{number(value, 0)} ± {number(max(high - value, value - low), 0)}"
+            text = f"{number(value, 0)} [{number(low, 0)}, {number(high, 0)}]"
         if column == 2:
             text = f"{row.parameters:,}"
         cells.append(TableCell(text, value, low, high, emphasis[column][index]))

@@ -58,15 +58,19 @@ def wanted(tables: str | None, figures: str | None, formats: str | None) -> Want
     Raises:
         UserError: a table, figure or format is not known.
     """
-    from bench.report.figures import FIGURES
-
     whole = tables is None and figures is None
     return Wanted(
         _chosen("table", tables, tuple(TABLES), whole),
-        _chosen("figure", figures, tuple(FIGURES), whole),
+        _chosen("figure", figures, _figures() if whole or figures else (), whole),
         _chosen("format", formats, FORMATS, everything=True),
         whole,
     )
+
+
+def _figures() -> tuple[str, ...]:
+    from bench.report.figures import FIGURES
+
+    return tuple(FIGURES)
 
 
 def _chosen(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import report_store
 from report_store import COUNT, LONG, add, membranes, scores
+from test_cli import bench
 
 from bench.config import load_config
 from bench.errors import UserError
@@ -122,7 +123,7 @@ def test_what_cannot_be_told_apart_is_a_tie(tmp_path: Path) -> None:
     for name, mean, noise in (("linear", 19.0, 0.05), ("flow", 19.0005, 0.05), ("phase", 18, 0.05)):
         add(tmp_path, name, table=scores(name, mean, noise=noise))
     (table, _) = TABLES["4"](read(tmp_path))
-    assert cell(table, "Optical", "PSNR (dB)").emphasis == "best"
+    assert cell(table, "Flow", "PSNR (dB)").emphasis == "best"
     assert cell(table, "Linear", "PSNR (dB)").emphasis == "second"
     assert cell(table, "Linear", "PSNR (dB)").tie
     assert not cell(table, "Phase", "PSNR (dB)").tie
@@ -136,9 +137,9 @@ def test_emphasis_reads_unrounded_values_and_equals_share(tmp_path: Path) -> Non
     (table, _) = TABLES["4"](read(tmp_path))
     marks = {
         name: cell(table, name, "PSNR (dB)").emphasis
-        for name in ("Optical", "Phase", "Linear", "Average")
+        for name in ("Flow", "Phase", "Linear", "Average")
     }
-    assert marks == {"Optical": "best", "Phase": "best", "Linear": "", "Average": ""}
+    assert marks == {"Flow": "best", "Phase": "best", "Linear": "", "Average": ""}
 
 
 def test_seeds_are_averaged_triplet_by_triplet(tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def test_another_build_of_the_dataset_is_not_compared(tmp_path: Path) -> None:
         add(tmp_path, name, table=scores(name, 19.0))
     add(tmp_path, "flow", table=scores("flow", 25.0), about={"fingerprint": "other"})
     (table, _) = TABLES["4"](read(tmp_path))
-    shown = cell(table, "Optical", "PSNR (dB)")
+    shown = cell(table, "Flow", "PSNR (dB)")
     assert shown.text == "–"
     assert "another build of the dataset" in notes(table, shown)
 
@@ -193,7 +194,7 @@ def test_a_damaged_table_is_a_dash_not_a_crash(tmp_path: Path) -> None:
     (folder / "scores.parquet").write_bytes(b"nothing")
     selection = read(tmp_path)
     (table, _) = TABLES["4"](selection)
-    assert "damaged" in notes(table, cell(table, "Optical", "IE"))
+    assert "damaged" in notes(table, cell(table, "Flow", "IE"))
     assert len(selection.results.problems) == 1
 
 
@@ -261,7 +262,7 @@ def test_table_2_shows_the_profile(filled: Path, tmp_path: Path) -> None:
     ]  # fmt: skip
     dense, _, aal, _ = (row.cells for row in table.rows)
     assert aal[0].emphasis == "best"
-    assert aal[3].text == "275 ± 5"
+    assert aal[3].text == "275 [270, 280]"
     assert [one.text for one in dense] == ["–", "4949.000", "5,201", "–", "–", "–"]
     assert "computed, not run: 2^36 entries" in " ".join(dict(table.notes).values())
 
@@ -333,3 +334,37 @@ def test_each_configuration_fills_its_table() -> None:
         cells = plan(load_config(ROOT / "configs" / f"{name}.toml", {}))
         assert rows <= {(cell.variant.text, cell.loss) for cell in cells}
         assert {cell.dataset for cell in cells} == {"mouse_triplet"}
+
+
+def test_the_command_writes_the_table_asked_for(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = bench(
+        capsys, "report", "--tables", "4", "--format", "csv,markdown", "--out", filled
+    )
+    folder = filled / "report"
+    assert code == 0
+    assert out.split() == [
+        str(folder / f"{name}{suffix}")
+        for suffix in (".md", ".csv")
+        for name in ("table4", "table4_extended")
+    ]
+    assert "| SSAN-Ls" in (folder / "table4.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--tables", "6"), "There is no table '6'; choose from 1, 2, 3, 4, 5."),
+        (("--tables", "1", "--format", "latx"), "There is no format 'latx'; did you mean 'latex'?"),
+        (("--tables", "1", "--preset", "paper"), "No cell of the store has the preset 'paper'"),
+        (("--tables", "1", "--preset", "quik"), "There is no preset 'quik'; did you mean 'quick'?"),
+    ],
+)
+def test_an_unknown_word_is_one_sentence(
+    filled: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+) -> None:
+    code, _, error = bench(capsys, "report", "--out", filled, *words)
+    assert code == 2
+    assert sentence in error
+    assert "Traceback" not in error
