@@ -157,13 +157,13 @@ def _extended(selection: Selection, lines: list[Line]) -> Table:
             label_marks = notes.mark(*method_notes(_cells(selection, line, [dataset])))
             cells = [
                 *_means(selection, line, dataset, "table4", notes, own, _EXTENDED, spread=True),
-                *_skills(selection, line, dataset),
+                *_skills(selection, line, dataset, notes),
             ]
             rows.append(TableRow(line.label, tuple(cells), label_marks))
     columns = [Column(METRICS[metric].title) for metric in _EXTENDED]
     columns += [Column(METRICS[metric].title, f"Gain over `{NULL}`") for metric in SKILLS]
     words = caption(
-        selection, "Methods and losses, extended", _measurements(selection, lines, datasets),
+        selection, "Methods and losses", _measurements(selection, lines, datasets),
         "A number behind ± is half the 95 % interval over clusters of neighbouring slices. "
         "Sharpness is best at 1. A gain is paired over the same triplets.",
     )  # fmt: skip
@@ -200,18 +200,29 @@ def _means(
     return cells
 
 
-def _skills(selection: Selection, line: Line, dataset: str) -> list[TableCell]:
+def _skills(selection: Selection, line: Line, dataset: str, notes: Notes) -> list[TableCell]:
     measurement = selection.scores(line.methods, line.loss, dataset)
     null = selection.scores((NULL,), NONE, dataset)
     cells = []
     for metric in SKILLS:
-        gain = None if line.methods == (NULL,) else measurement.gain(null, metric)
-        if gain is None:
-            cells.append(TableCell(DASH))
+        gain = measurement.gain(null, metric)
+        if gain is None or line.methods == (NULL,):
+            why = _no_skill(selection, line, dataset, measurement)
+            cells.append(TableCell(DASH, marks=notes.mark(*why)))
             continue
         text = interval_text(gain, METRICS[metric].digits, signed=True)
         cells.append(TableCell(text, gain.mean, *_ends(gain)))
     return cells
+
+
+def _no_skill(
+    selection: Selection, line: Line, dataset: str, measurement: Measurement
+) -> list[str]:
+    if measurement.scores is None:
+        return absence(selection, measurement, dataset, "table4")
+    if line.methods == (NULL,):
+        return ["the null itself."]
+    return [f"`{NULL}` was not measured on the same triplets of {dataset}."]
 
 
 def interval_text(mean: Interval, digits: int, *, signed: bool = False) -> str:

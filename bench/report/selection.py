@@ -226,8 +226,14 @@ def why_not(selection: Selection, entry: Entry) -> str:
         reason = (record.failure.reason.strip() or "no reason given").splitlines()[0]
         return f"failed in {record.failure.stage}: {reason.rstrip('.')}"
     if record.status in ("interrupted", "running"):
-        return "interrupted; the same `bench run` goes on from there"
+        return unfinished(record.status)
     return "not computed yet: the run stopped before this stage"
+
+
+def unfinished(status: str) -> str:
+    """What is to be said of a cell without its last word: a killed one still says ``running``."""
+    said = "interrupted" if status == "interrupted" else "still running, or interrupted"
+    return f"{said}; the same `bench run` goes on from there"
 
 
 def absence(selection: Selection, measurement: Measurement, dataset: str, config: str) -> list[str]:

@@ -21,7 +21,7 @@ from bench.report.render_latex import document, latex
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
 from bench.report.results import Entry, Results, load_results
-from bench.report.selection import Selection, select
+from bench.report.selection import Selection, select, unfinished
 from bench.report.table import Table
 from bench.report.tables import TABLES
 from bench.variants import split_variants
@@ -172,5 +172,5 @@ def _state(results: Results) -> str:
 def _why(entry: Entry) -> str:
     record = entry.record
     if record.failure is None:
-        return "interrupted; the same `bench run` goes on from there"
+        return unfinished(record.status)
     return f"failed in {record.failure.stage}: {record.failure.reason.strip().splitlines()[0]}"

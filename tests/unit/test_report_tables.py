@@ -74,6 +74,8 @@ def test_a_mean_is_the_mean_of_the_stored_scores(tables: dict[str, Table]) -> No
     assert (shown.value, shown.low, shown.high) == pytest.approx(tuple(expected)[:3])
     assert shown.text == "19.30"
     skill = cell(tables["4_extended"], "SSAN-L_1", "PSNR (dB)", "Gain over `linear`")
+    itself = cell(tables["4_extended"], "Linear", "PSNR (dB)", "Gain over `linear`")
+    assert notes(tables["4_extended"], itself) == "the null itself."
     gain = paired_gain(table["psnr"], scores("linear", 19.0)["psnr"], clusters)
     assert (skill.value, skill.low) == pytest.approx((gain.mean, gain.low))
 
@@ -297,7 +299,9 @@ def test_two_reports_of_one_store_are_the_same(filled: Path, tmp_path: Path) -> 
         assert first.read_bytes() == second.read_bytes()
     index = (tmp_path / "one/report.md").read_text()
     assert "1 failed, 1 running" in index
-    assert "DAIN-style-Ls on mouse_triplet, seed 0: interrupted" in index
+    assert (
+        "DAIN-style-Ls on mouse_triplet, seed 0: still running, or interrupted; the same" in index
+    )
 
 
 def test_csv_holds_what_was_not_rounded(tables: dict[str, Table]) -> None:
