@@ -111,6 +111,8 @@ def _comparisons(judgements: Sequence[Judgement]) -> Table:
         if family:
             rows.append(TableRow(each.claim.text, rule=bool(rows)))
         rows += [_comparison(each.claim, one) for one in family]
+    if not rows:
+        rows.append(TableRow("Nothing the paper claims was measured."))
     caption = (
         "Every comparison behind the claims.",
         "Paired over the test triplets both rows have, with the 95 % interval over clusters of "

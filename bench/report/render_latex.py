@@ -60,6 +60,7 @@ def _float(table: Table) -> str:
             r"\begin{table}[p]",
             r"\centering",
             _caption(table),
+            r"\medskip",
             shrink,
             rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
             r"\toprule",
