@@ -228,4 +228,4 @@ def _cost(layer: Layer, metric: str) -> Interval | None:
     if layer.forward is None:
         return None
     seconds = layer.forward.seconds
-    return Interval(*(1000 * s for s in (seconds.median, seconds.low, seconds.high)), 0)
+    return Interval(1000 * seconds.median, 1000 * seconds.low, 1000 * seconds.high, 0)

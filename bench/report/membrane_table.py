@@ -7,7 +7,7 @@ from bench.registry import METHODS
 from bench.report.caption import caption
 from bench.report.measured import Measurement, Standing, standings
 from bench.report.results import Entry
-from bench.report.score_tables import interval_text
+from bench.report.score_tables import ends, interval_text
 from bench.report.selection import (
     Selection,
     absence,
@@ -102,17 +102,15 @@ def _gap(ceiling: Measurement, measurement: Measurement, marks: tuple[str, ...])
     gap = ceiling.gain(measurement, "dice")
     if gap is None:
         return TableCell(DASH, marks=marks)
-    ends = (None, None) if gap.low != gap.low else (gap.low, gap.high)
-    return TableCell(interval_text(gap, _DIGITS), gap.mean, *ends, marks=marks)
+    return TableCell(interval_text(gap, _DIGITS), gap.mean, *ends(gap), marks=marks)
 
 
 def _mean(measurement: Measurement, metric: str, place: Standing) -> TableCell:
     mean = measurement.mean(metric)
     if mean is None:
         return TableCell(DASH)
-    ends = (None, None) if mean.low != mean.low else (mean.low, mean.high)
     text = number(mean.mean, _DIGITS)
-    return TableCell(text, mean.mean, *ends, place.emphasis, place.tie)
+    return TableCell(text, mean.mean, *ends(mean), place.emphasis, place.tie)
 
 
 def _ceiling(selection: Selection, datasets: tuple[str, ...], notes: Notes) -> TableRow:

@@ -192,7 +192,7 @@ def _means(
         text = interval_text(mean, METRICS[metric].digits) if spread else None
         cells.append(
             TableCell(
-                text or number(mean.mean, METRICS[metric].digits), mean.mean, *_ends(mean),
+                text or number(mean.mean, METRICS[metric].digits), mean.mean, *ends(mean),
                 place.emphasis, place.tie, marks,
             )
         )  # fmt: skip
@@ -211,7 +211,7 @@ def _skills(selection: Selection, line: Line, dataset: str, notes: Notes) -> lis
             cells.append(TableCell(DASH, marks=notes.mark(*why)))
             continue
         text = interval_text(gain, METRICS[metric].digits, signed=True)
-        cells.append(TableCell(text, gain.mean, *_ends(gain)))
+        cells.append(TableCell(text, gain.mean, *ends(gain)))
     return cells
 
 
@@ -228,11 +228,12 @@ def _no_skill(
 def interval_text(mean: Interval, digits: int, *, signed: bool = False) -> str:
     """A mean and half its interval, which lies evenly about it; the mean alone without one."""
     text = number(mean.mean, digits, signed=signed)
-    low, _ = _ends(mean)
+    low, _ = ends(mean)
     return text if low is None else f"{text} ± {number(mean.mean - low, digits)}"
 
 
-def _ends(mean: Interval) -> tuple[float | None, float | None]:
+def ends(mean: Interval) -> tuple[float | None, float | None]:
+    """Both ends of an interval; None and None where there is none."""
     return (None, None) if mean.low != mean.low else (mean.low, mean.high)
 
 
