@@ -151,6 +151,32 @@ def _draw(rows: list[Row], files: dict[str, TripletFile], out: Path) -> list[Pat
     return pictures
 
 
+@app.command()
+def report(
+    tables: Annotated[str | None, typer.Option(help="1,2,3,4,5; all if not given.")] = None,
+    figures: Annotated[str | None, typer.Option(help="3,...,8; all if not given.")] = None,
+    formats: Annotated[
+        str | None, typer.Option("--format", help="latex,markdown,html,csv; all if not given.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only these datasets.")] = None,
+    preset: Annotated[str | None, typer.Option(help="quick, medium or paper.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
+    data: Data = Path("data"),
+) -> None:
+    """Make the paper's tables and figures from what runs left; compute nothing again."""
+    from bench.report.write import wanted, write_report
+    from bench.variants import split_variants
+
+    wishes = wanted(tables, figures, formats)
+    datasets = tuple(split_variants(dataset or ""))
+
+    def tell(line: str) -> None:
+        typer.echo(line, err=True)
+
+    for path in write_report(out, data, wishes, datasets, preset, tell):
+        typer.echo(path)
+
+
 @data.command("build")
 def data_build(
     name: Annotated[str, typer.Argument(help="A card's name, or a new one for your own volume.")],

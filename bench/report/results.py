@@ -20,6 +20,7 @@ from bench.stages.score import kept
 from bench.statistics import cluster_ids
 from bench.store import NONE, Record, Store
 
+CEILING = "ceiling.parquet"
 _WORDS = ("method", "loss", "dataset", "fold", "seed", "preset")
 
 
@@ -30,10 +31,12 @@ class Entry:
     Attributes:
         folder: where its files lie.
         record: what it left on disk.
+        damage: why its tables cannot be read, if they cannot.
     """
 
     folder: Path
     record: Record
+    damage: str = ""
 
     @property
     def words(self) -> dict[str, Any]:
@@ -68,6 +71,18 @@ class Entry:
         return self._table("segment")
 
     @cached_property
+    def ceiling(self) -> pd.DataFrame | None:
+        """The membrane scores of the real middle slices, on the triplets of ``membranes``."""
+        done = self.record.stages.get("segment")
+        if self.membranes is None or done is None or "ceiling" not in done.facts:
+            return None
+        path = self.folder.parent / str(done.facts["ceiling"]) / CEILING
+        if not path.exists():
+            return None
+        table = kept(pd.read_parquet(path)).reset_index(drop=True)
+        return table.assign(cluster=cluster_ids(table))
+
+    @cached_property
     def training(self) -> pd.DataFrame | None:
         """A row for each step of the training; None where nothing was trained."""
         path = self.folder / "training.csv"
@@ -84,7 +99,7 @@ class Entry:
 
     def _table(self, stage: str) -> pd.DataFrame | None:
         done = self.record.stages.get(stage)
-        if done is None or done.file is None:
+        if self.damage or done is None or done.file is None:
             return None
         path = self.folder / done.file
         try:
@@ -147,11 +162,12 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
             record = store.load(folder)
             if record is None:
                 continue
-            entry = Entry(folder, record)
-            _ = entry.scores, entry.membranes
+            entry = _entry(folder, record)
         except UserError as error:
             problems.append(str(error))
             continue
+        if entry.damage:
+            problems.append(entry.damage)
         words = tuple(entry.words[name] for name in _WORDS)
         if words not in chosen or _rank(entry) > _rank(chosen[words]):
             chosen[words] = entry
@@ -164,9 +180,20 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
     return results
 
 
-def _rank(entry: Entry) -> tuple[bool, bool, str, str]:
+def _entry(folder: Path, record: Record) -> Entry:
+    """A cell whose tables were read once; one with damaged tables is kept without them."""
+    entry = Entry(folder, record)
+    try:
+        _ = entry.scores, entry.membranes
+    except UserError as error:
+        return Entry(folder, record, str(error))
+    return entry
+
+
+def _rank(entry: Entry) -> tuple[bool, bool, bool, str, str]:
     record = entry.record
     return (
+        not entry.damage,
         record.config.get("max_triplets") is None,
         record.status == "done",
         record.finished or record.started,

@@ -1,0 +1,58 @@
+"""What every table says of itself: preset, seeds, training, datasets, triplets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bench.report.measured import Measurement
+from bench.report.selection import Selection, training_note
+
+_EMPHASIS = "Best bold, second underlined, by unrounded values."
+
+
+def caption(
+    selection: Selection,
+    title: str,
+    measurements: Mapping[str, Sequence[Measurement]],
+    *more: str,
+) -> tuple[str, ...]:
+    """The sentences of a caption; the first is the title and says when little was computed.
+
+    Args:
+        selection: what the report is about.
+        title: of the table.
+        measurements: of the rows on each dataset.
+        more: what else has to be said.
+    """
+    every = [each for rows in measurements.values() for each in rows if each.count]
+    trained = [each for each in every if any(entry.trained for entry in each.entries)]
+    seeds = sorted({seed for each in trained for seed in each.seeds})
+    sentences = [_title(selection.preset, title, seeds)]
+    entries = [entry for each in trained for entry in each.entries]
+    if trained:
+        length = training_note(selection.preset, entries)
+        sentences.append(f"Networks: preset `{selection.preset}`, {length}, {_seeds(seeds)}.")
+    counts = [
+        f"{dataset} {max((each.count for each in rows), default=0)}"
+        for dataset, rows in measurements.items()
+    ]
+    sentences.append(f"Test triplets: {', '.join(counts)}.")
+    folds = sorted({entry.words["fold"] for each in every for entry in each.entries})
+    if len(folds) > 1:
+        sentences.append(f"Over folds {', '.join(map(str, folds))}.")
+    return (*sentences, *more, _EMPHASIS)
+
+
+def _title(preset: str, title: str, seeds: Sequence[int]) -> str:
+    if preset == "quick" and len(seeds) == 1:
+        return (
+            f"{title} (preset `quick`, one seed: what minutes of training buy, not the methods' "
+            "limits)."
+        )
+    return f"{title}."
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    return f"seeds {', '.join(map(str, seeds))} (a triplet's scores are averaged over them)"

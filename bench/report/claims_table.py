@@ -1,0 +1,143 @@
+"""The claims as tables: one line each, and every comparison behind them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bench.metrics import METRICS
+from bench.report.claims import VERDICTS, Comparison, Judgement, verdict_of
+from bench.report.reported import Claim
+from bench.report.selection import Selection
+from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
+from bench.statistics import Interval
+
+_TITLES = {"dice": "Dice", "f1": "F1", "memory": "Memory", "gmac": "GMAC", "seconds": "Run time"}
+_DIGITS = {"dice": 4, "f1": 4, "memory": 1, "gmac": 1, "seconds": 0}
+_UNITS = {"memory": " %", "gmac": " %", "seconds": " ms"}
+_CLAIM_COLUMNS = (
+    Column("Reported", width=0.12), Column("Measured", width=0.2), Column("Verdict", width=0.14),
+    Column("Why", width=0.28),
+)  # fmt: skip
+_COMPARISON_COLUMNS = (
+    Column("Dataset", width=0.17), Column("Metric", width=0.12),
+    Column("Ours less the other [95 %]", width=0.28), Column("Verdict", width=0.22),
+)  # fmt: skip
+
+
+def claims_tables(selection: Selection, judgements: Sequence[Judgement]) -> list[Table]:
+    """What the paper reports beside what was measured, and the comparisons one by one."""
+    return [_claims(selection, judgements), _comparisons(judgements)]
+
+
+def tally(judgements: Sequence[Judgement]) -> str:
+    """How many claims met which verdict, in one line."""
+    counts = [
+        f"{verdict}: {sum(each.verdict == verdict for each in judgements)}" for verdict in VERDICTS
+    ]
+    return ", ".join(counts)
+
+
+def _claims(selection: Selection, judgements: Sequence[Judgement]) -> Table:
+    notes = Notes()
+    rows: list[TableRow] = []
+    over = ""
+    for each in judgements:
+        if each.claim.table != over:
+            over = each.claim.table
+            heading = f"Table {over}" if over.isdigit() else over[:1].upper() + over[1:]
+            rows.append(TableRow(heading, rule=bool(rows)))
+        rows.append(TableRow(each.claim.text, _claim(each), notes.mark(_place(each.claim))))
+    caption = (
+        "Claims of the paper, reported and measured.",
+        f"{tally(judgements)}.",
+        f"Trained under preset `{selection.preset}`.",
+        "A claim holds where every 95 % interval lies on its side of zero, and does not where one "
+        "lies on the other side (Holm over its comparisons); in between it is not settled.",
+        "None of our datasets is the paper's own: "
+        + "; ".join(f"{name}: {how}" for name, how in selection.reported.datasets.items())
+        + ".",
+        selection.reported.citation + ".",
+    )
+    return Table("claims", caption, "Claim", _CLAIM_COLUMNS, tuple(rows), notes.listed())
+
+
+def _claim(judgement: Judgement) -> tuple[TableCell, ...]:
+    claim = judgement.claim
+    measured = [each for each in judgement.comparisons if each.measured is not None]
+    cell = TableCell(DASH)
+    if len(measured) == 1 and measured[0].measured is not None:
+        cell = _interval(measured[0].measured, measured[0].metric, relative=claim.kind == "ratio")
+    elif measured:
+        cell = TableCell(f"{len(measured)} comparisons, see their table")
+    return (
+        TableCell(_reported(claim), claim.value),
+        cell,
+        TableCell(judgement.verdict),
+        TableCell(f"{judgement.why}{_beside(judgement)}"),
+    )
+
+
+def _reported(claim: Claim) -> str:
+    if claim.value is None:
+        return "by eye" if claim.kind == "seen" else "an order"
+    digits = 0 if claim.value == int(claim.value) else 2 if abs(claim.value) < 10 else 1
+    return f"{number(claim.value, digits, signed=claim.kind != 'ratio')} {claim.unit}"
+
+
+def _beside(judgement: Judgement) -> str:
+    """Whether the reported number lies in the interval, and what other datasets say."""
+    words = ""
+    claim, measured = judgement.claim, [c.measured for c in judgement.comparisons if c.measured]
+    if claim.kind in ("gain", "faster") and claim.value is not None and len(measured) == 1:
+        inside = measured[0].low <= claim.value <= measured[0].high
+        words += f"; the reported number lies {'in' if inside else 'outside'} the interval"
+    for dataset in dict.fromkeys(each.dataset for each in judgement.elsewhere):
+        own = [each for each in judgement.elsewhere if each.dataset == dataset]
+        verdict, why = verdict_of(own, almost=claim.almost)
+        words += f"; on {dataset}, not in the claim: {verdict} ({why})"
+    return words
+
+
+def _place(claim: Claim) -> str:
+    reading = f" Read as: {claim.reading}." if claim.reading else ""
+    return f"{claim.place}: “{claim.quote}”.{reading}"
+
+
+def _comparisons(judgements: Sequence[Judgement]) -> Table:
+    rows: list[TableRow] = []
+    for each in judgements:
+        family = [one for one in (*each.comparisons, *each.elsewhere) if one.measured is not None]
+        if family:
+            rows.append(TableRow(each.claim.text, rule=bool(rows)))
+        rows += [_comparison(each.claim, one) for one in family]
+    if not rows:
+        rows.append(TableRow("Nothing the paper claims was measured."))
+    caption = (
+        "Every comparison behind the claims.",
+        "Paired over the test triplets both rows have, with the 95 % interval over clusters of "
+        "neighbouring slices; of layers a ratio or a difference.",
+    )
+    return Table("comparisons", caption, "Comparison", _COMPARISON_COLUMNS, tuple(rows))
+
+
+def _comparison(claim: Claim, one: Comparison) -> TableRow:
+    title = METRICS[one.metric].title if one.metric in METRICS else _TITLES[one.metric]
+    cell = TableCell(DASH)
+    if one.measured is not None:
+        cell = _interval(one.measured, one.metric, relative=claim.kind == "ratio")
+    beyond = "" if not one.dataset or one.dataset in claim.datasets else " (not in the claim)"
+    return TableRow(
+        f"{one.ours} against {one.over}",
+        (TableCell(one.dataset + beyond), TableCell(title), cell, TableCell(one.verdict)),
+    )
+
+
+def _interval(measured: Interval, metric: str, *, relative: bool) -> TableCell:
+    digits = METRICS[metric].digits if metric in METRICS else _DIGITS[metric]
+    text = number(measured.mean, digits, signed=not relative)
+    if math.isnan(measured.low):
+        return TableCell(f"{text}{_UNITS.get(metric, '')}", measured.mean)
+    low, high = (number(end, digits, signed=not relative) for end in measured[1:3])
+    unit = _UNITS.get(metric, "")
+    return TableCell(f"{text}{unit} [{low}, {high}]", measured.mean, measured.low, measured.high)

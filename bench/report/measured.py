@@ -1,0 +1,165 @@
+"""What was measured for a method, a loss and a dataset, over all of its seeds and folds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from bench.report.results import Entry
+from bench.report.table import Emphasis
+from bench.statistics import Interval, cluster_interval, holm, paired_gain, paired_p_value
+
+Better = Literal["higher", "lower", "one"]
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The cells of one method and loss on one dataset.
+
+    Attributes:
+        entries: one a fold and seed, finished or not.
+        tables: what each of them measured, a row a triplet; None where it did not.
+        derive: adds the columns that only the average over the seeds has.
+    """
+
+    entries: tuple[Entry, ...]
+    tables: tuple[pd.DataFrame | None, ...]
+    derive: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+
+    @cached_property
+    def scores(self) -> pd.DataFrame | None:
+        """A row for each (fold, triplet), averaged over the seeds that have it, with ``cluster``.
+
+        Only triplets that every seed of a fold has are counted: a mean over seeds of
+        different triplets would be neither.
+        """
+        folds: dict[int, list[pd.DataFrame]] = {}
+        for entry, table in zip(self.entries, self.tables, strict=True):
+            if table is not None:
+                folds.setdefault(entry.words["fold"], []).append(table.set_index("triplet"))
+        parts, first = {}, 0
+        for fold, seeds in sorted(folds.items()):
+            mean = _average(seeds)
+            mean["cluster"] = mean["cluster"].astype(int) + first
+            first = int(mean["cluster"].max()) + 1 if len(mean) else first
+            parts[fold] = mean
+        if not parts:
+            return None
+        scores = pd.concat(parts, names=["fold"])
+        return scores if self.derive is None else self.derive(scores)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that were measured."""
+        pairs = zip(self.entries, self.tables, strict=True)
+        return tuple(sorted({entry.words["seed"] for entry, t in pairs if t is not None}))
+
+    @property
+    def count(self) -> int:
+        """How many triplets were measured."""
+        return 0 if self.scores is None else len(self.scores)
+
+    def mean(self, metric: str) -> Interval | None:
+        """The mean of a metric; None where nothing was measured."""
+        if self.scores is None or metric not in self.scores or not len(self.scores):
+            return None
+        return cluster_interval(self.scores[metric], self.scores["cluster"])
+
+    def gain(self, other: Measurement, metric: str) -> Interval | None:
+        """Mean of this less the other over the triplets that both have."""
+        pair = self._pair(other, metric)
+        return None if pair is None else paired_gain(*pair)
+
+    def p_value(self, other: Measurement, metric: str) -> float:
+        """Two-sided p-value of that gain being zero; NaN where it cannot be told."""
+        pair = self._pair(other, metric)
+        return float("nan") if pair is None else paired_p_value(*pair)
+
+    def _pair(
+        self, other: Measurement, metric: str
+    ) -> tuple[pd.Series[float], pd.Series[float], pd.Series[int]] | None:
+        if self.mean(metric) is None or other.mean(metric) is None:
+            return None
+        one, two = self.scores, other.scores
+        if one is None or two is None:
+            return None
+        shared = one.index.intersection(two.index)
+        if not len(shared):
+            return None
+        mine = one.loc[shared]
+        return mine[metric], two.loc[shared, metric], mine["cluster"]
+
+
+def _average(seeds: list[pd.DataFrame]) -> pd.DataFrame:
+    shared = seeds[0].index
+    for table in seeds[1:]:
+        shared = shared.intersection(table.index)
+    numbers = [table.loc[shared].select_dtypes("number") for table in seeds]
+    columns = numbers[0].columns
+    with np.errstate(invalid="ignore"):
+        total = sum(table[columns].to_numpy(np.float64) for table in numbers)
+    return pd.DataFrame(total / len(numbers), index=shared, columns=columns)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one of several measurements stands among them."""
+
+    emphasis: Emphasis = ""
+    tie: bool = False
+
+
+def standings(measurements: Sequence[Measurement], metric: str, better: Better) -> list[Standing]:
+    """Best and second by unrounded means, and what cannot be told apart from the best.
+
+    Equal means share a place; whoever shares the first leaves none second. A tie is a paired
+    difference to the best whose p-value, adjusted for the number of comparisons (Holm), is
+    not below 0.05, or that has no interval.
+    """
+    means = [measurement.mean(metric) for measurement in measurements]
+    costs = [float("nan") if mean is None else _cost(mean.mean, better) for mean in means]
+    known = sorted(cost for cost in costs if not np.isnan(cost))
+    if len(known) < 2:
+        return [Standing()] * len(costs)
+    best = costs.index(known[0])
+    p_values = [
+        _difference(measurements[best], other, metric, better) if cost > known[0] else float("nan")
+        for other, cost in zip(measurements, costs, strict=True)
+    ]
+    adjusted = holm(p_values)
+    ties = [
+        not np.isnan(cost) and i != best and not adjusted[i] < LEVEL for i, cost in enumerate(costs)
+    ]
+    places = [known.index(cost) if cost in known else -1 for cost in costs]
+    names: dict[int, Emphasis] = {0: "best", 1: "second"}
+    return [Standing(names.get(place, ""), tie) for place, tie in zip(places, ties, strict=True)]
+
+
+def _cost(mean: float, better: Better) -> float:
+    """What a method should have little of."""
+    return {"higher": -mean, "lower": mean, "one": abs(mean - 1)}[better]
+
+
+def _difference(best: Measurement, other: Measurement, metric: str, better: Better) -> float:
+    """The p-value of the two being equally good."""
+    if better != "one":
+        return best.p_value(other, metric)
+    return _toward_one(best, metric).p_value(_toward_one(other, metric), metric)
+
+
+def _toward_one(measurement: Measurement, metric: str) -> Measurement:
+    """The metric as a distance from 1, signed so that the distance of the mean is its mean."""
+    mean = measurement.mean(metric)
+    sign = 1.0 if mean is not None and mean.mean >= 1 else -1.0
+
+    def derive(scores: pd.DataFrame) -> pd.DataFrame:
+        return scores.assign(**{metric: sign * (scores[metric] - 1)})
+
+    return dataclasses.replace(measurement, derive=derive)

@@ -1,0 +1,147 @@
+"""Table 5: what a frozen segmenter makes of the synthesised slices."""
+
+from __future__ import annotations
+
+from bench.plan import NULL
+from bench.registry import METHODS
+from bench.report.caption import caption
+from bench.report.measured import Measurement, Standing, standings
+from bench.report.results import Entry
+from bench.report.score_tables import ends, interval_text
+from bench.report.selection import (
+    Selection,
+    absence,
+    cell_notes,
+    dataset_notes,
+    method_notes,
+    row_title,
+)  # fmt: skip
+from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
+from bench.store import NONE
+
+_METRICS = {"dice": "Dice", "f1": "F1"}
+_DIGITS = 4
+_CEILING = "Real slice (the ceiling)"
+_PAPER = [("sepconv", "ls"), ("dain", "ls"), ("ssan", "ls")]
+
+
+def segmentation(selection: Selection) -> list[Table]:
+    """Dice, boundary F1 and the gap in Dice to the real slice, for every segmented row."""
+    notes = Notes()
+    datasets = _with_membranes(selection)
+    columns = tuple(
+        Column(title, name, notes.mark(*_dataset_notes(selection, name)))
+        for name in datasets
+        for title in ("Gap in Dice", *_METRICS.values())
+    )
+    pairs = _pairs(selection)
+    rows = [_row(selection, datasets, pair, pairs, notes) for pair in pairs]
+    rows.append(_ceiling(selection, datasets, notes))
+    measured = {
+        name: [selection.membranes((method,), loss, name) for method, loss in pairs]
+        for name in datasets
+    }
+    words = caption(
+        selection, "Membranes found in the synthesised slices", measured,
+        "Dice: mean over slices. F1: boundary F1 of pooled counts. The gap is the Dice of the real "
+        "slice less that of the synthesised one, by the same segmenter, ± half its 95 % interval.",
+    )  # fmt: skip
+    ties = any(cell.tie for row in rows for cell in row.cells)
+    return [Table("5", words, "Method", columns, tuple(rows), notes.listed(ties=ties))]
+
+
+def _pairs(selection: Selection) -> list[tuple[str, str]]:
+    """The untrained methods that were segmented, the paper's rows, then whatever else was."""
+    found = {
+        (str(entry.words["method"]), str(entry.words["loss"]))
+        for entry in selection.entries
+        if entry.membranes is not None
+    }
+    untrained = [(name, NONE) for name, method in METHODS.items() if method.kind != "trained"]
+    first = [pair for pair in untrained if pair in found or pair[0] == NULL]
+    return [*first, *_PAPER, *sorted(found - {*untrained, *_PAPER})]
+
+
+def _row(
+    selection: Selection, datasets: tuple[str, ...], pair: tuple[str, str],
+    pairs: list[tuple[str, str]], notes: Notes,
+) -> TableRow:  # fmt: skip
+    method, loss = pair
+    entries = tuple(e for name in datasets for e in selection.cells((method,), loss, name))
+    marks = notes.mark(*method_notes(entries))
+    cells: list[TableCell] = []
+    for dataset in datasets:
+        rows = [selection.membranes((one,), other, dataset) for one, other in pairs]
+        places = [standings(rows, metric, "higher")[pairs.index(pair)] for metric in _METRICS]
+        cells += _cells(selection, rows[pairs.index(pair)], dataset, places, notes)
+    label = row_title(entries[0] if entries else None, method, loss)
+    trained = [pair for pair in pairs if pair[1] != NONE]
+    return TableRow(label, tuple(cells), marks, rule=pair in (trained[0], *_first_other(pairs)))
+
+
+def _first_other(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return pairs[pairs.index(_PAPER[-1]) + 1 :][:1]
+
+
+def _cells(
+    selection: Selection, measurement: Measurement, dataset: str, places: list[Standing],
+    notes: Notes,
+) -> list[TableCell]:  # fmt: skip
+    if measurement.scores is None:
+        marks = notes.mark(*absence(selection, measurement, dataset, "table5"))
+        return [TableCell(DASH, marks=marks)] * (1 + len(_METRICS))
+    ceiling = selection.ceiling(dataset)
+    marks = notes.mark(*cell_notes(selection, measurement, ceiling.count))
+    cells = [_gap(ceiling, measurement, marks)]
+    for metric, place in zip(_METRICS, places, strict=True):
+        cells.append(_mean(measurement, metric, place))
+    return cells
+
+
+def _gap(ceiling: Measurement, measurement: Measurement, marks: tuple[str, ...]) -> TableCell:
+    gap = ceiling.gain(measurement, "dice")
+    if gap is None:
+        return TableCell(DASH, marks=marks)
+    return TableCell(interval_text(gap, _DIGITS), gap.mean, *ends(gap), marks=marks)
+
+
+def _mean(measurement: Measurement, metric: str, place: Standing) -> TableCell:
+    mean = measurement.mean(metric)
+    if mean is None:
+        return TableCell(DASH)
+    text = number(mean.mean, _DIGITS)
+    return TableCell(text, mean.mean, *ends(mean), place.emphasis, place.tie)
+
+
+def _ceiling(selection: Selection, datasets: tuple[str, ...], notes: Notes) -> TableRow:
+    cells: list[TableCell] = []
+    for dataset in datasets:
+        ceiling = selection.ceiling(dataset)
+        if ceiling.scores is None:
+            marks = notes.mark(f"no ceiling: the segmenter has not run on {dataset}.")
+            cells += [TableCell(DASH, marks=marks)] * (1 + len(_METRICS))
+            continue
+        cells.append(TableCell(number(0.0, _DIGITS), 0.0))
+        cells += [_mean(ceiling, metric, Standing()) for metric in _METRICS]
+    return TableRow(_CEILING, tuple(cells), rule=True)
+
+
+def _dataset_notes(selection: Selection, dataset: str) -> list[str]:
+    notes = dataset_notes(selection, dataset)
+    facts = [_facts(entry) for entry in selection.entries if entry.words["dataset"] == dataset]
+    if any(fact.get("reference") == "agreement" for fact in facts):
+        notes.append(
+            f"{dataset}: agreement scoring: no labels, so membranes are compared with what the "
+            "segmenter finds in the real slice."
+        )
+    return notes
+
+
+def _facts(entry: Entry) -> dict[str, object]:
+    done = entry.record.stages.get("segment")
+    return {} if done is None else done.facts
+
+
+def _with_membranes(selection: Selection) -> tuple[str, ...]:
+    found = {e.words["dataset"] for e in selection.entries if e.membranes is not None}
+    return tuple(name for name in selection.datasets if name in found) or selection.datasets

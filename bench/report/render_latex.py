@@ -1,0 +1,178 @@
+"""Tables as LaTeX: booktabs, and nothing that a plain TeX installation lacks."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from bench.report.table import TIE, Table, TableCell, TableRow, spans
+
+_PACKAGES = r"\usepackage{booktabs,graphicx,longtable,array}"
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_\allowbreak{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "<": "$<$", ">": "$>$", "|": "$|$", '"': "''", "`": r"\textasciigrave{}",
+    # A line that starts with one of these would be read as an argument of the line break.
+    "[": "{[}", "]": "{]}", "*": "{*}",
+    "\x01": "-{}",  # a hyphen before a hyphen: no dash of the two
+    ",": r",\allowbreak{}", "/": r"/\allowbreak{}", "=": r"=\allowbreak{}", "\n": " ", "\t": " ",
+}  # fmt: skip
+_SYMBOLS = {
+    "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\dots{}", "\xa0": "~",
+    "±": r"$\pm$", "×": r"$\times$", "−": "$-$", "∞": r"$\infty$", "≈": r"$\approx$",
+    "≤": r"$\leq$", "≥": r"$\geq$", "²": "$^2$", "³": "$^3$", "µ": r"$\mu$", "μ": r"$\mu$",
+    "σ": r"$\sigma$", "β": r"$\beta$", "γ": r"$\gamma$", "°": r"$^\circ$", "·": r"$\cdot$",
+    "→": r"$\rightarrow$", "ß": r"\ss{}", "ø": r"\o{}", "Ø": r"\O{}", "æ": r"\ae{}",
+    "ł": r"\l{}", "Ł": r"\L{}",
+}  # fmt: skip
+_ACCENTS = {
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u030a": "r",
+    "\u030c": "v", "\u0327": "c", "\u0304": "=", "\u0306": "u", "\u0307": ".", "\u030b": "H",
+}  # fmt: skip
+
+
+def latex(table: Table) -> str:
+    """A table that a paper takes in with its input command."""
+    needs = f"% In the preamble: {_PACKAGES}\n"
+    return needs + (_long(table) if table.prose else _float(table))
+
+
+def document(files: Iterable[tuple[str, Table]]) -> str:
+    """A document of its own that shows tables, each from its file and under its own name."""
+    inputs = "\n".join(
+        rf"\renewcommand{{\thetable}}{{{_text(table.name.replace('_', ' '))}}}"
+        f"\n\\input{{{name}}}\n\\clearpage"
+        for name, table in files
+    )
+    return (
+        "\\documentclass[10pt]{article}\n"
+        "\\usepackage[margin=20mm]{geometry}\n"
+        f"{_PACKAGES}\n\\begin{{document}}\n\\raggedbottom\n{inputs}\n\\end{{document}}\n"
+    )
+
+
+def _float(table: Table) -> str:
+    columns = "l" + "".join("r" for _ in table.columns)
+    shrink = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+    return "\n".join(
+        [
+            r"\begin{table}[p]",
+            r"\centering",
+            _caption(table),
+            r"\medskip",
+            shrink,
+            rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+            r"\toprule",
+            *_head(table),
+            r"\midrule",
+            *(line for row in table.rows for line in _row(row, len(table.columns))),
+            r"\bottomrule",
+            r"\end{tabular}}",
+            *_notes(table),
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _long(table: Table) -> str:
+    """Running text over as many pages as it takes."""
+    rest = 1 - sum(column.width or 0 for column in table.columns)
+    widths = [rest, *((column.width or 0) for column in table.columns)]
+    columns = "".join(
+        rf">{{\raggedright\arraybackslash}}p{{\dimexpr {width:.3f}\linewidth-2\tabcolsep\relax}}"
+        for width in widths
+    )
+    head = [r"\toprule", *_head(table), r"\midrule"]
+    return "\n".join(
+        [
+            r"\begingroup\small\setlength{\LTcapwidth}{\linewidth}",
+            rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
+            _caption(table) + r"\\",
+            *head,
+            r"\endfirsthead",
+            *head,
+            r"\endhead",
+            r"\bottomrule",
+            r"\endfoot",
+            *(line for row in table.rows for line in _row(row, len(table.columns))),
+            r"\end{longtable}",
+            *_notes(table),
+            r"\endgroup",
+            "",
+        ]
+    )
+
+
+def _caption(table: Table) -> str:
+    label = table.name.replace("_", "-")
+    return rf"\caption{{{' '.join(map(_text, table.caption))}}}\label{{tab:{label}}}"
+
+
+def _head(table: Table) -> list[str]:
+    titles = " & ".join(_text(column.title) for column in table.columns)
+    if not table.grouped:
+        return [rf"{_text(table.stub)} & {titles} \\"]
+    over, rules, first = [], [], 2
+    for column, count in table.groups:
+        over.append(rf"\multicolumn{{{count}}}{{c}}{{{_text(column.group)}{_marks(column.marks)}}}")
+        if column.group:
+            rules.append(rf"\cmidrule(lr){{{first}-{first + count - 1}}}")
+        first += count
+    return [rf" & {' & '.join(over)} \\", "".join(rules), rf"{_text(table.stub)} & {titles} \\"]
+
+
+def _row(row: TableRow, columns: int) -> list[str]:
+    rule = [r"\midrule"] if row.rule else []
+    label = f"{_text(row.label)}{_marks(row.marks)}"
+    if not row.cells:
+        return [*rule, rf"\multicolumn{{{columns + 1}}}{{@{{}}l}}{{\emph{{{label}}}}} \\"]
+    return [*rule, rf"{' & '.join([label, *map(_cell, row.cells)])} \\"]
+
+
+def _cell(cell: TableCell) -> str:
+    text = _text(cell.text)
+    if cell.emphasis == "best":
+        text = rf"\textbf{{{text}}}"
+    elif cell.emphasis == "second":
+        text = rf"\underline{{{text}}}"
+    return text + _marks(((TIE,) if cell.tie else ()) + cell.marks)
+
+
+def _notes(table: Table) -> list[str]:
+    if not table.notes:
+        return []
+    lines = [rf"{_marks((mark,))}~{_text(sentence)}\par" for mark, sentence in table.notes]
+    start = r"\par\medskip\begin{minipage}{\linewidth}\footnotesize\raggedright"
+    if table.prose:
+        return [r"{\footnotesize\raggedright", *lines, "}"]
+    return [start, *lines, r"\end{minipage}"]
+
+
+def _marks(marks: tuple[str, ...]) -> str:
+    # With room on both sides of its number, the mark stays clear of what follows.
+    return rf"\textsuperscript{{{','.join(marks)}}}" if marks else ""
+
+
+def _text(text: str) -> str:
+    wraps = {"plain": "{}", "code": r"\texttt{{{}}}", "loss": r"$\mathcal{{L}}_{{{}}}$"}
+    return "".join(wraps[style].format(_escape(part)) for style, part in spans(text))
+
+
+def _escape(text: str) -> str:
+    apart = re.sub("-(?=-)", "\x01", unicodedata.normalize("NFC", text))
+    return "".join(map(_character, apart))
+
+
+def _character(character: str) -> str:
+    if character in _SPECIAL:
+        return _SPECIAL[character]
+    if character.isascii():
+        return character if character.isprintable() else ""
+    if character in _SYMBOLS:
+        return _SYMBOLS[character]
+    parts = unicodedata.normalize("NFD", character)
+    if len(parts) == 2 and parts[0].isascii() and parts[1] in _ACCENTS:
+        return rf"\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
+    return rf"{{[}}U+{ord(character):04X}{{]}}"

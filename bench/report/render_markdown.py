@@ -1,0 +1,60 @@
+"""Tables as GitHub's Markdown."""
+
+from __future__ import annotations
+
+import re
+
+from bench.report.table import TIE, Table, TableCell, TableRow, spans
+
+_SPECIAL = re.compile(r"([\\*_|<>\[\]~])")
+
+
+def markdown(table: Table) -> str:
+    """Title, table, caption and footnotes; a dataset's name stands before each metric's."""
+    columns = [_text(table.stub)]
+    for column in table.columns:
+        over = f"{_text(column.group)}{_marks(column.marks)} " if column.group else ""
+        columns.append(f"{over}{_text(column.title)}")
+    align = ["---", *("---" if column.width else "---:" for column in table.columns)]
+    lines = [_line(columns), _line(align), *(_row(row, len(columns)) for row in table.rows)]
+    notes = [f"- {_mark(mark)} {_text(sentence)}" for mark, sentence in table.notes]
+    blocks = [f"## {_text(table.title)}", " ".join(map(_text, table.caption[1:])), "\n".join(lines)]
+    return "\n\n".join(block for block in [*blocks, "\n".join(notes)] if block) + "\n"
+
+
+def _row(row: TableRow, width: int) -> str:
+    label = f"{_text(row.label)}{_marks(row.marks)}"
+    if not row.cells:
+        return _line([f"*{label}*", *[""] * (width - 1)])
+    return _line([label, *map(_cell, row.cells)])
+
+
+def _cell(cell: TableCell) -> str:
+    text = _text(cell.text)
+    if cell.emphasis == "best":
+        text = f"**{text}**"
+    elif cell.emphasis == "second":
+        text = f"<u>{text}</u>"
+    return text + _marks(((TIE,) if cell.tie else ()) + cell.marks)
+
+
+def _line(words: list[str]) -> str:
+    return f"| {' | '.join(words)} |"
+
+
+def _text(text: str) -> str:
+    parts = []
+    for style, part in spans(text.replace("\n", " ")):
+        if style == "code":
+            parts.append(f"`{part}`".replace("|", "\\|"))
+        else:
+            parts.append(f"L{part}" if style == "loss" else _SPECIAL.sub(r"\\\1", part))
+    return "".join(parts)
+
+
+def _marks(marks: tuple[str, ...]) -> str:
+    return _mark(" ".join(marks)) if marks else ""
+
+
+def _mark(mark: str) -> str:
+    return f"<sup>{mark}</sup>"

@@ -1,0 +1,267 @@
+"""What a report is about: which cells, and what has to be said of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.errors import UserError
+from bench.plan import NULL
+from bench.presets import PRESETS
+from bench.registry import METHODS, unknown
+from bench.report.measured import Measurement
+from bench.report.membranes import with_boundary_f1
+from bench.report.reported import Reported
+from bench.report.results import Entry, Results
+from bench.report.table import number
+from bench.store import NONE
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The cells of one preset (and those that are not trained) on some datasets.
+
+    Attributes:
+        results: the whole store.
+        datasets: in the paper's order, then the others by name.
+        preset: of the trained cells.
+        reported: what the paper states.
+        profile: folder of what `bench profile` left.
+    """
+
+    results: Results
+    datasets: tuple[str, ...]
+    preset: str
+    reported: Reported
+    profile: Path
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The cells of this preset and these datasets."""
+        return [
+            entry
+            for entry in self.results.entries
+            if entry.words["dataset"] in self.datasets
+            and entry.words["preset"] in (self.preset, NONE)
+        ]
+
+    @cache  # noqa: B019 (a report is one selection and ends with it)
+    def cells(self, methods: tuple[str, ...], loss: str, dataset: str) -> tuple[Entry, ...]:
+        """The cells of a row: of the first spelling of the method that has any."""
+        for method in methods:
+            found = [
+                entry
+                for entry in self.entries
+                if (entry.words["method"], entry.words["loss"], entry.words["dataset"])
+                == (method, loss, dataset)
+            ]
+            if found:
+                return tuple(sorted(found, key=_fold_and_seed))
+        return ()
+
+    @cache  # noqa: B019
+    def scores(self, methods: tuple[str, ...], loss: str, dataset: str) -> Measurement:
+        """The image scores of a row on a dataset."""
+        entries = self.cells(methods, loss, dataset)
+        return Measurement(entries, tuple(self._if_same(entry, entry.scores) for entry in entries))
+
+    @cache  # noqa: B019
+    def membranes(self, methods: tuple[str, ...], loss: str, dataset: str) -> Measurement:
+        """Dice and boundary F1 of a row on a dataset."""
+        entries = self.cells(methods, loss, dataset)
+        tables = tuple(self._if_same(entry, entry.membranes) for entry in entries)
+        return Measurement(entries, tables, with_boundary_f1)
+
+    @cache  # noqa: B019
+    def ceiling(self, dataset: str) -> Measurement:
+        """The same of the real middle slices: one table a fold."""
+        of_fold: dict[int, Entry] = {}
+        for entry in self.entries:
+            if entry.words["dataset"] == dataset and entry.ceiling is not None:
+                of_fold.setdefault(entry.words["fold"], entry)
+        entries = tuple(of_fold.values())
+        return Measurement(entries, tuple(entry.ceiling for entry in entries), with_boundary_f1)
+
+    def same_dataset(self, entry: Entry) -> bool:
+        """Whether a cell saw the build of its dataset that most cells saw."""
+        words = entry.words
+        fingerprint = entry.record.dataset.get("fingerprint")
+        return bool(fingerprint == self._fingerprints[words["dataset"], words["fold"]])
+
+    @cached_property
+    def _fingerprints(self) -> dict[tuple[str, int], Any]:
+        found: dict[tuple[str, int], Counter[Any]] = {}
+        for entry in sorted(self.entries, key=lambda entry: entry.record.started, reverse=True):
+            place = (entry.words["dataset"], entry.words["fold"])
+            found.setdefault(place, Counter())[entry.record.dataset.get("fingerprint")] += 1
+        return {place: counts.most_common(1)[0][0] for place, counts in found.items()}
+
+    def _if_same(self, entry: Entry, table: pd.DataFrame | None) -> pd.DataFrame | None:
+        return table if self.same_dataset(entry) else None
+
+
+def select(
+    results: Results, datasets: tuple[str, ...], preset: str | None, reported: Reported,
+    profile: Path,
+) -> Selection:  # fmt: skip
+    """Choose datasets and preset; what is not asked for is everything, and the fullest preset.
+
+    Raises:
+        UserError: the store has no such dataset or preset.
+    """
+    for dataset in datasets:
+        if dataset not in results.datasets:
+            unknown("result on a dataset", dataset, results.datasets)
+    counts = Counter(
+        entry.words["preset"] for entry in results.entries if entry.words["preset"] != NONE
+    )
+    if preset is not None and preset not in counts:
+        if preset not in PRESETS:
+            unknown("preset", preset, list(PRESETS))
+        raise UserError(f"No cell of the store has the preset '{preset}'; `bench run` makes them.")
+    order = [name for name in reported.datasets if name in results.datasets]
+    order += [name for name in results.datasets if name not in order]
+    chosen = tuple(name for name in order if name in datasets or not datasets)
+    # The fullest; of several the one that trains longest.
+    default = max(counts, key=lambda name: (counts[name], _length(name)), default="quick")
+    return Selection(results, chosen, preset or default, reported, profile)
+
+
+def method_title(name: str) -> str:
+    """What the paper calls a method, also where no cell of it is in the store."""
+    base, bracket, options = name.partition("[")
+    title = METHODS[base].title if base in METHODS else base
+    return title + bracket + options
+
+
+def loss_title(loss: str) -> str:
+    """``L_s`` for ``ls``, with its options if it has any."""
+    base, bracket, options = loss.partition("[")
+    return f"L_{base[1:]}{bracket}{options}"
+
+
+def row_title(entry_or_none: Entry | None, method: str, loss: str) -> str:
+    """A row's label: ``SSAN-L_s``."""
+    name = method_title(method)
+    if entry_or_none is not None and "title" in entry_or_none.record.method:
+        bracket, options = method.partition("[")[1:]
+        name = f"{entry_or_none.record.method['title']}{bracket}{options}"
+        if method == NULL:
+            name += " (the null)"
+    return name if loss == NONE else f"{name}-{loss_title(loss)}"
+
+
+def training_note(preset: str, entries: list[Entry]) -> str:
+    """How long the trained cells were trained, as their records say."""
+    budgets = [entry.record.config.get("preset") for entry in entries if entry.trained]
+    budget = next((dict(b) for b in budgets if isinstance(b, dict)), None)
+    if budget is None and preset in PRESETS:
+        budget = dataclasses.asdict(PRESETS[preset])  # type: ignore[index]
+    if budget is None:
+        return ""
+    crop = budget.get("crop")
+    if budget.get("samples") is not None:
+        return f"{budget['samples']:,} training crops of {crop} pixels"
+    return f"{budget.get('epochs')} epochs of crops of {crop} pixels"
+
+
+def dataset_notes(selection: Selection, dataset: str) -> list[str]:
+    """What has to be known of a dataset: that it is not the paper's, and what leaks."""
+    notes = []
+    remark = selection.reported.datasets.get(dataset)
+    notes.append(f"{dataset}: {remark or 'not in the paper'}.")
+    facts = [entry.record.dataset for entry in selection.entries
+             if entry.words["dataset"] == dataset and selection.same_dataset(entry)]  # fmt: skip
+    leakage = max((float(fact.get("leakage") or 0.0) for fact in facts), default=0.0)
+    if leakage > 0:
+        notes.append(
+            f"{dataset}: {number(100 * leakage, 0)} % of the test triplets share pixels with "
+            "training or validation triplets (leakage); scores are too good."
+        )
+    return notes
+
+
+def method_notes(entries: tuple[Entry, ...]) -> list[str]:
+    """Where a method departs from its paper."""
+    notes = []
+    for entry in entries:
+        method = entry.record.method
+        deviations = method.get("deviations") or []
+        if deviations:
+            title = method.get("title", entry.words["method"])
+            notes.append(f"{title} departs from its paper: {'; '.join(deviations)}.")
+    return list(dict.fromkeys(notes))
+
+
+def cell_notes(selection: Selection, measurement: Measurement, wanted: int) -> list[str]:
+    """What has to be known of a number: warnings, seeds without a number, few triplets."""
+    notes = []
+    for entry, table in zip(measurement.entries, measurement.tables, strict=True):
+        if table is None:
+            notes.append(f"{_which(entry)} is not counted: {why_not(selection, entry)}.")
+            continue
+        notes += [_sentence(warning) for warning in entry.record.warnings]
+        limit = entry.record.config.get("max_triplets")
+        if limit is not None:
+            notes.append(f"--max-triplets {limit}: not all triplets were looked at.")
+    if 0 < measurement.count < wanted:
+        notes.append(f"Mean over {measurement.count} of {wanted} test triplets.")
+    return list(dict.fromkeys(notes))
+
+
+def why_not(selection: Selection, entry: Entry) -> str:
+    """Why a cell that is in the store has no number, in a few words."""
+    record = entry.record
+    if entry.damage:
+        return "its files are damaged; repeat the run"
+    if not selection.same_dataset(entry):
+        return "it was computed on another build of the dataset; repeat the run"
+    if record.failure is not None and record.status == "failed":
+        reason = (record.failure.reason.strip() or "no reason given").splitlines()[0]
+        return f"failed in {record.failure.stage}: {reason.rstrip('.')}"
+    if record.status in ("interrupted", "running"):
+        return unfinished(record.status)
+    return "not computed yet: the run stopped before this stage"
+
+
+def unfinished(status: str) -> str:
+    """What is to be said of a cell without its last word: a killed one still says ``running``."""
+    said = "interrupted" if status == "interrupted" else "still running, or interrupted"
+    return f"{said}; the same `bench run` goes on from there"
+
+
+def absence(selection: Selection, measurement: Measurement, dataset: str, config: str) -> list[str]:
+    """Why there is no number where there should be one."""
+    if not measurement.entries:
+        return [
+            f"not run; `bench run --config configs/{config}.toml --dataset {dataset}` computes it."
+        ]
+    return list(
+        dict.fromkeys(
+            f"{_which(entry)}: {why_not(selection, entry)}." for entry in measurement.entries
+        )
+    )
+
+
+def _which(entry: Entry) -> str:
+    if not entry.trained:
+        return f"{entry.title} on {entry.words['dataset']}"
+    return f"{entry.title} on {entry.words['dataset']}, seed {entry.words['seed']}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def _fold_and_seed(entry: Entry) -> tuple[int, int]:
+    return entry.words["fold"], entry.words["seed"]
+
+
+def _length(preset: str) -> int:
+    return list(PRESETS).index(preset) if preset in PRESETS else -1  # type: ignore[arg-type]

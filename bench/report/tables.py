@@ -1,0 +1,19 @@
+"""The tables by the paper's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bench.report.layer_table import layers
+from bench.report.membrane_table import segmentation
+from bench.report.score_tables import aggregations, extractors, methods
+from bench.report.selection import Selection
+from bench.report.table import Table
+
+TABLES: Mapping[str, Callable[[Selection], list[Table]]] = {
+    "1": extractors,
+    "2": layers,
+    "3": aggregations,
+    "4": methods,
+    "5": segmentation,
+}

@@ -1,0 +1,111 @@
+"""A small store with every state a cell can be in, written as a run would write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.files import file_digest
+from bench.metrics import METRICS
+from bench.store import NONE, Failure, Record, StageRecord, Status, Store
+
+COUNT = 30  # triplets: two columns of fifteen z, ten clusters
+STARTED = "2026-01-01T00:00:00+00:00"
+LONG = "a_method_of_sixty_characters_with_100%_of_{every}_$pecial_&#"
+PSNR = {
+    "linear": 19.0, "average": 18.5, "flow": 18.8, "sepconv": 18.9, "dain": 19.1, "ssan": 19.3,
+}  # fmt: skip
+
+
+def scores(name: str, mean: float, seed: int = 0, noise: float = 0.05) -> pd.DataFrame:
+    """Scores whose PSNR has that mean exactly; the slices' own share is the same for all."""
+    slices = np.random.default_rng(7).normal(0, 0.5, COUNT)
+    own = np.random.default_rng([seed, *name.encode()]).normal(0, noise, COUNT)
+    psnr = slices + own
+    psnr += mean - psnr.mean()
+    columns = {metric: np.full(COUNT, 0.5) for metric in METRICS}
+    columns |= {"psnr": psnr, "ssim": psnr / 40, "ie": 40 - psnr, "frc_10": psnr / 30}
+    columns["sharpness"] = 0.4 + psnr / 100
+    return pd.DataFrame(
+        {"triplet": np.arange(COUNT) + 100, "volume": "v", "z": np.arange(COUNT) % 15,
+         "y": 0, "x": 0, "column": np.arange(COUNT) // 15, "reason": "", **columns}
+    )  # fmt: skip
+
+
+def membranes(quality: float) -> pd.DataFrame:
+    """Membrane scores of that quality: Dice and precision, with a recall of 0.8."""
+    z = np.arange(COUNT) % 15
+    predicted = 1000 + 10 * z
+    return pd.DataFrame(
+        {"triplet": np.arange(COUNT) + 100, "volume": "v", "z": z, "y": 0, "x": 0,
+         "column": np.arange(COUNT) // 15, "reason": "", "dice": quality + 0.001 * (z - 7),
+         "true_positive": 800, "false_positive": 100, "false_negative": 200,
+         "boundary_hits_predicted": quality * predicted + z, "boundary_predicted": predicted,
+         "boundary_hits_true": 800 + z, "boundary_true": 1000, "voi_split": 0.5,
+         "voi_merge": 0.5, "adapted_rand_error": 0.2}
+    )  # fmt: skip
+
+
+def add(
+    out: Path,
+    method: str,
+    loss: str = NONE,
+    *,
+    table: pd.DataFrame | None = None,
+    dataset: str = "mouse_triplet",
+    seed: int = 0,
+    preset: str = "quick",
+    status: Status = "done",
+    segmented: pd.DataFrame | None = None,
+    **more: Any,
+) -> Path:
+    """Save one cell; what is not given is filled in as a run would."""
+    store = Store(out)
+    trained = loss != NONE
+    cell = {"method": method, "loss": loss, "dataset": dataset, "fold": more.pop("fold", 0),
+            "seed": seed, "preset": preset if trained else NONE}  # fmt: skip
+    folder = store.folder(cell, more.pop("key", "0123456789"))
+    folder.mkdir(parents=True, exist_ok=True)
+    stages = {}
+    for name, content in (("score", table), ("segment", segmented)):
+        if content is None:
+            continue
+        path = folder / {"score": "scores.parquet", "segment": "membranes.parquet"}[name]
+        content.to_parquet(path, index=False)
+        facts = {} if name == "score" else {"reference": "agreement", "ceiling": "segmenter-1"}
+        stages[name] = StageRecord(
+            key="k", revision=1, file=path.name, digest=file_digest(path), seconds=1.0, facts=facts
+        )
+    facts = {"title": more.pop("title", method.partition("[")[0].capitalize()),
+             "deviations": more.pop("deviations", [])}  # fmt: skip
+    budget = {"samples": 4000, "crop": 128, "epochs": None}
+    config = {"max_triplets": None} | ({"preset": budget} if trained else {})
+    about = {"fingerprint": "f", "leakage": 0.0} | more.pop("about", {})
+    record = Record(
+        status=status, cell=cell, key="k", config=config | more.pop("config", {}),
+        method=facts, dataset=about, stages=stages, started=STARTED, finished=STARTED, **more,
+    )  # fmt: skip
+    store.save(record, folder)
+    return folder
+
+
+def fill(out: Path) -> None:
+    """Table 4 on `mouse_triplet` with done, failed, interrupted and missing cells."""
+    for name in ("linear", "average", "flow"):
+        add(out, name, table=scores(name, PSNR[name]))
+    for name, loss in (("sepconv", "l1"), ("sepconv", "ls"), ("ssan", "l1"), ("ssan", "ls")):
+        mean = PSNR[name] - (0.8 if loss == "ls" else 0)
+        warnings = ["trained with random VGG features"] if loss == "ls" else []
+        add(out, name, loss, table=scores(name + loss, mean), warnings=warnings,
+            title={"sepconv": "SepConv", "ssan": "SSAN"}[name], deviations=["one_grey channel, 5%"],
+            segmented=membranes(0.7 if name == "ssan" else 0.6))  # fmt: skip
+    failure = Failure(stage="train", reason="the loss became {NaN} & 50% of it\nmore", traceback="")
+    add(out, "dain", "l1", status="failed", failure=failure, title="DAIN-style")
+    add(out, "dain", "ls", status="running", title="DAIN-style")
+    add(out, LONG, "l1", table=scores("long", 18.7), title=LONG)
+    ceiling = Store(out).root / "mouse_triplet" / "segmenter-1"
+    ceiling.mkdir()
+    membranes(0.9).to_parquet(ceiling / "ceiling.parquet", index=False)

@@ -1,0 +1,66 @@
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import report_store
+from test_report_tables import read
+
+from bench.report.render_latex import document, latex
+from bench.report.table import Column, Table, TableCell, TableRow
+from bench.report.tables import TABLES
+from bench.report.write import Wanted, write_tables
+
+NASTY = r"a_b 50% & #1 $x$ {y} ~ ^ \z <tag> | [*] --layers “é” ± 中 ` '"
+
+
+def compile_tex(document: Path) -> str:
+    """Run pdflatex; give back what it complained of."""
+    if shutil.which("pdflatex") is None:
+        if os.environ.get("INTERSLICE_REQUIRE_TEX"):
+            pytest.fail("INTERSLICE_REQUIRE_TEX is set and there is no pdflatex")
+        pytest.skip("there is no pdflatex; Debian: texlive-latex-base, texlive-latex-recommended")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", document.name],
+        cwd=document.parent, capture_output=True, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert document.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    return done.stdout
+
+
+def test_every_table_compiles(tmp_path: Path) -> None:
+    report_store.fill(tmp_path)
+    wishes = Wanted(tuple(TABLES), (), ("latex",), whole=True)
+    write_tables(read(tmp_path), wishes, tmp_path / "report")
+    said = compile_tex(tmp_path / "report" / "tables.tex")
+    assert "undefined" not in said
+    assert "Too many" not in said
+
+
+@pytest.mark.parametrize("width", [None, 0.5])
+def test_any_text_compiles(tmp_path: Path, width: float | None) -> None:
+    cell = TableCell(NASTY, emphasis="best", tie=True, marks=("a",))
+    row = TableRow(f"{NASTY} `{NASTY.replace('`', '')}` L_s", (cell,), ("a",))
+    # Brackets and stars at the start of a line, where TeX would take them for arguments.
+    rows = (row, TableRow("[x]", (cell,)), TableRow("*", (cell,)), TableRow(NASTY))
+    column = Column(NASTY, "" if width else NASTY, ("a",), width)
+    table = Table("1", (NASTY,), NASTY, (column,), rows, (("a", NASTY),))
+    (tmp_path / "table1.tex").write_text(latex(table), encoding="utf-8")
+    (tmp_path / "all.tex").write_text(document([("table1", table)]), encoding="utf-8")
+    compile_tex(tmp_path / "all.tex")
+
+
+def test_losses_emphasis_and_marks_are_the_papers() -> None:
+    cells = (
+        TableCell("1.0", emphasis="best"),
+        TableCell("0.9", emphasis="second", tie=True, marks=("a", "b")),
+    )
+    columns = (Column("PSNR", "mouse_triplet"), Column("IE", "mouse_triplet"))
+    text = latex(Table("4", ("T.",), "Method", columns, (TableRow("SSAN-L_s", cells),)))
+    line = r"SSAN-$\mathcal{L}_{s}$ & \textbf{1.0} & \underline{0.9}\textsuperscript{=,a,b} \\"
+    assert line in text
+    assert re.search(r"\\multicolumn\{2\}\{c\}\{mouse\\_\S*triplet\}", text)
+    assert r"\cmidrule(lr){2-3}" in text

@@ -1,0 +1,372 @@
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import report_store
+from report_store import COUNT, LONG, add, membranes, scores
+from test_cli import bench
+
+from bench.config import load_config
+from bench.errors import UserError
+from bench.plan import plan
+from bench.report.render_csv import csv_text
+from bench.report.render_markdown import markdown
+from bench.report.reported import load_reported
+from bench.report.results import load_results
+from bench.report.score_tables import AGGREGATIONS, EXTRACTORS
+from bench.report.selection import Selection, select
+from bench.report.table import Table, TableCell
+from bench.report.tables import TABLES
+from bench.report.write import FORMATS, Wanted, write_tables
+from bench.statistics import cluster_interval, paired_gain
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = tuple(name for name in FORMATS if name != "html")
+
+
+def read(out: Path, *datasets: str, preset: str | None = None) -> Selection:
+    results = load_results(out, out / "data", print)
+    return select(results, datasets, preset, load_reported(), out / "profile")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("results")
+    report_store.fill(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def tables(filled: Path) -> dict[str, Table]:
+    selection = read(filled)
+    return {table.name: table for build in TABLES.values() for table in build(selection)}
+
+
+def cell(table: Table, label: str, column: str, group: str = "mouse_triplet") -> TableCell:
+    wanted = [c.group == group and c.title == column for c in table.columns].index(True)
+    (row,) = [row for row in table.rows if row.label.startswith(label) and row.cells]
+    return row.cells[wanted]
+
+
+def notes(table: Table, of: TableCell) -> str:
+    return " ".join(dict(table.notes)[mark] for mark in of.marks)
+
+
+def test_table_4_has_the_papers_rows_below_the_untrained_ones(tables: dict[str, Table]) -> None:
+    labels = [row.label for row in tables["4"].rows]
+    losses = {"SepConv": "1fs", "DAIN-style": "1s", "SSAN": "1fs"}
+    paper = [f"{method}-L_{loss}" for method, names in losses.items() for loss in names]
+    first = labels.index(paper[0])
+    assert labels[first : first + len(paper)] == paper
+    assert "Linear filter (the null) (the null)" not in labels
+    assert any(label.startswith("Linear") for label in labels[:first])
+    assert [row.label for row in tables["4"].rows if row.rule] == [paper[0], f"{LONG}-L_1"]
+
+
+def test_a_mean_is_the_mean_of_the_stored_scores(tables: dict[str, Table]) -> None:
+    table = scores("ssanl1", report_store.PSNR["ssan"])
+    shown = cell(tables["4"], "SSAN-L_1", "PSNR (dB)")
+    clusters = np.arange(COUNT) // 15 * 5 + np.arange(COUNT) % 15 // 3
+    expected = cluster_interval(table["psnr"], clusters)
+    assert (shown.value, shown.low, shown.high) == pytest.approx(tuple(expected)[:3])
+    assert shown.text == "19.30"
+    skill = cell(tables["4_extended"], "SSAN-L_1", "PSNR (dB)", "Gain over `linear`")
+    itself = cell(tables["4_extended"], "Linear", "PSNR (dB)", "Gain over `linear`")
+    assert notes(tables["4_extended"], itself) == "the null itself."
+    gain = paired_gain(table["psnr"], scores("linear", 19.0)["psnr"], clusters)
+    assert (skill.value, skill.low) == pytest.approx((gain.mean, gain.low))
+
+
+def test_best_and_second_are_marked_in_the_direction_of_the_metric(
+    tables: dict[str, Table],
+) -> None:
+    for metric in ("PSNR (dB)", "IE"):
+        assert cell(tables["4"], "SSAN-L_1", metric).emphasis == "best"
+        assert cell(tables["4"], "Linear", metric).emphasis == "second"
+    # Sharpness grows with the PSNR here, and stays below 1.
+    assert cell(tables["4_extended"], "SSAN-L_1", "Sharpness", "").emphasis == "best"
+
+
+def test_a_missing_cell_is_a_dash_with_its_reason(tables: dict[str, Table]) -> None:
+    table = tables["4"]
+    reasons = {
+        "DAIN-style-L_1": "failed in train: the loss became {NaN} & 50% of it",
+        "DAIN-style-L_s": "interrupted",
+        "SSAN-L_f": "not run; `bench run --config configs/table4.toml --dataset mouse_triplet`",
+    }
+    for label, reason in reasons.items():
+        shown = cell(table, label, "SSIM")
+        assert shown.text == "–"
+        assert shown.value is None
+        assert reason in notes(table, shown)
+
+
+def test_deviations_and_random_features_are_footnotes(tables: dict[str, Table]) -> None:
+    table = tables["4"]
+    (row,) = [row for row in table.rows if row.label == "SSAN-L_s"]
+    said = dict(table.notes)
+    assert [said[mark] for mark in row.marks] == [
+        "SSAN departs from its paper: one_grey channel, 5%."
+    ]
+    assert notes(table, row.cells[0]) == "Trained with random VGG features."
+    assert "SNEMI3D" in " ".join(said[mark] for mark in table.columns[0].marks)
+
+
+def test_quick_on_one_seed_is_said_in_the_first_line(tables: dict[str, Table]) -> None:
+    assert "`quick`, one seed" in tables["4"].caption[0]
+    assert "4,000 training crops of 128 pixels, seed 0" in " ".join(tables["4"].caption)
+    assert f"mouse_triplet {COUNT}." in " ".join(tables["4"].caption)
+
+
+def test_what_cannot_be_told_apart_is_a_tie(tmp_path: Path) -> None:
+    for name, mean, noise in (("linear", 19.0, 0.05), ("flow", 19.0005, 0.05), ("phase", 18, 0.05)):
+        add(tmp_path, name, table=scores(name, mean, noise=noise))
+    (table, _) = TABLES["4"](read(tmp_path))
+    assert cell(table, "Flow", "PSNR (dB)").emphasis == "best"
+    assert cell(table, "Linear", "PSNR (dB)").emphasis == "second"
+    assert cell(table, "Linear", "PSNR (dB)").tie
+    assert not cell(table, "Phase", "PSNR (dB)").tie
+    assert table.notes[0][0] == "="
+
+
+def test_emphasis_reads_unrounded_values_and_equals_share(tmp_path: Path) -> None:
+    for name, mean in (("linear", 19.001), ("flow", 19.002), ("average", 18.9)):
+        add(tmp_path, name, table=scores("same", mean))
+    add(tmp_path, "phase", table=scores("same", 19.002))
+    (table, _) = TABLES["4"](read(tmp_path))
+    marks = {
+        name: cell(table, name, "PSNR (dB)").emphasis
+        for name in ("Flow", "Phase", "Linear", "Average")
+    }
+    assert marks == {"Flow": "best", "Phase": "best", "Linear": "", "Average": ""}
+
+
+def test_seeds_are_averaged_triplet_by_triplet(tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0))
+    means = (19.0, 20.0)
+    for seed, mean in enumerate(means):
+        add(tmp_path, "ssan", "l1", seed=seed, table=scores("ssan", mean, seed), title="SSAN")
+    failed = report_store.Failure(stage="train", reason="no memory", traceback="")
+    add(tmp_path, "ssan", "l1", seed=2, status="failed", failure=failed, title="SSAN")
+    (table, _) = TABLES["4"](read(tmp_path))
+    shown = cell(table, "SSAN-L_1", "PSNR (dB)")
+    assert shown.value == pytest.approx(19.5)
+    mean = (scores("ssan", 19.0, 0)["psnr"] + scores("ssan", 20.0, 1)["psnr"]) / 2
+    clusters = np.arange(COUNT) // 15 * 5 + np.arange(COUNT) % 15 // 3
+    assert shown.low == pytest.approx(cluster_interval(mean, clusters).low)
+    assert "seed 2 is not counted: failed in train: no memory." in notes(table, shown)
+    assert "seeds 0, 1" in " ".join(table.caption)
+
+
+def test_folds_are_pooled(tmp_path: Path) -> None:
+    for fold, mean in ((0, 18.0), (1, 20.0)):
+        add(tmp_path, "linear", fold=fold, table=scores("linear", mean))
+    (table, _) = TABLES["4"](read(tmp_path))
+    assert cell(table, "Linear", "PSNR (dB)").value == pytest.approx(19.0)
+    assert f"mouse_triplet {2 * COUNT}." in " ".join(table.caption)
+
+
+def test_another_build_of_the_dataset_is_not_compared(tmp_path: Path) -> None:
+    for name in ("linear", "average"):
+        add(tmp_path, name, table=scores(name, 19.0))
+    add(tmp_path, "flow", table=scores("flow", 25.0), about={"fingerprint": "other"})
+    (table, _) = TABLES["4"](read(tmp_path))
+    shown = cell(table, "Flow", "PSNR (dB)")
+    assert shown.text == "–"
+    assert "another build of the dataset" in notes(table, shown)
+
+
+def test_leakage_and_few_triplets_are_said(tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0), about={"leakage": 0.84})
+    few = scores("average", 19.0)[:10]
+    add(tmp_path, "average", table=few, about={"leakage": 0.84}, config={"max_triplets": 10})
+    (table, _) = TABLES["4"](read(tmp_path))
+    assert "84 % of the test triplets share pixels" in " ".join(dict(table.notes).values())
+    said = notes(table, cell(table, "Average", "PSNR (dB)"))
+    assert "Mean over 10 of 30 test triplets." in said
+    assert "--max-triplets 10" in said
+
+
+def test_a_damaged_table_is_a_dash_not_a_crash(tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0))
+    folder = add(tmp_path, "flow", table=scores("flow", 19.0))
+    (folder / "scores.parquet").write_bytes(b"nothing")
+    selection = read(tmp_path)
+    (table, _) = TABLES["4"](selection)
+    assert "damaged" in notes(table, cell(table, "Flow", "IE"))
+    assert len(selection.results.problems) == 1
+
+
+def test_ablations_stand_under_their_loss(tmp_path: Path) -> None:
+    for variants in (EXTRACTORS, AGGREGATIONS):
+        for i, (spelling, *_) in enumerate(variants.values()):
+            add(tmp_path, spelling, "l1", table=scores(spelling, 19 + i / 10), title="SSAN")
+    add(tmp_path, "ssan", "ls", table=scores("ssan", 18.0), title="SSAN")
+    selection = read(tmp_path)
+    (one,), (three,) = TABLES["1"](selection), TABLES["3"](selection)
+    assert [row.label for row in one.rows] == ["Under L_1", "U-Net", "SU-Net", "RDN", "SRDN"]
+    assert [row.label for row in three.rows] == ["Under L_1", "KEL", "SSA", "AAL"]
+    assert cell(three, "AAL", "PSNR (dB)").emphasis == "best"
+    assert cell(three, "AAL", "PSNR (dB)").value == cell(one, "SRDN", "PSNR (dB)").value
+
+
+def test_table_5_leads_with_the_gap_to_the_real_slice(tables: dict[str, Table]) -> None:
+    table = tables["5"]
+    titles = [column.title for column in table.columns]
+    assert titles == ["Gap in Dice", "Dice", "F1"]
+    assert cell(table, "SSAN-L_s", "Gap in Dice").value == pytest.approx(0.2)
+    assert cell(table, "SSAN-L_s", "Dice").value == pytest.approx(0.7)
+    counts = membranes(0.7).sum(numeric_only=True)
+    precision = counts["boundary_hits_predicted"] / counts["boundary_predicted"]
+    recall = counts["boundary_hits_true"] / counts["boundary_true"]
+    f1 = cell(table, "SSAN-L_s", "F1")
+    assert f1.value == pytest.approx(2 * precision * recall / (precision + recall))
+    assert table.rows[-1].label == "Real slice (the ceiling)"
+    assert cell(table, "Real slice", "Dice").value == pytest.approx(0.9)
+    assert "agreement scoring" in " ".join(dict(table.notes).values())
+    assert cell(table, "DAIN-style-L_s", "Dice").text == "–"
+
+
+def test_the_interval_of_f1_is_that_of_the_jackknife(tables: dict[str, Table]) -> None:
+    table = membranes(0.7)
+    clusters = np.arange(COUNT) // 15 * 5 + np.arange(COUNT) % 15 // 3
+
+    def pooled(rows: np.ndarray) -> float:
+        c = table[rows].sum(numeric_only=True)
+        precision = c["boundary_hits_predicted"] / c["boundary_predicted"]
+        recall = c["boundary_hits_true"] / c["boundary_true"]
+        return float(2 * precision * recall / (precision + recall))
+
+    left_out = np.array([pooled(clusters != g) for g in range(10)])
+    error = np.sqrt(9 / 10 * ((left_out - left_out.mean()) ** 2).sum())
+    shown = cell(tables["5"], "SSAN-L_s", "F1")
+    assert shown.value is not None
+    assert shown.low is not None
+    assert (shown.value - shown.low) / 2.262157 == pytest.approx(error, rel=0.05)
+
+
+def test_table_2_without_a_profile_says_how_to_get_one(tables: dict[str, Table]) -> None:
+    table = tables["2"]
+    assert [row.label for row in table.rows] == ["KEL", "SA", "SSA", "AAL"]
+    assert all(cell.text == "–" for row in table.rows for cell in row.cells)
+    assert dict(table.notes) == {"a": "not measured; run `bench profile --layers`."}
+
+
+def test_table_2_shows_the_profile(filled: Path, tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0))
+    write_profile(tmp_path)
+    (table,) = TABLES["2"](read(tmp_path))
+    assert [row.label for row in table.rows] == [
+        "SA (released, explicit)", "SSA (released, explicit)", "AAL (released, explicit)", "KEL",
+    ]  # fmt: skip
+    dense, _, aal, _ = (row.cells for row in table.rows)
+    assert aal[0].emphasis == "best"
+    assert aal[3].text == "275 [270, 280]"
+    assert [one.text for one in dense] == ["–", "4949.000", "5,201", "–", "–", "–"]
+    assert "computed, not run: 2^36 entries" in " ".join(dict(table.notes).values())
+
+
+def write_profile(out: Path) -> None:
+    def row(layer: str, gmac: float, mib: float | None, ms: float = 0.0) -> dict[str, object]:
+        cost = None
+        if mib is not None:
+            seconds = {"median": ms / 1e3, "low": (ms - 5) / 1e3, "high": (ms + 5) / 1e3}
+            cost = {"seconds": seconds | {"repeats": 5}, "peak_mib": mib}
+        return {
+            "layer": layer, "form": "released", "implementation": "explicit", "parameters": 5201,
+            "gmac": gmac, "gmac_closed_form": gmac, "forward": cost, "backward": cost,
+            "computed": cost is None, "note": "2^36 entries" if cost is None else "",
+        }  # fmt: skip
+
+    rows = [row("sa", 4949, None), row("ssa", 81.202, 4576, 327), row("aal", 10.368, 960, 275)]
+    document = {"schema": 1, "size": [1, 64, 512, 512], "device": "cpu", "provenance": {},
+                "rows": rows}  # fmt: skip
+    path = out / "profile" / "layers.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document))
+
+
+def test_two_reports_of_one_store_are_the_same(filled: Path, tmp_path: Path) -> None:
+    wishes = Wanted(tuple(TABLES), (), FILES, whole=True)
+    folders = tmp_path / "one", tmp_path / "two"
+    one, two = (write_tables(read(filled), wishes, folder) for folder in folders)
+    assert [path.name for path in one] == [path.name for path in two]
+    assert {"table4.tex", "table4_extended.csv", "claims.md", "report.md"} <= {p.name for p in one}
+    for first, second in zip(one, two, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+    index = (tmp_path / "one/report.md").read_text()
+    assert "1 failed, 1 running" in index
+    assert "DAIN-style-Ls on mouse_triplet, seed 0: still running, or interrupted" in index
+
+
+def test_csv_holds_what_was_not_rounded(tables: dict[str, Table]) -> None:
+    rows = list(csv.DictReader(io.StringIO(csv_text(tables["4"]))))
+    (row,) = [r for r in rows if r["row"] == "SSAN-L1" and r["column"] == "PSNR (dB)"]
+    assert float(row["value"]) == cell(tables["4"], "SSAN-L_1", "PSNR (dB)").value
+    assert float(row["low"]) < float(row["value"]) < float(row["high"])
+    assert row["emphasis"] == "best"
+    (row,) = [r for r in rows if r["row"] == "DAIN-style-L1" and r["column"] == "IE"]
+    assert row["value"] == ""
+    assert "failed in train" in row["notes"]
+
+
+def test_markdown_rows_have_one_number_of_columns(tables: dict[str, Table]) -> None:
+    for table in tables.values():
+        lines = [x for x in markdown(table).splitlines() if x.startswith("|")]
+        assert {line.replace("\\|", "").count("|") for line in lines} == {len(table.columns) + 2}
+
+
+@pytest.mark.parametrize(("word", "nearest"), [("mouse_triple", "mouse_triplet")])
+def test_an_unknown_dataset_names_the_nearest(filled: Path, word: str, nearest: str) -> None:
+    with pytest.raises(UserError, match=f"did you mean '{nearest}'"):
+        read(filled, word)
+
+
+def test_each_configuration_fills_its_table() -> None:
+    wanted = {
+        "table1": {(names[0], "ls") for names in EXTRACTORS.values()},
+        "table3": {(names[0], "ls") for names in AGGREGATIONS.values()},
+        "table4": {("sepconv", "lf"), ("dain", "ls"), ("ssan", "l1"), ("flow", "-")},
+        "table5": {("sepconv", "ls"), ("dain", "ls"), ("ssan", "ls")},
+    }
+    for name, rows in wanted.items():
+        cells = plan(load_config(ROOT / "configs" / f"{name}.toml", {}))
+        assert rows <= {(cell.variant.text, cell.loss) for cell in cells}
+        assert {cell.dataset for cell in cells} == {"mouse_triplet"}
+
+
+def test_the_command_writes_the_table_asked_for(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = bench(
+        capsys, "report", "--tables", "4", "--format", "csv,markdown", "--out", filled
+    )
+    folder = filled / "report"
+    assert code == 0
+    assert out.split() == [
+        str(folder / f"{name}{suffix}")
+        for suffix in (".md", ".csv")
+        for name in ("table4", "table4_extended")
+    ]
+    assert "| SSAN-Ls" in (folder / "table4.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--tables", "6"), "There is no table '6'; choose from 1, 2, 3, 4, 5."),
+        (("--tables", "1", "--format", "latx"), "There is no format 'latx'; did you mean 'latex'?"),
+        (("--tables", "1", "--preset", "paper"), "No cell of the store has the preset 'paper'"),
+        (("--tables", "1", "--preset", "quik"), "There is no preset 'quik'; did you mean 'quick'?"),
+    ],
+)
+def test_an_unknown_word_is_one_sentence(
+    filled: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], sentence: str
+) -> None:
+    code, _, error = bench(capsys, "report", "--out", filled, *words)
+    assert code == 2
+    assert sentence in error
+    assert "Traceback" not in error
