@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 from bench.data.triplets import TripletFile, dataset_path
 from bench.errors import UserError
 from bench.files import file_digest
-from bench.stages.predict import read_frames
 from bench.stages.score import kept
 from bench.statistics import cluster_ids
 from bench.store import NONE, Record, Store
 
+CEILING = "ceiling.parquet"
 _WORDS = ("method", "loss", "dataset", "fold", "seed", "preset")
 
 
@@ -30,10 +31,12 @@ class Entry:
     Attributes:
         folder: where its files lie.
         record: what it left on disk.
+        damage: why its tables cannot be read, if they cannot.
     """
 
     folder: Path
     record: Record
+    damage: str = ""
 
     @property
     def words(self) -> dict[str, Any]:
@@ -68,23 +71,45 @@ class Entry:
         return self._table("segment")
 
     @cached_property
+    def ceiling(self) -> pd.DataFrame | None:
+        """The membrane scores of the real middle slices, on the triplets of ``membranes``."""
+        done = self.record.stages.get("segment")
+        if self.membranes is None or done is None or "ceiling" not in done.facts:
+            return None
+        path = self.folder.parent / str(done.facts["ceiling"]) / CEILING
+        if not path.exists():
+            return None
+        table = kept(pd.read_parquet(path)).reset_index(drop=True)
+        return table.assign(cluster=cluster_ids(table))
+
+    @cached_property
     def training(self) -> pd.DataFrame | None:
         """A row for each step of the training; None where nothing was trained."""
         path = self.folder / "training.csv"
         return pd.read_csv(path) if path.exists() else None
 
     def frame(self, triplet: int) -> NDArray[np.uint8] | None:
-        """The synthesised slice (HW) of a triplet; None if there is none."""
+        """The synthesised slice (HW) of a triplet; None if there is none.
+
+        Raises:
+            UserError: the frames are damaged.
+        """
         done = self.record.stages.get("predict")
         if done is None or done.file is None or not (self.folder / done.file).exists():
             return None
-        frames, triplets = read_frames(self.folder / done.file)
-        position = np.flatnonzero(triplets == triplet)
-        return frames[int(position[0])] if len(position) else None
+        path = self.folder / done.file
+        try:
+            with h5py.File(path, "r") as file:  # one frame: the whole file is much more
+                position = np.flatnonzero(file["triplets"][:] == triplet)
+                return file["frames"][int(position[0])] if len(position) else None
+        except (OSError, KeyError) as error:
+            raise UserError(
+                f"The frames {path} cannot be read ({error}); repeat the run with --rerun."
+            ) from error
 
     def _table(self, stage: str) -> pd.DataFrame | None:
         done = self.record.stages.get(stage)
-        if done is None or done.file is None:
+        if self.damage or done is None or done.file is None:
             return None
         path = self.folder / done.file
         try:
@@ -147,11 +172,12 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
             record = store.load(folder)
             if record is None:
                 continue
-            entry = Entry(folder, record)
-            _ = entry.scores, entry.membranes
+            entry = _entry(folder, record)
         except UserError as error:
             problems.append(str(error))
             continue
+        if entry.damage:
+            problems.append(entry.damage)
         words = tuple(entry.words[name] for name in _WORDS)
         if words not in chosen or _rank(entry) > _rank(chosen[words]):
             chosen[words] = entry
@@ -164,9 +190,20 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
     return results
 
 
-def _rank(entry: Entry) -> tuple[bool, bool, str, str]:
+def _entry(folder: Path, record: Record) -> Entry:
+    """A cell whose tables were read once; one with damaged tables is kept without them."""
+    entry = Entry(folder, record)
+    try:
+        _ = entry.scores, entry.membranes
+    except UserError as error:
+        return Entry(folder, record, str(error))
+    return entry
+
+
+def _rank(entry: Entry) -> tuple[bool, bool, bool, str, str]:
     record = entry.record
     return (
+        not entry.damage,
         record.config.get("max_triplets") is None,
         record.status == "done",
         record.finished or record.started,
