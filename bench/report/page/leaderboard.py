@@ -74,13 +74,13 @@ class Row:
     Attributes:
         entry: the cell.
         triplets: how many were scored.
-        values: mean and 95 % interval by column; those that are missing are left out.
+        means: mean and 95 % interval by column; those that are missing are left out.
         best: the columns in which no cell of its dataset is better.
     """
 
     entry: Entry
     triplets: int
-    values: dict[str, Interval]
+    means: dict[str, Interval]
     best: set[str] = field(default_factory=set)
 
 
@@ -99,12 +99,12 @@ def leaderboard(results: Results) -> Leaderboard:
         for entry in results.entries
         if entry.scores is not None and len(entry.scores)
     ]
-    columns = [column for column in _COLUMNS if any(column.name in row.values for row in rows)]
+    columns = [column for column in _COLUMNS if any(column.name in row.means for row in rows)]
     for dataset in results.datasets:
         among = [row for row in rows if row.entry.words["dataset"] == dataset]
         for column in columns:
             _mark_best(among, column)
-    rows.sort(key=lambda row: (row.entry.words["dataset"], -_finite(row.values["psnr"].mean)))
+    rows.sort(key=lambda row: (row.entry.words["dataset"], -row.means["psnr"].mean))
     return Leaderboard(columns, rows)
 
 
@@ -144,9 +144,7 @@ def boundary_f1(table: pd.DataFrame) -> float:
 
 def _row(entry: Entry, scores: pd.DataFrame, null: Entry | None) -> Row:
     values = {
-        name: cluster_interval(scores[name], scores["cluster"])
-        for name in _HINTS
-        if name in scores
+        name: cluster_interval(scores[name], scores["cluster"]) for name in _HINTS if name in scores
     }
     if null is not None:
         for name in SKILLS:
@@ -180,7 +178,7 @@ def verdict(row: Row) -> str | None:
     short = [
         METRICS[name].title
         for name in SKILLS
-        if GAIN.format(name) in row.values and not beats(row.values[GAIN.format(name)])
+        if GAIN.format(name) in row.means and not beats(row.means[GAIN.format(name)])
     ]
     return f"does not beat {NULL} in {' and '.join(short)}" if short else None
 
@@ -202,14 +200,10 @@ _LOSS: dict[str, Callable[[float], float]] = {
 
 
 def _mark_best(rows: list[Row], column: Column) -> None:
-    held = [row for row in rows if column.name in row.values]
+    held = [row for row in rows if column.name in row.means]
     if len(held) < 2:
         return
-    losses = [_LOSS[column.better](row.values[column.name].mean) for row in held]
+    losses = [_LOSS[column.better](row.means[column.name].mean) for row in held]
     for row, loss in zip(held, losses, strict=True):
         if loss == min(losses):
             row.best.add(column.name)
-
-
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else math.copysign(1e9, value)

@@ -35,15 +35,15 @@ def kind(entry: Entry) -> str:
 
 def print_board(board: Leaderboard) -> dict[str, Any]:
     """Columns, rows and the segmenter's ceilings as the template wants them."""
-    place = _scale([row.values[_DRAWN] for row in board.rows if _DRAWN in row.values])
+    place = _scale([row.means[_DRAWN] for row in board.rows if _DRAWN in row.means])
     rows = []
     for row in board.rows:
-        numbers = [_print(row.values.get(column.name), column) for column in board.columns]
+        numbers = [_print(row.means.get(column.name), column) for column in board.columns]
         for column, number in zip(board.columns, numbers, strict=True):
             if number is not None:
                 number["best"] = column.name in row.best
             if number is not None and column.name == _DRAWN and number["reach"]:
-                number["whisker"] = _whisker(row.values[_DRAWN], *place)
+                number["whisker"] = _whisker(row.means[_DRAWN], *place)
         rows.append(_words(row) | {"numbers": numbers})
     return {"columns": board.columns, "rows": rows, "ceilings": _ceilings(board)}
 
@@ -80,7 +80,7 @@ def _print(value: Interval | None, column: Column) -> dict[str, Any] | None:
     sign = "+" if column.name.startswith(GAIN.format("")) else ""
     reach = (value.high - value.low) / 2
     return {
-        "value": value.mean,
+        "value": str(value.mean).replace("inf", "Infinity"),  # as JavaScript reads it
         "text": f"{value.mean:{sign}.{column.digits}f}".replace("-", "−"),
         "reach": "" if math.isnan(reach) else f"{reach:.{column.digits}f}",
         "best": False,

@@ -22,9 +22,7 @@ from bench.report.results import Entry, Results
 from bench.store import NONE
 
 
-def write_page(
-    results: Results, tables_html: str, path: Path, tell: Callable[[str], None]
-) -> None:
+def write_page(results: Results, tables_html: str, path: Path, tell: Callable[[str], None]) -> None:
     """Write the page: leaderboard, viewer, tables, cells, provenance.
 
     It holds no time of its own, so that two pages from one store are the same byte for byte.
