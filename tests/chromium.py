@@ -20,7 +20,7 @@ _NAMES = (
     "google-chrome-stable",
 )  # fmt: skip
 _PATIENCE = 180.0  # seconds; a sign that something hangs, not a measure of speed
-_KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9, "Home": 36}
+_KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Home": 36, "End": 35}
 
 
 def find_chromium() -> str | None:
@@ -117,6 +117,13 @@ class Page:
     def type(self, text: str) -> None:
         """Type where the focus is."""
         self.call("Input.insertText", text=text)
+
+    def choose(self, selector: str, value: str) -> None:
+        """Choose an option of a list; its menu is the system's and takes no clicks."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        self.value(f"{found}.value = {json.dumps(value)}")
+        for event in ("input", "change"):
+            self.value(f"{found}.dispatchEvent(new Event('{event}', {{bubbles: true}}))")
 
     def accessible(self) -> list[tuple[str, str]]:
         """Role and name of everything that a screen reader meets."""

@@ -20,9 +20,7 @@ PROVENANCE = {
 }  # fmt: skip
 
 
-def add_cell(
-    root: Path, file: TripletFile, method: str, blur: float | None, **given: Any
-) -> Path:
+def add_cell(root: Path, file: TripletFile, method: str, blur: float | None, **given: Any) -> Path:
     """Put a cell into the store below ``root``.
 
     Args:
@@ -95,5 +93,3 @@ def _flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(bytes(content))
-
-

@@ -178,12 +178,14 @@ def test_ten_methods_with_a_hundred_triplets_stay_below_20_mb(tmp_path: Path) ->
         )  # fmt: skip
         entry = Entry(tmp_path / f"m{number}-ls-quick-fold0-seed0-0123456789", record)
         metrics = ("psnr", "ssim", "ie", "ie_rms", "frc_10", "frc_25", "sharpness")
-        entry.__dict__["scores"] = table.assign(**{name: random.normal(size=100) for name in metrics})
+        entry.__dict__["scores"] = table.assign(
+            **{name: random.normal(size=100) for name in metrics}
+        )
         entries.append(entry)
     target = tmp_path / "report.html"
     write_page(Results(entries, []), "", target, print)
     places = 10 * 100 * len('"preview": 1300') + 2 * 100 * len('"100": [1300, 1300, 1300],')
-    marks = 2 * sum(len("\"\", ") * 1300 for _ in LIMITS)
+    marks = 2 * sum(len('"", ') * 1300 for _ in LIMITS)
     assert target.stat().st_size + places + marks + sum(LIMITS.values()) < 20_000_000
 
 
@@ -193,9 +195,7 @@ def test_pictures_of_another_dataset_are_left_out(store: Path, tmp_path: Path) -
     assert gallery_of(page)["pictures"] == {"crop": [], "preview": []}
 
 
-def test_damaged_frames_are_told_and_the_page_is_written(
-    store: Path, data_folder: Path
-) -> None:
+def test_damaged_frames_are_told_and_the_page_is_written(store: Path, data_folder: Path) -> None:
     next(store.glob("runs/texture/average-*/frames.h5")).write_bytes(b"no HDF5")
     told: list[str] = []
     page = page_of(store, data_folder, told=told)

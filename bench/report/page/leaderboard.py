@@ -37,6 +37,11 @@ class Column:
     digits: int
     better: Literal["higher", "lower", "one"]
 
+    @property
+    def gain(self) -> bool:
+        """Whether it is a gain over the null; one that does not beat it is no best."""
+        return self.name.startswith(GAIN.format(""))
+
 
 _HINTS = {
     "psnr": "peak signal-to-noise ratio",
@@ -205,5 +210,5 @@ def _mark_best(rows: list[Row], column: Column) -> None:
         return
     losses = [_LOSS[column.better](row.means[column.name].mean) for row in held]
     for row, loss in zip(held, losses, strict=True):
-        if loss == min(losses):
+        if loss == min(losses) and (not column.gain or beats(row.means[column.name])):
             row.best.add(column.name)

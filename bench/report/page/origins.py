@@ -96,7 +96,11 @@ def _dataset(entry: Entry, facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _words(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in values.items())
+    return ", ".join(
+        f"{name.replace('_', ' ')} {_plain(value)}"
+        for name, value in values.items()
+        if value is not None
+    )
 
 
 def _plain(value: Any) -> str:

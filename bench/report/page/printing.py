@@ -77,7 +77,7 @@ def _words(row: Row) -> dict[str, Any]:
 def _print(value: Interval | None, column: Column) -> dict[str, Any] | None:
     if value is None:
         return None
-    sign = "+" if column.name.startswith(GAIN.format("")) else ""
+    sign = "+" if column.gain else ""
     reach = (value.high - value.low) / 2
     return {
         "value": str(value.mean).replace("inf", "Infinity"),  # as JavaScript reads it

@@ -249,7 +249,7 @@ function viewer(data) {
     if (pictures === null) return;
     const { width, height } = pictures.truth;
     const canvas = Object.assign(byId("canvas"), { width, height });
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext("2d", { willReadFrequently: true });
     const whole = state.error ? "error" : flicked && state[flicked];
     const edge = whole ? width : Math.round((width * state.split) / 100);
     context.drawImage(pictures[whole || state.left], 0, 0);
