@@ -202,3 +202,18 @@ def test_every_control_has_a_name(page: Page) -> None:
 def test_no_part_of_the_page_is_wider_than_the_window(page: Page, width: int) -> None:
     page.resize(width)
     assert page.value("document.documentElement.scrollWidth") <= width
+
+
+def test_a_store_without_pictures_or_scores_is_no_error(
+    browser: Page, texture: TripletFile, tmp_path: Path
+) -> None:
+    browser.errors.clear()
+    add_cell(tmp_path, texture, "ssan", None, loss="l1", status="interrupted")
+    target = tmp_path / "report.html"
+    write_page(load_results(tmp_path, tmp_path, print), "", target, print)
+    browser.open(target.as_uri(), 390)
+    add_cell(tmp_path, texture, "linear", 6.0)
+    write_page(load_results(tmp_path, tmp_path, print), "", target, print)
+    browser.open(target.as_uri(), 390)
+    browser.wait("!document.querySelector('#missing').hidden")
+    assert browser.errors == []
