@@ -1,0 +1,191 @@
+"""What the viewer of the page shows: the triplets of each cell, their scores and pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+from bench.data.triplets import TripletFile
+from bench.errors import UserError
+from bench.metrics import METRICS
+from bench.report.page.leaderboard import gains, null_of
+from bench.report.page.pictures import CROP, LIMITS, SHOWN, Album, Frame, Quality, listing
+from bench.report.results import Entry, Results
+
+Real = dict[Quality, dict[int, list[int]]]  # places of before, truth, after by triplet
+
+
+@dataclass
+class Shown:
+    """A cell in the viewer.
+
+    Attributes:
+        entry: the cell.
+        ranked: what its triplets are ranked by: ``gain`` over the null in PSNR, or ``psnr``.
+        triplets: a row for each, worst and best first, with ``triplet``, ``label``, scores and
+            the place of its picture under its quality.
+    """
+
+    entry: Entry
+    ranked: str
+    triplets: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Gallery:
+    """What the viewer shows.
+
+    Attributes:
+        cells: those with scores, in the order of the store.
+        real: places of the real slices' pictures, by dataset.
+        pictures: base64 by quality.
+        problems: a sentence for every frame that could not be read.
+    """
+
+    cells: list[Shown]
+    real: dict[str, Real]
+    pictures: dict[Quality, list[str]]
+    problems: list[str]
+
+    def data(self, results: Results) -> dict[str, Any]:
+        """The gallery as the page's script reads it."""
+        return {
+            "crop": CROP,
+            "datasets": {name: self._dataset(name, results) for name in results.datasets},
+            "cells": [_cell(cell) for cell in self.cells],
+            "pictures": self.pictures,
+        }
+
+    def _dataset(self, name: str, results: Results) -> dict[str, Any]:
+        facts = results.select(dataset=name)[0].record.dataset
+        words = {key: facts.get(key) for key in ("title", "credit", "tile")}
+        return words | {"real": self.real.get(name, {"crop": {}, "preview": {}})}
+
+
+def gallery(results: Results) -> Gallery:
+    """Choose and read the pictures of every dataset that is at hand."""
+    cells = [_shown(entry, results) for entry in results.entries if entry.scores is not None]
+    albums = [Album("crop"), Album("preview")]
+    problems: list[str] = []
+    real = {}
+    for name, file in results.files.items():
+        for album in albums:
+            album.open(LIMITS[album.quality] // len(results.files))
+        among = [cell for cell in cells if _belongs(cell.entry, file)]
+        real[name] = _take_pictures(among, file, albums, problems)
+    return Gallery(cells, real, {album.quality: album.pictures for album in albums}, problems)
+
+
+def detail(entry: Entry) -> str:
+    """What tells apart cells of one title: fold, and preset and seed of a trained one."""
+    words = entry.words
+    if not entry.trained:
+        return f"fold {words['fold']}"
+    return f"{words['preset']}, fold {words['fold']}, seed {words['seed']}"
+
+
+def _shown(entry: Entry, results: Results) -> Shown:
+    table = entry.scores
+    if table is None:
+        raise ValueError(f"{entry.folder} has no scores to show.")
+    gain = np.full(len(table), math.nan)
+    null = null_of(entry, results)
+    if null is not None:
+        pairs = gains(entry, null, "psnr")
+        with np.errstate(invalid="ignore"):
+            gain = (pairs["value"] - pairs["reference"]).to_numpy()
+    cell = Shown(entry, "psnr" if null is None else "gain")
+    for position, label in listing(table["psnr"].to_numpy() if null is None else gain):
+        row = table.iloc[position]
+        cell.triplets.append(
+            {
+                "triplet": int(row["triplet"]),
+                "place": f"{row['volume']}, z {row['z']}, y {row['y']}, x {row['x']}",
+                "label": label,
+                "gain": _number(gain[position], METRICS["psnr"].digits),
+            }
+            | {name: _number(row[name], METRICS[name].digits) for name in ("psnr", "ssim", "ie")}
+        )
+    return cell
+
+
+def _take_pictures(
+    cells: list[Shown], file: TripletFile, albums: list[Album], problems: list[str]
+) -> Real:
+    real: Real = {"crop": {}, "preview": {}}
+    for album in albums:
+        order = _crops(cells) if album.quality == "crop" else _previews(cells)
+        for cell, row in order:
+            if "crop" in row:
+                continue
+            triplet = row["triplet"]
+            try:
+                own = album.add(
+                    (cell.entry.folder.name, triplet), partial(_own, cell.entry, triplet)
+                )
+                slices = album.add((file.fingerprint, triplet), partial(_real, file, triplet))
+            except UserError as error:
+                if str(error) not in problems:
+                    problems.append(str(error))
+                continue
+            if own and slices:
+                real[album.quality][triplet] = slices
+                row[album.quality] = own[0]
+    return real
+
+
+def _crops(cells: list[Shown]) -> Iterator[tuple[Shown, dict[str, Any]]]:
+    """First each cell's own worst, best and median; then the other cells on the same triplets."""
+    chosen: dict[int, None] = {}
+    for label in SHOWN:
+        for cell in cells:
+            for row in cell.triplets:
+                if row["label"] == label:
+                    chosen[row["triplet"]] = None
+                    yield cell, row
+    for triplet in chosen:
+        for cell in cells:
+            for row in cell.triplets:
+                if row["triplet"] == triplet:
+                    yield cell, row
+
+
+def _previews(cells: list[Shown]) -> Iterator[tuple[Shown, dict[str, Any]]]:
+    for rows in zip_longest(*(cell.triplets for cell in cells)):
+        for cell, row in zip(cells, rows, strict=True):
+            if row is not None:
+                yield cell, row
+
+
+def _own(entry: Entry, triplet: int) -> list[Frame]:
+    frame = entry.frame(triplet)
+    return [] if frame is None else [frame]
+
+
+def _real(file: TripletFile, triplet: int) -> list[Frame]:
+    return list(file.frames(triplet))
+
+
+def _belongs(entry: Entry, file: TripletFile) -> bool:
+    return bool(entry.record.dataset.get("fingerprint") == file.fingerprint)
+
+
+def _cell(cell: Shown) -> dict[str, Any]:
+    return {
+        "id": cell.entry.folder.name,
+        "dataset": cell.entry.words["dataset"],
+        "title": cell.entry.title,
+        "detail": detail(cell.entry),
+        "ranked": cell.ranked,
+        "triplets": cell.triplets,
+    }
+
+
+def _number(value: float, digits: int) -> float | None:
+    return round(float(value), digits) if math.isfinite(value) else None

@@ -1,0 +1,214 @@
+"""The leaderboard of the page: a row for each cell with scores, the best of a column marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from bench.metrics import METRICS
+from bench.plan import NULL
+from bench.report.results import Entry, Results
+from bench.statistics import Interval, cluster_interval, paired_gain
+from bench.summary import SKILLS, beats
+
+GAIN = "gain_{}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the leaderboard.
+
+    Attributes:
+        name: of the column in the page.
+        title: what stands above it.
+        hint: what it is, in a few words.
+        digits: decimals worth printing.
+        better: the direction in which a method improves; ``one`` means nearer to 1.
+    """
+
+    name: str
+    title: str
+    hint: str
+    digits: int
+    better: Literal["higher", "lower", "one"]
+
+    @property
+    def gain(self) -> bool:
+        """Whether it is a gain over the null; one that does not beat it is no best."""
+        return self.name.startswith(GAIN.format(""))
+
+
+_HINTS = {
+    "psnr": "peak signal-to-noise ratio",
+    "ssim": "structural similarity",
+    "ie": "mean absolute error in grey levels",
+    "frc_10": "Fourier ring correlation below 0.1 cycles per pixel",
+    "frc_25": "Fourier ring correlation below 0.25 cycles per pixel",
+    "sharpness": "gradient energy over that of the truth; 1 is best",
+}
+_COLUMNS = [
+    *(
+        Column(name, METRICS[name].title, hint, METRICS[name].digits, METRICS[name].better)
+        for name, hint in _HINTS.items()
+    ),
+    Column("dice", "Dice", "membranes, mean over triplets", 4, "higher"),
+    Column("f1", "F1", "membrane boundaries, pooled over triplets", 4, "higher"),
+    *(
+        Column(
+            GAIN.format(name),
+            f"Gain in {METRICS[name].title}",
+            f"skill: paired gain over {NULL}",
+            METRICS[name].digits,
+            "higher",
+        )
+        for name in SKILLS
+    ),
+    Column("seconds", "s / frame", "seconds to synthesise a frame", 3, "lower"),
+]
+
+
+@dataclass
+class Row:
+    """A cell on the leaderboard.
+
+    Attributes:
+        entry: the cell.
+        triplets: how many were scored.
+        means: mean and 95 % interval by column; those that are missing are left out.
+        best: the columns in which no cell of its dataset is better.
+    """
+
+    entry: Entry
+    triplets: int
+    means: dict[str, Interval]
+    best: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """What the page prints: the columns that hold anything, and the rows, best PSNR first."""
+
+    columns: list[Column]
+    rows: list[Row]
+
+
+def leaderboard(results: Results) -> Leaderboard:
+    """Every cell with scores, dataset by dataset."""
+    rows = [
+        _row(entry, entry.scores, null_of(entry, results))
+        for entry in results.entries
+        if entry.scores is not None and len(entry.scores)
+    ]
+    columns = [column for column in _COLUMNS if any(column.name in row.means for row in rows)]
+    for dataset in results.datasets:
+        among = [row for row in rows if row.entry.words["dataset"] == dataset]
+        for column in columns:
+            _mark_best(among, column)
+    rows.sort(key=lambda row: (row.entry.words["dataset"], -row.means["psnr"].mean))
+    return Leaderboard(columns, rows)
+
+
+def null_of(entry: Entry, results: Results) -> Entry | None:
+    """The null's cell on the same dataset and fold, if it looked at all the entry's triplets."""
+    if entry.words["method"] == NULL or entry.scores is None:
+        return None
+    words = {name: entry.words[name] for name in ("dataset", "fold")}
+    for null in results.select(method=NULL, **words):
+        if null.scores is not None and set(entry.scores["triplet"]) <= set(null.scores["triplet"]):
+            return null
+    return None
+
+
+def gains(entry: Entry, null: Entry, metric: str) -> pd.DataFrame:
+    """The entry's scores beside the null's: columns ``value``, ``reference``, ``cluster``."""
+    if entry.scores is None or null.scores is None:
+        raise ValueError("A gain needs scores on both sides.")
+    reference = null.scores.set_index("triplet")[metric].loc[entry.scores["triplet"]]
+    return pd.DataFrame(
+        {
+            "value": entry.scores[metric].to_numpy(),
+            "reference": reference.to_numpy(),
+            "cluster": entry.scores["cluster"].to_numpy(),
+        }
+    )
+
+
+def boundary_f1(table: pd.DataFrame) -> float:
+    """Boundary F1 from the counts of all triplets together; NaN without any boundary."""
+    sums = table.sum(numeric_only=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision = sums["boundary_hits_predicted"] / sums["boundary_predicted"]
+        recall = sums["boundary_hits_true"] / sums["boundary_true"]
+        return float(2 * precision * recall / (precision + recall))
+
+
+def _row(entry: Entry, scores: pd.DataFrame, null: Entry | None) -> Row:
+    values = {
+        name: cluster_interval(scores[name], scores["cluster"]) for name in _HINTS if name in scores
+    }
+    if null is not None:
+        for name in SKILLS:
+            pairs = gains(entry, null, name)
+            values[GAIN.format(name)] = paired_gain(
+                pairs["value"], pairs["reference"], pairs["cluster"]
+            )
+    values |= membrane_values(entry.membranes)
+    seconds = _seconds(entry)
+    if seconds is not None:
+        values["seconds"] = _single(seconds)
+    return Row(entry, len(scores), {k: v for k, v in values.items() if not math.isnan(v.mean)})
+
+
+def membrane_values(table: pd.DataFrame | None) -> dict[str, Interval]:
+    """Dice and boundary F1 of a table of membrane scores; empty without one."""
+    if table is None:
+        return {}
+    values = {}
+    if "dice" in table:
+        scored = table[table["dice"].notna()]
+        if len(scored):
+            values["dice"] = cluster_interval(scored["dice"], scored["cluster"])
+    if "boundary_true" in table:
+        values["f1"] = _single(boundary_f1(table))
+    return values
+
+
+def verdict(row: Row) -> str | None:
+    """A plain word where a cell is not shown to beat the null."""
+    short = [
+        METRICS[name].title
+        for name in SKILLS
+        if GAIN.format(name) in row.means and not beats(row.means[GAIN.format(name)])
+    ]
+    return f"does not beat {NULL} in {' and '.join(short)}" if short else None
+
+
+def _single(value: float) -> Interval:
+    return Interval(value, math.nan, math.nan, 0)
+
+
+def _seconds(entry: Entry) -> float | None:
+    done = entry.record.stages.get("predict")
+    return done.facts.get("seconds_a_frame") if done else None
+
+
+_LOSS: dict[str, Callable[[float], float]] = {
+    "higher": lambda value: -value,
+    "lower": lambda value: value,
+    "one": lambda value: abs(value - 1),
+}
+
+
+def _mark_best(rows: list[Row], column: Column) -> None:
+    held = [row for row in rows if column.name in row.means]
+    if len(held) < 2:
+        return
+    losses = [_LOSS[column.better](row.means[column.name].mean) for row in held]
+    for row, loss in zip(held, losses, strict=True):
+        if loss == min(losses) and (not column.gain or beats(row.means[column.name])):
+            row.best.add(column.name)

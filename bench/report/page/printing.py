@@ -1,0 +1,129 @@
+"""The leaderboard with every number as the page prints it, and the notes under it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from bench.report.page.gallery import detail
+from bench.report.page.leaderboard import (
+    GAIN,
+    Column,
+    Leaderboard,
+    Row,
+    membrane_values,
+    verdict,
+)
+from bench.report.results import Entry
+from bench.statistics import Interval
+
+_STATUS = {"running": "running or killed"}  # a record cannot tell: who is killed writes no more
+_DRAWN = GAIN.format("psnr")  # the column whose intervals are drawn as well
+
+
+def status(entry: Entry) -> str:
+    """The state of a cell in the page's words."""
+    if entry.damage:
+        return "damaged"
+    return _STATUS.get(entry.record.status, entry.record.status)
+
+
+def kind(entry: Entry) -> str:
+    """Classical, fitted or trained, as far as the record knows."""
+    return str(entry.record.method.get("kind", "unknown"))
+
+
+def print_board(board: Leaderboard) -> dict[str, Any]:
+    """Columns, rows and the segmenter's ceilings as the template wants them."""
+    place = _scale([row.means[_DRAWN] for row in board.rows if _DRAWN in row.means])
+    rows = []
+    for row in board.rows:
+        numbers = [_print(row.means.get(column.name), column) for column in board.columns]
+        for column, number in zip(board.columns, numbers, strict=True):
+            if number is not None:
+                number["best"] = column.name in row.best
+            if number is not None and column.name == _DRAWN and number["reach"]:
+                number["whisker"] = _whisker(row.means[_DRAWN], *place)
+        rows.append(_words(row) | {"numbers": numbers})
+    return {"columns": board.columns, "rows": rows, "ceilings": _ceilings(board)}
+
+
+def print_notes(board: Leaderboard) -> list[tuple[str, str]]:
+    """What has to be known to read the leaderboard: of a method, then of a cell."""
+    notes: dict[tuple[str, str], None] = {}
+    for row in board.rows:
+        method = row.entry.record.method
+        for deviation in method.get("deviations", []):
+            notes[str(method.get("title", row.entry.words["method"])), str(deviation)] = None
+    for row in board.rows:
+        where = f"{row.entry.title} ({row.entry.words['dataset']}, {detail(row.entry)})"
+        notes |= dict.fromkeys((where, sentence) for sentence in _cell_notes(row))
+    return list(notes)
+
+
+def _words(row: Row) -> dict[str, Any]:
+    entry = row.entry
+    words = {name: str(entry.words[name]) for name in ("dataset", "loss", "preset")}
+    return {
+        "id": entry.folder.name,
+        "title": entry.title,
+        "detail": detail(entry),
+        "status": status(entry),
+        "words": words | {"kind": kind(entry)},
+        "triplets": row.triplets,
+    }
+
+
+def _print(value: Interval | None, column: Column) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    sign = "+" if column.gain else ""
+    reach = (value.high - value.low) / 2
+    return {
+        "value": str(value.mean).replace("inf", "Infinity"),  # as JavaScript reads it
+        "text": f"{value.mean:{sign}.{column.digits}f}".replace("-", "−"),
+        "reach": "" if math.isnan(reach) else f"{reach:.{column.digits}f}",
+        "best": False,
+        "whisker": None,
+    }
+
+
+def _scale(intervals: list[Interval]) -> tuple[float, float]:
+    """The smallest and the largest end of all intervals, with zero among them."""
+    ends = [end for interval in intervals for end in interval[:3] if math.isfinite(end)]
+    return min([0.0, *ends]), max([0.0, *ends])
+
+
+def _whisker(value: Interval, low: float, high: float) -> dict[str, float]:
+    """Low, mean, high and zero in hundredths of the drawing, with room for the strokes' width."""
+    ends = {"low": value.low, "mean": value.mean, "high": value.high, "zero": 0.0}
+    width = high - low or 1.0
+    return {name: round(2 + 96 * (end - low) / width, 2) for name, end in ends.items()}
+
+
+def _ceilings(board: Leaderboard) -> list[dict[str, Any]]:
+    """The segmenter on the real middle slices, once for each dataset and segmenter."""
+    found: dict[tuple[str, str], dict[str, Interval]] = {}
+    for row in board.rows:
+        values = membrane_values(row.entry.ceiling)
+        if values:
+            folder = str(row.entry.record.stages["segment"].facts["ceiling"])
+            found.setdefault((row.entry.words["dataset"], folder), values)
+    return [
+        {
+            "dataset": dataset,
+            "numbers": [_print(values.get(column.name), column) for column in board.columns],
+        }
+        for (dataset, _), values in found.items()
+    ]
+
+
+def _cell_notes(row: Row) -> list[str]:
+    record = row.entry.record
+    most, short = record.config.get("max_triplets"), verdict(row)
+    return [
+        *record.warnings,
+        *([f"looked at no more than {most} triplets a split"] if most is not None else []),
+        *([f"is not done: {status(row.entry)}"] if record.status != "done" else []),
+        *([short] if short else []),
+    ]

@@ -1,0 +1,101 @@
+"""Results in, one HTML file out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from bench.files import write_text
+from bench.report.page.gallery import gallery
+from bench.report.page.leaderboard import leaderboard
+from bench.report.page.origins import dataset_facts, origins, preset_facts
+from bench.report.page.pictures import CROP
+from bench.report.page.printing import kind, print_board, print_notes, status
+from bench.report.results import Entry, Results
+from bench.store import NONE
+
+
+def write_page(results: Results, tables_html: str, path: Path, tell: Callable[[str], None]) -> None:
+    """Write the page: leaderboard, viewer, tables, cells, provenance.
+
+    It holds no time of its own, so that two pages from one store are the same byte for byte.
+
+    Args:
+        results: what the store holds.
+        tables_html: the paper's tables, a piece of HTML that is taken as it is; may be empty.
+        path: of the HTML file.
+        tell: told of frames that cannot be read; the page says so too.
+    """
+    environment = Environment(
+        loader=PackageLoader("bench.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    style, script = (_source(environment, name) for name in ("page.css", "page.js"))
+    shown = gallery(results)
+    for problem in shown.problems:
+        tell(problem)
+    board = leaderboard(results)
+    page = environment.get_template("page.html").render(
+        style=style,
+        script=script,
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        datasets=results.datasets,
+        summary=_summary(results),
+        filters=_filters(results),
+        board=print_board(board),
+        notes=print_notes(board),
+        gallery=shown.data(results),
+        crop=CROP,
+        without_pictures=[name for name in results.datasets if name not in results.files],
+        tables=Markup(tables_html),  # noqa: S704 (made and escaped by the report)
+        cells=[_cell(entry) for entry in results.entries],
+        problems=[*results.problems, *shown.problems],
+        origins=origins(results),
+        dataset_facts=dataset_facts(results),
+        preset_facts=preset_facts(results),
+    )
+    write_text(path, page)
+
+
+def _source(environment: Environment, name: str) -> Markup:
+    """A template's own text, which the page takes as it is."""
+    if environment.loader is None:
+        raise ValueError("The page's templates have no loader.")
+    return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704
+
+
+def _summary(results: Results) -> str:
+    """How many cells are in which state, in one line."""
+    counts = Counter(status(entry) for entry in results.entries)
+    total = counts.total()
+    parts = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    return f"{total} {'cell' if total == 1 else 'cells'}: {parts}"
+
+
+def _filters(results: Results) -> dict[str, list[str]]:
+    """What the leaderboard can be narrowed to, by the word that is looked at."""
+    words = ("dataset", "loss", "preset")
+    options = {word: {str(entry.words[word]) for entry in results.entries} for word in words}
+    options["kind"] = {kind(entry) for entry in results.entries}
+    return {word: sorted(found - {NONE}) for word, found in options.items()}
+
+
+def _cell(entry: Entry) -> dict[str, Any]:
+    record, failure = entry.record, entry.record.failure
+    stages = (f"{name} {done.seconds:.1f} s" for name, done in record.stages.items())
+    return {
+        "status": status(entry),
+        "reason": f"{failure.stage}: {failure.reason}" if failure else entry.damage,
+        "title": entry.title,
+        "words": entry.words,
+        "triplets": record.triplets,
+        "stages": ", ".join(stages),
+        "finished": record.finished or "",
+    }

@@ -1,0 +1,217 @@
+import base64
+import io
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from stored import add_cell, add_unfinished
+
+from bench.data.triplets import TripletFile
+from bench.report.page import write_page
+from bench.report.page.leaderboard import boundary_f1
+from bench.report.page.pictures import LIMITS, Album, centre, listing
+from bench.report.results import Entry, Results, load_results
+from bench.store import Record
+
+
+class Elements(HTMLParser):
+    """The start tags of a page with their attributes, and the text of its data block."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.data, self.text = "", ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        tag, attributes = self.tags[-1] if self.tags else ("", {})
+        if attributes.get("id") == "data":
+            self.data += data
+        elif tag not in ("script", "style"):
+            self.text += data
+
+
+@pytest.fixture
+def store(tmp_path: Path, texture: TripletFile) -> Path:
+    add_cell(tmp_path, texture, "linear", 6.0)
+    add_cell(tmp_path, texture, "average", 4.0)
+    return tmp_path
+
+
+def page_of(store: Path, data: Path, tables: str = "", told: list[str] | None = None) -> str:
+    notes: list[str] = [] if told is None else told
+    target = store / "report.html"
+    write_page(load_results(store, data, notes.append), tables, target, notes.append)
+    return target.read_text(encoding="utf-8")
+
+
+def gallery_of(page: str) -> dict:
+    return json.loads(Elements(page).data)
+
+
+def test_unfinished_and_damaged_cells_are_named(
+    store: Path, data_folder: Path, texture: TripletFile
+) -> None:
+    add_unfinished(store, texture)
+    text = Elements(page_of(store, data_folder)).text
+    assert "6 cells: 1 damaged, 2 done, 1 failed, 1 interrupted, 1 running or killed" in text
+    assert "train: the loss is not a number" in text
+    assert "record.json is damaged" in text
+    assert "scores.parquet is damaged" in text
+
+
+def test_a_store_without_a_single_score_is_a_page(tmp_path: Path, texture: TripletFile) -> None:
+    add_cell(tmp_path, texture, "dain", None, loss="l1", status="interrupted")
+    text = Elements(page_of(tmp_path, tmp_path / "no-data")).text
+    assert "No cell has scores yet" in text
+    assert "1 interrupted" in text
+
+
+def test_names_that_are_code_stay_text(
+    store: Path, data_folder: Path, texture: TripletFile
+) -> None:
+    name = "</script><script>alert(1)</script>"
+    add_cell(store, texture, "phase", 5.0, title=name, warnings=["<img src=x onerror=alert(1)>"])
+    elements = Elements(page_of(store, data_folder))
+    assert sum(tag == "script" for tag, _ in elements.tags) == 2
+    assert not any("onerror" in attributes for _, attributes in elements.tags)
+    assert name in [cell["title"] for cell in json.loads(elements.data)["cells"]]
+
+
+def test_two_pages_from_one_store_are_the_same(store: Path, data_folder: Path) -> None:
+    assert page_of(store, data_folder) == page_of(store, data_folder)
+
+
+def test_the_page_asks_for_nothing(store: Path, data_folder: Path) -> None:
+    addresses = [
+        attributes[name] or ""
+        for _, attributes in Elements(page_of(store, data_folder)).tags
+        for name in ("src", "href")
+        if name in attributes
+    ]
+    assert addresses
+    assert [address for address in addresses if not address.startswith(("#", "data:"))] == []
+
+
+def test_tables_are_taken_as_they_are(store: Path, data_folder: Path) -> None:
+    assert "<table id=mine>" in page_of(store, data_folder, "<table id=mine></table>")
+    assert 'id="tables"' not in page_of(store, data_folder)
+
+
+def test_crops_are_the_pixels_of_the_frames(
+    store: Path, data_folder: Path, texture: TripletFile
+) -> None:
+    results = load_results(store, data_folder, print)
+    gallery = gallery_of(page_of(store, data_folder))
+    entry = results.select(method="average")[0]
+    cell = next(cell for cell in gallery["cells"] if cell["id"] == entry.folder.name)
+    worst = cell["triplets"][0]
+    assert worst["label"] == "worst 1"
+    real = gallery["datasets"]["texture"]["real"]["crop"][str(worst["triplet"])]
+    frames = [entry.frame(worst["triplet"]), *texture.frames(worst["triplet"])]
+    for place, frame in zip([worst["crop"], *real], frames, strict=True):
+        picture = base64.b64decode(gallery["pictures"]["crop"][place])
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(picture))), centre(frame))
+
+
+def test_triplets_are_ranked_by_their_gain(store: Path, data_folder: Path) -> None:
+    gallery = gallery_of(page_of(store, data_folder))
+    tables = {
+        entry.words["method"]: entry.scores.set_index("triplet")["psnr"]
+        for entry in load_results(store, data_folder, print).entries
+    }
+    gain = (tables["average"] - tables["linear"]).sort_values()
+    cell = next(cell for cell in gallery["cells"] if cell["title"] == "Average")
+    by_label = {row["label"]: row["triplet"] for row in cell["triplets"]}
+    assert by_label["worst 1"] == gain.index[0]
+    assert by_label["best 1"] == gain.index[-1]
+    assert len(cell["triplets"]) == len(gain)
+
+
+def test_every_triplet_is_listed_once_the_telling_ones_first() -> None:
+    values = np.array([5.0, 1.0, 9.0, 3.0, 7.0, np.nan, 2.0, 8.0, 4.0])
+    listed = listing(values)
+    assert [label for _, label in listed[:7]] == [
+        "worst 1", "worst 2", "worst 3", "best 1", "best 2", "best 3", "median",
+    ]  # fmt: skip
+    assert [position for position, _ in listed[:3]] == [1, 6, 3]
+    assert sorted(position for position, _ in listed) == list(range(9))
+    assert [label for _, label in listing(np.array([1.0]))] == ["worst 1"]
+    assert listing(np.array([])) == []
+
+
+def test_an_album_never_holds_more_than_its_room() -> None:
+    random = np.random.default_rng(0)
+    album = Album("crop")
+    album.open(300_000)
+    taken = 0
+    for number in range(6):
+        noise = random.integers(0, 256, (300, 300), dtype=np.uint8)
+        taken += album.add(("noise", number), lambda frame=noise: [frame]) is not None
+    assert taken == 3
+    assert sum(map(len, album.pictures)) <= 300_000
+    assert album.add(("noise", 0), list) == [0]
+
+
+def test_ten_methods_with_a_hundred_triplets_stay_below_20_mb(tmp_path: Path) -> None:
+    """The albums are bounded, so what else is in the page must leave them room."""
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "triplet": np.arange(100), "volume": "a volume", "z": np.arange(100), "y": 512,
+            "x": 1024, "column": 0, "reason": "", "cluster": np.arange(100) // 3,
+        }
+    )  # fmt: skip
+    entries = []
+    for number in range(10):
+        words = {"method": f"m{number}", "loss": "ls", "dataset": "d", "fold": 0, "seed": 0}
+        record = Record(
+            status="done", cell=words | {"preset": "quick"}, key="k", config={}, started="now",
+            dataset={"fingerprint": "f"},
+        )  # fmt: skip
+        entry = Entry(tmp_path / f"m{number}-ls-quick-fold0-seed0-0123456789", record)
+        metrics = ("psnr", "ssim", "ie", "ie_rms", "frc_10", "frc_25", "sharpness")
+        entry.__dict__["scores"] = table.assign(
+            **{name: random.normal(size=100) for name in metrics}
+        )
+        entries.append(entry)
+    target = tmp_path / "report.html"
+    write_page(Results(entries, []), "", target, print)
+    places = 10 * 100 * len('"preview": 1300') + 2 * 100 * len('"100": [1300, 1300, 1300],')
+    marks = 2 * sum(len('"", ') * 1300 for _ in LIMITS)
+    assert target.stat().st_size + places + marks + sum(LIMITS.values()) < 20_000_000
+
+
+def test_pictures_of_another_dataset_are_left_out(store: Path, tmp_path: Path) -> None:
+    page = page_of(store, tmp_path / "elsewhere")
+    assert "No pictures of texture" in Elements(page).text
+    assert gallery_of(page)["pictures"] == {"crop": [], "preview": []}
+
+
+def test_damaged_frames_are_told_and_the_page_is_written(store: Path, data_folder: Path) -> None:
+    next(store.glob("runs/texture/average-*/frames.h5")).write_bytes(b"no HDF5")
+    told: list[str] = []
+    page = page_of(store, data_folder, told=told)
+    assert len([sentence for sentence in told if "frames.h5" in sentence]) == 1
+    assert "frames.h5" in Elements(page).text
+    cells = {cell["title"]: cell["triplets"][0] for cell in gallery_of(page)["cells"]}
+    assert "crop" in cells["Linear"]
+    assert "crop" not in cells["Average"]
+
+
+def test_boundary_f1_pools_the_counts() -> None:
+    table = pd.DataFrame(
+        {
+            "boundary_hits_predicted": [1, 5], "boundary_predicted": [2, 10],
+            "boundary_hits_true": [3, 5], "boundary_true": [4, 4],
+        }
+    )  # fmt: skip
+    precision, recall = 6 / 12, 8 / 8
+    assert boundary_f1(table) == pytest.approx(2 * precision * recall / (precision + recall))
