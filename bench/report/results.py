@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from bench.data.triplets import TripletFile, dataset_path
 from bench.errors import UserError
 from bench.files import file_digest
-from bench.stages.predict import read_frames
 from bench.stages.score import kept
 from bench.statistics import cluster_ids
 from bench.store import NONE, Record, Store
@@ -74,13 +74,23 @@ class Entry:
         return pd.read_csv(path) if path.exists() else None
 
     def frame(self, triplet: int) -> NDArray[np.uint8] | None:
-        """The synthesised slice (HW) of a triplet; None if there is none."""
+        """The synthesised slice (HW) of a triplet; None if there is none.
+
+        Raises:
+            UserError: the frames are damaged.
+        """
         done = self.record.stages.get("predict")
         if done is None or done.file is None or not (self.folder / done.file).exists():
             return None
-        frames, triplets = read_frames(self.folder / done.file)
-        position = np.flatnonzero(triplets == triplet)
-        return frames[int(position[0])] if len(position) else None
+        path = self.folder / done.file
+        try:
+            with h5py.File(path, "r") as file:  # one frame: the whole file is much more
+                position = np.flatnonzero(file["triplets"][:] == triplet)
+                return file["frames"][int(position[0])] if len(position) else None
+        except (OSError, KeyError) as error:
+            raise UserError(
+                f"The frames {path} cannot be read ({error}); repeat the run with --rerun."
+            ) from error
 
     def _table(self, stage: str) -> pd.DataFrame | None:
         done = self.record.stages.get(stage)

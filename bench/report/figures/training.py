@@ -1,0 +1,156 @@
+"""Figures 3 and 4: what the training log says, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bench.report.figures.drawing import Drawing
+from bench.report.figures.style import BLUE, CYCLE, GREEN, GREY, NARROW, VERMILLION, new_figure
+from bench.report.figures.subject import AbsentError, Subject, label, loss_of, method_of
+from bench.report.results import Entry
+
+_STYLE = {
+    "style_before": ("against before", BLUE, (0, (4, 1.5))),
+    "style_middle": ("against the truth", VERMILLION, "solid"),
+    "style_after": ("against after", GREEN, (0, (1, 1.2))),
+}
+
+
+def draw_gamma(subject: Subject) -> Drawing:
+    """The weights gamma of the attention over the training; a row for each loss.
+
+    Raises:
+        AbsentError: no training has a gamma.
+    """
+    shown = list(_logged(subject, "gamma_0"))
+    if not shown:
+        raise AbsentError("no SSAN with attention was trained")
+    figure = new_figure(NARROW, 0.55 + 1.25 * len(shown))
+    rows = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, entry in zip(rows, shown, strict=True):
+        _gamma_lines(axes, [log for _, log in _logs(subject.seeds(entry))])
+        axes.set_title(label(entry))
+        axes.set_ylabel("$\\gamma$")
+    rows[-1].set_xlabel("training step")
+    layers = sum(name.startswith("gamma_") for name in _columns(shown[0]))
+    words = f"Each line is one of the {layers} passes of the attention, long range first."
+    return Drawing(figure, words, shown)
+
+
+def draw_style(subject: Subject) -> Drawing:
+    """The three terms of the style balance loss over the training.
+
+    Raises:
+        AbsentError: no training has the three terms.
+    """
+    shown = list(_logged(subject, "style_before"))[-1:]
+    if not shown:
+        raise AbsentError("nothing was trained with the style balance loss (ls)")
+    entry = shown[0]
+    figure = new_figure(NARROW, 2.3)
+    axes = figure.subplots()
+    axes.axhline(0, color=GREY, linewidth=0.6)
+    for number, (_, log) in enumerate(_logs(subject.seeds(entry))):
+        for name, (words, colour, line) in _STYLE.items():
+            axes.plot(log["step"], log[name], color=colour, linewidth=0.4, alpha=0.25)
+            smooth = log[name].rolling(_window(log), min_periods=1, center=True).median()
+            axes.plot(
+                log["step"], smooth, color=colour, linestyle=line,
+                label=words if number == 0 else None,
+            )  # fmt: skip
+    _limit(axes, entry)
+    _mark_opening(axes, entry)
+    axes.set_title(label(entry))
+    axes.set_xlabel("training step")
+    axes.set_ylabel("signed style term (unweighted)")
+    axes.ticklabel_format(axis="y", scilimits=(-2, 3), useMathText=True)
+    axes.legend(loc="upper right", handlelength=2.4)
+    return Drawing(
+        figure,
+        "Thin: every step; thick: running median over a fiftieth of the training. The terms are "
+        "those of equation 15 before alpha and beta; the axis leaves out the outermost percent.",
+        shown,
+    )
+
+
+def _logged(subject: Subject, column: str) -> Iterator[Entry]:
+    """The leading cells with such a column; of SSAN alone where there is one of SSAN."""
+    found = [entry for entry in subject.leading if column in _columns(entry)]
+    own = [entry for entry in found if method_of(entry) == subject.own]
+    methods = {method_of(entry) for entry in own or found}
+    for entry in own or found:
+        if method_of(entry) == min(methods):
+            yield entry
+
+
+def _columns(entry: Entry) -> list[str]:
+    return [] if entry.training is None else list(entry.training.columns)
+
+
+def _logs(entries: Sequence[Entry]) -> list[tuple[Entry, pd.DataFrame]]:
+    return [(entry, entry.training) for entry in entries if entry.training is not None]
+
+
+def _gamma_lines(axes: Axes, logs: list[pd.DataFrame]) -> None:
+    names = [name for name in logs[0].columns if name.startswith("gamma_")]
+    axes.axhline(0, color=GREY, linewidth=0.6)
+    for number, log in enumerate(logs):
+        for name, colour in zip(names, CYCLE * len(names), strict=False):
+            axes.plot(log["step"], log[name], color=colour, linewidth=1.2 if number == 0 else 0.6)
+    ends = [float(logs[0][name].iloc[-1]) for name in names]
+    low, high = axes.get_ylim()
+    last = float(logs[0]["step"].iloc[-1])
+    places = spread_apart(ends, 0.13 * (high - low))
+    for number, (end, place) in enumerate(zip(ends, places, strict=True)):
+        axes.annotate(
+            f"$\\gamma_{{{number + 1}}}$", (last, end), (last * 1.04, place), fontsize=7,
+            color=CYCLE[number % len(CYCLE)], va="center", annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": GREY, "shrinkB": 0},
+        )  # fmt: skip
+    axes.set_xlim(0, last * 1.01)
+
+
+def spread_apart(values: Sequence[float], gap: float) -> list[float]:
+    """Places for labels, near their values and no two closer than a gap."""
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    places = list(values)
+    for below, above in pairwise(order):
+        places[above] = max(places[above], places[below] + gap)
+    shift = sum(places) / len(places) - sum(values) / len(values)
+    return [place - shift for place in places]
+
+
+def _window(log: pd.DataFrame) -> int:
+    return max(1, len(log) // 50)
+
+
+def _limit(axes: Axes, entry: Entry) -> None:
+    """A few wild steps at the beginning must not flatten all that follows."""
+    log = entry.training
+    if log is None:
+        return
+    values = log[list(_STYLE)].to_numpy(float).ravel()
+    low, high = pd.Series(values).quantile([0.005, 0.995])
+    margin = 0.08 * (high - low) or 1e-12
+    axes.set_ylim(min(low, 0) - margin, max(high, 0) + margin)
+
+
+def _mark_opening(axes: Axes, entry: Entry) -> None:
+    """Where the features joined, if they were not there from the first step."""
+    log = entry.training
+    if log is None or loss_of(entry) == "l1":
+        return
+    first = log["style_middle"].first_valid_index()
+    axes.set_xlim(0, float(log["step"].iloc[-1]))
+    if first is None or int(first) == 0:
+        return
+    step = float(log["step"].iloc[int(first)])
+    axes.axvspan(0, step, color="#EEEEEE", linewidth=0)
+    axes.text(
+        step / 2, 0.5, "pixel terms alone", transform=axes.get_xaxis_transform(),
+        ha="center", va="center", color=GREY,
+    )  # fmt: skip
