@@ -16,7 +16,7 @@ from bench.report.figures.scene import CROP, Inset
 from bench.report.figures.style import DPI, GREY, YELLOW, new_figure
 
 _GAP = 9
-_LINE = 22  # pixels of a line of text
+_LINE, _PAD = 27, 8  # pixels of a line of text, and between it and its square
 
 
 def _outlined(width: float) -> list[patheffects.AbstractPathEffect]:
@@ -35,7 +35,7 @@ class Sheet:
 
     def __init__(self, heads: list[int], columns: int, foot: int = 0) -> None:
         self.width = columns * CROP + (columns - 1) * _GAP
-        heights = [CROP + _GAP + _LINE * lines for lines in heads]
+        heights = [CROP + _GAP + (_LINE * lines + _PAD if lines else 0) for lines in heads]
         self.height = sum(heights) + foot
         self.figure: Figure = new_figure(self.width / DPI, self.height / DPI, layout=None)
         self._bottoms = self.height - np.cumsum(heights) + _GAP
@@ -50,7 +50,7 @@ class Sheet:
         for spine in axes.spines.values():
             spine.set_visible(False)
         if heading:
-            axes.set_title(heading, pad=2.5, linespacing=1.1)
+            axes.set_title(heading)
         return axes
 
     def strip(self, width: int, height: int, bottom: int) -> Axes:
@@ -58,10 +58,6 @@ class Sheet:
         left = (self.width - width) / 2 / self.width
         box = (left, bottom / self.height, width / self.width, height / self.height)
         return self.figure.add_axes(box)
-
-    def text(self, words: str, bottom: int) -> None:
-        """A line in the foot."""
-        self.figure.text(0.5, bottom / self.height, words, ha="center", va="center", fontsize=6.5)
 
 
 def mark(axes: Axes, inset: Inset) -> None:
@@ -102,7 +98,7 @@ def scale_bar(axes: Axes, nanometres: float | None, shown: int) -> None:
     )  # fmt: skip
     words = f"{length / 1000:g} µm" if length >= 1000 else f"{length:g} nm"
     axes.text(
-        left + pixels / 2, bottom - 0.03 * shown, words, color="white", ha="center", va="bottom",
+        left, bottom - 0.03 * shown, words, color="white", ha="left", va="bottom",
         fontsize=6.5, path_effects=_outlined(1.6),
     )  # fmt: skip
 

@@ -36,6 +36,7 @@ def draw_gamma(subject: Subject) -> Drawing:
         axes.set_title(label(entry))
         axes.set_ylabel("$\\gamma$")
     rows[-1].set_xlabel("training step")
+    rows[-1].set_xlim(0, max(float(log["step"].iloc[-1]) for _, log in _logs(shown)))
     layers = sum(name.startswith("gamma_") for name in _columns(shown[0]))
     words = f"Each line is one of the {layers} passes of the attention, long range first."
     return Drawing(figure, words, shown)
@@ -103,15 +104,11 @@ def _gamma_lines(axes: Axes, logs: list[pd.DataFrame]) -> None:
             axes.plot(log["step"], log[name], color=colour, linewidth=1.2 if number == 0 else 0.6)
     ends = [float(logs[0][name].iloc[-1]) for name in names]
     low, high = axes.get_ylim()
-    last = float(logs[0]["step"].iloc[-1])
-    places = spread_apart(ends, 0.13 * (high - low))
-    for number, (end, place) in enumerate(zip(ends, places, strict=True)):
-        axes.annotate(
-            f"$\\gamma_{{{number + 1}}}$", (last, end), (last * 1.04, place), fontsize=7,
-            color=CYCLE[number % len(CYCLE)], va="center", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": GREY, "shrinkB": 0},
+    for number, place in enumerate(spread_apart(ends, 0.13 * (high - low))):
+        axes.text(
+            1.02, place, f"$\\gamma_{{{number + 1}}}$", transform=axes.get_yaxis_transform(),
+            color=CYCLE[number % len(CYCLE)], va="center", fontsize=8,
         )  # fmt: skip
-    axes.set_xlim(0, last * 1.01)
 
 
 def spread_apart(values: Sequence[float], gap: float) -> list[float]:
