@@ -48,7 +48,7 @@ def caption(title: str, drawing: Drawing, subject: Subject) -> str:
     if subject.others:
         sentences.append(f"The store also has {', '.join(subject.others)}, not shown here.")
     if facts.get("credit"):
-        sentences.append(f"Images: {str(facts['credit']).rstrip('.')}.")
+        sentences.append(f"Data: {str(facts['credit']).rstrip('.')}.")
     return " ".join(sentences)
 
 

@@ -220,7 +220,8 @@ def _loss_title(loss: str) -> str:
 def _why_not(entry: Entry | None) -> str:
     if entry is None:
         return "not run"
-    return entry.record.status if entry.record.status in ("failed", "interrupted") else "no frame"
+    unfinished = {"running": "not finished", "partial": "no frames", "done": "no frames"}
+    return unfinished.get(entry.record.status, entry.record.status)
 
 
 def _judge(subject: Subject) -> str:

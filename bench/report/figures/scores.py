@@ -90,9 +90,7 @@ def draw_pareto(subject: Subject) -> Drawing:
         axes.set_xlabel("seconds a frame")
         axes.set_ylabel(f"gain in {METRICS[metric].title}")
     handles = [_handle(cost) for cost in costs]
-    figure.legend(
-        handles=handles, loc="outside right center", title="trained for", title_fontsize=6.5
-    )
+    figure.legend(handles=handles, loc="outside right center")
     words = (
         "Gain: mean over triplets less that of the null `linear`, with 95 % interval (clusters of "
         "triplets). Steps: the cells that none is both faster and better than. "
@@ -131,7 +129,7 @@ def _strip(axes: Axes, row: int, values: pd.Series, entry: Entry) -> None:
     tint = colour(entry)
     axes.scatter(values, height, s=3, color=tint, alpha=0.45, linewidths=0, zorder=2)
     low, middle, high = values.quantile([0.25, 0.5, 0.75])
-    axes.plot([low, high], [row, row], color=tint, linewidth=3.5, alpha=0.9,
+    axes.plot([low, high], [row, row], color=tint, linewidth=3, alpha=0.6,
               solid_capstyle="butt", zorder=3)  # fmt: skip
     axes.plot([middle, middle], [row - 0.25, row + 0.25], color=BLACK, linewidth=1.1, zorder=4)
     axes.plot(values.mean(), row, "D", markersize=3.2, color="white", markeredgecolor=BLACK,
@@ -190,7 +188,7 @@ def _draw_cost(axes: Axes, cost: _Cost, metric: str) -> None:
 def _handle(cost: _Cost) -> Line2D:
     words = label(cost.entry)
     if cost.training is not None:
-        words += f"  {_duration(cost.training)}"
+        words += f"\n(trained {_duration(cost.training)})"
     return Line2D(
         [], [], linestyle="none", marker=marker(cost.entry), color=colour(cost.entry),
         markersize=5, markeredgecolor="white", markeredgewidth=0.4, label=words,

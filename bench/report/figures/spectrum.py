@@ -61,7 +61,7 @@ def draw_spectrum(subject: Subject) -> Drawing:
         axes.set_xlabel("cycles per pixel")
         axes.set_xlim(0, 0.5)
     handles, names = left.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside right center", handlength=2.6)
+    figure.legend(handles, names, loc="outside right center", handlelength=2.6)
     words = (
         "Left: radially averaged power under a Hann window, over that of the real slices; below 1 "
         "a method blurs, above it adds what is not there. Right: how much of each frequency is in "

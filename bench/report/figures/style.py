@@ -37,7 +37,7 @@ _LOOK = {
     "xtick.major.width": 0.6, "ytick.major.width": 0.6, "xtick.minor.width": 0.4,
     "ytick.minor.width": 0.4, "lines.linewidth": 1.2, "axes.titlelocation": "left",
     "axes.titlepad": 3.0, "axes.axisbelow": True, "pdf.fonttype": 42, "image.interpolation": "none",
-    "figure.constrained_layout.h_pad": 0.03, "figure.constrained_layout.w_pad": 0.03,
+    "figure.constrained_layout.h_pad": 0.03, "figure.constrained_layout.w_pad": 0.05,
 }  # fmt: skip
 
 
