@@ -90,7 +90,7 @@ def draw_methods(subject: Subject) -> Drawing:
         AbsentError: no cell has frames, or there are no triplets.
     """
     entries = _pictured(subject, subject.leading)
-    trained = list(dict.fromkeys(method_of(entry) for entry in subject.leading if entry.trained))
+    trained = list(dict.fromkeys(method_of(entry) for entry in entries if entry.trained))
     losses = [loss for loss in LOSSES if any(loss_of(e) == loss for e in subject.leading)]
     losses = losses or [LOSSES[-1]]
     simple = _best_untrained(subject, entries)

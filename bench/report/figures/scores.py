@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.metrics import METRICS
 from bench.report.figures.drawing import Drawing
@@ -87,6 +88,9 @@ def draw_pareto(subject: Subject) -> Drawing:
             _draw_cost(axes, cost, metric)
         axes.axhline(0, color=GREY, linewidth=0.6, linestyle=(0, (3, 2)), zorder=0)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("seconds a frame")
         axes.set_ylabel(f"gain in {METRICS[metric].title}")
     handles = [_handle(cost) for cost in costs]

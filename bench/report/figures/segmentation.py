@@ -53,7 +53,7 @@ def draw_membranes(subject: Subject) -> Drawing:
     crops = [(name, _crop(frame), _crop(mask)) for name, frame, mask in pictures]
     seen = Membranes(_crop(truth.mask), _crop(truth.valid))
     inset = where_they_differ([255 * (mask ^ seen.mask) * seen.valid for _, _, mask in crops])
-    sheet = Sheet([1, 1, 0], max(3, len(crops)), foot=40)
+    sheet = Sheet([1, 2, 0], max(3, len(crops)), foot=40)
     for column, (name, frame, mask) in enumerate(crops):
         _draw_column(sheet, column, name, frame, mask, seen, inset)
         if column == 0:
@@ -156,7 +156,7 @@ def _draw_column(
     top = sheet.place(0, column, name)
     show_frame(top, frame)
     mark(top, inset)
-    middle = sheet.place(1, column, f"missed {missed:.1%}, inv. {invented:.1%}")
+    middle = sheet.place(1, column, f"{missed:.1%} missed\n{invented:.1%} invented")
     overlay = error_overlay(frame, found, truth)
     middle.imshow(overlay, interpolation="none")
     mark(middle, inset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from bench.report.figures.subject import AbsentError, Subject, label
 from bench.report.results import Entry
 from bench.stages.train import spread
 
-_MOST = 24  # triplets
+_MOST = 12  # triplets: three transforms each, for every cell
 _BINS = 64  # rings are averaged to so many points, or what there is
 
 
@@ -75,16 +76,22 @@ def radial_power(frame: NDArray[np.uint8]) -> NDArray[np.float64]:
 
     The constant part is left out; the rings are those of ``ring_correlation``.
     """
-    height, width = frame.shape
+    window, ring, counts = _rings(*frame.shape)
+    power = np.abs(fft.rfft2((frame - frame.mean()) * window)) ** 2
+    means: NDArray[np.float64] = np.bincount(ring, power.ravel())[1 : len(counts)] / counts[1:]
+    return means
+
+
+@lru_cache(maxsize=2)
+def _rings(
+    height: int, width: int
+) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
+    """The window, the ring of each place of the half spectrum (flat), and the size of each ring."""
     side = min(height, width)
-    grey = (frame - frame.mean()) * np.outer(np.hanning(height), np.hanning(width))
-    power = np.abs(fft.rfft2(grey)) ** 2
     radius = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None])
     ring = np.rint(radius * side).astype(np.intp).ravel()
-    sums, counts = np.bincount(ring, power.ravel()), np.bincount(ring)
-    last = side // 2 + 1
-    means: NDArray[np.float64] = sums[1:last] / np.maximum(counts[1:last], 1)
-    return means
+    window = np.outer(np.hanning(height), np.hanning(width))
+    return window, ring, np.bincount(ring)[: side // 2 + 1]
 
 
 def _curves(

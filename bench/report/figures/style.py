@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zlib import crc32
 
 import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bench.files import atomic_path
-from bench.registry import METHODS
 from bench.report.figures.subject import loss_of, method_of
 from bench.report.results import Entry
 
@@ -28,6 +28,7 @@ _COLOURS = {
     "before": "#AAAAAA", "after": "#AAAAAA", "average": GREY, "linear": BLACK, "phase": PURPLE,
     "flow": ORANGE, "sepconv": BLUE, "dain": GREEN, "ssan": VERMILLION,
 }  # fmt: skip
+_OTHERS = (SKY, "#882255", "#44AA99")  # methods of other packages; Tol's muted scheme
 _LINES = {"l1": (0, (1, 1.2)), "lf": (0, (4, 1.5)), "ls": "solid"}
 _MARKERS = {"l1": "o", "lf": "s", "ls": "D"}
 _LOOK = {
@@ -72,9 +73,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 def colour(entry: Entry) -> str:
     """The colour of a method, the same in every figure."""
     name = method_of(entry)
-    if name in _COLOURS:
-        return _COLOURS[name]
-    return (SKY, YELLOW)[(len(name) + len(METHODS)) % 2]
+    return _COLOURS.get(name) or _OTHERS[crc32(name.encode()) % len(_OTHERS)]
 
 
 def line(entry: Entry) -> str | tuple[float, tuple[float, float]]:

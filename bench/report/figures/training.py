@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -52,24 +53,25 @@ def draw_style(subject: Subject) -> Drawing:
     if not shown:
         raise AbsentError("nothing was trained with the style balance loss (ls)")
     entry = shown[0]
-    figure = new_figure(NARROW, 2.3)
+    figure = new_figure(NARROW, 2.4)
     axes = figure.subplots()
     axes.axhline(0, color=GREY, linewidth=0.6)
+    power = _power(entry)
     for number, (_, log) in enumerate(_logs(subject.seeds(entry))):
         for name, (words, colour, line) in _STYLE.items():
-            axes.plot(log["step"], log[name], color=colour, linewidth=0.4, alpha=0.25)
-            smooth = log[name].rolling(_window(log), min_periods=1, center=True).median()
+            values = log[name] / 10.0**power
+            axes.plot(log["step"], values, color=colour, linewidth=0.4, alpha=0.25)
+            smooth = values.rolling(_window(log), min_periods=1, center=True).median()
             axes.plot(
                 log["step"], smooth, color=colour, linestyle=line,
                 label=words if number == 0 else None,
             )  # fmt: skip
-    _limit(axes, entry)
+    _limit(axes, entry, power)
     _mark_opening(axes, entry)
     axes.set_title(label(entry))
     axes.set_xlabel("training step")
-    axes.set_ylabel("signed style term (unweighted)")
-    axes.ticklabel_format(axis="y", scilimits=(-2, 3), useMathText=True)
-    axes.legend(loc="upper right", handlelength=2.4)
+    axes.set_ylabel(f"signed style term ($10^{{{power}}}$)")
+    figure.legend(loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.2)
     return Drawing(
         figure,
         "Thin: every step; thick: running median over a fiftieth of the training. The terms are "
@@ -125,14 +127,22 @@ def _window(log: pd.DataFrame) -> int:
     return max(1, len(log) // 50)
 
 
-def _limit(axes: Axes, entry: Entry) -> None:
-    """A few wild steps at the beginning must not flatten all that follows."""
+def _terms(entry: Entry) -> pd.Series:
+    """All values of the three terms, as far as the log has them."""
     log = entry.training
-    if log is None:
-        return
-    values = log[list(_STYLE)].to_numpy(float).ravel()
-    low, high = pd.Series(values).quantile([0.005, 0.995])
-    margin = 0.08 * (high - low) or 1e-12
+    return pd.Series(dtype=float) if log is None else log[list(_STYLE)].melt()["value"]
+
+
+def _power(entry: Entry) -> int:
+    """The power of ten that the axis counts in."""
+    largest = float(_terms(entry).abs().quantile(0.995))
+    return int(np.floor(np.log10(largest))) if largest > 0 else 0
+
+
+def _limit(axes: Axes, entry: Entry, power: int) -> None:
+    """A few wild steps at the beginning must not flatten all that follows."""
+    low, high = _terms(entry).quantile([0.005, 0.995]) / 10.0**power
+    margin = 0.08 * (max(high, 0) - min(low, 0)) or 1.0
     axes.set_ylim(min(low, 0) - margin, max(high, 0) + margin)
 
 
