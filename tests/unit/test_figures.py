@@ -89,15 +89,19 @@ def test_another_process_draws_the_same_bytes(drawn: Path, out: Path, data: Path
     script = (
         "import sys; from pathlib import Path\n"
         "from bench.report.results import load_results\n"
-        "from bench.report.figures import FIGURES, draw_figures\n"
-        "out, data, to = map(Path, sys.argv[1:])\n"
-        "draw_figures(load_results(out, data, print), list(FIGURES), to, print)\n"
+        "from bench.report.figures import draw_figures\n"
+        "out, data, to = map(Path, sys.argv[1:4])\n"
+        "draw_figures(load_results(out, data, print), sys.argv[4:], to, print)\n"
     )
     environment = os.environ | {"PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", script, out, data, again], check=True, env=environment)
-    names = sorted(path.name for path in drawn.iterdir())
-    assert names == sorted(path.name for path in again.iterdir())
-    assert [n for n in names if (drawn / n).read_bytes() != (again / n).read_bytes()] == []
+    # One of each module; a second drawing of all of them is half a minute.
+    names = ["4", "7", "8", "pareto", "spectrum"]
+    subprocess.run(
+        [sys.executable, "-c", script, out, data, again, *names], check=True, env=environment
+    )
+    pictures = sorted(again.glob("*.p*"))
+    assert len(pictures) == 2 * len(names)
+    assert [p.name for p in pictures if p.read_bytes() != (drawn / p.name).read_bytes()] == []
 
 
 def test_figures_without_their_cells_are_left_out_and_told(

@@ -149,7 +149,7 @@ def draw_errors(subject: Subject) -> Drawing:
     if image is None:
         raise AbsentError("none of its cells has frames")
     bar = sheet.figure.colorbar(image, cax=sheet.strip(500, 14, 70), orientation="horizontal")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.set_label("synthesised less true (grey levels)", labelpad=1)
     words = f"{_which(subject, scene)} IE: mean absolute error of the whole slice in grey levels."
     return Drawing(sheet.figure, words, drawn, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 from zlib import crc32
 
 import matplotlib.style
@@ -29,7 +30,8 @@ _COLOURS = {
     "flow": ORANGE, "sepconv": BLUE, "dain": GREEN, "ssan": VERMILLION,
 }  # fmt: skip
 _OTHERS = (SKY, "#882255", "#44AA99")  # methods of other packages; Tol's muted scheme
-_LINES = {"l1": (0, (1, 1.2)), "lf": (0, (4, 1.5)), "ls": "solid"}
+Dashes = str | tuple[float, tuple[float, ...]]
+_LINES: dict[str, Dashes] = {"l1": (0, (1, 1.2)), "lf": (0, (4, 1.5)), "ls": "solid"}
 _MARKERS = {"l1": "o", "lf": "s", "ls": "D"}
 _LOOK = {
     "font.size": 7.0, "axes.titlesize": 7.0, "axes.labelsize": 7.0, "xtick.labelsize": 6.5,
@@ -49,7 +51,9 @@ def look() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+def new_figure(
+    width: float, height: float, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
     """An empty figure of a size in inches, without a window or a global state behind it."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
@@ -67,6 +71,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     for path, (kind, metadata) in zip(paths, dates.items(), strict=True):
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
+        figure.set_layout_engine("none")  # laid out once, it stays so
     return paths
 
 
@@ -76,7 +81,7 @@ def colour(entry: Entry) -> str:
     return _COLOURS.get(name) or _OTHERS[crc32(name.encode()) % len(_OTHERS)]
 
 
-def line(entry: Entry) -> str | tuple[float, tuple[float, float]]:
+def line(entry: Entry) -> Dashes:
     """The line style of a loss."""
     return _LINES.get(loss_of(entry), (0, (6, 1.2, 1.2, 1.2)))
 

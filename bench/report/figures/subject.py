@@ -104,8 +104,9 @@ class Subject:
         """A metric by triplet, the mean over the seeds that have scores; finite values only."""
         tables = [seed.scores for seed in self.seeds(entry)]
         columns = [table.set_index("triplet")[metric] for table in tables if table is not None]
-        mean = pd.concat(columns, axis=1, join="inner").mean(axis=1)
-        return mean[np.isfinite(mean)]
+        mean: pd.Series = pd.concat(columns, axis=1, join="inner").mean(axis=1)
+        finite: pd.Series = mean[np.isfinite(mean)]
+        return finite
 
     def common(self, entries: Sequence[Entry]) -> NDArray[np.int64]:
         """The kept test triplets that all of these cells have frames of.

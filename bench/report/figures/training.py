@@ -130,7 +130,8 @@ def _window(log: pd.DataFrame) -> int:
 def _terms(entry: Entry) -> pd.Series:
     """All values of the three terms, as far as the log has them."""
     log = entry.training
-    return pd.Series(dtype=float) if log is None else log[list(_STYLE)].melt()["value"]
+    values: pd.Series = pd.Series(dtype=float)
+    return values if log is None else log[list(_STYLE)].melt()["value"]
 
 
 def _power(entry: Entry) -> int:
@@ -151,11 +152,11 @@ def _mark_opening(axes: Axes, entry: Entry) -> None:
     log = entry.training
     if log is None or loss_of(entry) == "l1":
         return
-    first = log["style_middle"].first_valid_index()
+    joined = np.flatnonzero(log["style_middle"].notna())
     axes.set_xlim(0, float(log["step"].iloc[-1]))
-    if first is None or int(first) == 0:
+    if len(joined) == 0 or joined[0] == 0:
         return
-    step = float(log["step"].iloc[int(first)])
+    step = float(log["step"].iloc[joined[0]])
     axes.axvspan(0, step, color="#EEEEEE", linewidth=0)
     axes.text(
         step / 2, 0.5, "pixel terms alone", transform=axes.get_xaxis_transform(),
