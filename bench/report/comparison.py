@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.triplets import TripletFile
 from bench.files import atomic_path, content_digest
+from bench.metrics import ie
 from bench.stages.predict import FRAMES, read_frames
 from bench.stages.score import SCORES, kept, read_scores
 from bench.store import Store, file_name
 from bench.summary import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 _SIDE = 256  # pixels of the frame that are shown
 _ERROR = 80  # grey levels at the ends of the error map
@@ -39,8 +45,8 @@ def draw_comparison(rows: list[Row], file: TripletFile, out: Path) -> Path | Non
     shown = content_digest([row.outcome.record.key for row in drawn])
     target = Store(out).root / file_name(file.name) / f"comparison-{shown[:8]}.png"
     index = _typical(drawn[0])
-    before, truth, after = (_centre(frame) for frame in file.frames(index))
-    frames = {row.outcome.cell.title: _centre(_frame(row, index)) for row in drawn}
+    before, truth, after = (centre(frame, _SIDE) for frame in file.frames(index))
+    frames = {row.outcome.cell.title: centre(_frame(row, index), _SIDE) for row in drawn}
     panels = {"before": before, "truth": truth, **frames, "after": after}
     with atomic_path(target) as temporary:
         credit = file.card.get("credit") or file.name
@@ -48,21 +54,40 @@ def draw_comparison(rows: list[Row], file: TripletFile, out: Path) -> Path | Non
     return target
 
 
+def ranked(scores: pd.DataFrame) -> NDArray[np.int64]:
+    """The triplets from the lowest PSNR to the highest; the typical one is in the middle."""
+    ordered = scores.sort_values(["psnr", "triplet"])["triplet"]
+    triplets: NDArray[np.int64] = ordered.to_numpy(np.int64)
+    return triplets
+
+
+def centre(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The middle of a frame (HW), of that side or as much as there is."""
+    top, left = (max(0, (length - side) // 2) for length in frame.shape)
+    return frame[top : top + side, left : left + side]
+
+
+def show_frame(axes: Axes, frame: NDArray[np.uint8]) -> None:
+    """Show grey levels as they are, pixel by pixel."""
+    axes.imshow(frame, cmap="gray", vmin=0, vmax=255, interpolation="none")
+
+
+def show_error(axes: Axes, frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -> AxesImage:
+    """Show where a frame is too bright (red) or too dark (blue)."""
+    error = frame.astype(np.int16) - truth
+    return axes.imshow(error, cmap="RdBu_r", vmin=-_ERROR, vmax=_ERROR, interpolation="none")
+
+
 def _typical(row: Row) -> int:
     digest = row.outcome.record.stages["score"].digest
-    table = kept(read_scores(row.outcome.folder / SCORES, digest)).sort_values("psnr")
-    return int(table["triplet"].iloc[len(table) // 2])
+    triplets = ranked(kept(read_scores(row.outcome.folder / SCORES, digest)))
+    return int(triplets[len(triplets) // 2])
 
 
 def _frame(row: Row, index: int) -> NDArray[np.uint8]:
     frames, triplets = read_frames(row.outcome.folder / FRAMES)
     frame: NDArray[np.uint8] = frames[int(np.flatnonzero(triplets == index)[0])]
     return frame
-
-
-def _centre(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    top, left = (max(0, (length - _SIDE) // 2) for length in frame.shape)
-    return frame[top : top + _SIDE, left : left + _SIDE]
 
 
 def _draw(
@@ -78,14 +103,13 @@ def _draw(
     figure = Figure(figsize=(1.9 * len(panels), 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, len(panels), squeeze=False)
-    image: Any = None
+    image: AxesImage | None = None
     for column, (name, frame) in enumerate(panels.items()):
-        axes[0, column].imshow(frame, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        show_frame(axes[0, column], frame)
         axes[0, column].set_title(name, fontsize=9)
         if name in methods:
-            error = frame.astype(np.int16) - truth
-            image = axes[1, column].imshow(error, cmap="RdBu_r", vmin=-_ERROR, vmax=_ERROR)
-            axes[1, column].set_title(f"IE {np.abs(error).mean():.1f}", fontsize=8)
+            image = show_error(axes[1, column], frame, truth)
+            axes[1, column].set_title(f"IE {ie(frame, truth):.1f}", fontsize=8)
         for axis in axes[:, column]:
             axis.set_axis_off()
     if image is not None:

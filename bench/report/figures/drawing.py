@@ -1,0 +1,82 @@
+"""A drawn figure and what has to be said under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from bench.report.figures.subject import Subject, label
+from bench.report.results import Entry
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure before it is written.
+
+    Attributes:
+        figure: what was drawn.
+        words: what the caption says of this figure and of no other.
+        entries: the cells it shows.
+        triplets: how many test triplets it is made of; 0 where it is made of none.
+    """
+
+    figure: Figure
+    words: str
+    entries: Sequence[Entry]
+    triplets: int = 0
+
+
+def caption(title: str, drawing: Drawing, subject: Subject) -> str:
+    """The whole caption: what it shows, of which cells, and what a reader has to know of them."""
+    record = drawing.entries[0].record
+    facts = record.dataset
+    sentences = [
+        f"{title} {drawing.words}",
+        f"Dataset: {facts.get('title', subject.dataset)} (`{subject.dataset}`), "
+        f"{'; '.join(_circumstances(drawing, subject))}.",
+    ]
+    unfinished = [_state(entry) for entry in subject.leading if entry.record.status != "done"]
+    if unfinished:
+        sentences.append(f"Not finished: {'; '.join(unfinished)}.")
+    warnings = dict.fromkeys(
+        f"{label(entry)}: {warning}" for entry in drawing.entries for warning in _warnings(entry)
+    )
+    if warnings:
+        sentences.append(f"Remarks: {'; '.join(warnings)}.")
+    if subject.others:
+        sentences.append(f"The store also has {', '.join(subject.others)}, not shown here.")
+    if facts.get("credit"):
+        sentences.append(f"Data: {str(facts['credit']).rstrip('.')}.")
+    return " ".join(sentences)
+
+
+def _circumstances(drawing: Drawing, subject: Subject) -> list[str]:
+    parts = [f"fold {subject.fold}"]
+    trained = [entry for entry in drawing.entries if entry.trained]
+    if trained:
+        note = " (a short training: no verdict on the methods)" if subject.preset == "quick" else ""
+        parts.append(f"preset {subject.preset}{note}")
+        counts = sorted({len(subject.seeds(entry)) for entry in trained})
+        parts.append(
+            f"seeds: {'-'.join(str(count) for count in (counts[0], counts[-1])[: len(counts)])}"
+        )
+    if drawing.triplets:
+        every = drawing.entries[0].record.dataset.get("triplets", {}).get("test")
+        of = f" of {every}" if every and every != drawing.triplets else ""
+        plural = "" if drawing.triplets == 1 and not of else "s"
+        parts.append(f"{drawing.triplets}{of} test triplet{plural}")
+    return parts
+
+
+def _state(entry: Entry) -> str:
+    failure = entry.record.failure
+    if failure is None:
+        return f"{label(entry)} ({entry.record.status})"
+    reason = (failure.reason.splitlines() or ["no reason given"])[0].rstrip(".")
+    return f"{label(entry)} (failed in {failure.stage}: {reason})"
+
+
+def _warnings(entry: Entry) -> list[str]:
+    return [warning.rstrip(".") for warning in entry.record.warnings]

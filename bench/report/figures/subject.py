@@ -1,0 +1,173 @@
+"""Which cells of the store a dataset's figures show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.data.triplets import TripletFile
+from bench.plan import NULL
+from bench.presets import PRESETS
+from bench.registry import METHODS
+from bench.report.results import Entry, Results
+from bench.store import NONE
+from methods.losses import LOSSES
+
+
+class AbsentError(Exception):
+    """A figure lacks its cells; the sentence says which."""
+
+
+def method_of(entry: Entry) -> str:
+    """The method's word without options."""
+    return str(entry.words["method"]).partition("[")[0]
+
+
+def loss_of(entry: Entry) -> str:
+    """The loss's word without options."""
+    return str(entry.words["loss"]).partition("[")[0]
+
+
+def label(entry: Entry) -> str:
+    """What a figure writes beside a cell: ``SSAN-Ls``, or ``linear`` as on the command line."""
+    return entry.title if entry.trained else str(entry.words["method"])
+
+
+@dataclass
+class Subject:
+    """The cells of one dataset that belong together: one fold and one preset.
+
+    Attributes:
+        dataset: its name.
+        fold: the one with the most cells.
+        preset: the one with the most cells, the longer one of two; None if none was trained.
+        entries: its cells in the order of the registry, then by loss and seed.
+        file: its triplets, if they are at hand.
+        others: presets and folds that the store also has of this dataset.
+    """
+
+    dataset: str
+    fold: int
+    preset: str | None
+    entries: list[Entry]
+    file: TripletFile | None
+    others: list[str]
+
+    @cached_property
+    def leading(self) -> list[Entry]:
+        """One cell for each method and loss: without options where there is one, first seed."""
+        chosen: dict[tuple[str, str], Entry] = {}
+        for entry in sorted(self.entries, key=_plainness):
+            chosen.setdefault((method_of(entry), loss_of(entry)), entry)
+        return [entry for entry in self.entries if entry in chosen.values()]
+
+    @cached_property
+    def scored(self) -> list[Entry]:
+        """The leading cells that have scores."""
+        return [entry for entry in self.leading if entry.scores is not None]
+
+    @cached_property
+    def own(self) -> str | None:
+        """The trained method that a figure is about: SSAN, or else the one with most losses."""
+        trained = [method_of(entry) for entry in self.leading if entry.trained]
+        if "ssan" in trained or not trained:
+            return "ssan" if trained else None
+        return Counter(trained).most_common(1)[0][0]
+
+    @property
+    def null(self) -> Entry | None:
+        """The null, if it has scores."""
+        return next((entry for entry in self.scored if method_of(entry) == NULL), None)
+
+    def find(self, method: str | None, loss: str) -> Entry | None:
+        """The leading cell of a method and a loss, in whatever state it is."""
+        return next(
+            (e for e in self.leading if method_of(e) == method and loss_of(e) == loss), None
+        )
+
+    def seeds(self, entry: Entry) -> list[Entry]:
+        """A cell with every seed."""
+        names = ("method", "loss", "preset")
+        return [
+            other
+            for other in self.entries
+            if all(other.words[name] == entry.words[name] for name in names)
+        ]
+
+    def values(self, entry: Entry, metric: str) -> pd.Series:
+        """A metric by triplet, the mean over the seeds that have scores; finite values only."""
+        tables = [seed.scores for seed in self.seeds(entry)]
+        columns = [table.set_index("triplet")[metric] for table in tables if table is not None]
+        mean: pd.Series = pd.concat(columns, axis=1, join="inner").mean(axis=1)
+        finite: pd.Series = mean[np.isfinite(mean)]
+        return finite
+
+    def common(self, entries: Sequence[Entry]) -> NDArray[np.int64]:
+        """The kept test triplets that all of these cells have frames of.
+
+        Raises:
+            AbsentError: there is none.
+        """
+        shared: set[int] | None = None
+        for entry in entries:
+            if entry.scores is None:
+                continue
+            own = set(entry.scores["triplet"].tolist())
+            shared = own if shared is None else shared & own
+        if not shared:
+            raise AbsentError("no test triplet was scored by all of its cells")
+        return np.array(sorted(shared), np.int64)
+
+
+def subject_of(results: Results, dataset: str) -> Subject:
+    """The cells of a dataset that its figures show."""
+    every = results.select(dataset=dataset)
+    fold = min(
+        (entry.words["fold"] for entry in every),
+        key=lambda fold: (-len(results.select(dataset=dataset, fold=fold)), fold),
+    )
+    order = list(PRESETS)
+    counts = Counter(
+        str(entry.words["preset"])
+        for entry in results.select(dataset=dataset, fold=fold)
+        if entry.words["preset"] != NONE
+    )
+    preset = max(
+        counts,
+        key=lambda name: (counts[name], order.index(name) if name in order else -1),
+        default=None,
+    )
+    entries = [
+        entry
+        for entry in results.select(dataset=dataset, fold=fold)
+        if entry.words["preset"] in (NONE, preset)
+    ]
+    others = {f"fold {entry.words['fold']}" for entry in every} - {f"fold {fold}"}
+    others |= {f"preset {entry.words['preset']}" for entry in every} - {f"preset {preset}"}
+    return Subject(
+        dataset, fold, preset, sorted(entries, key=_order), results.files.get(dataset),
+        sorted(others - {f"preset {NONE}"}),
+    )  # fmt: skip
+
+
+def _order(entry: Entry) -> tuple[int, str, int, str, int]:
+    methods, losses = list(METHODS), list(LOSSES)
+    method, loss = method_of(entry), loss_of(entry)
+    return (
+        methods.index(method) if method in methods else len(methods),
+        str(entry.words["method"]),
+        losses.index(loss) if loss in losses else -1,
+        str(entry.words["loss"]),
+        int(entry.words["seed"]),
+    )
+
+
+def _plainness(entry: Entry) -> tuple[bool, int]:
+    options = "[" in f"{entry.words['method']}{entry.words['loss']}"
+    return options, int(entry.words["seed"])

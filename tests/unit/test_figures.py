@@ -1,0 +1,214 @@
+"""The figures of a report: drawn from the store, the same every time, and honest about gaps."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import moving_texture
+from figure_store import CELLS, DATASET, build_striped, fail, folder_of, make_store
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from bench.data.triplets import TripletFile
+from bench.errors import UserError
+from bench.report.figures import FIGURES, draw_figures
+from bench.report.figures.scene import scene_of, typical, where_they_differ
+from bench.report.figures.scores import front
+from bench.report.figures.segmentation import FOUND, INVENTED, MISSED, error_overlay
+from bench.report.figures.spectrum import radial_power
+from bench.report.figures.subject import subject_of
+from bench.report.figures.training import spread_apart
+from bench.report.results import Results, load_results
+from bench.store import NONE
+from segmentation.membranes import Membranes
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("striped")
+    build_striped(folder, moving_texture())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def file(data: Path) -> TripletFile:
+    return TripletFile(data / DATASET / "fold0" / "triplets.h5")
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory, file: TripletFile) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    make_store(folder, file)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory, out: Path, data: Path) -> Path:
+    folder = tmp_path_factory.mktemp("drawn")
+    told: list[str] = []
+    draw_figures(_load(out, data), list(FIGURES), folder, told.append)
+    assert told == []
+    return folder
+
+
+def _load(out: Path, data: Path) -> Results:
+    return load_results(out, data, pytest.fail)
+
+
+def _draw(out: Path, data: Path, names: list[str], to: Path) -> tuple[str, list[str]]:
+    told: list[str] = []
+    draw_figures(_load(out, data), names, to, told.append)
+    return (to / "figures.md").read_text(encoding="utf-8"), told
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_a_pdf_and_a_picture_that_is_not_empty(drawn: Path, name: str) -> None:
+    stem = f"{'figure' if name.isdigit() else ''}{name}-{DATASET}"
+    assert (drawn / f"{stem}.pdf").read_bytes().startswith(b"%PDF")
+    with Image.open(drawn / f"{stem}.png") as picture:
+        grey = np.asarray(picture.convert("L"))
+    assert grey.shape[1] in range(700, 1650)  # a column or two, at 228 dpi
+    assert 0.02 < (grey < 250).mean() < 0.98
+
+
+def test_captions_name_dataset_preset_seeds_triplets_credit_and_remarks(drawn: Path) -> None:
+    text = (drawn / "figures.md").read_text(encoding="utf-8")
+    (caption,) = (line for line in text.splitlines() if line.startswith("**Figure 7"))
+    for words in (f"`{DATASET}`", "preset quick", "seeds: 1", "1 of", "random VGG features"):
+        assert words in caption
+    assert text.count("](") == len(FIGURES)
+
+
+def test_another_process_draws_the_same_bytes(drawn: Path, out: Path, data: Path) -> None:
+    again = drawn.parent / f"{drawn.name}-again"
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from bench.report.results import load_results\n"
+        "from bench.report.figures import draw_figures\n"
+        "out, data, to = map(Path, sys.argv[1:4])\n"
+        "draw_figures(load_results(out, data, print), sys.argv[4:], to, print)\n"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(sys.path)}
+    # One of each module; a second drawing of all of them is half a minute.
+    names = ["4", "7", "8", "pareto", "spectrum"]
+    subprocess.run(
+        [sys.executable, "-c", script, out, data, again, *names], check=True, env=environment
+    )
+    pictures = sorted(again.glob("*.p*"))
+    assert len(pictures) == 2 * len(names)
+    assert [p.name for p in pictures if p.read_bytes() != (drawn / p.name).read_bytes()] == []
+
+
+def test_figures_without_their_cells_are_left_out_and_told(
+    tmp_path: Path, file: TripletFile, data: Path
+) -> None:
+    make_store(tmp_path / "results", file, [("linear", NONE), ("average", NONE)])
+    text, told = _draw(
+        tmp_path / "results", data, ["3", "4", "5", "6", "pareto"], tmp_path / "figures"
+    )
+    assert [sentence.partition(" of ")[0] for sentence in told] == [
+        "Figure 3", "Figure 4", "Figure 5", "Figure 6",
+    ]  # fmt: skip
+    assert all(sentence in text for sentence in told)
+    assert (tmp_path / "figures" / f"pareto-{DATASET}.pdf").exists()
+
+
+def test_a_failed_and_a_damaged_cell_leave_the_rest_standing(
+    tmp_path: Path, file: TripletFile, data: Path
+) -> None:
+    store = make_store(tmp_path / "results", file)
+    fail(store, folder_of(store, "ssan", "lf"))
+    text, told = _draw(tmp_path / "results", data, ["5", "7"], tmp_path / "one")
+    assert told == []
+    assert "SSAN-Lf (failed in train: out of luck)" in text
+    (folder_of(store, "ssan", "ls") / "frames.h5").write_bytes(b"nonsense")
+    _, told = _draw(tmp_path / "results", data, ["3", "5"], tmp_path / "two")
+    assert len(told) == 1
+    assert told[0].startswith("Figure 5")
+    assert "frames.h5" in told[0]
+
+
+def test_without_triplets_the_figures_that_need_pixels_are_left_out(
+    tmp_path: Path, out: Path
+) -> None:
+    names = ["3", "5", "6", "7", "8", "errors", "spectrum"]
+    _, told = _draw(out, tmp_path / "nowhere", names, tmp_path / "figures")
+    drawn = {path.stem.partition("-")[0] for path in (tmp_path / "figures").glob("*.pdf")}
+    assert drawn == {"figure3"}
+    assert len(told) == len(names) - 1
+
+
+def test_an_unknown_figure_is_named(out: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no figure 'spectra'; did you mean 'spectrum'"):
+        _draw(out, data, ["spectra"], tmp_path)
+
+
+def test_the_inset_lies_where_the_crops_differ_and_inside_them() -> None:
+    one = np.full((90, 90), 100, np.uint8)
+    other = one.copy()
+    other[70:88, 2:20] = 200
+    inset = where_they_differ([one, other])
+    assert inset.side == 30
+    assert 58 <= inset.top <= 60
+    assert 0 <= inset.left <= 2
+    assert (inset.of(other) == 200).sum() == 18 * 18
+    assert inset.of(other).shape == (30, 30)
+
+
+def test_all_panels_of_a_figure_share_triplet_crop_and_inset(out: Path, data: Path) -> None:
+    subject = subject_of(_load(out, data), DATASET)
+    triplet = typical(subject, subject.leading)
+    scene = scene_of(subject, subject.leading, triplet)
+    assert {frame.shape for frame in scene.frames.values() if frame is not None} == {(80, 80)}
+    assert len(scene.frames) == len(CELLS)
+    assert subject.null is not None
+    assert subject.null.scores is not None
+    table = subject.null.scores.set_index("triplet")["psnr"]
+    assert table[triplet] == table.sort_values().iloc[len(table) // 2]
+
+
+def test_seeds_are_averaged_triplet_by_triplet(
+    tmp_path: Path, file: TripletFile, data: Path
+) -> None:
+    make_store(tmp_path, file, [("linear", NONE), ("ssan", "ls")], seeds=2)
+    subject = subject_of(_load(tmp_path, data), DATASET)
+    entry = subject.find("ssan", "ls")
+    assert entry is not None
+    tables = [seed.scores for seed in subject.seeds(entry)]
+    assert len(tables) == 2
+    expected = np.mean([table["psnr"] for table in tables if table is not None], axis=0)
+    assert subject.values(entry, "psnr").to_numpy() == pytest.approx(expected)
+    assert len(subject.leading) == 2
+
+
+def test_error_colours_mean_what_the_legend_says() -> None:
+    found = np.array([[True, True, False, False, True]])
+    truth = Membranes(
+        np.array([[True, False, True, False, False]]), np.array([[True, True, True, True, False]])
+    )
+    picture = error_overlay(np.full((1, 5), 100, np.uint8), found, truth)
+    colours = [tuple(pixel / 255) for pixel in picture[0]]
+    for pixel, colour in zip(colours, (FOUND, INVENTED, MISSED), strict=False):
+        assert pixel == pytest.approx(to_rgb(colour), abs=1 / 255)
+    assert colours[3] == colours[4] == pytest.approx((178 / 255,) * 3)
+
+
+def test_the_front_is_what_nothing_is_both_faster_and_better_than() -> None:
+    assert front([1.0, 2.0, 3.0, 0.5, 2.0], [1.0, 0.5, 2.0, -1.0, 1.5]) == [3, 0, 4, 2]
+
+
+def test_radial_power_of_a_wave_lies_at_its_frequency() -> None:
+    x = np.arange(64)
+    wave = np.tile(128 + 100 * np.cos(2 * np.pi * x / 8), (64, 1)).astype(np.uint8)
+    assert int(np.argmax(radial_power(wave))) + 1 == 64 // 8
+
+
+def test_labels_keep_their_distance_and_their_order() -> None:
+    places = spread_apart([1.0, 0.0, 1.05], 0.5)
+    assert places[1] < places[0] < places[2]
+    assert min(np.diff(sorted(places))) >= 0.5 - 1e-12
