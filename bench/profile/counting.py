@@ -97,11 +97,11 @@ def run_pass(module: nn.Module, inputs: list[Tensor], *, backward: bool) -> None
         output.backward(torch.ones_like(output))
 
 
-class _LiveStorages(TorchDispatchMode):
+class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up the bytes of the tensors that are alive."""
 
     def __init__(self, known: Iterable[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live = self.peak = 0
         self._known = {tensor.untyped_storage()._cdata for tensor in known}
 
@@ -152,7 +152,7 @@ def _bilinear_backward(grad: Shape, *_: Any, **__: Any) -> int:
 
 
 def _sample_backward(grad: Shape, *rest: Any, **__: Any) -> int:
-    to_image, to_grid = rest[-1]
+    to_image, to_grid = map(int, rest[-1])
     # A position has two coordinates.
     return _CORNERS * prod(grad) * (to_image + 2 * to_grid)
 
@@ -199,7 +199,7 @@ def _window_sum(table: Shape, weights: Shape, *_: Any, **__: Any) -> int:
 
 def _window_sum_backward(grad: Shape, table: Shape, weights: Shape, *rest: Any, **_: Any) -> int:
     del grad
-    return sum(rest[-1]) * _window_sum(table, weights)
+    return sum(map(int, rest[-1])) * _window_sum(table, weights)
 
 
 def _flops(formula: Callable[..., int]) -> Callable[..., int]:
@@ -208,22 +208,20 @@ def _flops(formula: Callable[..., int]) -> Callable[..., int]:
 
 
 _ATEN, _OWN = torch.ops.aten, torch.ops.interslice
-_FORMULAS: dict[Any, Callable[..., int]] = {
-    operator: _flops(formula)
-    for operator, formula in {
-        _ATEN._scaled_dot_product_flash_attention_for_cpu: _attention,
-        _ATEN._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
-        _ATEN.grid_sampler_2d: _bilinear,
-        _ATEN.grid_sampler_2d_backward: _sample_backward,
-        _ATEN.upsample_bilinear2d: _bilinear,
-        _ATEN.upsample_bilinear2d_backward: _bilinear_backward,
-        _ATEN.avg_pool2d: _pool,
-        _ATEN.avg_pool2d_backward: _pool_backward,
-        _OWN.separable: _separable,
-        _OWN.separable_backward: _separable_backward,
-        _OWN.correlation: _correlation,
-        _OWN.correlation_backward: _correlation_backward,
-        _OWN.window_sum: _window_sum,
-        _OWN.window_sum_backward: _window_sum_backward,
-    }.items()
+_MACS: dict[Any, Callable[..., int]] = {
+    _ATEN._scaled_dot_product_flash_attention_for_cpu: _attention,
+    _ATEN._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+    _ATEN.grid_sampler_2d: _bilinear,
+    _ATEN.grid_sampler_2d_backward: _sample_backward,
+    _ATEN.upsample_bilinear2d: _bilinear,
+    _ATEN.upsample_bilinear2d_backward: _bilinear_backward,
+    _ATEN.avg_pool2d: _pool,
+    _ATEN.avg_pool2d_backward: _pool_backward,
+    _OWN.separable: _separable,
+    _OWN.separable_backward: _separable_backward,
+    _OWN.correlation: _correlation,
+    _OWN.correlation_backward: _correlation_backward,
+    _OWN.window_sum: _window_sum,
+    _OWN.window_sum_backward: _window_sum_backward,
 }
+_FORMULAS = {operator: _flops(formula) for operator, formula in _MACS.items()}

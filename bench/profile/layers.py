@@ -8,7 +8,7 @@ from typing import Any, get_args
 from bench.errors import UserError
 from bench.profile.counting import count
 from bench.profile.rows import Profile, Setting, profile_subject
-from bench.profile.subjects import PARTITIONS, Implementation, K, LayerSubject
+from bench.profile.subjects import PARTITIONS, Implementation, K, LayerName, LayerSubject
 from methods.layers.attention import Form, macs
 
 _MULTIPLE = 32
@@ -68,7 +68,7 @@ def equations(channels: int, height: int, width: int) -> list[dict[str, Any]]:
     projections = positions * channels**2 / K
     products = positions**2 * channels / K
     far = _OUTER / positions  # 1 / (Q_h Q_w)
-    printed = {
+    printed: dict[int, tuple[LayerName, float, str]] = {
         9: ("sa", 4 * projections + 2 * products, "dense self-attention"),
         10: (
             "ssa",

@@ -38,7 +38,8 @@ class _Correlation(Function):
         second = functional.pad(second, (0, 0, radius, radius, radius, radius))
         ctx.save_for_backward(first, second)
         ctx.radius = radius
-        return _volume(first, second, radius).permute(0, 3, 1, 2)
+        volume: Tensor = _volume(first, second, radius)
+        return volume.permute(0, 3, 1, 2)
 
     @staticmethod
     @once_differentiable

@@ -62,7 +62,8 @@ class _SeparableConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, padded: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
         ctx.save_for_backward(padded, vertical, horizontal)
-        return _filter(padded, vertical, horizontal)
+        filtered: Tensor = _filter(padded, vertical, horizontal)
+        return filtered
 
     @staticmethod
     @once_differentiable
@@ -79,7 +80,7 @@ class _SeparableConvolution(torch.autograd.Function):
     schema="(Tensor padded, Tensor vertical, Tensor horizontal) -> Tensor",
 )
 def _filter(padded: Tensor, vertical: Tensor, horizontal: Tensor) -> Tensor:
-    out = _empty_output(padded, vertical, horizontal)
+    out = padded.new_empty(*padded.shape[:2], *vertical.shape[2:])
     with _full_precision(padded):
         for item, rows in _row_bands(vertical):
             v, h = (_taps_last(kernels[item, :, rows]) for kernels in (vertical, horizontal))

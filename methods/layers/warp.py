@@ -147,7 +147,8 @@ class _WindowSum(Function):
     @staticmethod
     def forward(ctx: Any, table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
         ctx.save_for_backward(table, weights, corner, taps)
-        return _window_sum(table, weights, corner, taps)
+        summed: Tensor = _window_sum(table, weights, corner, taps)
+        return summed
 
     @staticmethod
     @once_differentiable
