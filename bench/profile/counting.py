@@ -97,7 +97,7 @@ def run_pass(module: nn.Module, inputs: list[Tensor], *, backward: bool) -> None
         output.backward(torch.ones_like(output))
 
 
-class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _LiveStorages(TorchDispatchMode):
     """Adds up the bytes of the tensors that are alive."""
 
     def __init__(self, known: Iterable[Tensor]) -> None:
