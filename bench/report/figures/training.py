@@ -73,7 +73,7 @@ def draw_style(subject: Subject) -> Drawing:
     axes.set_ylabel(f"signed style term ($10^{{{power}}}$)")
     figure.legend(loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.2)
     words = (
-        "Thin: every step; thick: running median over a twentieth of the shown steps. The terms are "
+        "Thin: every step; thick: running median over a twentieth of them. The terms are "
         "those of equation 15 before alpha and beta; the axis leaves out the outermost percent."
     )
     return Drawing(figure, words + _opening(entry), shown)
