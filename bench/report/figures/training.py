@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import BLUE, CYCLE, GREEN, GREY, NARROW, VERMILLION, new_figure
-from bench.report.figures.subject import AbsentError, Subject, label, loss_of, method_of
+from bench.report.figures.subject import AbsentError, Subject, label, method_of
 from bench.report.results import Entry
 
 _STYLE = {
@@ -57,7 +57,8 @@ def draw_style(subject: Subject) -> Drawing:
     axes = figure.subplots()
     axes.axhline(0, color=GREY, linewidth=0.6)
     power = _power(entry)
-    for number, (_, log) in enumerate(_logs(subject.seeds(entry))):
+    for number, (_, whole) in enumerate(_logs(subject.seeds(entry))):
+        log = whole[whole["style_middle"].notna()]
         for name, (words, colour, line) in _STYLE.items():
             values = log[name] / 10.0**power
             axes.plot(log["step"], values, color=colour, linewidth=0.4, alpha=0.25)
@@ -67,17 +68,15 @@ def draw_style(subject: Subject) -> Drawing:
                 label=words if number == 0 else None,
             )  # fmt: skip
     _limit(axes, entry, power)
-    _mark_opening(axes, entry)
     axes.set_title(label(entry))
     axes.set_xlabel("training step")
     axes.set_ylabel(f"signed style term ($10^{{{power}}}$)")
     figure.legend(loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.2)
-    return Drawing(
-        figure,
-        "Thin: every step; thick: running median over a fiftieth of the training. The terms are "
-        "those of equation 15 before alpha and beta; the axis leaves out the outermost percent.",
-        shown,
+    words = (
+        "Thin: every step; thick: running median over a twentieth of them. The terms are "
+        "those of equation 15 before alpha and beta; the axis leaves out the outermost percent."
     )
+    return Drawing(figure, words + _opening(entry), shown)
 
 
 def _logged(subject: Subject, column: str) -> Iterator[Entry]:
@@ -124,7 +123,7 @@ def spread_apart(values: Sequence[float], gap: float) -> list[float]:
 
 
 def _window(log: pd.DataFrame) -> int:
-    return max(1, len(log) // 50)
+    return max(1, len(log) // 20)
 
 
 def _terms(entry: Entry) -> pd.Series:
@@ -147,18 +146,10 @@ def _limit(axes: Axes, entry: Entry, power: int) -> None:
     axes.set_ylim(min(low, 0) - margin, max(high, 0) + margin)
 
 
-def _mark_opening(axes: Axes, entry: Entry) -> None:
-    """Where the features joined, if they were not there from the first step."""
+def _opening(entry: Entry) -> str:
+    """From which step on there are terms, if not from the first."""
     log = entry.training
-    if log is None or loss_of(entry) == "l1":
-        return
-    joined = np.flatnonzero(log["style_middle"].notna())
-    axes.set_xlim(0, float(log["step"].iloc[-1]))
-    if len(joined) == 0 or joined[0] == 0:
-        return
-    step = float(log["step"].iloc[joined[0]])
-    axes.axvspan(0, step, color="#EEEEEE", linewidth=0)
-    axes.text(
-        step / 2, 0.5, "pixel terms alone", transform=axes.get_xaxis_transform(),
-        ha="center", va="center", color=GREY,
-    )  # fmt: skip
+    if log is None or not len(joined := np.flatnonzero(log["style_middle"].notna())):
+        return ""
+    first = int(log["step"].iloc[joined[0]])
+    return f" Before step {first} the pixel terms trained alone." if first > 1 else ""
