@@ -10,7 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.triplets import TripletFile
 from bench.stages.score import kept
+from segmentation.membranes import Membranes, membranes
+
+_PIXEL_SIZE = 5.0  # nm, where neither the volume nor its card says
 
 Values = NDArray[np.float64]
 
@@ -78,6 +82,20 @@ MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
     "voi_merge": MembraneMetric(_column("voi_merge"), "VOI merge", "lower"),
     "adapted_rand_error": MembraneMetric(_column("adapted_rand_error"), "ARAND", "lower"),
 }
+
+
+def pixel_size(file: TripletFile) -> float:
+    """Side of a pixel in nm; 5 where nothing is known."""
+    return file.voxel_size[2] if file.voxel_size else _PIXEL_SIZE
+
+
+def true_membranes(file: TripletFile, index: int) -> Membranes | None:
+    """The membranes of a triplet's middle slice as its labels have them; None without labels."""
+    labels = file.labels(index)
+    if labels is None:
+        return None
+    zero, kind = file.card.get("label_zero", "ignore"), file.card.get("label_kind", "ids")
+    return membranes(labels, pixel_size(file), zero=zero, kind=kind)
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
+from bench.membranes import pixel_size
 from bench.weights import load_tensors, save_weights
 from segmentation.scores import Truth, truth_from_labels, truth_from_probability
 from segmentation.training import probability
@@ -21,7 +22,6 @@ from segmentation.unet import UNet, UNetOptions
 
 Reference = Literal["labels", "agreement"]
 
-_PIXEL_SIZE = 5.0  # nm, where neither the volume nor its card says
 _REMEMBERED = 128  # truths, 1.5 MB each for a frame of 512 pixels: every cell asks for them anew
 
 
@@ -59,11 +59,6 @@ class Segmenter:
         return truth_from_labels(
             labels, self.pixel_size, card.get("label_kind", "ids"), card.get("label_zero", "ignore")
         )
-
-
-def pixel_size(file: TripletFile) -> float:
-    """Side of a pixel in nm; 5 where nothing is known."""
-    return file.voxel_size[2] if file.voxel_size else _PIXEL_SIZE
 
 
 def save_segmenter(path: Path, model: UNet, threshold: float, facts: dict[str, Any]) -> None:

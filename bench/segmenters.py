@@ -26,14 +26,13 @@ from bench.files import (
     remove_leftovers,
     write_text,
 )
-from bench.membranes import membrane_means
+from bench.membranes import membrane_means, pixel_size, true_membranes
 from bench.progress import Display
 from bench.provenance import compute_provenance, provenance
-from bench.segmenter import Segmenter, load_segmenter, pixel_size, save_segmenter
+from bench.segmenter import Segmenter, load_segmenter, save_segmenter
 from bench.stages.segment import segment
 from bench.stages.train import spread
 from bench.store import SCHEMA, Store, file_name, load_document, now, save_document
-from segmentation.membranes import membranes
 from segmentation.training import Budget, Slices, Trained, train
 from segmentation.unet import UNet, UNetOptions
 
@@ -233,14 +232,11 @@ def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slic
     Raises:
         UserError: none of them is labelled.
     """
-    zero, kind = file.card.get("label_zero", "ignore"), file.card.get("label_kind", "ids")
-    size = pixel_size(file)
 
     def read(index: int) -> tuple[NDArray[Any], ...]:
-        labels = file.labels(index)
-        if labels is None:
+        found = true_membranes(file, index)
+        if found is None:
             raise ValueError(f"Triplet {index} of {file.path} has no labels.")
-        found = membranes(labels, size, zero=zero, kind=kind)
         return tuple(_centre(part, side) for part in (file.frames(index)[1], *found))
 
     indices = file.indices(split)

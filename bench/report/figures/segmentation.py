@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
+from bench.membranes import true_membranes
 from bench.report.comparison import centre, show_frame
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import CROP, Inset, triplets_of, typical, where_they_differ
@@ -19,7 +20,7 @@ from bench.report.figures.sheet import Sheet, mark, scale_bar, show_inset
 from bench.report.figures.style import BLUE, VERMILLION
 from bench.report.figures.subject import AbsentError, Subject, label
 from bench.report.results import Entry
-from segmentation.membranes import Membranes, membranes
+from segmentation.membranes import Membranes
 
 MASKS, CEILING = "membranes.h5", "ceiling.h5"
 FOUND, MISSED, INVENTED = "#303030", VERMILLION, BLUE
@@ -121,10 +122,10 @@ def _chosen(subject: Subject) -> list[Entry]:
 
 
 def _truth(file: TripletFile, triplet: int) -> Membranes:
-    labels = file.labels(triplet)
-    if labels is None or file.voxel_size is None:
-        raise AbsentError("its labels or its voxel size are not known")
-    return membranes(labels, file.voxel_size[1], zero=file.card["label_zero"])
+    found = true_membranes(file, triplet)
+    if found is None:
+        raise AbsentError("it has no labels")
+    return found
 
 
 def _ceiling(shown: list[Entry], triplet: int) -> NDArray[np.bool_] | None:
