@@ -81,6 +81,14 @@ def remove_leftovers(folder: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
+@contextmanager
+def tidied(folder: Path) -> Iterator[None]:
+    """Hold a folder whose files are written one by one, and free it of a killed run's leftovers."""
+    with locked(folder, lambda: None):
+        remove_leftovers(folder)
+        yield
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.triplets import TripletFile
-from bench.files import atomic_path, content_digest
+from bench.files import atomic_path, content_digest, tidied
 from bench.metrics import ie
 from bench.stages.predict import FRAMES, read_frames
 from bench.stages.score import SCORES, kept, read_scores
@@ -48,7 +48,7 @@ def draw_comparison(rows: list[Row], file: TripletFile, out: Path) -> Path | Non
     before, truth, after = (centre(frame, _SIDE) for frame in file.frames(index))
     frames = {row.outcome.cell.title: centre(_frame(row, index), _SIDE) for row in drawn}
     panels = {"before": before, "truth": truth, **frames, "after": after}
-    with atomic_path(target) as temporary:
+    with tidied(target.parent), atomic_path(target) as temporary:
         credit = file.card.get("credit") or file.name
         _draw(panels, truth, list(frames), f"{file.name}, triplet {index} ({credit})", temporary)
     return target

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.files import write_text
+from bench.files import tidied, write_text
 from bench.registry import unknown
 from bench.report.claims import judge
 from bench.report.claims_table import claims_tables
@@ -107,11 +107,19 @@ def write_report(
     results = load_results(out, data, tell)
     selection = select(results, datasets, preset, load_reported(), out / "profile")
     folder = out / "report"
+    with tidied(folder):
+        return _write(results, selection, wishes, folder, tell)
+
+
+def _write(
+    results: Results, selection: Selection, wishes: Wanted, folder: Path, tell: Tell
+) -> list[Path]:
     written = write_tables(selection, wishes, folder)
     if wishes.figures:
         from bench.report.figures import draw_figures
 
-        written += draw_figures(results, wishes.figures, folder / "figures", tell)
+        with tidied(folder / "figures"):
+            written += draw_figures(results, wishes.figures, folder / "figures", tell)
     if wishes.whole and "html" in wishes.formats:
         from bench.report.page import write_page
 
