@@ -56,7 +56,7 @@ class Budget:
         seed: of weights, crops and augmentation.
     """
 
-    steps: int = 1500
+    steps: int = 1000
     crop: int = 128
     batch: int = 4
     every: int = 50
