@@ -249,6 +249,43 @@ def data_verify(name: str, data: Data = Path("data"), fold: int = 0, as_json: Js
         raise typer.Exit(1)
 
 
+@app.command()
+def check(
+    baseline: Annotated[Path, typer.Option(help="The accepted figures.")],
+    accept: Annotated[bool, typer.Option("--accept", help="Accept today's figures.")] = False,
+    reason: Annotated[str, typer.Option(help="Why they are accepted.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
+    data: Data = Path("data"),
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit file.")] = None,
+    summary: Annotated[Path | None, typer.Option(help="Write a Markdown summary.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the newest figures with the accepted ones; exit code 1 if any got worse."""
+    from bench import gate, regression
+    from bench.files import write_text
+    from bench.report.results import load_results
+
+    entries = load_results(out, data, lambda words: typer.echo(words, err=True)).entries
+    if accept:
+        regression.save_baseline(regression.accept(entries, reason), baseline)
+        typer.echo(f"{baseline}: {len(entries)} cells accepted", err=True)
+        return
+    findings = regression.compare(regression.load_baseline(baseline), entries)
+    if junit is not None:
+        gate.write_junit(findings, junit)
+    if summary is not None:
+        write_text(summary, gate.markdown(findings))
+    if as_json:
+        _print_json(gate.as_json(findings))
+    else:
+        for finding in findings:
+            if finding.outcome != "same":
+                typer.echo(gate.sentence(finding))
+        typer.echo(gate.verdict(findings))
+    if any(finding.trips for finding in findings):
+        raise typer.Exit(1)
+
+
 @app.command("check-method")
 def check_method_(
     method: Annotated[str, typer.Argument(help="MODULE:CLASS, or a method's name.")],

@@ -1,0 +1,92 @@
+"""`bench check` from the command line: what it says, writes and exits with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from test_regression import entry, same
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.data.triplets import TripletFile
+from bench.regression import accept, save_baseline
+from bench.store import Store
+
+
+def shifted(frame: np.ndarray) -> np.ndarray:
+    return np.roll(frame, 1, axis=1)
+
+
+@pytest.fixture
+def baseline(tmp_path: Path, texture: TripletFile) -> Path:
+    path = tmp_path / "accepted.json"
+    save_baseline(accept([entry(tmp_path / "accepted", texture, same)], "first"), path)
+    return path
+
+
+def store(out: Path, file: TripletFile, change) -> None:  # type: ignore[no-untyped-def]
+    folder = out / "runs" / "texture" / "average"
+    Store(out).save(entry(folder, file, change).record, folder)
+
+
+def check(baseline: Path, out: Path, *words: str):  # type: ignore[no-untyped-def]
+    command = ["check", "--baseline", str(baseline), "--out", str(out), *words]
+    return CliRunner().invoke(app, command)
+
+
+def test_a_repeat_passes(tmp_path: Path, texture: TripletFile, baseline: Path) -> None:
+    store(tmp_path / "results", texture, same)
+    answer = check(baseline, tmp_path / "results")
+    assert answer.exit_code == 0
+    assert answer.stdout == "All 6 comparisons pass.\n"
+
+
+def test_what_is_worse_exits_1_and_is_told_to_people_and_machines(
+    tmp_path: Path, texture: TripletFile, baseline: Path
+) -> None:
+    store(tmp_path / "results", texture, shifted)
+    junit, summary = tmp_path / "gate.xml", tmp_path / "gate.md"
+    answer = check(
+        baseline, tmp_path / "results", "--json", "--junit", str(junit), "--summary", str(summary)
+    )
+    assert answer.exit_code == 1
+    document = json.loads(answer.stdout)
+    worse = {f["metric"]: f for f in document["findings"] if f["outcome"] == "worse"}
+    assert document["passed"] is False
+    assert {"psnr", "ssim", "ie", "frc_10"} <= set(worse)
+    psnr = worse["psnr"]
+    assert psnr["measured"] - psnr["accepted"] == pytest.approx(psnr["change"])
+    suite = ET.parse(junit).getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("6", str(len(worse)))
+    failed = {case.get("name") for case in suite if case.find("failure") is not None}
+    assert failed == set(worse)
+    assert "| Average on texture | PSNR (dB) |" in summary.read_text()
+
+
+def test_new_figures_are_accepted_with_a_reason_only(
+    tmp_path: Path, texture: TripletFile, baseline: Path
+) -> None:
+    store(tmp_path / "results", texture, shifted)
+    before = baseline.read_bytes()
+    refused = check(baseline, tmp_path / "results", "--accept")
+    assert "--reason" in str(refused.exception)
+    assert baseline.read_bytes() == before
+    words = ("--accept", "--reason", "a shift is wanted here")
+    assert check(baseline, tmp_path / "results", *words).exit_code == 0
+    assert check(baseline, tmp_path / "results").exit_code == 0
+    assert json.loads(baseline.read_text())["reason"] == "a shift is wanted here"
+
+
+def test_a_cell_that_is_not_there_is_named(
+    tmp_path: Path, texture: TripletFile, baseline: Path
+) -> None:
+    folder = tmp_path / "results/runs/texture/other"
+    other = entry(folder, texture, same, method="before")
+    Store(tmp_path / "results").save(other.record, folder)
+    answer = check(baseline, tmp_path / "results")
+    assert answer.exit_code == 1
+    assert "Average on texture: missing: there is no record of it" in answer.stdout
