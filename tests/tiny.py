@@ -6,6 +6,8 @@ Run as a script it is the ``bench`` command with the method ``tiny`` and a short
 from __future__ import annotations
 
 import dataclasses
+import os
+import time
 from dataclasses import dataclass
 from unittest import mock
 
@@ -17,6 +19,9 @@ from bench.config import RunConfig
 from methods.interface import Interpolation, Interpolator, MethodInfo
 from segmentation.training import Budget
 from segmentation.unet import UNetOptions
+
+# Seconds that each step of a training takes longer, for tests that interrupt one.
+PAUSE = float(os.environ.get("TINY_PAUSE", "0"))
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Tiny(Interpolator):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+        if self.training:
+            time.sleep(PAUSE)
         if self.options.fail == "train" and self.training:
             raise RuntimeError("out of luck\nsecond line")
         if self.options.fail == "nan" and self.training:

@@ -75,7 +75,7 @@ def test_ctrl_c_leaves_a_record_that_says_so_and_the_run_goes_on(
     said = []
     with subprocess.Popen(
         command(data_folder, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True, cwd=ROOT, env=ENVIRONMENT,
+        text=True, cwd=ROOT, env=ENVIRONMENT | {"TINY_PAUSE": "0.5"},
     ) as process:  # fmt: skip
         assert process.stderr is not None
         for line in process.stderr:
