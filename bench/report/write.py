@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.files import tidied, write_text
@@ -106,6 +106,9 @@ def write_report(
     """
     results = load_results(out, data, tell)
     selection = select(results, datasets, preset, load_reported(), out / "profile")
+    if datasets:
+        chosen = [entry for entry in results.entries if entry.words["dataset"] in datasets]
+        results = replace(results, entries=chosen)
     folder = out / "report"
     with tidied(folder):
         return _write(results, selection, wishes, folder, tell)
