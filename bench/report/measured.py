@@ -124,7 +124,7 @@ def standings(measurements: Sequence[Measurement], metric: str, better: Better) 
     not below 0.05, or that has no interval.
     """
     means = [measurement.mean(metric) for measurement in measurements]
-    costs = [float("nan") if mean is None else _cost(mean.mean, better) for mean in means]
+    costs = [float("nan") if mean is None else cost(mean.mean, better) for mean in means]
     known = sorted(cost for cost in costs if not np.isnan(cost))
     if len(known) < 2:
         return [Standing()] * len(costs)
@@ -142,7 +142,7 @@ def standings(measurements: Sequence[Measurement], metric: str, better: Better) 
     return [Standing(names.get(place, ""), tie) for place, tie in zip(places, ties, strict=True)]
 
 
-def _cost(mean: float, better: Better) -> float:
+def cost(mean: float, better: Better) -> float:
     """What a method should have little of."""
     return {"higher": -mean, "lower": mean, "one": abs(mean - 1)}[better]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from bench.report.table import TIE, Column, Table, TableCell, TableRow, spans
+from bench.report.table import Column, Table, TableCell, TableRow, spans
+
+_EMPHASIS = {"": "{}", "best": "<strong>{}</strong>", "second": "<u>{}</u>"}
 
 
 def html(table: Table) -> str:
@@ -53,12 +55,7 @@ def _row(row: TableRow, columns: tuple[Column, ...]) -> str:
 
 
 def _cell(cell: TableCell) -> str:
-    text = _text(cell.text)
-    if cell.emphasis == "best":
-        text = f"<strong>{text}</strong>"
-    elif cell.emphasis == "second":
-        text = f"<u>{text}</u>"
-    return text + _marks(((TIE,) if cell.tie else ()) + cell.marks)
+    return _EMPHASIS[cell.emphasis].format(_text(cell.text)) + _marks(cell.every_mark)
 
 
 def _notes(table: Table) -> list[str]:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from bench.report.table import TIE, Table, TableCell, TableRow, spans
+from bench.report.table import Table, TableCell, TableRow, spans
 
 _PACKAGES = r"\usepackage{booktabs,graphicx,longtable,array}"
 _SPECIAL = {
@@ -30,6 +30,8 @@ _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u030a": "r",
     "\u030c": "v", "\u0327": "c", "\u0304": "=", "\u0306": "u", "\u0307": ".", "\u030b": "H",
 }  # fmt: skip
+
+_EMPHASIS = {"": "{}", "best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
 
 
 def latex(table: Table) -> str:
@@ -132,12 +134,7 @@ def _row(row: TableRow, columns: int) -> list[str]:
 
 
 def _cell(cell: TableCell) -> str:
-    text = _text(cell.text)
-    if cell.emphasis == "best":
-        text = rf"\textbf{{{text}}}"
-    elif cell.emphasis == "second":
-        text = rf"\underline{{{text}}}"
-    return text + _marks(((TIE,) if cell.tie else ()) + cell.marks)
+    return _EMPHASIS[cell.emphasis].format(_text(cell.text)) + _marks(cell.every_mark)
 
 
 def _notes(table: Table) -> list[str]:

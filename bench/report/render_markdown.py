@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-from bench.report.table import TIE, Table, TableCell, TableRow, spans
+from bench.report.table import Table, TableCell, TableRow, spans
 
 _SPECIAL = re.compile(r"([\\*_|<>\[\]~])")
+
+_EMPHASIS = {"": "{}", "best": "**{}**", "second": "<u>{}</u>"}
 
 
 def markdown(table: Table) -> str:
@@ -30,12 +32,7 @@ def _row(row: TableRow, width: int) -> str:
 
 
 def _cell(cell: TableCell) -> str:
-    text = _text(cell.text)
-    if cell.emphasis == "best":
-        text = f"**{text}**"
-    elif cell.emphasis == "second":
-        text = f"<u>{text}</u>"
-    return text + _marks(((TIE,) if cell.tie else ()) + cell.marks)
+    return _EMPHASIS[cell.emphasis].format(_text(cell.text)) + _marks(cell.every_mark)
 
 
 def _line(words: list[str]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from bench.data.triplets import TripletFile, dataset_path
 from bench.errors import UserError
 from bench.files import file_digest
+from bench.presets import PRESETS
 from bench.stages.score import kept
 from bench.statistics import cluster_ids
 from bench.store import NONE, Record, Store
@@ -97,15 +99,7 @@ class Entry:
         done = self.record.stages.get("predict")
         if done is None or done.file is None or not (self.folder / done.file).exists():
             return None
-        path = self.folder / done.file
-        try:
-            with h5py.File(path, "r") as file:  # one frame: the whole file is much more
-                position = np.flatnonzero(file["triplets"][:] == triplet)
-                return file["frames"][int(position[0])] if len(position) else None
-        except (OSError, KeyError) as error:
-            raise UserError(
-                f"The frames {path} cannot be read ({error}); repeat the run with --rerun."
-            ) from error
+        return read_one(self.folder / done.file, "frames", triplet)
 
     def _table(self, stage: str) -> pd.DataFrame | None:
         done = self.record.stages.get(stage)
@@ -148,6 +142,34 @@ class Results:
             for entry in self.entries
             if all(entry.words[name] == value for name, value in words.items())
         ]
+
+
+def fullest_preset(entries: Iterable[Entry]) -> str | None:
+    """The preset of most trained cells, of several the one that trains longest; None if none."""
+    order = list(PRESETS)
+    counts = Counter(str(entry.words["preset"]) for entry in entries if entry.trained)
+    return max(
+        counts,
+        key=lambda name: (counts[name], order.index(name) if name in order else -1),
+        default=None,
+    )
+
+
+def read_one(path: Path, name: Literal["frames", "masks"], triplet: int) -> NDArray[Any] | None:
+    """What a file of frames or membranes holds of one triplet (HW); None if nothing.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        with h5py.File(path, "r") as file:  # one of them: the whole file is much more
+            position = np.flatnonzero(file["triplets"][:] == triplet)
+            return file[name][int(position[0])] if len(position) else None
+    except (OSError, KeyError) as error:
+        what = "frames" if name == "frames" else "membranes"
+        raise UserError(
+            f"The {what} {path} cannot be read ({error}); repeat the run with --rerun."
+        ) from error
 
 
 def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:

@@ -12,13 +12,13 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import UserError
+from bench.membranes import boundary_f1
 from bench.plan import NULL
 from bench.presets import PRESETS
 from bench.registry import METHODS, unknown
 from bench.report.measured import Measurement
-from bench.report.membranes import with_boundary_f1
 from bench.report.reported import Reported
-from bench.report.results import Entry, Results
+from bench.report.results import Entry, Results, fullest_preset
 from bench.report.table import number
 from bench.store import NONE
 
@@ -76,7 +76,7 @@ class Selection:
         """Dice and boundary F1 of a row on a dataset."""
         entries = self.cells(methods, loss, dataset)
         tables = tuple(self._if_same(entry, entry.membranes) for entry in entries)
-        return Measurement(entries, tables, with_boundary_f1)
+        return Measurement(entries, tables, _with_f1)
 
     @cache  # noqa: B019
     def ceiling(self, dataset: str) -> Measurement:
@@ -86,7 +86,7 @@ class Selection:
             if entry.words["dataset"] == dataset and entry.ceiling is not None:
                 of_fold.setdefault(entry.words["fold"], entry)
         entries = tuple(of_fold.values())
-        return Measurement(entries, tuple(entry.ceiling for entry in entries), with_boundary_f1)
+        return Measurement(entries, tuple(entry.ceiling for entry in entries), _with_f1)
 
     def same_dataset(self, entry: Entry) -> bool:
         """Whether a cell saw the build of its dataset that most cells saw."""
@@ -118,18 +118,14 @@ def select(
     for dataset in datasets:
         if dataset not in results.datasets:
             unknown("result on a dataset", dataset, results.datasets)
-    counts = Counter(
-        entry.words["preset"] for entry in results.entries if entry.words["preset"] != NONE
-    )
-    if preset is not None and preset not in counts:
+    if preset is not None and not results.select(preset=preset):
         if preset not in PRESETS:
             unknown("preset", preset, list(PRESETS))
         raise UserError(f"No cell of the store has the preset '{preset}'; `bench run` makes them.")
     order = [name for name in reported.datasets if name in results.datasets]
     order += [name for name in results.datasets if name not in order]
     chosen = tuple(name for name in order if name in datasets or not datasets)
-    # The fullest; of several the one that trains longest.
-    default = max(counts, key=lambda name: (counts[name], _length(name)), default="quick")
+    default = fullest_preset(results.entries) or "quick"
     return Selection(results, chosen, preset or default, reported, profile)
 
 
@@ -249,6 +245,10 @@ def absence(selection: Selection, measurement: Measurement, dataset: str, config
     )
 
 
+def _with_f1(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(f1=boundary_f1(table))
+
+
 def _which(entry: Entry) -> str:
     if not entry.trained:
         return f"{entry.title} on {entry.words['dataset']}"
@@ -261,7 +261,3 @@ def _sentence(text: str) -> str:
 
 def _fold_and_seed(entry: Entry) -> tuple[int, int]:
     return entry.words["fold"], entry.words["seed"]
-
-
-def _length(preset: str) -> int:
-    return list(PRESETS).index(preset) if preset in PRESETS else -1  # type: ignore[arg-type]

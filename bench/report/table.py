@@ -41,6 +41,11 @@ class TableCell:
     tie: bool = False
     marks: tuple[str, ...] = ()
 
+    @property
+    def every_mark(self) -> tuple[str, ...]:
+        """The mark of a tie, if it is one, and those of the footnotes."""
+        return ((TIE,) if self.tie else ()) + self.marks
+
 
 @dataclass(frozen=True)
 class Column:

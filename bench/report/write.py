@@ -117,7 +117,8 @@ def write_report(
 def _write(
     results: Results, selection: Selection, wishes: Wanted, folder: Path, tell: Tell
 ) -> list[Path]:
-    written = write_tables(selection, wishes, folder)
+    tables = make_tables(selection, wishes)
+    written = _write_files(tables, selection, wishes, folder)
     if wishes.figures:
         from bench.report.figures import draw_figures
 
@@ -126,9 +127,8 @@ def _write(
     if wishes.whole and "html" in wishes.formats:
         from bench.report.page import write_page
 
-        tables = "\n".join(html(table) for table in make_tables(selection, wishes))
         page = folder / "index.html"
-        write_page(results, tables, page, tell)
+        write_page(results, "\n".join(map(html, tables)), page, tell)
         written.append(page)
     return written
 
@@ -143,7 +143,12 @@ def make_tables(selection: Selection, wishes: Wanted) -> list[Table]:
 
 def write_tables(selection: Selection, wishes: Wanted, folder: Path) -> list[Path]:
     """Write every table in every format that has files, and the index."""
-    tables = make_tables(selection, wishes)
+    return _write_files(make_tables(selection, wishes), selection, wishes, folder)
+
+
+def _write_files(
+    tables: Sequence[Table], selection: Selection, wishes: Wanted, folder: Path
+) -> list[Path]:
     texts: dict[Path, str] = {}
     for name in wishes.formats:
         if name in _SUFFIXES:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from bench.data.triplets import TripletFile
-from bench.errors import UserError
 from bench.membranes import true_membranes
 from bench.report.comparison import centre, show_frame
 from bench.report.figures.drawing import Drawing
@@ -19,7 +17,7 @@ from bench.report.figures.scene import CROP, Inset, triplets_of, typical, where_
 from bench.report.figures.sheet import Sheet, mark, scale_bar, show_inset
 from bench.report.figures.style import BLUE, VERMILLION
 from bench.report.figures.subject import AbsentError, Subject, label
-from bench.report.results import Entry
+from bench.report.results import Entry, read_one
 from segmentation.membranes import Membranes
 
 MASKS, CEILING = "membranes.h5", "ceiling.h5"
@@ -97,16 +95,8 @@ def read_mask(path: Path, triplet: int) -> NDArray[np.bool_] | None:
     Raises:
         UserError: the file is damaged.
     """
-    if not path.exists():
-        return None
-    try:
-        with h5py.File(path, "r") as file:
-            position = np.flatnonzero(file["triplets"][:] == triplet)
-            return file["masks"][int(position[0])].astype(bool) if len(position) else None
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"The membranes {path} cannot be read ({error}); repeat the run with --rerun."
-        ) from error
+    mask = read_one(path, "masks", triplet) if path.exists() else None
+    return None if mask is None else mask.astype(bool)
 
 
 def _chosen(subject: Subject) -> list[Entry]:

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from bench.data.triplets import TripletFile
 from bench.plan import NULL
-from bench.presets import PRESETS
 from bench.registry import METHODS
-from bench.report.results import Entry, Results
+from bench.report.results import Entry, Results, fullest_preset
 from bench.store import NONE
 from methods.losses import LOSSES
 
@@ -132,17 +131,7 @@ def subject_of(results: Results, dataset: str) -> Subject:
         (entry.words["fold"] for entry in every),
         key=lambda fold: (-len(results.select(dataset=dataset, fold=fold)), fold),
     )
-    order = list(PRESETS)
-    counts = Counter(
-        str(entry.words["preset"])
-        for entry in results.select(dataset=dataset, fold=fold)
-        if entry.words["preset"] != NONE
-    )
-    preset = max(
-        counts,
-        key=lambda name: (counts[name], order.index(name) if name in order else -1),
-        default=None,
-    )
+    preset = fullest_preset(results.select(dataset=dataset, fold=fold))
     entries = [
         entry
         for entry in results.select(dataset=dataset, fold=fold)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
+from bench.membranes import boundary_f1
 from bench.metrics import METRICS
 from bench.plan import NULL
+from bench.report.measured import cost
 from bench.report.results import Entry, Results
 from bench.statistics import Interval, cluster_interval, paired_gain
 from bench.summary import SKILLS, beats
@@ -138,15 +138,6 @@ def gains(entry: Entry, null: Entry, metric: str) -> pd.DataFrame:
     )
 
 
-def boundary_f1(table: pd.DataFrame) -> float:
-    """Boundary F1 from the counts of all triplets together; NaN without any boundary."""
-    sums = table.sum(numeric_only=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        precision = sums["boundary_hits_predicted"] / sums["boundary_predicted"]
-        recall = sums["boundary_hits_true"] / sums["boundary_true"]
-        return float(2 * precision * recall / (precision + recall))
-
-
 def _row(entry: Entry, scores: pd.DataFrame, null: Entry | None) -> Row:
     values = {
         name: cluster_interval(scores[name], scores["cluster"]) for name in _HINTS if name in scores
@@ -174,7 +165,7 @@ def membrane_values(table: pd.DataFrame | None) -> dict[str, Interval]:
         if len(scored):
             values["dice"] = cluster_interval(scored["dice"], scored["cluster"])
     if "boundary_true" in table:
-        values["f1"] = _single(boundary_f1(table))
+        values["f1"] = _single(float(boundary_f1(table).mean()))
     return values
 
 
@@ -197,18 +188,11 @@ def _seconds(entry: Entry) -> float | None:
     return done.facts.get("seconds_a_frame") if done else None
 
 
-_LOSS: dict[str, Callable[[float], float]] = {
-    "higher": lambda value: -value,
-    "lower": lambda value: value,
-    "one": lambda value: abs(value - 1),
-}
-
-
 def _mark_best(rows: list[Row], column: Column) -> None:
     held = [row for row in rows if column.name in row.means]
     if len(held) < 2:
         return
-    losses = [_LOSS[column.better](row.means[column.name].mean) for row in held]
-    for row, loss in zip(held, losses, strict=True):
-        if loss == min(losses) and (not column.gain or beats(row.means[column.name])):
+    costs = [cost(row.means[column.name].mean, column.better) for row in held]
+    for row, paid in zip(held, costs, strict=True):
+        if paid == min(costs) and (not column.gain or beats(row.means[column.name])):
             row.best.add(column.name)
