@@ -225,21 +225,19 @@ def data_build(
 @data.command("info")
 def data_info(name: str, data: Data = Path("data"), fold: int = 0, as_json: Json = False) -> None:
     """Say what a dataset holds: counts, split, leakage, options."""
-    from bench.data.triplets import describe
+    from bench.data.triplets import TripletFile, describe
+    from bench.datasets import built_path
 
-    _print_pairs(describe(_open(name, data, fold)), as_json=as_json)
+    _print_pairs(describe(TripletFile(built_path(name, data, fold))), as_json=as_json)
 
 
 @data.command("verify")
 def data_verify(name: str, data: Data = Path("data"), fold: int = 0, as_json: Json = False) -> None:
     """Check every byte of a dataset against its digests."""
-    from bench.data.triplets import dataset_path, verify
+    from bench.data.triplets import verify
+    from bench.datasets import built_path
 
-    path = dataset_path(data, name, fold)
-    if not path.exists():
-        from bench.datasets import not_built
-
-        raise not_built(name, data, fold)
+    path = built_path(name, data, fold)
     problems = verify(path)
     if as_json:
         _print_json({"file": str(path), "problems": problems})
@@ -323,17 +321,6 @@ def list_(
     from bench.listing import listing
 
     _print_pairs(listing(what), as_json=as_json)
-
-
-def _open(name: str, data: Path, fold: int) -> Any:
-    from bench.data.triplets import TripletFile, dataset_path
-
-    path = dataset_path(data, name, fold)
-    if not path.exists():
-        from bench.datasets import not_built
-
-        raise not_built(name, data, fold)
-    return TripletFile(path)
 
 
 def _pair(text: str | None) -> tuple[float, float] | None:

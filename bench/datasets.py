@@ -31,9 +31,8 @@ def check_datasets(config: RunConfig) -> None:
     if config.source is not None and len(config.dataset) > 1:
         raise UserError("--source builds one dataset; name a single one with --dataset.")
     for name in config.dataset:
-        path = dataset_path(config.data, name, config.fold)
-        if not path.exists() and config.source is None and name != PHANTOM:
-            raise not_built(name, config.data, config.fold)
+        if config.source is None and name != PHANTOM:
+            built_path(name, config.data, config.fold)
 
 
 def open_datasets(config: RunConfig, display: Display) -> dict[str, TripletFile]:
@@ -182,8 +181,19 @@ def _volumes(
     ]
 
 
-def not_built(name: str, data: Path, fold: int) -> UserError:
-    """What to say of a dataset that is not there: the exact command that makes it."""
+def built_path(name: str, data: Path, fold: int) -> Path:
+    """The triplet file of a dataset that has been built.
+
+    Raises:
+        UserError: it has not; the exact command that builds it.
+    """
+    path = dataset_path(data, name, fold)
+    if not path.exists():
+        raise _not_built(name, data, fold)
+    return path
+
+
+def _not_built(name: str, data: Path, fold: int) -> UserError:
     own = [path.name for path in data.glob("*") if path.is_dir() and path.name != "volumes"]
     if name not in CARDS and name not in own:
         try:

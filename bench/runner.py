@@ -10,6 +10,7 @@ import torch
 
 from bench.config import RunConfig
 from bench.data.triplets import TripletFile
+from bench.device import choose_device
 from bench.errors import UserError
 from bench.files import probe_folder
 from bench.job import Job, Outcome
@@ -40,7 +41,7 @@ def prepare(cells: list[Cell], config: RunConfig) -> Resources:
     """
     probe_folder(Store(config.out).root)
     check_segmenter(config)
-    device = choose_device(config)
+    device = _device(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     return Resources(device, _features(cells, config))
@@ -71,19 +72,8 @@ def run_cells(
     return outcomes
 
 
-def choose_device(config: RunConfig) -> torch.device:
-    """The device of a run.
-
-    Raises:
-        UserError: CUDA was asked for and is absent, or bf16 was asked for without CUDA.
-    """
-    cuda = torch.cuda.is_available()
-    if config.device == "cuda" and not cuda:
-        raise UserError(
-            "CUDA was asked for, but torch sees no CUDA device on this machine; "
-            "use --device cpu or --device auto."
-        )
-    device = torch.device("cuda" if cuda and config.device != "cpu" else "cpu")
+def _device(config: RunConfig) -> torch.device:
+    device = choose_device(config.device)
     if config.precision == "bf16" and device.type != "cuda":
         raise UserError("--precision bf16 needs a CUDA device; leave it at float32 on a CPU.")
     return device

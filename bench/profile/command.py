@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from bench.device import choose_device
 from bench.errors import UserError
 from bench.files import probe_folder, write_text
 from bench.profile.layers import layer_subjects, profile_layers
@@ -83,20 +84,14 @@ def run_profile(wanted: Wanted, say: Callable[[str], None]) -> dict[Path, dict[s
 def _setting(wanted: Wanted, say: Callable[[str], None]) -> Setting:
     if wanted.device not in _DEVICES:
         unknown("device", wanted.device, _DEVICES)
-    cuda = torch.cuda.is_available()
-    if wanted.device == "cuda" and not cuda:
-        raise UserError(
-            "CUDA was asked for, but torch sees no CUDA device on this machine; "
-            "use --device cpu or --device auto."
-        )
+    device = choose_device(wanted.device)
     for name, number in (("threads", wanted.threads), ("repeats", wanted.repeats)):
         if number is not None and number < 1:
             raise UserError(f"--{name} must be at least 1, not {number}.")
     if wanted.threads is not None:
         torch.set_num_threads(wanted.threads)
     return Setting(
-        torch.device("cuda" if cuda and wanted.device != "cpu" else "cpu"),
-        torch.get_num_threads(), wanted.backward, wanted.repeats, wanted.slow, say=say,
+        device, torch.get_num_threads(), wanted.backward, wanted.repeats, wanted.slow, say=say,
     )  # fmt: skip
 
 
