@@ -70,7 +70,7 @@ class RunConfig(BaseModel):
     segmenter: Path | None = None
     segmenter_encoder: str = "resnet18"
     segmenter_weights: str | None = None
-    segmenter_steps: int = Field(default=1000, ge=1)
+    segmenter_steps: int = Field(default=2500, ge=1)
 
     @field_validator("methods", "dataset", "losses", "seeds", "stages", "grey_range", mode="before")
     @classmethod

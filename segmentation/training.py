@@ -21,7 +21,7 @@ from segmentation.unet import UNet
 
 THRESHOLDS = np.arange(1, 20) / 20  # probabilities above which a pixel may be taken for membrane
 _WARM_UP = 30  # steps
-_AVERAGED = 0.98  # of the averaged weights stays at each step
+_AVERAGED = 0.995  # of the averaged weights stays at each step, once there have been many
 _HEAVIEST = 10.0  # weight of membrane pixels, however rare they are
 _RISE = 0.002  # of validation Dice: less is no progress
 
@@ -56,11 +56,11 @@ class Budget:
         seed: of weights, crops and augmentation.
     """
 
-    steps: int = 1000
+    steps: int = 2500
     crop: int = 128
     batch: int = 4
     every: int = 50
-    patience: int = 6
+    patience: int = 10
     learning_rate: float = 2e-3
     seed: int = 0
 
