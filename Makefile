@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test check clean
 
 demo: .venv/installed
-	$(BIN)/bench run --methods average,ssan,sepconv,dain --dataset phantom --losses l1
+	$(BIN)/bench run --methods average,ssan,sepconv,dain --dataset phantom --losses l1 --segmenter-steps 300
 
 test: .venv/installed-dev
 	$(BIN)/pytest
