@@ -248,6 +248,24 @@ def data_verify(name: str, data: Data = Path("data"), fold: int = 0, as_json: Js
 
 
 @app.command()
+def verify(
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
+    data: Data = Path("data"),
+    as_json: Json = False,
+) -> None:
+    """Check every file of the results, and their datasets, against the digests in the records."""
+    from bench.verify import verify_store
+
+    findings = verify_store(out, data)
+    if as_json:
+        _print_json(findings.as_json())
+    else:
+        typer.echo("\n".join(findings.lines()))
+    if findings.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
 def check(
     baseline: Annotated[Path, typer.Option(help="The accepted figures.")],
     accept: Annotated[bool, typer.Option("--accept", help="Accept today's figures.")] = False,

@@ -12,10 +12,10 @@ from bench.config import RunConfig, invalid_option
 from bench.data.build import BuildOptions, BuildSummary, build
 from bench.data.cards import CARDS, Card, load_card
 from bench.data.download import download
-from bench.data.triplets import TripletFile, dataset_path
+from bench.data.triplets import TripletFile, dataset_path, digest_path
 from bench.data.volumes import ArrayVolume, Volume, open_volume
 from bench.errors import UserError
-from bench.files import locked, probe_folder
+from bench.files import file_digest, locked, probe_folder, set_aside
 from bench.progress import Display
 from bench.registry import unknown
 
@@ -38,6 +38,8 @@ def check_datasets(config: RunConfig) -> None:
 def open_datasets(config: RunConfig, display: Display) -> dict[str, TripletFile]:
     """Open every dataset of a run, and build those that are not there if their source is.
 
+    A damaged one is set aside and built anew where its source is at hand.
+
     Raises:
         UserError: a dataset or its source is damaged, or was built from another source.
     """
@@ -47,19 +49,65 @@ def open_datasets(config: RunConfig, display: Display) -> dict[str, TripletFile]
 
 def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
     path = dataset_path(config.data, name, config.fold)
-    if path.exists():
+    if path.exists() and _is_sound(path, display):
         file = TripletFile(path)
         if config.source is not None:
             _check_source(file, config.source, config.grey_range)
         return file
-    display.note(f"Building the dataset '{name}' in {path.parent}.")
-    sources = [config.source] if config.source else []
-    labels = [config.labels] if config.labels else []
     options = build_options(load_card(name), {"fold": config.fold})
     with _only_builder(path.parent, name, display):
+        if path.exists() and not _is_sound(path, display):
+            options = _set_damaged_aside(path, name, config, options, display)
         if not path.exists():
+            display.note(f"Building the dataset '{name}' in {path.parent}.")
+            sources = [config.source] if config.source else []
+            labels = [config.labels] if config.labels else []
             _build(name, sources, labels, config.grey_range, options, path, display, replace=False)
     return TripletFile(path)
+
+
+def _is_sound(path: Path, display: Display) -> bool:
+    """Whether every byte is as it was written: attributes have no checksum of their own."""
+    beside = digest_path(path)
+    if not beside.exists():  # a build was killed at its last step
+        display.note(f"{beside} is missing: of {path.name} only what is read is checked.")
+        return True
+    return file_digest(path) == beside.read_text(encoding="utf-8", errors="replace").split(" ")[0]
+
+
+def _set_damaged_aside(
+    path: Path, name: str, config: RunConfig, options: BuildOptions, display: Display
+) -> BuildOptions:
+    """Make room for a dataset to be built anew, with the options of the damaged one if it can.
+
+    Raises:
+        UserError: there is no source to build it from, or another one.
+    """
+    if config.source is None and name != PHANTOM:
+        raise UserError(
+            f"{path} is damaged, and its volume is not at hand; give it with --source PATH, and "
+            f"the dataset is built anew (`bench data verify {name}` says what is damaged)."
+        )
+    # What is there is set aside only for something better.
+    if config.source is not None:
+        open_volume(config.source, grey_range=config.grey_range).close()
+    words = "the options of its card"
+    if (file := _readable(path)) is not None:
+        if config.source is not None:
+            _check_source(file, config.source, config.grey_range)
+        options, words = BuildOptions.model_validate(file.options), "the same options"
+        file.close()
+    kept = [set_aside(p).name for p in (path, digest_path(path)) if p.exists()]
+    display.note(f"{path} is damaged: it is built anew with {words}, and kept is {kept[0]}.")
+    return options
+
+
+def _readable(path: Path) -> TripletFile | None:
+    """A damaged file whose keys and options are whole: its pixels are not; None otherwise."""
+    try:
+        return TripletFile(path)
+    except UserError:
+        return None
 
 
 def _check_source(file: TripletFile, source: Path, grey_range: tuple[float, float] | None) -> None:
@@ -106,7 +154,7 @@ def build_dataset(
 
 def _only_builder(folder: Path, name: str, display: Display) -> AbstractContextManager[None]:
     probe_folder(folder)
-    return locked(folder, lambda: display.note(f"Another run builds '{name}'; waiting for it."))
+    return locked(folder, lambda who: display.note(f"{who} builds '{name}'; waiting for it."))
 
 
 def _build(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class UserError(Exception):
     """What the user asked for cannot be done.
@@ -9,3 +11,15 @@ class UserError(Exception):
     The message is one sentence that says what is wrong, where, and what to do.
     The command line prints it and exits with 2, without a traceback.
     """
+
+
+class DamagedError(UserError):
+    """A file of ours is not as it was written.
+
+    Attributes:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path, sentence: str) -> None:
+        super().__init__(sentence)
+        self.path = path

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from bench.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PREFIX = ".tmp-"
-_LOCK = ".lock"
+LOCK = ".lock"
+CORRUPT = ".corrupt"  # ends the name of a damaged file that was set aside
 
 
 @contextmanager
@@ -55,23 +57,37 @@ def copy_file(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
+def set_aside(path: Path) -> Path:
+    """Give a damaged file a name that ends in ``.corrupt``: nothing is written over it."""
+    target, number = path.with_name(f"{path.name}{CORRUPT}"), 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}.{number}{CORRUPT}")
+    path.rename(target)
+    return target
+
+
 @contextmanager
-def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def locked(folder: Path, waiting: Callable[[str], None]) -> Iterator[None]:
     """Hold a folder for this process; whoever comes second waits for the first.
 
     The system lets go of the lock when its holder ends, however it ends.
 
     Args:
         folder: made if it is not there.
-        waiting: called once if another process holds the folder.
+        waiting: told once who holds the folder, if another process does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("a") as lock:
+    with (folder / LOCK).open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            waiting()
+            lock.seek(0)
+            waiting(lock.read() or "Another process")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.truncate(0)
+        lock.write(f"Process {os.getpid()} on {platform.node()}")
+        lock.flush()
         yield
 
 
@@ -84,7 +100,7 @@ def remove_leftovers(folder: Path) -> None:
 @contextmanager
 def tidied(folder: Path) -> Iterator[None]:
     """Hold a folder whose files are written one by one, and free it of a killed run's leftovers."""
-    with locked(folder, lambda: None):
+    with locked(folder, lambda _: None):
         remove_leftovers(folder)
         yield
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bench.config import RunConfig, StageName
 from bench.data.triplets import TripletFile
-from bench.errors import UserError
-from bench.files import copy_file, file_digest, is_full, locked, remove_leftovers
+from bench.errors import DamagedError, UserError
+from bench.files import copy_file, file_digest, is_full, locked, remove_leftovers, set_aside
 from bench.membranes import labelled, membrane_means
 from bench.metrics import METRICS
 from bench.plan import Cell, Keys, keys, preset_of
@@ -25,8 +25,8 @@ from bench.provenance import compute_provenance, provenance
 from bench.segmenters import Segmenters
 from bench.stages import predict, score, segment, train
 from bench.stages.train import spread
-from bench.store import Failure, Record, StageRecord, Status, Store, now
-from bench.weights import load_weights, save_weights
+from bench.store import MASKS, RECORD, Failure, Record, StageRecord, Status, Store, now
+from bench.weights import load_tensors, load_weights, save_weights
 from methods.features import VggFeatures
 from methods.interface import FittedInterpolator, Interpolator
 from methods.losses import build_loss
@@ -109,11 +109,12 @@ class Job:
             "the weights of a segmenter trained on another dataset with --segmenter FILE."
         )
 
-    def _wait(self) -> None:
-        self.display.note(f"  Another run is at work on {self.cell.title}; waiting for it.")
+    def _wait(self, holder: str) -> None:
+        self.display.note(f"  {holder} is at work on {self.cell.title}; waiting for it.")
 
     def _run(self) -> Record:
         record = self._record()
+        self._set_damaged_aside(record)
         pending = self._pending(record)
         if not pending:
             self._finish(record)
@@ -142,12 +143,33 @@ class Job:
 
     def _record(self) -> Record:
         """The cell's record, the one on disk or a new one."""
-        record = self.store.load(self.folder)
+        try:
+            record = self.store.load(self.folder)
+        except DamagedError:
+            record = None
+            self._set_aside([RECORD, *_FILES.values(), MASKS], "the cell is computed anew")
         return record or Record(
             status="running", cell=self.cell.words(), key=self.keys.cell,
             config=self.keys.settings, method=self.cell.variant.facts(),
             dataset=self.file.facts(), started=now(),
         )  # fmt: skip
+
+    def _set_damaged_aside(self, record: Record) -> None:
+        """Make room for what will be computed anew, so that nothing is written over."""
+        for stage, done in record.stages.items():
+            damaged = [
+                name
+                for name, digest in done.digests.items()
+                if (self.folder / name).exists() and file_digest(self.folder / name) != digest
+            ]
+            self._set_aside(damaged, f"the stage {stage} is computed again")
+
+    def _set_aside(self, names: list[str], remedy: str) -> None:
+        paths = [self.folder / name for name in names if (self.folder / name).exists()]
+        if not paths:
+            return
+        kept = ", ".join(set_aside(path).name for path in paths)
+        self.display.note(f"  {paths[0]} is damaged: {remedy}, and kept is {kept}.")
 
     def _pending(self, record: Record) -> list[StageName]:
         """The stages to compute: what follows a stage that is computed anew is stale."""
@@ -175,8 +197,8 @@ class Job:
             return False
         if stage == "segment" and done.facts["segmenter"] != self.segmenters.digest(self.file):
             return False  # it was lost and will be trained anew, perhaps on another machine
-        path = self.folder / _FILES[stage]
-        return path.exists() and file_digest(path) == done.digest
+        # What is there is as it was written: anything else was set aside.
+        return all((self.folder / name).exists() for name in (_FILES[stage], *done.digests))
 
     def _compute(self, stage: StageName, record: Record) -> StageRecord:
         started = time.monotonic()
@@ -214,12 +236,23 @@ class Job:
             preset=preset_of(self.cell), loss=build_loss(loss.name, loss.options, self.features),
             seed=self.cell.seed, device=self.device, bf16=self.config.precision == "bf16",
         )  # fmt: skip
+        self._check_checkpoint()
         hint = "" if self.cell.preset == "quick" else "; `--preset quick` takes minutes"
         tick = announcing(tick, self.cell.title, hint, self.display)
         facts = train.train(model, training, self.folder, tick)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         features = self.features.name if self.features else None
         return facts | {"parameters": parameters, "features": features}
+
+    def _check_checkpoint(self) -> None:
+        """A checkpoint that cannot be gone on from makes room for a training from the start."""
+        path = self.folder / train.CHECKPOINT
+        try:
+            usable = not path.exists() or train.ROWS in load_tensors(path)[0]
+        except DamagedError:
+            usable = False
+        if not usable:
+            self._set_aside([path.name], "the training begins anew")
 
     def _take_over(self, model: Interpolator) -> dict[str, Any] | None:
         """Use a finished training with the same key, made under other prediction settings."""
@@ -271,7 +304,7 @@ class Job:
         segmenter = self.segmenters.get(self.file)
         tick = self.display.stage("segment")  # the segmenter's training may have had the bar
         frames, indices = predict.read_frames(self.folder / _FILES["predict"])
-        masks = self.folder / segment.MASKS
+        masks = self.folder / MASKS
         table = segment.segment(
             segmenter, frames, indices, self.file, self.folder / _FILES["segment"], masks, tick
         )

@@ -17,13 +17,14 @@ from pydantic import BaseModel, ConfigDict
 
 from bench.config import RunConfig
 from bench.data.triplets import TripletFile
-from bench.errors import UserError
+from bench.errors import DamagedError, UserError
 from bench.files import (
     content_digest,
     copy_file,
     file_digest,
     locked,
     remove_leftovers,
+    set_aside,
     write_text,
 )
 from bench.membranes import membrane_means, pixel_size, true_membranes
@@ -117,14 +118,17 @@ class Segmenters:
 
     def digest(self, file: TripletFile) -> str | None:
         """SHA-256 of the weights on disk; None where they are still to be made."""
-        record = self._record(self._folder(file))
+        try:
+            record = self._record(self._folder(file))
+        except DamagedError:
+            return None
         return record.files[WEIGHTS] if record else None
 
     def get(self, file: TripletFile) -> Segmenter:
         """The segmenter of a dataset, trained now if it is not there.
 
         Raises:
-            UserError: its record is damaged, or no slice of the training split is labelled.
+            UserError: no slice of the training split is labelled.
         """
         made = self._made.get(file.name)
         if made is None:
@@ -142,11 +146,29 @@ class Segmenters:
     def _get(self, file: TripletFile) -> Segmenter:
         folder = self._folder(file)
         with locked(folder, self._wait):
-            record = self._record(folder) or self._make(file, folder)
+            known = self._set_damaged_aside(folder)
+            record = self._record(folder) or self._make(file, folder, known)
         return Segmenter(folder / WEIGHTS, record.files[WEIGHTS], file, self._device)
 
-    def _wait(self) -> None:
-        self._display.note("  Another run trains this segmenter; waiting for it.")
+    def _set_damaged_aside(self, folder: Path) -> SegmenterRecord | None:
+        """Make room for what will be made anew; what is left of the record, if anything."""
+        known, names = None, [RECORD, WEIGHTS, CEILING, CEILING_MASKS]
+        try:
+            if (folder / RECORD).exists():
+                known = load_document(folder / RECORD, SegmenterRecord)
+                names = [name for name in names if _damaged(folder / name, known)]
+            else:
+                names = []
+        except DamagedError:
+            pass
+        paths = [folder / name for name in names if (folder / name).exists()]
+        if paths:
+            kept = ", ".join(set_aside(path).name for path in paths)
+            self._display.note(f"  {paths[0]} is damaged: it is made anew, and kept is {kept}.")
+        return known
+
+    def _wait(self, holder: str) -> None:
+        self._display.note(f"  {holder} trains this segmenter; waiting for it.")
 
     def _folder(self, file: TripletFile) -> Path:
         return self._store.root / file_name(file.name) / f"segmenter-{str(self.key(file))[:10]}"
@@ -172,10 +194,15 @@ class Segmenters:
         )
         return record if sound else None
 
-    def _make(self, file: TripletFile, folder: Path) -> SegmenterRecord:
+    def _make(
+        self, file: TripletFile, folder: Path, known: SegmenterRecord | None
+    ) -> SegmenterRecord:
+        """Weights, unless those of a known record are there, and the ceiling."""
         remove_leftovers(folder)
         training: dict[str, Any] = {}
-        if self._config.segmenter is not None:
+        if known is not None and (folder / WEIGHTS).exists():
+            training = known.training
+        elif self._config.segmenter is not None:
             copy_file(self._config.segmenter, folder / WEIGHTS)
         else:
             training = self._train(file, folder)
@@ -218,6 +245,11 @@ class Segmenters:
             "training_seconds": round(trained.curve[-1]["seconds"], 1),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         }  # fmt: skip
+
+
+def _damaged(path: Path, record: SegmenterRecord) -> bool:
+    digest = record.files.get(path.name)
+    return digest is not None and path.exists() and file_digest(path) != digest
 
 
 def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slices:

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from bench.errors import UserError
+from bench.errors import DamagedError, UserError
 from bench.files import content_digest, write_text
 
 SCHEMA = 1
 RECORD = "record.json"
+MASKS = "membranes.h5"
 NONE = "-"  # the loss and preset of a method that is not trained
 Document = TypeVar("Document", bound=BaseModel)
 Status = Literal["running", "partial", "done", "failed", "interrupted"]
@@ -33,6 +34,19 @@ class StageRecord(BaseModel):
     seconds: float
     facts: dict[str, Any] = {}
     provenance: dict[str, Any] = {}
+
+    @field_validator("file")
+    @classmethod
+    def _lies_in_the_folder(cls, name: str | None) -> str | None:
+        if name is not None and Path(name).name != name:
+            raise ValueError("a stage leaves its file in the folder of its cell")
+        return name
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each file that the stage left, by its name."""
+        found = {self.file: self.digest, MASKS: self.facts.get("masks")}
+        return {name: digest for name, digest in found.items() if name and digest}
 
 
 class Failure(BaseModel):
@@ -79,6 +93,13 @@ class Record(BaseModel):
     started: str
     finished: str | None = None
 
+    @field_validator("cell")
+    @classmethod
+    def _is_whole(cls, cell: dict[str, Any]) -> dict[str, Any]:
+        if set(cell) != {"method", "loss", "dataset", "fold", "seed", "preset"}:
+            raise ValueError("a cell is method, loss, dataset, fold, seed and preset")
+        return cell
+
 
 class Store:
     """The records below ``results/runs``."""
@@ -101,7 +122,8 @@ class Store:
         """Read a record; None where there is none.
 
         Raises:
-            UserError: the file is damaged, or was written by a newer version.
+            DamagedError: the file is not as it was written.
+            UserError: it cannot be read, or was written by a newer version.
         """
         path = folder / RECORD
         if not path.exists():
@@ -130,18 +152,20 @@ def load_document(path: Path, model: type[Document]) -> Document:
     """Read what ``save_document`` wrote.
 
     Raises:
-        UserError: the file is damaged, or was written by a newer version.
+        DamagedError: the file is not as it was written.
+        UserError: it cannot be read, or was written by a newer version.
     """
     content = _parse(path)
-    if content.get("record_schema", SCHEMA) > SCHEMA:
+    schema = content.get("record_schema", SCHEMA)
+    if isinstance(schema, int) and schema > SCHEMA:
         raise UserError(f"{path} was written by a newer version of interslice; upgrade to read it.")
     digest = content.pop("digest", None)
     if digest != content_digest(content):
-        raise UserError(f"{path} is damaged (its digest does not fit); {_REMEDY}")
+        raise DamagedError(path, f"{path} is damaged (its digest does not fit); {_REMEDY}")
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{path} is not a record of interslice; {_REMEDY}") from error
+        raise DamagedError(path, f"{path} is not a record of interslice; {_REMEDY}") from error
 
 
 def file_name(text: str) -> str:
@@ -157,7 +181,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-_REMEDY = "move its folder away and repeat the run: what was in it is computed again."
+_REMEDY = "repeat the run: it is set aside, and what was in it is computed again."
 
 
 def _dump(content: dict[str, Any]) -> str:
@@ -167,8 +191,10 @@ def _dump(content: dict[str, Any]) -> str:
 def _parse(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); {_REMEDY}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); mend that first.") from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(path, f"{path} is damaged ({error}); {_REMEDY}") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path} is not a record of interslice; {_REMEDY}")
+        raise DamagedError(path, f"{path} is not a record of interslice; {_REMEDY}")
     return content

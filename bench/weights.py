@@ -2,42 +2,62 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from bench.errors import UserError
+from bench.errors import DamagedError, UserError
 from bench.files import atomic_path
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and a few facts atomically."""
+    """Write tensors and a few facts atomically, with a digest over both."""
     from safetensors.torch import save_file
 
     # safetensors stores plain rows; channels_last lives in the strides alone.
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(dict(facts))
     with atomic_path(path) as temporary:
-        save_file(plain, temporary, metadata={"facts": json.dumps(dict(facts))})
+        save_file(plain, temporary, metadata={"facts": text, "digest": _digest(plain, text)})
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what ``save_tensors`` wrote.
 
     Raises:
-        UserError: the file is missing, damaged or of another format.
+        DamagedError: the file is not as it was written, or of another format.
+        UserError: it is missing, or may not be read.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
+            said = file.metadata() or {}
+        text = said.get("facts", "{}")
+        facts = json.loads(text)
+    except OSError as error:
         raise UserError(f"The weights {path} cannot be read: {error}.") from error
+    except (SafetensorError, ValueError) as error:
+        raise DamagedError(path, f"The weights {path} cannot be read: {error}.") from error
+    # Files of other programs, and of before there was a digest, have none.
+    if "digest" in said and said["digest"] != _digest(tensors, text):
+        raise DamagedError(path, f"The weights {path} are not as they were written.")
     return tensors, facts
+
+
+def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def save_weights(path: Path, model: nn.Module, facts: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from bench.data.triplets import TripletFile, dataset_path
 from bench.data.volumes import ArrayVolume
 
 torch.set_num_threads(2)
+pytest_plugins = ["faults"]
 
 
 def moving_texture(depth: int = 25, side: int = 160, seed: int = 0) -> np.ndarray:

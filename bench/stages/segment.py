@@ -19,7 +19,6 @@ from segmentation.scores import score_membranes
 
 REVISION = 2
 MEMBRANES = "membranes.parquet"
-MASKS = "membranes.h5"
 
 Progress = Callable[[int, int, str], None]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +29,7 @@ from methods.losses import LossTerms, TripletLoss, build_loss
 REVISION = 1
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "training.csv"
+ROWS = "rows"  # of the log, in a checkpoint: beside it the log is only for readers
 _CHECKPOINT_SECONDS = 60.0
 _VALIDATION_TRIPLETS = 16
 _VALIDATION_SIDE = 256
@@ -129,8 +129,7 @@ def train(
     checkpoint, log = folder / CHECKPOINT, folder / LOG
     state, best, rows = _State(), _copy_weights(model), list[dict[str, float]]()
     if checkpoint.exists():
-        state, best = _resume(checkpoint, model, optimiser)
-        rows = _read_log(log, state.step)
+        state, best, rows = _resume(checkpoint, model, optimiser)
     sampler = CropSampler(
         training.file, training.train, training.preset.crop, training.preset.batch, training.seed
     )
@@ -153,9 +152,8 @@ def train(
         rows.append({"step": state.step, "seconds": state.seconds} | row)
         progress(state.step, training.steps, f"loss {row['loss']:.4f}")
         if state.step in validate_after or time.monotonic() - saved > _CHECKPOINT_SECONDS:
-            # The log first: a checkpoint must never be ahead of it.
             _write_log(log, rows)
-            _save(checkpoint, model, optimiser, best, state)
+            _save(checkpoint, model, optimiser, best, state, rows)
             saved = time.monotonic()
     model.load_state_dict(best)
     facts = {
@@ -268,17 +266,21 @@ def _save(
     optimiser: torch.optim.Optimizer,
     best: Mapping[str, Tensor],
     state: _State,
+    rows: list[dict[str, float]],
 ) -> None:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
     for number, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
-    save_tensors(path, tensors, vars(state))
+    columns = _columns(rows)
+    values = [[row.get(column, math.nan) for column in columns] for row in rows]
+    tensors[ROWS] = torch.tensor(values, dtype=torch.float64)
+    save_tensors(path, tensors, {"state": vars(state), "columns": columns})
 
 
 def _resume(
     path: Path, model: nn.Module, optimiser: torch.optim.Optimizer
-) -> tuple[_State, dict[str, Tensor]]:
+) -> tuple[_State, dict[str, Tensor], list[dict[str, float]]]:
     tensors, facts = load_tensors(path)
     model.load_state_dict(_below("model.", tensors))
     moments: dict[int, dict[str, Tensor]] = {}
@@ -287,7 +289,11 @@ def _resume(
         moments.setdefault(int(number), {})[moment] = value
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    return _State(**facts), _below("best.", tensors)
+    rows = [
+        {name: v for name, v in zip(facts["columns"], values, strict=True) if not math.isnan(v)}
+        for values in tensors[ROWS].tolist()
+    ]
+    return _State(**facts["state"]), _below("best.", tensors), rows
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -300,14 +306,11 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _write_log(path: Path, rows: list[dict[str, float]]) -> None:
     """Rows as CSV; a column that a row does not have (validation, shares) stays empty there."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns = _columns(rows)
     lines = [",".join(columns)]
     lines += [",".join(f"{row[c]:.9g}" if c in row else "" for c in columns) for row in rows]
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _read_log(path: Path, last_step: int) -> list[dict[str, float]]:
-    """The rows up to a step; a killed run may have written more than its checkpoint knows."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-    return [row for row in rows if row["step"] <= last_step]
+def _columns(rows: list[dict[str, float]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))

@@ -7,21 +7,10 @@ from pathlib import Path
 
 import pytest
 import tifffile
+from command import bench
 from conftest import moving_texture
 
-from bench import cli
 from bench.store import Store
-
-
-def bench(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    """Run a command in this process: exit code, standard output, standard error."""
-    arguments = ["bench", *map(str, words)]
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as leaving:
-        patch.setattr("sys.argv", arguments)
-        cli.main()
-    captured = capsys.readouterr()
-    code = leaving.value.code
-    return (code if isinstance(code, int) else 0), captured.out, captured.err
 
 
 @pytest.fixture
@@ -51,10 +40,10 @@ def test_a_run_ends_with_rows_and_a_picture(run, tmp_path: Path) -> None:  # typ
 
 def test_a_finished_run_is_not_computed_twice(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     run("--json")
-    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("*.*")}
+    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("[!.]*.*")}
     _, first, _ = run("--json")
     _, second, _ = run("--json", methods="tiny,average")
-    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("*.*")}
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("[!.]*.*")}
     changed = [p for p in files if files[p] != after[p] and not p.name.startswith("comparison")]
     assert changed == []
     key = lambda row: row["method"]  # noqa: E731

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_cli import bench
+from command import bench
 from torch import nn
 from torch.nn import functional
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import report_store
+from command import bench
 from report_store import COUNT, LONG, add, membranes, scores
-from test_cli import bench
 
 from bench.config import load_config
 from bench.errors import UserError

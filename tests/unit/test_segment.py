@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from command import bench
 from rich.console import Console
-from test_cli import bench
 
 from bench.data.triplets import TripletFile
 from bench.progress import LiveDisplay
@@ -82,9 +82,9 @@ def test_a_second_run_trains_nothing_and_a_lost_segmenter_is_made_again(  # type
     run, tmp_path: Path
 ) -> None:
     _, first, _ = run("--json")
-    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("*.*")}
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("[!.]*.*")}
     _, second, err = run("--json")
-    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("*.*")}
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "results/runs").rglob("[!.]*.*")}
     assert [p for p in before if before[p] != after[p] and p.suffix != ".png"] == []
     assert "Training the segmenter" not in err
     weights = segmenter_folder(tmp_path) / "weights.safetensors"
