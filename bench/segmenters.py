@@ -36,7 +36,7 @@ from bench.store import SCHEMA, Store, file_name, load_document, now, save_docum
 from segmentation.training import Budget, Slices, Trained, train
 from segmentation.unet import UNet, UNetOptions
 
-REVISION = 1
+REVISION = 2
 RECORD = "segmenter.json"
 WEIGHTS = "weights.safetensors"
 LOG = "training.csv"

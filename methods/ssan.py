@@ -2,7 +2,7 @@
 
 Both slices go through a siamese network, in both orders; sparse self-attention aggregates each
 feature map into a warped frame; a mask fuses the two. Inside the network frames are *folded*:
-normalised, and pixel-unshuffled to 1/scale of their resolution.
+pixel-unshuffled to 1/scale of their resolution.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from methods.interface import Interpolation, Interpolator, MethodInfo, pad_to_multiple
 from methods.layers.attention import AttentionAwareLayer, Form
 from methods.layers.rdn import Norm, ResidualDenseNetwork
-from methods.layers.synthesis import HybridNetwork, KernelHead, ResidualHead
+from methods.layers.synthesis import HybridNetwork, KernelHead, ResidualHead, fold
 from methods.layers.unet import UNet
 
 
@@ -99,6 +98,7 @@ class Ssan(Interpolator):
         stride=32,
         swap_symmetric=True,
         extras=("warp_before", "warp_after", "mask", "gamma"),
+        revision=2,
         deviations=(
             "sizes of the residual dense network, warp head and hybrid network are not published; "
             "ours are inferred from the memory the authors had",
@@ -109,7 +109,8 @@ class Ssan(Interpolator):
             "the mask changes sides when the slices are exchanged",
             "no batch normalisation unless norm=syncbn",
             "aggregation=kel applies the estimated kernels to both input slices",
-            "presets quick and medium work at a fourth and at half of the resolution",
+            "presets quick and medium work at a fourth and at half of the resolution; what they "
+            "add to a slice is smoothed over as many pixels, but for a linear filter of both",
         ),
     )
     Options: ClassVar[type[Any]] = SsanOptions
@@ -156,11 +157,10 @@ class Ssan(Interpolator):
 
     def _synthesise(self, before: Tensor, after: Tensor) -> Interpolation:
         mean, deviation = _brightness(before, after)
-        one, other = (self._fold((frame - mean) / deviation) for frame in (before, after))
+        one, other = ((frame - mean) / deviation for frame in (before, after))
         to_one, to_other = self._corrections(one, other)
-        warp_before = before + deviation * self._unfold(to_one)
-        warp_after = after + deviation * self._unfold(to_other)
-        logit = self._unfold(self._preference(one + to_one, other + to_other))
+        warp_before, warp_after = before + deviation * to_one, after + deviation * to_other
+        logit = self._preference(one + to_one, other + to_other)
         mask = torch.sigmoid(logit)
         # 1 - mask, written so that exchanging the slices changes no bit.
         middle = mask * warp_before + torch.sigmoid(-logit) * warp_after
@@ -169,7 +169,7 @@ class Ssan(Interpolator):
         return Interpolation(middle, {**extras, "gamma": gamma})
 
     def _corrections(self, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-        """What is added to either folded slice to warp it to the middle."""
+        """What is added to either slice to warp it to the middle."""
         if not self.options.siamese:
             features = self._features(one, other)
             first, second = self.heads
@@ -180,19 +180,13 @@ class Ssan(Interpolator):
         return to_one, to_other
 
     def _features(self, own: Tensor, opposite: Tensor) -> Tensor:
-        features: Tensor = self.extractor(torch.cat([own, opposite], dim=1))
+        folded = [fold(frame, self.options.scale) for frame in (own, opposite)]
+        features: Tensor = self.extractor(torch.cat(folded, dim=1))
         return features if self.attention is None else self.attention(features)
 
     def _preference(self, one: Tensor, other: Tensor) -> Tensor:
         """Logit of the mask: how much the first warped frame is to be preferred."""
         return torch.zeros_like(one) if self.hybrid is None else self.hybrid(one, other)
-
-    def _fold(self, frame: Tensor) -> Tensor:
-        folded = functional.pixel_unshuffle(frame, self.options.scale)
-        return folded.contiguous(memory_format=torch.channels_last)
-
-    def _unfold(self, folded: Tensor) -> Tensor:
-        return functional.pixel_shuffle(folded, self.options.scale)
 
 
 def _extractor(chosen: SsanOptions) -> ResidualDenseNetwork | UNet:

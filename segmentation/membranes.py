@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 UNLABELLED = 2**64 - 1  # the CREMI convention
-REACH = 24.0  # nm from the nearest id within which label 0 can be a membrane
+WIDTH = 30.0  # nm: two membranes of some 8 nm and the cleft between them
+REACH = 24.0  # nm of drawn membrane, at most, that belong to the id they lie nearest to
 
 
 class Membranes(NamedTuple):
@@ -27,46 +28,70 @@ class Membranes(NamedTuple):
 def membranes(
     labels: NDArray[np.uint64],
     pixel_size: float,
-    width: float = 24.0,
+    width: float = WIDTH,
     zero: Literal["membrane", "ignore"] = "ignore",
     kind: Literal["ids", "membrane_mask"] = "ids",
 ) -> Membranes:
     """Membranes of one slice from the neuron ids of its pixels, or from a mask of them.
 
-    A pixel is on a membrane if one of its four neighbours has another id; these boundaries are
-    widened to ``width``. Where label 0 means membrane it was drawn at its width already, and
-    is left as it is, but for what lies further than 24 nm from every id: whole processes that
-    nobody labelled are 0 too, and are not membrane but unknown.
+    The membrane runs along the boundary between two ids and is ``width`` wide, whether the
+    annotators let the ids touch or drew the membrane between them as 0: how thick they drew it
+    says little (docs/decisions/0005). Ids first grow into such a drawn membrane, from either
+    side, to where they meet. What is left of it beside the line is unknown, as is what lies out
+    of the reach of any id: whole processes that nobody labelled are 0 too. Their membranes are
+    nowhere drawn, so what lies within half a membrane of the unknown is unknown itself.
 
     Args:
         labels: uint64 HW; ``UNLABELLED`` means nothing is known.
         pixel_size: side of a pixel in nm.
-        width: of a membrane between two ids in nm; their boundary is two pixels wide before.
+        width: of a membrane in nm; a boundary of ids is at least two pixels wide.
         zero: what id 0 means.
         kind: neuron ids, or a mask that is 0 on membrane and is taken as it is.
 
     Returns:
-        Mask and valid region; a boundary to an unknown region is not a membrane.
+        Mask and valid region.
     """
+    known = labels != UNLABELLED
     if kind == "membrane_mask":
-        valid = labels != UNLABELLED
-        return Membranes((labels == 0) & valid, valid)
-    drawn = (labels == 0) & (zero == "membrane")
-    valid = labels != UNLABELLED
-    if zero == "ignore":
-        valid &= labels != 0
-    elif drawn.any():
-        valid &= ndimage.distance_transform_edt(drawn) * pixel_size <= REACH
-    between = valid & ~drawn
-    edges = np.zeros(labels.shape, bool)
+        return Membranes((labels == 0) & known, known)
+    drawn = labels == 0
+    reach = REACH / pixel_size if zero == "membrane" else 0.0
+    ids, owned = _grow(labels, known & ~drawn, known, reach)
+    half = width / 2 / pixel_size
+    mask = owned & _within(max(0.0, half - 1), _boundaries(ids, owned))
+    unknown = ~(owned & (mask | ~drawn))
+    return Membranes(mask, mask | ~_within(half, unknown))
+
+
+def _grow(
+    labels: NDArray[np.uint64],
+    labelled: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    reach: float,
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Every pixel's nearest id, and where that lies no further than ``reach`` pixels away."""
+    if reach == 0 or not labelled.any():
+        return labels, labelled
+    distance, nearest = ndimage.distance_transform_edt(~labelled, return_indices=True)
+    return labels[tuple(nearest)], known & (distance <= reach)
+
+
+def _within(pixels: float, places: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies no further than so many pixels from some places."""
+    if not places.any():
+        return places
+    near: NDArray[np.bool_] = ndimage.distance_transform_edt(~places) <= pixels
+    return near
+
+
+def _boundaries(ids: NDArray[np.uint64], owned: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels one of whose four neighbours has another id."""
+    edges = np.zeros(ids.shape, bool)
     for before, after in (
         (np.s_[:-1, :], np.s_[1:, :]),
         (np.s_[:, :-1], np.s_[:, 1:]),
     ):
-        differ = (labels[before] != labels[after]) & between[before] & between[after]
+        differ = (ids[before] != ids[after]) & owned[before] & owned[after]
         edges[before] |= differ
         edges[after] |= differ
-    reach = max(0.0, width / 2 / pixel_size - 1)
-    if reach > 0 and edges.any():
-        edges = ndimage.distance_transform_edt(~edges) <= reach
-    return Membranes((edges | drawn) & valid, valid)
+    return edges

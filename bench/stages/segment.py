@@ -17,7 +17,7 @@ from bench.segmenter import Segmenter
 from bench.stages.score import with_keys
 from segmentation.scores import score_membranes
 
-REVISION = 1
+REVISION = 2
 MEMBRANES = "membranes.parquet"
 MASKS = "membranes.h5"
 

@@ -128,7 +128,8 @@ def test_unlabelled_and_zero_are_no_segments() -> None:
     labels[:10] = 0
     reference = truth_from_labels(labels, PIXEL, zero="membrane")
     assert not reference.valid[20, :10].any()
-    assert reference.mask[8, 20]  # within 24 nm of an id
+    assert reference.mask[8, 30]  # between two ids that reach 24 nm into what is drawn
+    assert not reference.valid[4].any()
     assert not reference.segments[:10].any()
     assert not reference.segments[:, :10].any()
 
