@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check baseline clean
 
 demo: .venv/installed
 	$(BIN)/bench run --methods average,ssan,sepconv,dain --dataset phantom --losses l1 --segmenter-steps 300
@@ -15,6 +15,17 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Weights and accepted figures of the gate, anew (docs/check.md).
+NETWORKS := ssan sepconv dain
+baseline: .venv/installed
+	test -n "$(REASON)" || { echo 'make baseline REASON="why the figures change"'; exit 2; }
+	rm -rf build/baseline
+	$(BIN)/bench run --config configs/ci_weights.toml --data build/baseline/data --out build/baseline
+	for name in $(NETWORKS); do \
+	  cp build/baseline/runs/phantom_small/$$name*/weights.safetensors results/baselines/$$name.safetensors || exit 1; \
+	done
+	$(BIN)/bench check --baseline results/baselines/ci.json --config configs/ci.toml --accept --reason "$(REASON)"
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "interslice needs Python >= 3.11")'

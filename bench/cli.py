@@ -49,6 +49,7 @@ def run(
     threads: Annotated[int | None, typer.Option(help="Threads torch computes with.")] = None,
     stages: Annotated[str | None, typer.Option(help="train,predict,score,segment.")] = None,
     max_triplets: Annotated[int | None, typer.Option(help="Of each split: to try out.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Crops to train on: to try out.")] = None,
     predict_tile: Annotated[int | None, typer.Option(help="Predict in tiles of this side.")] = None,
     vgg_weights: Annotated[str | None, typer.Option(help="FILE.safetensors or random.")] = None,
     segmenter: Annotated[
@@ -66,21 +67,10 @@ def run(
 
     settings = load_config(config, words | {"rerun": rerun or None})
 
-    from bench.datasets import check_datasets, open_datasets
-    from bench.plan import plan
-    from bench.progress import open_display
-    from bench.runner import prepare, run_cells
+    from bench.runner import compute
     from bench.summary import summarise
 
-    cells = plan(settings)
-    check_datasets(settings)
-    resources = prepare(cells, settings)
-    display = open_display()
-    try:
-        files = open_datasets(settings, display)
-        outcomes = run_cells(cells, files, settings, resources, display)
-    finally:
-        display.close()
+    outcomes, files = compute(settings)
     rows = summarise(outcomes)
     if not as_json:
         _print_rows(rows)
@@ -270,23 +260,26 @@ def check(
     baseline: Annotated[Path, typer.Option(help="The accepted figures.")],
     accept: Annotated[bool, typer.Option("--accept", help="Accept today's figures.")] = False,
     reason: Annotated[str, typer.Option(help="Why they are accepted.")] = "",
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results"),
-    data: Data = Path("data"),
+    config: Annotated[Path | None, typer.Option(help="Run this; a baseline may name one.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Compare this folder of results.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the datasets.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit file.")] = None,
     summary: Annotated[Path | None, typer.Option(help="Write a Markdown summary.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare the newest figures with the accepted ones; exit code 1 if any got worse."""
-    from bench import gate, regression
-    from bench.files import write_text
-    from bench.report.results import load_results
+    """Compare new figures with the accepted ones; exit code 1 if any got worse.
 
-    entries = load_results(out, data, lambda words: typer.echo(words, err=True)).entries
+    The new figures are those of --out; without it, of the configuration that the baseline names.
+    """
+    from bench import gate
+    from bench.check import Figures
+    from bench.files import write_text
+
+    figures = Figures(baseline, config, out, data, lambda words: typer.echo(words, err=True))
     if accept:
-        regression.save_baseline(regression.accept(entries, reason), baseline)
-        typer.echo(f"{baseline}: {len(entries)} cells accepted", err=True)
+        typer.echo(f"{baseline}: {figures.accept(reason)} cells accepted", err=True)
         return
-    findings = regression.compare(regression.load_baseline(baseline), entries)
+    findings = figures.compare()
     if junit is not None:
         gate.write_junit(findings, junit)
     if summary is not None:
@@ -294,10 +287,7 @@ def check(
     if as_json:
         _print_json(gate.as_json(findings))
     else:
-        for finding in findings:
-            if finding.outcome != "same":
-                typer.echo(gate.sentence(finding))
-        typer.echo(gate.verdict(findings))
+        gate.print_findings(findings, _console())
     if any(finding.trips for finding in findings):
         raise typer.Exit(1)
 

@@ -37,6 +37,7 @@ class RunConfig(BaseModel):
         threads: threads torch computes with; None leaves the choice to torch.
         stages: which stages are computed, in their natural order; earlier ones must be there.
         max_triplets: look at only so many triplets of each split: for trying things out.
+        samples: train on only so many crops instead of the preset's: likewise.
         predict_tile: predict large frames in overlapping tiles of this side.
         rerun: compute again what is there already, but for the segmenter: it is the dataset's.
         vgg_weights: file with the weights of the feature losses, or ``random``.
@@ -64,6 +65,7 @@ class RunConfig(BaseModel):
     threads: int | None = Field(default=None, ge=1)
     stages: tuple[StageName, ...] = ("train", "predict", "score", "segment")
     max_triplets: int | None = Field(default=None, ge=1)
+    samples: int | None = Field(default=None, ge=1)
     predict_tile: int | None = Field(default=None, ge=128)
     rerun: bool = False
     vgg_weights: str | None = None
@@ -92,7 +94,7 @@ class RunConfig(BaseModel):
 # or through what is built from them) and which only say where and how to compute.
 RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
-     "predict_tile", "vgg_weights", "source", "labels", "grey_range", "segmenter",
+     "samples", "predict_tile", "vgg_weights", "source", "labels", "grey_range", "segmenter",
      "segmenter_encoder", "segmenter_weights", "segmenter_steps"}
 )  # fmt: skip
 RUNTIME_FIELDS = frozenset({"data", "out", "device", "threads", "stages", "rerun"})

@@ -19,8 +19,6 @@ from bench.files import file_digest, locked, probe_folder, set_aside
 from bench.progress import Display
 from bench.registry import unknown
 
-PHANTOM = "phantom"
-
 
 def check_datasets(config: RunConfig) -> None:
     """Say at once of a dataset that it is neither built nor can be built from what was given.
@@ -31,7 +29,7 @@ def check_datasets(config: RunConfig) -> None:
     if config.source is not None and len(config.dataset) > 1:
         raise UserError("--source builds one dataset; name a single one with --dataset.")
     for name in config.dataset:
-        if config.source is None and name != PHANTOM:
+        if config.source is None and not load_card(name).generated:
             built_path(name, config.data, config.fold)
 
 
@@ -83,7 +81,7 @@ def _set_damaged_aside(
     Raises:
         UserError: there is no source to build it from, or another one.
     """
-    if config.source is None and name != PHANTOM:
+    if config.source is None and not load_card(name).generated:
         raise UserError(
             f"{path} is damaged, and its volume is not at hand; give it with --source PATH, and "
             f"the dataset is built anew (`bench data verify {name}` says what is damaged)."
@@ -135,7 +133,7 @@ def build_dataset(
 
     Args:
         name: of a card, or a new one for one's own volume.
-        sources: the volumes; the phantom needs none.
+        sources: the volumes; what is generated needs none.
         labels: a label file for each volume, or none at all.
         data: folder of the datasets.
         display: where progress goes.
@@ -219,14 +217,13 @@ def _volumes(
             open_volume(source, labels=label, grey_range=grey_range)
             for source, label in zip(sources, given, strict=True)
         ]
-    if name != PHANTOM:
+    card = load_card(name)
+    if card.phantom is None:
         raise UserError(f"Say which volume '{name}' is built from: --source PATH.")
     from bench.data.phantom import PhantomOptions, phantom_volume
 
-    phantom = phantom_volume(PhantomOptions())
-    return [
-        ArrayVolume(PHANTOM, phantom.raw, labels=phantom.ids, voxel_size=load_card(name).voxel_size)
-    ]
+    phantom = phantom_volume(PhantomOptions(**card.phantom))
+    return [ArrayVolume(name, phantom.raw, labels=phantom.ids, voxel_size=card.voxel_size)]
 
 
 def built_path(name: str, data: Path, fold: int) -> Path:

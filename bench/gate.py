@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from bench.files import write_text
 from bench.metrics import METRICS
 from bench.regression import Finding
+
+_COLUMNS = ("cell", "metric", "accepted", "now", "change [95 %]", "limit", "outcome")
 
 
 def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -43,9 +49,9 @@ def markdown(findings: Sequence[Finding]) -> str:
     if changed:
         lines += [
             "",
-            "| cell | metric | accepted | now | change [95 %] | limit | |",
+            f"| {' | '.join(_COLUMNS)} |",
             "|---|---|---:|---:|---:|---:|---|",
-            *(_row(finding) for finding in changed),
+            *(f"| {' | '.join(_cells(finding))} |" for finding in changed),
         ]
     return "\n".join(lines) + "\n"
 
@@ -58,7 +64,8 @@ def verdict(findings: Sequence[Finding]) -> str:
     better = sum(finding.outcome == "better" for finding in findings)
     word = f"All {len(findings)} comparisons pass."
     if better:
-        word += f' {better} are better: `bench check --accept --reason "..."` accepts them.'
+        them = "is better: accept it" if better == 1 else "are better: accept them"
+        word += f' {better} {them}? `bench check --accept --reason "..."` does.'
     return word
 
 
@@ -90,20 +97,32 @@ def sentence(finding: Finding) -> str:
     )
 
 
-def _row(finding: Finding) -> str:
+def print_findings(findings: Sequence[Finding], console: Console) -> None:
+    """Print what changed as a table, and the gate's word."""
+    changed = [finding for finding in findings if finding.outcome != "same"]
+    if changed:
+        table = Table(pad_edge=False)
+        for i, title in enumerate(_COLUMNS):
+            table.add_column(title, justify="right" if 2 <= i <= 5 else "left")
+        for finding in changed:
+            table.add_row(*map(Text, _cells(finding)), style="red" if finding.trips else "green")
+        console.print(table)
+    console.print(verdict(findings), highlight=False, markup=False, soft_wrap=True)
+
+
+def _cells(finding: Finding) -> list[str]:
     if finding.change is None:
-        return f"| {finding.cell} | | | | | | {finding.outcome}: {finding.words} |"
+        return [finding.cell, *[""] * 5, f"{finding.outcome}: {finding.words}"]
     digits, change = _digits(finding), finding.change
     interval = f"{change.mean:+.{digits}f}"
     if not math.isnan(change.low):
         interval += f" [{change.low:+.{digits}f}, {change.high:+.{digits}f}]"
     noise = "" if finding.beyond_noise else ", within noise"
-    values = (finding.accepted, finding.measured)
-    shown = " | ".join(_shown(finding, value) for value in values)
-    return (
-        f"| {finding.cell} | {_title(finding)} | {shown} | {interval} | "
-        f"{_shown(finding, finding.limit)} | {finding.outcome}{noise} |"
-    )
+    return [
+        finding.cell, _title(finding), _shown(finding, finding.accepted),
+        _shown(finding, finding.measured), interval, _shown(finding, finding.limit),
+        f"{finding.outcome}{noise}",
+    ]  # fmt: skip
 
 
 def _shown(finding: Finding, value: float) -> str:

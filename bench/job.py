@@ -19,7 +19,7 @@ from bench.errors import DamagedError, UserError
 from bench.files import copy_file, file_digest, is_full, locked, remove_leftovers, set_aside
 from bench.membranes import labelled, membrane_means
 from bench.metrics import METRICS
-from bench.plan import Cell, Keys, keys, preset_of
+from bench.plan import Cell, Keys, budget_of, keys
 from bench.progress import Display, Tick, announcing
 from bench.provenance import compute_provenance, provenance
 from bench.segmenters import Segmenters
@@ -151,7 +151,7 @@ class Job:
         return record or Record(
             status="running", cell=self.cell.words(), key=self.keys.cell,
             config=self.keys.settings, method=self.cell.variant.facts(),
-            dataset=self.file.facts(), started=now(),
+            dataset=self.file.facts(), warnings=self._unusual(), started=now(),
         )  # fmt: skip
 
     def _set_damaged_aside(self, record: Record) -> None:
@@ -171,6 +171,15 @@ class Job:
         kept = ", ".join(set_aside(path).name for path in paths)
         self.display.note(f"  {paths[0]} is damaged: {remedy}, and kept is {kept}.")
 
+    def _unusual(self) -> list[str]:
+        """What a reader of the figures has to know whatever the training said."""
+        weights, samples = self.cell.variant.weights, self.config.samples
+        if weights is not None:
+            return [f"not trained by this run: the weights are those of {weights.name}"]
+        if samples is not None and self.cell.trained:
+            return [f"trained on {samples} crops only"]
+        return []
+
     def _pending(self, record: Record) -> list[StageName]:
         """The stages to compute: what follows a stage that is computed anew is stale."""
         wanted = [stage for stage in self.config.stages if self._applies(stage)]
@@ -188,7 +197,7 @@ class Job:
 
     def _applies(self, stage: StageName) -> bool:
         if stage == "train":
-            return self.cell.variant.info.kind != "classical"
+            return self.cell.learns
         return stage in self.keys.stages
 
     def _is_done(self, stage: StageName, record: Record) -> bool:
@@ -217,7 +226,7 @@ class Job:
     def _train(self, tick: Tick, record: Record) -> dict[str, Any]:
         model = self.model = self.cell.variant.build()
         facts = self._take_over(model) or self._learn(model, tick)
-        record.warnings = self._warnings(facts)
+        record.warnings = self._unusual() + self._warnings(facts)
         return facts
 
     def _learn(self, model: Interpolator, tick: Tick) -> dict[str, Any]:
@@ -233,8 +242,9 @@ class Job:
             raise ValueError(f"The trained cell {self.cell.title} has no loss.")
         training = train.Training(
             file=self.file, train=indices, validation=self._split("validation"),
-            preset=preset_of(self.cell), loss=build_loss(loss.name, loss.options, self.features),
-            seed=self.cell.seed, device=self.device, bf16=self.config.precision == "bf16",
+            preset=budget_of(self.cell, self.config),
+            loss=build_loss(loss.name, loss.options, self.features), seed=self.cell.seed,
+            device=self.device, bf16=self.config.precision == "bf16",
         )  # fmt: skip
         self._check_checkpoint()
         hint = "" if self.cell.preset == "quick" else "; `--preset quick` takes minutes"
@@ -279,8 +289,9 @@ class Job:
         model = self.model
         if model is None:
             model = self.cell.variant.build()
-            if self.cell.variant.info.kind != "classical":
-                load_weights(self.folder / _FILES["train"], model)
+            given = self.cell.variant.weights
+            if given is not None or self.cell.learns:
+                load_weights(given or self.folder / _FILES["train"], model)
         indices = self._split("test")
         target = self.folder / _FILES["predict"]
         started = time.monotonic()
@@ -298,7 +309,10 @@ class Job:
         record.triplets = len(counted)
         means = counted[list(METRICS)].mean()
         record.means = {name: _finite(means[name]) for name in METRICS}
-        return {"triplets": len(counted), "rejected": len(table) - len(counted)}
+        return {
+            "triplets": len(counted), "rejected": len(table) - len(counted),
+            "saturated": round(score.saturation(self.file, counted["triplet"].to_numpy()), 4),
+        }  # fmt: skip
 
     def _segment(self, _: Tick, record: Record) -> dict[str, Any]:
         segmenter = self.segmenters.get(self.file)

@@ -8,11 +8,13 @@ revision are part of it, so that a change of code that changes outputs makes a n
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from bench.config import RunConfig
-from bench.files import content_digest
+from bench.errors import UserError
+from bench.files import content_digest, file_digest
 from bench.presets import PRESETS, Preset
 from bench.store import NONE
 from bench.variants import LossVariant, Variant, parse_loss, parse_variant
@@ -40,9 +42,14 @@ class Cell:
     loss_variant: LossVariant | None = None
 
     @property
+    def learns(self) -> bool:
+        """Whether weights have to be found before anything is predicted."""
+        return self.variant.info.kind != "classical" and self.variant.weights is None
+
+    @property
     def trained(self) -> bool:
         """Whether gradient descent is needed."""
-        return self.variant.info.kind == "trained"
+        return self.learns and self.variant.info.kind == "trained"
 
     @property
     def title(self) -> str:
@@ -73,12 +80,14 @@ def plan(config: RunConfig) -> list[Cell]:
     The null model joins by itself: without it no gain means anything.
 
     Raises:
-        UserError: a method, an option or a loss is not known.
+        UserError: a method, an option or a loss is not known, or two files of weights share
+            a name.
     """
     losses = [parse_loss(text, PRESETS[config.preset]) for text in config.losses]
     variants = [parse_variant(text, config.preset) for text in config.methods]
     if NULL not in (variant.text for variant in variants):
         variants.insert(0, parse_variant(NULL, config.preset))
+    _check_names(variants)
     cells = [
         cell
         for dataset in config.dataset
@@ -88,11 +97,23 @@ def plan(config: RunConfig) -> list[Cell]:
     return list({(cell.dataset, cell.title, cell.seed): cell for cell in cells}.values())
 
 
+def _check_names(variants: list[Variant]) -> None:
+    """Refuse two files of weights under one name: a table could not tell them apart."""
+    known: dict[str, Path | None] = {}
+    for variant in variants:
+        if known.setdefault(variant.text, variant.weights) != variant.weights:
+            raise UserError(
+                f"{known[variant.text]} and {variant.weights} would both be called "
+                f"{variant.text}; rename one of them."
+            )
+
+
 def _cells(
     variant: Variant, dataset: str, losses: list[LossVariant], config: RunConfig
 ) -> list[Cell]:
-    if variant.info.kind != "trained":
-        return [Cell(variant, NONE, dataset, config.fold, 0, NONE)]
+    untrained = Cell(variant, NONE, dataset, config.fold, 0, NONE)
+    if not untrained.trained:
+        return [untrained]
     return [
         Cell(variant, loss.text, dataset, config.fold, seed, config.preset, loss)
         for loss in losses
@@ -100,9 +121,10 @@ def _cells(
     ]
 
 
-def preset_of(cell: Cell) -> Preset:
-    """The training budget of a trained cell."""
-    return PRESETS[cell.preset]  # type: ignore[index]
+def budget_of(cell: Cell, config: RunConfig) -> Preset:
+    """The training budget of a trained cell: its preset's, unless the run sees fewer crops."""
+    preset = PRESETS[cell.preset]  # type: ignore[index]
+    return preset if config.samples is None else replace(preset, samples=config.samples)
 
 
 def keys(
@@ -132,10 +154,12 @@ def keys(
         "dataset": fingerprint,
         "max_triplets": config.max_triplets,
     }
-    if info.kind != "classical":
+    if cell.variant.weights is not None:
+        training["weights"] = file_digest(cell.variant.weights)
+    if cell.learns:
         training["train_revision"] = train.REVISION
     if cell.trained:
-        budget = dataclasses.asdict(preset_of(cell))
+        budget = dataclasses.asdict(budget_of(cell, config))
         del budget["summary"]
         training |= {
             "loss": _loss_settings(cell, features),
@@ -156,7 +180,7 @@ def keys(
     return Keys(
         cell=cell_key,
         stages=stages,
-        settings=training | {"predict_tile": config.predict_tile},
+        settings=training | {"predict_tile": config.predict_tile, "samples": config.samples},
     )
 
 

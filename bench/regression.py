@@ -100,25 +100,28 @@ class Baseline:
             and the factor by which its limits are widened (a training's are).
         reason: why they were accepted.
         origin: commit, machine, versions and time.
+        config: the configuration whose figures they are, as a path from the file of accepted
+            figures; None where they were taken from a store.
     """
 
     cells: list[dict[str, Any]]
     reason: str
     origin: dict[str, Any]
+    config: str | None = None
 
 
-def accept(entries: Iterable[Entry], reason: str) -> Baseline:
+def accept(entries: Iterable[Entry], reason: str, config: str | None = None) -> Baseline:
     """A baseline of these cells.
 
     Args:
         entries: the cells; each must have scores.
         reason: why these figures are right.
+        config: see ``Baseline``.
 
     Raises:
         UserError: a cell has no scores, or no reason is given.
     """
-    if not reason.strip():
-        raise UserError("New figures are accepted only with --reason TEXT that says why.")
+    check_reason(reason)
     cells = []
     for entry in entries:
         table = _scores(entry)
@@ -132,11 +135,21 @@ def accept(entries: Iterable[Entry], reason: str) -> Baseline:
                 "cell": entry.words,
                 "title": entry.title,
                 "fingerprint": entry.record.dataset["fingerprint"],
-                "widen": TRAINED if _was_trained(entry) else 1.0,
+                "widen": TRAINED if entry.trained else 1.0,
                 "scores": {name: table[name].tolist() for name in table.columns},
             }
         )
-    return Baseline(cells, reason, provenance() | {"accepted": now()})
+    return Baseline(cells, reason, provenance() | {"accepted": now()}, config)
+
+
+def check_reason(reason: str) -> None:
+    """Refuse to accept figures for no reason.
+
+    Raises:
+        UserError: none is given.
+    """
+    if not reason.strip():
+        raise UserError("New figures are accepted only with --reason TEXT that says why.")
 
 
 def compare(baseline: Baseline, entries: Iterable[Entry]) -> list[Finding]:
@@ -158,7 +171,7 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
     if table is None:
         words = f"it is {entry.record.status} and has no scores"
         return [Finding(name, "", "missing", words=words)]
-    if entry.record.dataset.get("fingerprint") != accepted["fingerprint"]:
+    if not _same_dataset(entry.record.dataset, accepted["fingerprint"]):
         words = "its dataset is not the one the accepted figures were measured on"
         return [Finding(name, "", "incomparable", words=words)]
     before = pd.DataFrame(accepted["scores"])
@@ -169,6 +182,14 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
         for metric in LIMITS
         if metric in before
     ]
+
+
+def _same_dataset(facts: dict[str, Any], accepted: str) -> bool:
+    """Whether a dataset is the accepted one, as far as a digest can tell.
+
+    A generated volume's last bits are the machine's; the scores of `average` hold it instead.
+    """
+    return bool(facts.get("generated")) or facts.get("fingerprint") == accepted
 
 
 def _compare_metric(
@@ -195,11 +216,6 @@ def _judge(change: float, limit: float, rule: Limit) -> Outcome:
     return "better" if improved and rule.better != "neither" else "worse"
 
 
-def _was_trained(entry: Entry) -> bool:
-    """Whether weights came from a training rather than from a file: trainings drift apart."""
-    return entry.trained and entry.record.config.get("weights") is None
-
-
 def _scores(entry: Entry) -> pd.DataFrame | None:
     """The watched metrics of a cell's triplets, in their order, with their clusters."""
     table = entry.scores
@@ -215,7 +231,7 @@ def save_baseline(baseline: Baseline, path: Path) -> None:
     """Write accepted figures, with a digest over them."""
     content: dict[str, Any] = {
         "schema": SCHEMA, "reason": baseline.reason, "origin": baseline.origin,
-        "cells": baseline.cells,
+        "config": baseline.config, "cells": baseline.cells,
     }  # fmt: skip
     content["digest"] = content_digest(content)
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
@@ -243,4 +259,4 @@ def load_baseline(path: Path) -> Baseline:
         raise UserError(
             f"{path} is damaged (its digest does not fit); take it from the repository again."
         )
-    return Baseline(content["cells"], content["reason"], content["origin"])
+    return Baseline(content["cells"], content["reason"], content["origin"], content.get("config"))

@@ -1,4 +1,4 @@
-"""Cells one after another; what fails does not stop the rest."""
+"""A configuration carried out: cells one after another; what fails does not stop the rest."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import NamedTuple
 import torch
 
 from bench.config import RunConfig
+from bench.data.cards import load_card
 from bench.data.triplets import TripletFile
+from bench.datasets import check_datasets, open_datasets
 from bench.device import choose_device
 from bench.errors import UserError
 from bench.files import probe_folder
 from bench.job import Job, Outcome
-from bench.plan import Cell, preset_of
-from bench.progress import Display
+from bench.plan import Cell, budget_of, plan
+from bench.progress import Display, open_display
 from bench.segmenters import Segmenters, check_segmenter
 from bench.store import Store
 from methods.features import VggFeatures, load_features
@@ -31,6 +33,23 @@ class Resources(NamedTuple):
 
     device: torch.device
     features: VggFeatures | None
+
+
+def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, TripletFile]]:
+    """Carry out a configuration: open or build its datasets, compute its cells.
+
+    Raises:
+        UserError: something that it names is not to be had, or the disk is full.
+    """
+    cells = plan(config)
+    check_datasets(config)
+    resources = prepare(cells, config)
+    display = open_display()
+    try:
+        files = open_datasets(config, display)
+        return run_cells(cells, files, config, resources, display), files
+    finally:
+        display.close()
 
 
 def prepare(cells: list[Cell], config: RunConfig) -> Resources:
@@ -59,7 +78,7 @@ def run_cells(
     Raises:
         UserError: the crops do not fit into the tiles, or the disk is full.
     """
-    _check_crops(cells, files)
+    _check_crops(cells, files, config)
     store, outcomes = Store(config.out), []
     segmenters = Segmenters(config, resources.device, store, display)
     for number, cell in enumerate(cells, start=1):
@@ -79,13 +98,13 @@ def _device(config: RunConfig) -> torch.device:
     return device
 
 
-def _check_crops(cells: list[Cell], files: dict[str, TripletFile]) -> None:
-    for cell in cells:
-        tile = files[cell.dataset].tile
-        if cell.trained and tile < preset_of(cell).crop:
+def _check_crops(cells: list[Cell], files: dict[str, TripletFile], config: RunConfig) -> None:
+    for cell in filter(lambda cell: cell.trained, cells):
+        tile, crop = files[cell.dataset].tile, budget_of(cell, config).crop
+        if tile < crop:
             raise UserError(
                 f"The tiles of '{cell.dataset}' are {tile} pixels wide, but the preset "
-                f"'{cell.preset}' trains on crops of {preset_of(cell).crop}; build it with larger "
+                f"'{cell.preset}' trains on crops of {crop}; build it with larger "
                 "tiles or choose another preset."
             )
 
@@ -96,7 +115,7 @@ def _features(cells: list[Cell], config: RunConfig) -> VggFeatures | None:
     if not wanting:
         return None
     weights = config.vgg_weights
-    if weights is None and all(cell.dataset == "phantom" for cell in wanting):
+    if weights is None and all(load_card(cell.dataset).generated for cell in wanting):
         weights = "random"
     try:
         # torchvision tells of its download on standard output, where --json has its document.

@@ -108,15 +108,21 @@ def paired_p_value(values: ArrayLike, reference: ArrayLike, clusters: ArrayLike)
     return float(2 * stdtr(count - 1, -abs(mean) / error))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float], tests: int | None = None) -> list[float]:
     """P-values adjusted for the number of tests (Holm 1979), in the order given.
 
     A NaN stays NaN and counts as no test.
+
+    Args:
+        p_values: of the tests that are looked at.
+        tests: how many there are in all, where these were picked after a look at the data; the
+            others count as the least significant.
     """
     given = np.asarray(p_values, np.float64)
     adjusted = np.full(len(given), np.nan)
     order = np.argsort(given)[: np.count_nonzero(~np.isnan(given))]  # NaN sorts last
-    stepped = given[order] * np.arange(len(order), 0, -1)
+    total = len(order) if tests is None else tests
+    stepped = given[order] * (total - np.arange(len(order)))
     adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
     return adjusted.tolist()
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.cautions import (
+    interval_caution,
+    leakage_caution,
+    saturation_caution,
+    seeds_caution,
+)
 from bench.membranes import MEMBRANE_METRICS
 from bench.metrics import METRICS
 from bench.statistics import Interval
@@ -144,6 +151,14 @@ def _notes(rows: list[Row]) -> list[str]:
             notes.append(f"{cell.title}: failed in {record.failure.stage}: {reason}")
         notes += [f"{cell.title}: {warning}" for warning in row.warnings]
         notes += [f"{cell.variant.text}: {deviation}" for deviation in cell.variant.info.deviations]
-    if any(math.isnan(gain.low) for row in rows for gain in row.skill.values()):
-        notes.append("No interval: it takes at least 4 blocks of neighbouring slices.")
-    return list(dict.fromkeys(notes))
+    return list(dict.fromkeys([*notes, *filter(None, _cautions(rows))]))
+
+
+def _cautions(rows: list[Row]) -> Iterator[str]:
+    """What holds for the table as a whole."""
+    records = [row.outcome.record for row in rows]
+    scored = [record.stages["score"].facts for record in records if "score" in record.stages]
+    yield interval_caution(gain for row in rows for gain in row.skill.values())
+    yield seeds_caution(row.outcome.cell.seed for row in rows if row.outcome.cell.trained)
+    yield leakage_caution(max(float(record.dataset.get("leakage") or 0) for record in records))
+    yield saturation_caution(max((facts.get("saturated", 0.0) for facts in scored), default=0.0))

@@ -1,10 +1,14 @@
-"""Methods and losses with options, as the command line has them: `ssan[extractor=unet,k=4]`."""
+"""Methods and losses with options, as the command line has them: `ssan[extractor=unet,k=4]`.
+
+One option is the harness's own and open to every method that learns: `weights=FILE`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,11 +32,13 @@ class Variant:
         text: the canonical spelling; only options that were asked for, in alphabetical order.
         method: the class behind the name.
         options: an instance of ``method.Options``: the preset's, with what was asked for.
+        weights: of a training that is done; None for a method that is to be trained.
     """
 
     text: str
     method: type[Interpolator]
     options: Any
+    weights: Path | None = None
 
     @property
     def info(self) -> MethodInfo:
@@ -62,13 +68,17 @@ def parse_variant(text: str, preset: str) -> Variant:
     """Read a method's variant and check every option, by building it once without memory.
 
     Raises:
-        UserError: unknown method or option, or a value that the option does not take.
+        UserError: unknown method or option, a value that the option does not take, or weights
+            that do not fit.
     """
     name, wanted = _read(text)
     method = load_method(name)
+    weights = Path(wanted.pop("weights")) if "weights" in wanted else None
     base = method.presets.get(preset, method.Options())
     options = _with_options(name, method.Options, base, wanted)
-    variant = Variant(_spelling(name, wanted), method, options)
+    # Tables call weights by the name of their file, wherever it lies.
+    spelling = _spelling(name, wanted | ({"weights": weights.stem} if weights else {}))
+    variant = Variant(spelling, method, options, weights)
     try:
         import torch
 
@@ -76,7 +86,23 @@ def parse_variant(text: str, preset: str) -> Variant:
             variant.build()
     except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
         raise UserError(f"{variant.text} cannot be built: {_sentence(error)}") from error
+    if weights is not None:
+        _check_weights(variant, weights, preset)
     return variant
+
+
+def _check_weights(variant: Variant, weights: Path, preset: str) -> None:
+    from bench.weights import load_weights
+
+    if variant.info.kind == "classical":
+        raise UserError(f"'{variant.info.name}' has no weights; leave weights={weights} out.")
+    try:
+        load_weights(weights, variant.build())
+    except UserError as error:
+        raise UserError(
+            f"{str(error).rstrip('.')} ('{variant.info.name}', with the widths of the preset "
+            f"'{preset}')."
+        ) from error
 
 
 @dataclass(frozen=True)

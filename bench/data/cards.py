@@ -48,6 +48,7 @@ class Card(BaseModel):
             A mask is stored as labels 0 (membrane) and 1.
         label_zero: what label 0 means: ``membrane``, or ``ignore``.
         files: that can be fetched; the dataset is built from the first.
+        phantom: options of the generated volume; None for a volume that was measured.
         build: options of the build that differ from the defaults.
         notes: what a reader of its scores should know.
     """
@@ -64,8 +65,14 @@ class Card(BaseModel):
     label_kind: Literal["ids", "membrane_mask"] = "ids"
     label_zero: Literal["membrane", "ignore"] = "ignore"
     files: tuple[CardFile, ...] = ()
+    phantom: dict[str, Any] | None = None
     build: dict[str, Any] = {}
     notes: str = ""
+
+    @property
+    def generated(self) -> bool:
+        """Whether its volume is made on the spot."""
+        return self.phantom is not None
 
 
 def _read_cards() -> dict[str, Card]:

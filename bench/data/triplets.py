@@ -141,6 +141,7 @@ class TripletFile:
             "credit": self.card["credit"],
             "licence": self.card["licence"],
             "fingerprint": self.fingerprint,
+            "generated": self.card.get("phantom") is not None,
             "tile": self.tile,
             "voxel_size": self.voxel_size,
             "split": self.options["split"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bench.cautions import seeds_caution
 from bench.report.measured import Measurement
 from bench.report.selection import Selection, training_note
 
@@ -32,6 +33,7 @@ def caption(
     if trained:
         length = training_note(selection.preset, entries)
         sentences.append(f"Networks: preset `{selection.preset}`, {length}, {_seeds(seeds)}.")
+        sentences += filter(None, [seeds_caution(seeds)])
     counts = [
         f"{dataset} {max((each.count for each in rows), default=0)}"
         for dataset, rows in measurements.items()

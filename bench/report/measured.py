@@ -121,7 +121,8 @@ def standings(measurements: Sequence[Measurement], metric: str, better: Better) 
 
     Equal means share a place; whoever shares the first leaves none second. A tie is a paired
     difference to the best whose p-value, adjusted for the number of comparisons (Holm), is
-    not below 0.05, or that has no interval.
+    not below 0.05, or that has no interval. All pairs count as compared, not only those with
+    the best: which one is the best, the same scores have said.
     """
     means = [measurement.mean(metric) for measurement in measurements]
     costs = [float("nan") if mean is None else cost(mean.mean, better) for mean in means]
@@ -133,7 +134,7 @@ def standings(measurements: Sequence[Measurement], metric: str, better: Better) 
         _difference(measurements[best], other, metric, better) if cost > known[0] else float("nan")
         for other, cost in zip(measurements, costs, strict=True)
     ]
-    adjusted = holm(p_values)
+    adjusted = holm(p_values, len(known) * (len(known) - 1) // 2)
     ties = [
         not np.isnan(cost) and i != best and not adjusted[i] < LEVEL for i, cost in enumerate(costs)
     ]

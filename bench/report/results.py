@@ -176,7 +176,7 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
     """Read the store.
 
     A cell may have been computed several times, under other settings or by older code; the
-    one that counts looked at every triplet, is finished, and is the newest, in this order.
+    one that counts was not cut short, is finished, and is the newest, in this order.
 
     Args:
         out: folder of the results.
@@ -226,7 +226,7 @@ def _rank(entry: Entry) -> tuple[bool, bool, bool, str, str]:
     record = entry.record
     return (
         not entry.damage,
-        record.config.get("max_triplets") is None,
+        all(record.config.get(name) is None for name in ("max_triplets", "samples")),
         record.status == "done",
         record.finished or record.started,
         str(entry.folder),

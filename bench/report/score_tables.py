@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.cautions import interval_caution
 from bench.metrics import METRICS
 from bench.plan import NULL
 from bench.registry import METHODS
@@ -182,9 +183,11 @@ def _means(
         marks = notes.mark(*absence(selection, measurement, dataset, config))
         return [TableCell(DASH, marks=marks)] * len(metrics)
     marks = notes.mark(*cell_notes(selection, measurement, _most(selection, dataset)))
+    means = [measurement.mean(metric) for metric in metrics]
+    if why := interval_caution(mean for mean in means if mean is not None):
+        marks += notes.mark(why)
     cells = []
-    for metric, place in zip(metrics, standing, strict=True):
-        mean = measurement.mean(metric)
+    for metric, mean, place in zip(metrics, means, standing, strict=True):
         if mean is None:
             note = f"{METRICS[metric].title} is not among the stored scores; repeat the run."
             cells.append(TableCell(DASH, marks=notes.mark(note)))
@@ -211,7 +214,9 @@ def _skills(selection: Selection, line: Line, dataset: str, notes: Notes) -> lis
             cells.append(TableCell(DASH, marks=notes.mark(*why)))
             continue
         text = interval_text(gain, METRICS[metric].digits, signed=True)
-        cells.append(TableCell(text, gain.mean, *ends(gain)))
+        why = interval_caution([gain])
+        marks = notes.mark(why) if why else ()
+        cells.append(TableCell(text, gain.mean, *ends(gain), marks=marks))
     return cells
 
 

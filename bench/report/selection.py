@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.cautions import leakage_caution, saturation_caution
 from bench.errors import UserError
 from bench.membranes import boundary_f1
 from bench.plan import NULL
@@ -19,7 +20,6 @@ from bench.registry import METHODS, unknown
 from bench.report.measured import Measurement
 from bench.report.reported import Reported
 from bench.report.results import Entry, Results, fullest_preset
-from bench.report.table import number
 from bench.store import NONE
 
 
@@ -172,15 +172,18 @@ def dataset_notes(selection: Selection, dataset: str) -> list[str]:
     notes = []
     remark = selection.reported.datasets.get(dataset)
     notes.append(f"{dataset}: {remark or 'not in the paper'}.")
-    facts = [entry.record.dataset for entry in selection.entries
-             if entry.words["dataset"] == dataset and selection.same_dataset(entry)]  # fmt: skip
-    leakage = max((float(fact.get("leakage") or 0.0) for fact in facts), default=0.0)
-    if leakage > 0:
-        notes.append(
-            f"{dataset}: {number(100 * leakage, 0)} % of the test triplets share pixels with "
-            "training or validation triplets (leakage); scores are too good."
-        )
-    return notes
+    entries = [entry for entry in selection.entries
+               if entry.words["dataset"] == dataset and selection.same_dataset(entry)]  # fmt: skip
+    leakages = [float(entry.record.dataset.get("leakage") or 0.0) for entry in entries]
+    leakage = max(leakages, default=0.0)
+    saturated = max((_saturated(entry) for entry in entries), default=0.0)
+    cautions = (leakage_caution(leakage), saturation_caution(saturated))
+    return [*notes, *(f"{dataset}: {caution}" for caution in cautions if caution)]
+
+
+def _saturated(entry: Entry) -> float:
+    done = entry.record.stages.get("score")
+    return float(done.facts.get("saturated", 0.0)) if done else 0.0
 
 
 def method_notes(entries: tuple[Entry, ...]) -> list[str]:

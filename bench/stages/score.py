@@ -65,6 +65,12 @@ def read_scores(path: Path, digest: str | None) -> pd.DataFrame:
     raise UserError(f"The scores {path} are damaged; repeat the run: they are computed again.")
 
 
+def saturation(file: TripletFile, indices: NDArray[np.intp]) -> float:
+    """Share of black and white pixels in the real middle slices."""
+    clipped = [np.isin(file.frames(int(index))[1], (0, 255)).mean() for index in indices]
+    return float(np.mean(clipped))
+
+
 def kept(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that count: those of triplets that were not rejected."""
     return table[table["reason"] == ""]

@@ -14,7 +14,7 @@ from bench.errors import UserError
 def test_the_datasets_of_the_paper_and_ours_have_cards() -> None:
     assert list(CARDS) == [
         "cremi_triplet_a", "cremi_triplet_b", "cremi_triplet_c", "mouse_triplet", "vnc_triplet",
-        "phantom",
+        "phantom", "phantom_small",
     ]  # fmt: skip
 
 

@@ -50,6 +50,23 @@ def test_a_finished_run_is_not_computed_twice(run, tmp_path: Path) -> None:  # t
     assert sorted(json.loads(first)["rows"], key=key) == sorted(json.loads(second)["rows"], key=key)
 
 
+def test_a_network_trained_elsewhere_scores_what_it_scored_there(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    _, first, _ = run("--json", "--samples", 10, methods="tiny")
+    [weights] = (tmp_path / "results").rglob("tiny*/weights.safetensors")
+    code, second, _ = run("--json", methods=f"tiny[weights={weights}]")
+    [trained], [given] = (
+        [row for row in json.loads(out)["rows"] if row["method"] != "linear"]
+        for out in (first, second)
+    )
+    assert code == 0
+    assert (given["method"], given["loss"]) == ("tiny[weights=weights]", "-")
+    assert given["metrics"] == trained["metrics"]
+    assert "trained on 10 crops only" in trained["warnings"]
+    assert (
+        "not trained by this run: the weights are those of weights.safetensors" in given["warnings"]
+    )
+
+
 def test_a_failed_cell_leaves_its_reason_and_the_others_go_on(run) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = run("--json", methods="tiny[fail=train],tiny[fail=nan],average")
     rows = {row["method"]: row for row in json.loads(out)["rows"]}

@@ -17,6 +17,10 @@ from bench.regression import accept, save_baseline
 from bench.store import Store
 
 
+def brighter(frame: np.ndarray) -> np.ndarray:
+    return frame + 4
+
+
 def shifted(frame: np.ndarray) -> np.ndarray:
     return np.roll(frame, 1, axis=1)
 
@@ -89,4 +93,32 @@ def test_a_cell_that_is_not_there_is_named(
     Store(tmp_path / "results").save(other.record, folder)
     answer = check(baseline, tmp_path / "results")
     assert answer.exit_code == 1
-    assert "Average on texture: missing: there is no record of it" in answer.stdout
+    assert "Average on texture" in answer.stdout
+    assert "missing: there is no record of it" in answer.stdout
+
+
+def test_a_baseline_that_names_a_configuration_runs_it(tmp_path: Path, data_folder: Path) -> None:
+    config, path = tmp_path / "gate.toml", tmp_path / "baselines/gate.json"
+    config.write_text('methods = "average"\ndataset = "texture"\nstages = "train,predict,score"\n')
+    words = ["check", "--baseline", str(path), "--data", str(data_folder)]
+    first = [*words, "--config", str(config), "--accept", "--reason", "first"]
+    assert CliRunner().invoke(app, first).exit_code == 0
+    assert json.loads(path.read_text())["config"] == "../gate.toml"
+    again = CliRunner().invoke(app, words)
+    assert (again.exit_code, again.stdout) == (0, "All 12 comparisons pass.\n")
+    config.write_text(config.read_text().replace("average", "before"))
+    changed = CliRunner().invoke(app, words)
+    assert changed.exit_code == 1
+    assert "1 of 7 comparisons do not pass." in changed.stdout
+
+
+def test_better_figures_ask_to_be_accepted(
+    tmp_path: Path, texture: TripletFile, baseline: Path
+) -> None:
+    store(tmp_path / "worse", texture, brighter)
+    words = ("--accept", "--reason", "worse on purpose")
+    assert check(baseline, tmp_path / "worse", *words).exit_code == 0
+    store(tmp_path / "results", texture, same)
+    answer = check(baseline, tmp_path / "results")
+    assert answer.exit_code == 0
+    assert "are better: accept them? `bench check --accept" in answer.stdout

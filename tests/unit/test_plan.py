@@ -1,14 +1,19 @@
+from pathlib import Path
+
 import pytest
+import torch
 
 from bench.config import RESULT_FIELDS, RUNTIME_FIELDS, RunConfig
 from bench.plan import Cell, keys, plan
+from bench.variants import parse_variant
+from bench.weights import save_weights
 
 BASE = {"methods": "tiny", "dataset": "texture", "losses": "l1"}
 
 # What each field that changes results is varied to. Datasets and features come in by digest.
 CHANGES = {
     "methods": "tiny[width=5]", "losses": "l1[epsilon=0.1]", "seeds": "1", "preset": "medium",
-    "precision": "bf16", "max_triplets": 3, "predict_tile": 128,
+    "precision": "bf16", "max_triplets": 3, "samples": 10, "predict_tile": 128,
 }  # fmt: skip
 BY_DIGEST = {
     "dataset", "fold", "source", "labels", "grey_range", "vgg_weights", "segmenter",
@@ -82,3 +87,20 @@ def test_the_null_joins_first_and_only_once() -> None:
 def test_a_classical_method_is_one_cell_whatever_losses_and_seeds() -> None:
     cells = plan(RunConfig.model_validate(BASE | {"methods": "flow", "losses": "l1,ls"}))
     assert [cell.title for cell in cells] == ["linear", "flow"]
+
+
+@pytest.mark.usefixtures("tiny_bench")
+def test_given_weights_make_one_cell_known_by_their_content(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    config = RunConfig.model_validate(
+        BASE | {"methods": f"tiny[weights={path}]", "seeds": "0,1", "losses": "l1,ls"}
+    )
+    found = []
+    for bias in (0.0, 1.0):
+        model = parse_variant("tiny", "quick").build()
+        torch.nn.init.constant_(model.body.bias, bias)
+        save_weights(path, model, {})
+        _, cell = plan(config)
+        assert (cell.title, cell.trained) == ("tiny[weights=w]", False)
+        found.append(keys(cell, config, "f", None).cell)
+    assert found[0] != found[1]

@@ -22,6 +22,7 @@ from bench.report.table import Table, TableCell
 from bench.report.tables import TABLES
 from bench.report.write import FORMATS, Wanted, write_tables
 from bench.statistics import cluster_interval, paired_gain
+from bench.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = tuple(name for name in FORMATS if name != "html")
@@ -188,6 +189,23 @@ def test_leakage_and_few_triplets_are_said(tmp_path: Path) -> None:
     said = notes(table, cell(table, "Average", "PSNR (dB)"))
     assert "Mean over 10 of 30 test triplets." in said
     assert "--max-triplets 10" in said
+
+
+def test_few_clusters_one_seed_and_saturation_are_said(tmp_path: Path) -> None:
+    few = scores("linear", 19.0)[:9]  # three blocks of neighbouring slices
+    add(tmp_path, "linear", table=few)
+    folder = add(tmp_path, "ssan", "l1", table=few)
+    store = Store(tmp_path)
+    record = store.load(folder)
+    assert record is not None
+    record.stages["score"].facts["saturated"] = 0.123
+    store.save(record, folder)
+    paper, extended = TABLES["4"](read(tmp_path))
+    for table, group in ((paper, "mouse_triplet"), (extended, "")):
+        said = notes(table, cell(table, "Linear", "PSNR (dB)", group))
+        assert "it takes at least 4 blocks of neighbouring slices, and there are 3." in said
+        assert "One seed only" in " ".join(table.caption)
+        assert "12 % of the pixels of the real slices" in " ".join(dict(table.notes).values())
 
 
 def test_a_damaged_table_is_a_dash_not_a_crash(tmp_path: Path) -> None:

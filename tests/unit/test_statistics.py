@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from bench.statistics import cluster_ids, cluster_interval, holm, paired_gain, paired_p_value
@@ -107,6 +108,42 @@ def test_coverage(count: int, unequal: bool) -> None:
     assert naive < 0.89
 
 
+def _p_values(count: int, effect: float) -> NDArray[np.float64]:
+    """P-values of 200 data sets whose paired differences have this mean, in cluster deviations."""
+    random = np.random.default_rng(count)
+    clusters = np.repeat(np.arange(count), 3)
+    found = []
+    for _ in range(200):
+        shared = random.normal(scale=3, size=len(clusters))
+        gain = effect + random.normal(size=count)[clusters]
+        found.append(paired_p_value(shared + gain, shared, clusters))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("count", [6, 10, 20, 40])
+def test_false_positives_are_few(count: int) -> None:
+    assert np.mean(_p_values(count, effect=0.0) < 0.05) <= 0.075
+
+
+@pytest.mark.parametrize(("count", "effect"), [(6, 2.0), (10, 1.5), (20, 1.0), (40, 0.75)])
+def test_a_known_effect_is_found(count: int, effect: float) -> None:
+    assert np.mean(_p_values(count, effect) < 0.05) >= 0.9
+
+
+@pytest.mark.parametrize("methods", [2, 5, 9])
+def test_equal_methods_are_rarely_beaten_by_the_one_that_happens_to_lead(methods: int) -> None:
+    random = np.random.default_rng(methods)
+    clusters, beaten = np.arange(12), []
+    for _ in range(200):
+        scores = random.normal(size=(methods, 12))
+        best = int(scores.mean(axis=1).argmax())
+        p_values = [paired_p_value(scores[best], other, clusters) for other in scores]
+        p_values[best] = float("nan")
+        adjusted = holm(p_values, methods * (methods - 1) // 2)
+        beaten.append(np.nanmin(adjusted) < 0.05)
+    assert np.mean(beaten) <= 0.075
+
+
 def test_pairing_removes_what_both_share() -> None:
     random = np.random.default_rng(2)
     reference = random.normal(scale=5, size=60)
@@ -138,6 +175,7 @@ def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
+    assert holm([0.01, 0.02], tests=6) == pytest.approx([0.06, 0.1])
 
 
 def test_holm_leaves_out_what_was_not_tested() -> None:

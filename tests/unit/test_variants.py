@@ -1,8 +1,13 @@
+from pathlib import Path
+
 import pytest
 
+from bench.config import RunConfig
 from bench.errors import UserError
+from bench.plan import plan
 from bench.presets import PRESETS
 from bench.variants import parse_loss, parse_variant
+from bench.weights import save_weights
 
 
 def test_options_change_the_preset_they_start_from() -> None:
@@ -60,3 +65,31 @@ def test_a_wrong_loss_is_one_sentence(text: str, words: str) -> None:
     with pytest.raises(UserError) as caught:
         parse_loss(text, PRESETS["quick"])
     assert words in str(caught.value)
+
+
+def save_fresh(path: Path, text: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    save_weights(path, parse_variant(text, "quick").build(), {})
+    return path
+
+
+def test_given_weights_are_called_by_their_file_and_must_fit(tmp_path: Path) -> None:
+    path = save_fresh(tmp_path / "mine.safetensors", "linear[window=3]")
+    given = parse_variant(f"linear[weights={path},window=3]", "quick")
+    assert (given.text, given.weights) == ("linear[weights=mine,window=3]", path)
+    wrong = {
+        f"linear[weights={path}]": "do not fit",
+        f"average[weights={path}]": "has no weights",
+        f"linear[weights={tmp_path / 'none.safetensors'}]": "cannot be read",
+    }
+    for text, words in wrong.items():
+        with pytest.raises(UserError, match=words):
+            parse_variant(text, "quick")
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    paths = [save_fresh(tmp_path / folder / "w.safetensors", "linear") for folder in ("a", "b")]
+    methods = [f"linear[weights={path}]" for path in paths]
+    assert len(plan(RunConfig(methods=(methods[0],) * 2, dataset=("texture",)))) == 2
+    with pytest.raises(UserError, match="rename one"):
+        plan(RunConfig(methods=tuple(methods), dataset=("texture",)))

@@ -1,0 +1,60 @@
+"""What has to be said beside figures before anybody believes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bench.statistics import FEWEST, Interval
+
+_SATURATED = 0.01  # of the pixels; a camera clips fewer
+
+
+def leakage_caution(leakage: float) -> str:
+    """That test triplets are shared with the training; empty if none is.
+
+    Args:
+        leakage: share of the test triplets that share a pixel with training or validation.
+    """
+    if leakage <= 0:
+        return ""
+    return (
+        f"{100 * leakage:.0f} % of the test triplets share pixels with training or validation "
+        "triplets (leakage); scores are too good."
+    )
+
+
+def saturation_caution(saturated: float) -> str:
+    """That greys were clipped before anybody could compare them; empty if few were.
+
+    Args:
+        saturated: share of black and white pixels in the real middle slices.
+    """
+    if saturated <= _SATURATED:
+        return ""
+    return (
+        f"{100 * saturated:.0f} % of the pixels of the real slices are black or white "
+        "(saturated): errors are cut off there, and scores are too good."
+    )
+
+
+def interval_caution(intervals: Iterable[Interval]) -> str:
+    """Why there is no interval; empty if there is one everywhere."""
+    lacking = [interval.clusters for interval in intervals if interval.low != interval.low]
+    if not lacking:
+        return ""
+    if min(lacking) >= FEWEST:
+        return "No interval: a score is not finite."
+    return (
+        f"No interval: it takes at least {FEWEST} blocks of neighbouring slices, and there are "
+        f"{min(lacking)}."
+    )
+
+
+def seeds_caution(seeds: Iterable[int]) -> str:
+    """That one training says nothing of another; empty if there were several, or none."""
+    if len(set(seeds)) != 1:
+        return ""
+    return (
+        "One seed only: how much another training would differ is in no interval; `--seeds 0,1,2` "
+        "trains three times."
+    )
