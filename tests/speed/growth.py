@@ -69,7 +69,7 @@ def _all_stages(folder: Path, depth: int, tile: int) -> dict[str, float]:
 
 
 def _peak_of(stage: Callable[[], None]) -> float:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+    with ProcessPoolExecutor(1, mp_context=get_context("forkserver")) as process:
         return process.submit(_measured, stage).result()
 
 

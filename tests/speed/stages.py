@@ -29,7 +29,7 @@ def measure_predict(setting: Setting) -> Result:
     side = setting.size or SIZE
     model = network("ssan", "quick", last=True).eval()
     with tempfile.TemporaryDirectory() as folder:
-        file = dataset(Path(folder), depth=20, side=side, tile=side)
+        file = dataset(Path(folder), depth=40, tile=side)
         indices = file.indices("test", rejected=True)
         batches = [to_triplets(file.frames(int(index))[None]) for index in indices]
         target = Path(folder, "frames.h5")
@@ -58,7 +58,7 @@ def measure_loading(setting: Setting) -> Result:
     step = Step(network("ssan", "quick", last=True))
     preset = PRESETS["quick"]
     with tempfile.TemporaryDirectory() as folder:
-        file = dataset(Path(folder), depth=20, side=side, tile=side)
+        file = dataset(Path(folder), depth=20, tile=side)
         sampler = CropSampler(file, file.indices("train"), preset.crop, preset.batch, seed=0)
         cached = [sampler.step(number) for number in range(_STEPS)]
         read = list(sampler.steps(0, _STEPS))

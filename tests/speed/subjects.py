@@ -15,6 +15,8 @@ from bench.data.triplets import TripletFile, dataset_path
 from bench.data.volumes import ArrayVolume
 from methods.interface import Triplets
 
+_ROOM = 16  # pixels for the shifts between slices
+
 
 def textures(depth: int, side: int) -> NDArray[np.uint8]:
     """Slices of a texture that drifts by a pixel or two each, with noise: uint8 ZYX."""
@@ -30,11 +32,11 @@ def textures(depth: int, side: int) -> NDArray[np.uint8]:
     return slices
 
 
-def dataset(folder: Path, depth: int, side: int, tile: int) -> TripletFile:
-    """A built dataset of that texture."""
+def dataset(folder: Path, depth: int, tile: int) -> TripletFile:
+    """A built dataset of that texture, one tile a slice."""
     path = dataset_path(folder, "texture", 0)
     options = BuildOptions(tile=tile, stride=tile, search=4)
-    build("texture", [ArrayVolume("texture", textures(depth, side))], load_card("texture"),
+    build("texture", [ArrayVolume("texture", textures(depth, tile + _ROOM))], load_card("texture"),
           options, path)  # fmt: skip
     return TripletFile(path)
 

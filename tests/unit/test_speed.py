@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from speed.racing import both_passes, same
 from speed.running import run
 from speed.starting import heavy_imports
 from speed.subjects import textures, triplet
-from speed.table import print_table
+from speed.table import markdown, print_table
 
 from bench.stages.predict import predict, read_frames
 from methods.layers.attention import macs
@@ -152,3 +153,8 @@ def test_a_benchmark_leaves_a_document_and_a_table(tmp_path, one_thread):
     console = Console(width=160, record=True, file=io.StringIO())
     print_table(tmp_path, console)
     assert f"{figure['value']:.1%}" in console.export_text()
+
+
+def test_the_figures_in_the_docs_are_those_of_the_files():
+    root = Path(__file__).parents[2]
+    assert markdown(root / "results/speed") in (root / "docs/speed.md").read_text()
