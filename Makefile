@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check baseline clean
+.PHONY: demo test bench check baseline clean
 
 demo: .venv/installed
 	$(BIN)/bench run --methods average,ssan,sepconv,dain --dataset phantom --losses l1 --segmenter-steps 300
 
 test: .venv/installed-dev
 	$(BIN)/pytest
+
+# For instance ARGS='--only scoring loss --size 128'; what there is: ARGS=--help.
+bench: .venv/installed-dev
+	PYTHONPATH=.:tests $(BIN)/python -m speed $(ARGS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -21,9 +21,13 @@ _INTERRUPTED = 130
 
 app = typer.Typer(
     name="bench", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its boxes take longer to import than all the rest of the help
+    context_settings={"max_content_width": 120},
     help="Compare methods that synthesise a missing slice of an EM volume from its neighbours.",
 )  # fmt: skip
-data = typer.Typer(no_args_is_help=True, help="Build, describe and verify datasets.")
+data = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Build, describe and verify datasets."
+)
 app.add_typer(data, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]

@@ -214,8 +214,8 @@ def _skills(selection: Selection, line: Line, dataset: str, notes: Notes) -> lis
             cells.append(TableCell(DASH, marks=notes.mark(*why)))
             continue
         text = interval_text(gain, METRICS[metric].digits, signed=True)
-        why = interval_caution([gain])
-        marks = notes.mark(why) if why else ()
+        caution = interval_caution([gain])
+        marks = notes.mark(caution) if caution else ()
         cells.append(TableCell(text, gain.mean, *ends(gain), marks=marks))
     return cells
 

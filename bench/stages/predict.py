@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,11 +98,38 @@ def read_frames(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     Raises:
         UserError: the file is missing or damaged.
     """
+    with _opened(path) as file:
+        return file["frames"][:], file["triplets"][:]
+
+
+def stored_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """The stored frames (HW), of which only one is in memory at a time.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    with _opened(path) as file:
+        yield from file["frames"]
+
+
+def stored_triplets(path: Path) -> NDArray[np.int64]:
+    """The index of the triplet that each stored frame belongs to.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    with _opened(path) as file:
+        indices: NDArray[np.int64] = file["triplets"][:]
+        return indices
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            return file["frames"][:], file["triplets"][:]
+            yield file
     except (OSError, KeyError) as error:
         raise UserError(
             f"The frames {path} cannot be read ({error}); repeat the run with --rerun."

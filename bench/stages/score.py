@@ -13,7 +13,7 @@ from bench.data.triplets import TripletFile
 from bench.errors import UserError
 from bench.files import atomic_path, file_digest
 from bench.metrics import score_frame
-from bench.stages.predict import read_frames
+from bench.stages.predict import stored_frames, stored_triplets
 
 REVISION = 2
 SCORES = "scores.parquet"
@@ -29,11 +29,11 @@ def score(frames_path: Path, file: TripletFile, target: Path, progress: Progress
     ``reason`` says why a triplet was rejected when the dataset was built; it is empty for
     those that count.
     """
-    frames, indices = read_frames(frames_path)
+    indices = stored_triplets(frames_path)
     rows = []
-    for i, (frame, index) in enumerate(zip(frames, indices, strict=True)):
+    for index, frame in zip(indices, stored_frames(frames_path), strict=True):
         rows.append(score_frame(frame, file.frames(int(index))[1]))
-        progress(i + 1, len(frames), "scores")
+        progress(len(rows), len(indices), "scores")
     table = with_keys(pd.DataFrame(rows), indices, file)
     with atomic_path(target) as temporary:
         table.to_parquet(temporary, index=False)

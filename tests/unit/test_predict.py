@@ -8,7 +8,13 @@ from torch import nn
 
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
-from bench.stages.predict import predict, predict_frame, read_frames
+from bench.stages.predict import (
+    predict,
+    predict_frame,
+    read_frames,
+    stored_frames,
+    stored_triplets,
+)
 from methods.classical import Average
 
 CPU = torch.device("cpu")
@@ -18,7 +24,8 @@ def test_frames_are_the_rounded_average(texture: TripletFile, tmp_path: Path) ->
     indices = texture.indices("test")
     predict(Average(), texture, indices, tmp_path / "f.h5", CPU, None, lambda *_: None)
     frames, triplets = read_frames(tmp_path / "f.h5")
-    assert list(triplets) == list(indices)
+    assert list(triplets) == list(indices) == list(stored_triplets(tmp_path / "f.h5"))
+    np.testing.assert_array_equal(list(stored_frames(tmp_path / "f.h5")), frames)
     before, _, after = texture.frames(int(indices[0])).astype(float)
     assert np.abs(frames[0] - (before + after) / 2).max() <= 0.5
 
@@ -51,3 +58,5 @@ def test_damaged_frames_are_noticed(texture: TripletFile, tmp_path: Path) -> Non
     path.write_bytes(bytes(damaged))
     with pytest.raises(UserError, match=r"f\.h5"):
         read_frames(path)
+    with pytest.raises(UserError, match=r"f\.h5"):
+        list(stored_frames(path))

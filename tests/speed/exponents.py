@@ -1,0 +1,126 @@
+"""How the time of layers and methods grows with the image, beside their operation counts."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.profile.counting import UncountedError, count_pass
+from bench.variants import parse_variant
+from methods.layers.correlation import correlation
+from methods.layers.separable import separable_convolution
+from methods.layers.warp import adaptive_warp, project_flow
+from speed.attention import layer
+from speed.figures import Figure, Result, Setting
+from speed.racing import timed
+from speed.warping import smooth_flow
+
+SIZE = 1024
+_FEWEST = 128
+_TURNS = 3
+_METHODS = ("average", "linear", "ssan", "sepconv", "dain")
+_CHANNELS = 16
+
+Build = Callable[[int], tuple[nn.Module, list[Tensor]]]
+
+
+def measure(setting: Setting) -> Result:
+    """Forward, from 128 pixels a side by doubling to the largest; slopes of the logarithms."""
+    largest = setting.size or SIZE
+    sides = [_FEWEST << step for step in range((largest // _FEWEST).bit_length())]
+    figures = []
+    for name, make in {**LAYERS, **{name: partial(_method, name) for name in _METHODS}}.items():
+        setting.say(name)
+        figures.append(_figure(name, make, sides))
+    return Result(figures, [], largest)
+
+
+def slope(sides: list[int], values: list[float]) -> float:
+    """Exponent of the power law that fits best."""
+    return float(np.polyfit(np.log(sides), np.log(values), 1)[0])
+
+
+def operations(make: Build, side: int) -> float:
+    """Multiply-adds at a size; its pixels where nothing is multiplied or torch does not see it."""
+    module, inputs = make(side)
+    try:
+        return float(count_pass(module, inputs, backward=False).total or side**2)
+    except UncountedError:
+        return float(side**2)
+
+
+def _figure(name: str, make: Build, sides: list[int]) -> Figure:
+    seconds = [_seconds(make, side) for side in sides]
+    counted = slope(sides, [operations(make, side) for side in sides])
+    words = ", ".join(f"{value:.3g}" for value in seconds)
+    return Figure(f"{name}: exponent", "", counted, slope(sides, seconds), 0.15,
+                  compare="difference", repeats=_TURNS, note=f"seconds: {words}")  # fmt: skip
+
+
+def _seconds(make: Build, side: int) -> float:
+    module, inputs = make(side)
+
+    def once() -> None:
+        with torch.inference_mode():
+            module(*inputs)
+
+    once()
+    return statistics.median(timed(once) for _ in range(_TURNS))
+
+
+class _Call(nn.Module):
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.function(*inputs)
+
+
+def _method(name: str, side: int) -> tuple[nn.Module, list[Tensor]]:
+    torch.manual_seed(0)
+    model = parse_variant(name, "quick").build().to(memory_format=torch.channels_last).eval()
+    return model, [torch.rand(1, 1, side, side) for _ in range(2)]
+
+
+def _attention(partition: tuple[int, ...], side: int) -> tuple[nn.Module, list[Tensor]]:
+    made = layer(partition, "equation", fused=True, channels=_CHANNELS).eval()
+    return made, [_map(side)]
+
+
+def _map(side: int) -> Tensor:
+    image = torch.randn(1, _CHANNELS, side, side)
+    return image.contiguous(memory_format=torch.channels_last)
+
+
+def _separable(side: int) -> tuple[nn.Module, list[Tensor]]:
+    kernels = [torch.rand(1, 25, side, side) for _ in range(2)]
+    return _Call(separable_convolution), [torch.rand(1, 1, side, side), *kernels]
+
+
+def _correlation(side: int) -> tuple[nn.Module, list[Tensor]]:
+    return _Call(partial(correlation, radius=2)), [_map(side), _map(side)]
+
+
+def _projection(side: int) -> tuple[nn.Module, list[Tensor]]:
+    return _Call(project_flow), [smooth_flow(side), torch.rand(1, 1, side, side)]
+
+
+def _warping(side: int) -> tuple[nn.Module, list[Tensor]]:
+    return _Call(adaptive_warp), [_map(side), smooth_flow(side), torch.rand(1, 16, side, side)]
+
+
+LAYERS: dict[str, Build] = {
+    "ssa": partial(_attention, (8,)),
+    "aal": partial(_attention, (8, 4)),
+    "separable": _separable,
+    "cost volume": _correlation,
+    "flow projection": _projection,
+    "adaptive warping": _warping,
+}
