@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test soak check clean
 
 demo: .venv/installed
 	$(BIN)/bench run --methods average,ssan,sepconv,dain --dataset phantom --losses l1
 
 test: .venv/installed-dev
 	$(BIN)/pytest
+
+soak: .venv/installed-dev
+	SOAK=1 $(BIN)/pytest tests/reliability --timeout 7200 -q
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .
