@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench check baseline clean
+.PHONY: demo test soak bench check baseline clean
 
 demo: .venv/installed
 	$(BIN)/bench run --methods average,ssan,sepconv,dain --dataset phantom --losses l1 --segmenter-steps 300
@@ -13,6 +13,9 @@ test: .venv/installed-dev
 # For instance ARGS='--only scoring loss --size 128'; what there is: ARGS=--help.
 bench: .venv/installed-dev
 	PYTHONPATH=.:tests $(BIN)/python -m speed $(ARGS)
+
+soak: .venv/installed-dev
+	SOAK=1 $(BIN)/pytest tests/reliability --timeout 7200 -q
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

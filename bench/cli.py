@@ -386,5 +386,7 @@ def main() -> None:
 
 
 def _leave(sentence: str, code: int) -> NoReturn:
-    typer.echo(f"bench: {sentence}", err=True)
+    # A name may hold control characters; none of them reaches the terminal.
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
+    typer.echo(f"bench: {''.join(shown)}", err=True)
     sys.exit(code)

@@ -232,6 +232,7 @@ def built_path(name: str, data: Path, fold: int) -> Path:
     Raises:
         UserError: it has not; the exact command that builds it.
     """
+    load_card(name)  # refuses what cannot be the name of a folder
     path = dataset_path(data, name, fold)
     if not path.exists():
         raise _not_built(name, data, fold)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from bench.errors import UserError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_LONGEST = 100  # of a name; a folder is called by it
 
 
 class CardFile(BaseModel):
@@ -91,9 +92,9 @@ def load_card(name: str) -> Card:
     """
     if name in CARDS:
         return CARDS[name]
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise UserError(
-            f"'{name}' cannot name a dataset; use letters, digits, '_', '-' and '.', and begin "
-            "with a letter or digit."
+            f"'{name}' cannot name a dataset; use at most {_LONGEST} letters, digits, '_', '-' and "
+            "'.', and begin with a letter or digit."
         )
     return Card(name=name, title=name)

@@ -82,17 +82,19 @@ class Hdf5Stack:
         with reading(str(path)):
             self._file = h5py.File(path, "r", rdcc_nbytes=_HDF5_CACHE_BYTES, rdcc_nslots=10_007)
         try:
-            self._values = self._dataset()
+            with reading(str(path)):
+                self._values = self._dataset()
+                self.dtype = self._values.dtype
+                self.resolution = self._triple("resolution")
+                self.offset = self._triple("offset")
         except BaseException:
             self.close()
             raise
-        self.dtype = self._values.dtype
-        self.resolution = self._triple("resolution")
-        self.offset = self._triple("offset")
 
     def holds(self, inner: str) -> bool:
         """Whether the same file has another dataset."""
-        return isinstance(self._file.get(inner), h5py.Dataset)
+        with reading(str(self.path)):
+            return isinstance(self._file.get(inner), h5py.Dataset)
 
     def _dataset(self) -> Any:
         found = self._file.get(self.inner)
@@ -150,12 +152,13 @@ class TiffStack:
     def __init__(self, path: Path) -> None:
         self.where = str(path)
         self._block: NDArray[Any] | None = None
-        with reading(self.where), _tiff_complaints(self.where):
-            self._file = tifffile.TiffFile(path)
         try:
+            with reading(self.where), _tiff_complaints(self.where):
+                self._file = tifffile.TiffFile(path)
             self._look(path)
         except BaseException:
-            self.close()
+            if hasattr(self, "_file"):  # a complaint comes after the file was opened
+                self.close()
             raise
 
     def _look(self, path: Path) -> None:
