@@ -317,8 +317,8 @@ class Job:
     def _segment(self, _: Tick, record: Record) -> dict[str, Any]:
         segmenter = self.segmenters.get(self.file)
         tick = self.display.stage("segment")  # the segmenter's training may have had the bar
-        frames, indices = predict.read_frames(self.folder / _FILES["predict"])
-        masks = self.folder / MASKS
+        path, masks = self.folder / _FILES["predict"], self.folder / MASKS
+        frames, indices = predict.stored_frames(path), predict.stored_triplets(path)
         table = segment.segment(
             segmenter, frames, indices, self.file, self.folder / _FILES["segment"], masks, tick
         )

@@ -10,9 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.triplets import TripletFile
+from bench.errors import UserError
 from bench.files import atomic_path, content_digest, tidied
 from bench.metrics import ie
-from bench.stages.predict import FRAMES, read_frames
+from bench.report.results import read_one
+from bench.stages.predict import FRAMES
 from bench.stages.score import SCORES, kept, read_scores
 from bench.store import Store, file_name
 from bench.summary import Row
@@ -46,7 +48,7 @@ def draw_comparison(rows: list[Row], file: TripletFile, out: Path) -> Path | Non
     target = Store(out).root / file_name(file.name) / f"comparison-{shown[:8]}.png"
     index = _typical(drawn[0])
     before, truth, after = (centre(frame, _SIDE) for frame in file.frames(index))
-    frames = {row.outcome.cell.title: centre(_frame(row, index), _SIDE) for row in drawn}
+    frames = {row.outcome.cell.title: _frame(row, index) for row in drawn}
     panels = {"before": before, "truth": truth, **frames, "after": after}
     with tidied(target.parent), atomic_path(target) as temporary:
         credit = file.card.get("credit") or file.name
@@ -85,9 +87,10 @@ def _typical(row: Row) -> int:
 
 
 def _frame(row: Row, index: int) -> NDArray[np.uint8]:
-    frames, triplets = read_frames(row.outcome.folder / FRAMES)
-    frame: NDArray[np.uint8] = frames[int(np.flatnonzero(triplets == index)[0])]
-    return frame
+    found = read_one(row.outcome.folder / FRAMES, "frames", index)
+    if found is None:
+        raise UserError(f"{row.outcome.folder / FRAMES} holds no frame of triplet {index}.")
+    return centre(found, _SIDE)
 
 
 def _draw(

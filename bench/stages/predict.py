@@ -92,16 +92,6 @@ def to_frame(middle: Tensor) -> NDArray[np.uint8]:
     return frame
 
 
-def read_frames(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """All stored frames (NHW) and the index of the triplet each belongs to.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    with _opened(path) as file:
-        return file["frames"][:], file["triplets"][:]
-
-
 def stored_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
     """The stored frames (HW), of which only one is in memory at a time.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.data.sampling import CropSampler, to_triplets
 from bench.presets import PRESETS
-from bench.stages.predict import predict, read_frames, to_frame
+from bench.stages.predict import predict, stored_frames, to_frame
 from methods.interface import Interpolator, Triplets
 from speed.figures import Result, Setting, agree
 from speed.racing import race
@@ -38,7 +38,7 @@ def measure_predict(setting: Setting) -> Result:
             predict(model, file, indices, target, _CPU, None, lambda *_: None)
 
         ours()
-        difference = read_frames(target)[0].astype(int) - bare_loop(model, batches)
+        difference = np.stack([*stored_frames(target)]).astype(int) - bare_loop(model, batches)
         equal = agree("grey levels", int(np.abs(difference).max()), 0)
         figures = race(
             f"{len(batches)} frames", partial(bare_loop, model, batches), ours, 1.05, setting

@@ -11,7 +11,6 @@ from bench.errors import UserError
 from bench.stages.predict import (
     predict,
     predict_frame,
-    read_frames,
     stored_frames,
     stored_triplets,
 )
@@ -23,11 +22,10 @@ CPU = torch.device("cpu")
 def test_frames_are_the_rounded_average(texture: TripletFile, tmp_path: Path) -> None:
     indices = texture.indices("test")
     predict(Average(), texture, indices, tmp_path / "f.h5", CPU, None, lambda *_: None)
-    frames, triplets = read_frames(tmp_path / "f.h5")
-    assert list(triplets) == list(indices) == list(stored_triplets(tmp_path / "f.h5"))
-    np.testing.assert_array_equal(list(stored_frames(tmp_path / "f.h5")), frames)
-    before, _, after = texture.frames(int(indices[0])).astype(float)
-    assert np.abs(frames[0] - (before + after) / 2).max() <= 0.5
+    assert list(stored_triplets(tmp_path / "f.h5")) == list(indices)
+    for index, frame in zip(indices, stored_frames(tmp_path / "f.h5"), strict=True):
+        before, _, after = texture.frames(int(index)).astype(float)
+        assert np.abs(frame - (before + after) / 2).max() <= 0.5
 
 
 @pytest.mark.parametrize("tile", [66, 96, 150])
@@ -56,7 +54,5 @@ def test_damaged_frames_are_noticed(texture: TripletFile, tmp_path: Path) -> Non
     damaged = bytearray(path.read_bytes())
     damaged[-texture.tile * texture.tile // 2] ^= 1
     path.write_bytes(bytes(damaged))
-    with pytest.raises(UserError, match=r"f\.h5"):
-        read_frames(path)
     with pytest.raises(UserError, match=r"f\.h5"):
         list(stored_frames(path))

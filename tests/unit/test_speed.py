@@ -19,7 +19,7 @@ from speed.starting import heavy_imports
 from speed.subjects import textures, triplet
 from speed.table import markdown, print_table
 
-from bench.stages.predict import predict, read_frames
+from bench.stages.predict import predict, stored_frames
 from methods.layers.attention import macs
 from methods.layers.separable import separable_convolution
 from methods.layers.warp import adaptive_warp, project_flow
@@ -97,7 +97,7 @@ def test_the_bare_loop_predicts_what_the_stage_predicts(texture, tmp_path, one_t
     indices = texture.indices("test")
     batches = [stages.to_triplets(texture.frames(int(index))[None]) for index in indices]
     predict(model, texture, indices, tmp_path / "frames.h5", CPU, None, lambda *_: None)
-    expected, _ = read_frames(tmp_path / "frames.h5")
+    expected = list(stored_frames(tmp_path / "frames.h5"))
     np.testing.assert_array_equal(stages.bare_loop(model, batches), expected)
 
 
