@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from bench.errors import DamagedError, UserError
 from bench.files import atomic_path
 
+_DIGEST = "digest"  # among the facts
+
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write tensors and a few facts atomically, with a digest over both."""
@@ -21,9 +23,11 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
 
     # safetensors stores plain rows; channels_last lives in the strides alone.
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(dict(facts))
+    sealed = dict(facts) | {_DIGEST: _digest(plain, facts)}
     with atomic_path(path) as temporary:
-        save_file(plain, temporary, metadata={"facts": text, "digest": _digest(plain, text)})
+        # One entry: safetensors writes several in any order, and the same weights have to give
+        # the same bytes.
+        save_file(plain, temporary, metadata={"facts": json.dumps(sealed)})
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -38,21 +42,20 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            said = file.metadata() or {}
-        text = said.get("facts", "{}")
-        facts = json.loads(text)
+            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
     except OSError as error:
         raise UserError(f"The weights {path} cannot be read: {error}.") from error
     except (SafetensorError, ValueError) as error:
         raise DamagedError(path, f"The weights {path} cannot be read: {error}.") from error
     # Files of other programs, and of before there was a digest, have none.
-    if "digest" in said and said["digest"] != _digest(tensors, text):
+    digest = facts.pop(_DIGEST, None)
+    if digest is not None and digest != _digest(tensors, facts):
         raise DamagedError(path, f"The weights {path} are not as they were written.")
     return tensors, facts
 
 
-def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
-    digest = hashlib.sha256(facts.encode())
+def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(dict(facts)).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

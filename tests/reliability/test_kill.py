@@ -69,13 +69,18 @@ def test_a_killed_run_goes_on(
     assert not list(tmp_path.rglob("checkpoint.safetensors"))
 
 
+def _heed_ctrl_c() -> None:
+    """Where the tests run in the background of a shell, it has them ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_a_record_that_says_so_and_the_run_goes_on(
     data_folder: Path, whole: tuple[list[dict[str, object]], float], tmp_path: Path
 ) -> None:
     said = []
     with subprocess.Popen(
         command(data_folder, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True, cwd=ROOT, env=ENVIRONMENT | {"TINY_PAUSE": "0.5"},
+        text=True, cwd=ROOT, env=ENVIRONMENT | {"TINY_PAUSE": "0.5"}, preexec_fn=_heed_ctrl_c,
     ) as process:  # fmt: skip
         assert process.stderr is not None
         for line in process.stderr:
