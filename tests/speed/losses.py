@@ -91,7 +91,7 @@ def reference_loss(
 
     def style(one: str, other: str) -> Tensor:
         pairs = zip(layers[one], layers[other], strict=True)
-        return sum(((_gram(a) - _gram(b)) ** 2).mean((-2, -1)) for a, b in pairs)  # type: ignore[return-value]
+        return sum(((_gram(a) - _gram(b)) ** 2).mean((-2, -1)) for a, b in pairs)
 
     balance = sum(
         beta * (torch.sign(style("prediction", name) - style("middle", name))

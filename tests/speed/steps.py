@@ -77,7 +77,7 @@ def network(method: str, preset: str, *, last: bool) -> Interpolator:
         for parameter in model.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
     if last:
-        return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        return model.to(memory_format=torch.channels_last)
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_pre_hook(_contiguous)

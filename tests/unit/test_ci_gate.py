@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -42,7 +43,7 @@ def copied(measured: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def check(folder: Path) -> tuple[int, list[dict]]:  # type: ignore[type-arg]
+def check(folder: Path) -> tuple[int, list[dict[str, Any]]]:
     words = ["--out", str(folder / "results"), "--data", str(folder / "data"), "--json"]
     answer = CliRunner().invoke(app, ["check", "--baseline", str(BASELINE), *words])
     return answer.exit_code, json.loads(answer.stdout)["findings"]
@@ -62,7 +63,7 @@ def change(folder: Path, how: Callable[[np.ndarray], np.ndarray]) -> None:
         store.save(record, cell)
 
 
-def worse(findings: list[dict]) -> dict[str, set[str]]:  # type: ignore[type-arg]
+def worse(findings: list[dict[str, Any]]) -> dict[str, set[str]]:
     """The metrics that got worse, by cell."""
     cells = {finding["cell"] for finding in findings}
     return {
