@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/bench run --methods average,ssan,sepconv,dain --dataset phantom --losses l1 --segmenter-steps 300
 
 test: .venv/installed-dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --durations 25
 
 # For instance ARGS='--only scoring loss --size 128'; what there is: ARGS=--help.
 bench: .venv/installed-dev

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from bench.data.cards import load_card
 from bench.data.triplets import TripletFile, dataset_path
 from bench.data.volumes import ArrayVolume
 
-torch.set_num_threads(2)
+# The cores are shared among the processes of pytest-xdist.
+_PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+torch.set_num_threads(max(1, min(2, (os.cpu_count() or 1) // _PROCESSES)))
 pytest_plugins = ["faults"]
 
 
