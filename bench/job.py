@@ -325,7 +325,7 @@ class Job:
         record.means |= membrane_means(table)
         return {
             "reference": segmenter.reference, "segmenter": segmenter.digest,
-            "threshold": segmenter.threshold, "ceiling": segmenter.ceiling.name,
+            "threshold": segmenter.thresholds.mask, "ceiling": segmenter.ceiling.name,
             "masks": file_digest(masks), "triplets": len(labelled(table)),
         }  # fmt: skip
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench.data.triplets import TripletFile
 from bench.stages.score import kept
 from segmentation.membranes import Membranes, membranes
+from segmentation.scores import Truth, truth_from_labels
 
 _PIXEL_SIZE = 5.0  # nm, where neither the volume nor its card says
 
@@ -96,6 +97,12 @@ def true_membranes(file: TripletFile, index: int) -> Membranes | None:
         return None
     zero, kind = file.card.get("label_zero", "ignore"), file.card.get("label_kind", "ids")
     return membranes(labels, pixel_size(file), zero=zero, kind=kind)
+
+
+def label_truth(file: TripletFile, labels: NDArray[np.uint64]) -> Truth:
+    """What labels of a file's slices (HW) say of their membranes and segments."""
+    zero, kind = file.card.get("label_zero", "ignore"), file.card.get("label_kind", "ids")
+    return truth_from_labels(labels, pixel_size(file), kind, zero)
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:

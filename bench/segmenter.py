@@ -14,9 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
-from bench.membranes import pixel_size
+from bench.membranes import label_truth, pixel_size
 from bench.weights import load_tensors, save_weights
-from segmentation.scores import Truth, truth_from_labels, truth_from_probability
+from segmentation.scores import Thresholds, Truth, truth_from_probability
 from segmentation.training import probability
 from segmentation.unet import UNet, UNetOptions
 
@@ -29,7 +29,7 @@ class Segmenter:
     """A trained network with its threshold, for the frames of one dataset.
 
     Attributes:
-        threshold: probability above which a pixel is membrane.
+        thresholds: probabilities above which a pixel is membrane.
         digest: SHA-256 of the file the weights were read from.
         reference: ``labels``, or ``agreement`` with the segmentation of the real slice.
         ceiling: the folder where its scores on the real middle slices lie.
@@ -37,7 +37,7 @@ class Segmenter:
     """
 
     def __init__(self, weights: Path, digest: str, file: TripletFile, device: torch.device) -> None:
-        self._model, self.threshold = load_segmenter(weights)
+        self._model, self.thresholds = load_segmenter(weights)
         self._model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self._file, self._device = file, device
         self.digest, self.ceiling = digest, weights.parent
@@ -54,21 +54,22 @@ class Segmenter:
         labels = self._file.labels(index)
         if labels is None:
             real = self.probability(self._file.frames(index)[1])
-            return truth_from_probability(real, self.threshold, self.pixel_size)
-        card = self._file.card
-        return truth_from_labels(
-            labels, self.pixel_size, card.get("label_kind", "ids"), card.get("label_zero", "ignore")
-        )
+            return truth_from_probability(real, self.thresholds, self.pixel_size)
+        return label_truth(self._file, labels)
 
 
-def save_segmenter(path: Path, model: UNet, threshold: float, facts: dict[str, Any]) -> None:
+def save_segmenter(path: Path, model: UNet, thresholds: Thresholds, facts: dict[str, Any]) -> None:
     """Write weights with what it takes to use them elsewhere."""
     options = dataclasses.asdict(model.options)
-    save_weights(path, model, facts | {"unet": options, "threshold": threshold})
+    save_weights(
+        path,
+        model,
+        facts | {"unet": options, "threshold": thresholds.mask, "seed_threshold": thresholds.seeds},
+    )
 
 
-def load_segmenter(path: Path) -> tuple[UNet, float]:
-    """Read a segmenter and its threshold.
+def load_segmenter(path: Path) -> tuple[UNet, Thresholds]:
+    """Read a segmenter and its thresholds.
 
     Raises:
         UserError: the file is missing, damaged, or holds something else.
@@ -80,7 +81,8 @@ def load_segmenter(path: Path) -> tuple[UNet, float]:
         model = UNet(dataclasses.replace(options, weights=None))
         model.options = options
         model.load_state_dict(tensors)
-        return model, float(cast(float, facts["threshold"]))
+        found = (float(cast(float, facts[name])) for name in ("threshold", "seed_threshold"))
+        return model, Thresholds(*found)
     except (KeyError, TypeError, ValueError, RuntimeError, ValidationError) as error:
         raise UserError(
             f"{path} holds no segmenter; give the weights.safetensors of a segmenter's folder."

@@ -27,17 +27,19 @@ from bench.files import (
     set_aside,
     write_text,
 )
-from bench.membranes import membrane_means, pixel_size, true_membranes
+from bench.membranes import label_truth, membrane_means, pixel_size, true_membranes
 from bench.progress import Display
 from bench.provenance import compute_provenance, provenance
 from bench.segmenter import Segmenter, load_segmenter, save_segmenter
 from bench.stages.segment import segment
 from bench.stages.train import spread
 from bench.store import SCHEMA, Store, file_name, load_document, now, save_document
-from segmentation.training import Budget, Slices, Trained, train
+from segmentation.scores import Thresholds
+from segmentation.thresholds import best_seed_threshold
+from segmentation.training import Budget, Slices, Trained, probability, train
 from segmentation.unet import UNet, UNetOptions
 
-REVISION = 2
+REVISION = 3
 RECORD = "segmenter.json"
 WEIGHTS = "weights.safetensors"
 LOG = "training.csv"
@@ -56,7 +58,8 @@ class SegmenterRecord(BaseModel):
         threshold: probability above which a pixel is membrane.
         reference: what the dataset's frames are compared with: ``labels`` or ``agreement``.
         files: SHA-256 of its weights and of the ceiling's two files.
-        training: steps, seconds, slices and validation Dice; empty if trained elsewhere.
+        training: steps, seconds, slices, validation Dice and the threshold of seeds; empty if
+            trained elsewhere.
         means: the ceiling: mean of every score over the kept test triplets.
     """
 
@@ -217,13 +220,30 @@ class Segmenters:
         files = (WEIGHTS, CEILING, CEILING_MASKS)
         record = SegmenterRecord(
             key=str(self.key(file)), settings=self._settings(file),
-            threshold=segmenter.threshold, reference=segmenter.reference,
+            threshold=segmenter.thresholds.mask,
+            reference=segmenter.reference,
             files={name: file_digest(folder / name) for name in files}, training=training,
             means=membrane_means(table), finished=now(),
             provenance=provenance() | compute_provenance(self._device),
         )  # fmt: skip
         save_document(folder / RECORD, record.model_dump(mode="json"))
         return record
+
+    def _seed_threshold(self, model: UNet, file: TripletFile, most: float) -> float:
+        """The threshold for the seeds of segments, chosen where that of the mask was."""
+
+        def read(index: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+            labels = file.labels(index)
+            assert labels is not None  # noqa: S101 (these slices were chosen for having labels)
+            frame, labels = (
+                _centre(part, _VALIDATION_SIDE) for part in (file.frames(index)[1], labels)
+            )
+            found = probability(model, frame, self._device)
+            return found, label_truth(file, labels).segments
+
+        indices = _labelled(file, "validation", _VALIDATION_SLICES)
+        slices = [read(int(index)) for index in indices]
+        return best_seed_threshold(slices, most, pixel_size(file))
 
     def _train(self, file: TripletFile, folder: Path) -> dict[str, Any]:
         self._display.note(f"  Training the segmenter of '{file.name}' on real slices, once.")
@@ -237,11 +257,14 @@ class Segmenters:
         write_text(folder / LOG, _curve(trained))
         # No times beside the weights: the same training has to give the same digest.
         origin = {"dataset": file.name, "pixel_size": pixel_size(file)}
-        save_segmenter(folder / WEIGHTS, model, trained.threshold, origin)
+        thresholds = Thresholds(
+            trained.threshold, self._seed_threshold(model, file, trained.threshold)
+        )
+        save_segmenter(folder / WEIGHTS, model, thresholds, origin)
         return {
             "slices": len(slices.frames), "validation_slices": len(validation.frames),
             "steps": int(trained.curve[-1]["step"]), "best_step": trained.steps,
-            "validation_dice": trained.dice,
+            "validation_dice": trained.dice, "seed_threshold": thresholds.seeds,
             "training_seconds": round(trained.curve[-1]["seconds"], 1),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         }  # fmt: skip
@@ -271,6 +294,12 @@ def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slic
             raise ValueError(f"Triplet {index} of {file.path} has no labels.")
         return tuple(_centre(part, side) for part in (file.frames(index)[1], *found))
 
+    indices = _labelled(file, split, most)
+    parts = zip(*(read(int(index)) for index in indices), strict=True)
+    return Slices(*(np.stack(part) for part in parts))
+
+
+def _labelled(file: TripletFile, split: str, most: int) -> NDArray[np.intp]:
     indices = file.indices(split)
     labelled = np.array([i for i in indices if _is_labelled(file.labels(int(i)))], np.intp)
     if len(labelled) == 0:
@@ -278,8 +307,7 @@ def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slic
             f"No slice in the {split} split of '{file.name}' is labelled; give a segmenter that "
             "was trained elsewhere with --segmenter FILE, or leave the stage segment out."
         )
-    parts = zip(*(read(int(index)) for index in spread(labelled, most)), strict=True)
-    return Slices(*(np.stack(part) for part in parts))
+    return spread(labelled, most)
 
 
 def _is_labelled(labels: NDArray[np.uint64] | None) -> bool:

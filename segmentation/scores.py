@@ -24,6 +24,19 @@ Labels = NDArray[np.int32]
 Probability = NDArray[np.float32]
 
 
+class Thresholds(NamedTuple):
+    """Probabilities above which a pixel is membrane.
+
+    Attributes:
+        mask: for lines: Dice and boundary F1.
+        seeds: for segments, which grow from the places away from all such pixels. Lower: a gap
+            in a line costs Dice a few pixels, but joins two neurites.
+    """
+
+    mask: float
+    seeds: float
+
+
 class Truth(NamedTuple):
     """What the membranes of a frame are compared with.
 
@@ -60,21 +73,23 @@ def truth_from_labels(
     return Truth(mask, valid, _inner(_components(labels), pixel_size))
 
 
-def truth_from_probability(probability: Probability, threshold: float, pixel_size: float) -> Truth:
+def truth_from_probability(
+    probability: Probability, thresholds: Thresholds, pixel_size: float
+) -> Truth:
     """The segmentation of a real slice as a truth: for slices without labels."""
-    mask = probability > threshold
-    segments = _inner(watershed(probability, threshold, pixel_size), pixel_size)
+    mask = probability > thresholds.mask
+    segments = _inner(watershed(probability, thresholds.seeds, pixel_size), pixel_size)
     return Truth(mask, np.ones_like(mask), segments)
 
 
 def score_membranes(
-    probability: Probability, threshold: float, truth: Truth, pixel_size: float
+    probability: Probability, thresholds: Thresholds, truth: Truth, pixel_size: float
 ) -> dict[str, float]:
     """Every score of one frame.
 
     Args:
         probability: HW in [0, 1], of each pixel to be membrane.
-        threshold: above which it is taken for membrane.
+        thresholds: above which it is taken for membrane.
         truth: of the same frame.
         pixel_size: side of a pixel in nm.
 
@@ -85,11 +100,12 @@ def score_membranes(
         ``adapted_rand_error``. Dice is NaN where no pixel is valid, the segment scores where
         no segment counts.
     """
-    mask = (probability > threshold) & truth.valid
+    mask = (probability > thresholds.mask) & truth.valid
     scores = _overlap(mask, truth) | _lines(mask, truth.mask)
     if not truth.segments.any():
         return scores | dict.fromkeys(SEGMENT_SCORES, float("nan"))
-    return scores | segment_scores(watershed(probability, threshold, pixel_size), truth.segments)
+    segments = watershed(probability, thresholds.seeds, pixel_size)
+    return scores | segment_scores(segments, truth.segments)
 
 
 def watershed(probability: Probability, threshold: float, pixel_size: float) -> Labels:

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from segmentation.augment import Crop, augment
 from segmentation.loss import membrane_loss
+from segmentation.thresholds import THRESHOLDS, dice_by_threshold
 from segmentation.unet import UNet
 
-THRESHOLDS = np.arange(1, 20) / 20  # probabilities above which a pixel may be taken for membrane
 _WARM_UP = 30  # steps
 _AVERAGED = 0.995  # of the averaged weights stays at each step, once there have been many
 _HEAVIEST = 10.0  # weight of membrane pixels, however rare they are
@@ -144,23 +144,6 @@ def validate(model: UNet, slices: Slices, device: torch.device) -> tuple[float, 
     means = np.mean(table, axis=0)
     best = int(np.argmax(means))
     return float(THRESHOLDS[best]), float(means[best])
-
-
-def dice_by_threshold(
-    probability: NDArray[np.float32], mask: NDArray[np.bool_], valid: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Dice of a frame at each of ``THRESHOLDS``; 1 where nothing is predicted and nothing there."""
-    # How many thresholds a pixel exceeds; those above the k-th are the predicted ones there.
-    above = np.searchsorted(THRESHOLDS, probability[valid].astype(np.float64), side="left")
-    true = mask[valid]
-    count = len(THRESHOLDS) + 1
-    hits = np.bincount(above[true], minlength=count)[::-1].cumsum()[::-1][1:]
-    predicted = np.bincount(above, minlength=count)[::-1].cumsum()[::-1][1:]
-    size = predicted + np.count_nonzero(true)
-    ratios: NDArray[np.float64] = np.divide(
-        2 * hits, size, out=np.ones(len(THRESHOLDS)), where=size > 0
-    )
-    return ratios
 
 
 def probability(model: UNet, frame: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from bench.segmenter import Segmenter
 from bench.stages.score import with_keys
 from segmentation.scores import score_membranes
 
-REVISION = 2
+REVISION = 3
 MEMBRANES = "membranes.parquet"
 
 Progress = Callable[[int, int, str], None]
@@ -47,7 +47,7 @@ def segment(
         masks_target: HDF5 file to write.
         progress: told after each frame.
     """
-    rows = []
+    rows, thresholds = [], segmenter.thresholds
     with atomic_path(masks_target) as temporary, hdf5_sink(temporary) as (out, check):
         masks = out.create_dataset(
             "masks", (len(indices), file.tile, file.tile), bool,
@@ -58,8 +58,8 @@ def segment(
         for i, (frame, index) in enumerate(zip(frames, indices, strict=True)):
             membrane = segmenter.probability(frame)
             truth = segmenter.truth(int(index))
-            rows.append(score_membranes(membrane, segmenter.threshold, truth, segmenter.pixel_size))
-            masks[i] = membrane > segmenter.threshold
+            rows.append(score_membranes(membrane, thresholds, truth, segmenter.pixel_size))
+            masks[i] = membrane > thresholds.mask
             check()
             progress(i + 1, len(indices), "membranes")
     table = with_keys(pd.DataFrame(rows), indices, file)

@@ -4,6 +4,7 @@ from skimage.metrics import adapted_rand_error, variation_of_information
 
 from segmentation.membranes import UNLABELLED
 from segmentation.scores import (
+    Thresholds,
     Truth,
     score_membranes,
     segment_scores,
@@ -13,6 +14,7 @@ from segmentation.scores import (
 )
 
 PIXEL = 6.0
+HALF = Thresholds(0.5, 0.5)
 
 
 def line(column: int, side: int = 40) -> np.ndarray:
@@ -28,7 +30,7 @@ def truth(mask: np.ndarray, valid: np.ndarray | None = None) -> Truth:
 
 
 def score(predicted: np.ndarray, reference: Truth) -> dict[str, float]:
-    return score_membranes(predicted.astype(np.float32), 0.5, reference, PIXEL)
+    return score_membranes(predicted.astype(np.float32), HALF, reference, PIXEL)
 
 
 def test_counts_of_hand_made_masks() -> None:
@@ -164,7 +166,7 @@ def test_without_labels_the_real_slice_is_its_own_ceiling() -> None:
     random = np.random.default_rng(0)
     probability = random.random((50, 50), np.float32)
     probability[20:30] = 0.01
-    reference = truth_from_probability(probability, 0.5, PIXEL)
-    scores = score_membranes(probability, 0.5, reference, PIXEL)
+    reference = truth_from_probability(probability, HALF, PIXEL)
+    scores = score_membranes(probability, HALF, reference, PIXEL)
     assert scores["dice"] == 1.0
     assert reference.valid.all()

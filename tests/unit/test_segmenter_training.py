@@ -5,14 +5,9 @@ from torch.nn import functional
 
 from segmentation.augment import Crop, augment
 from segmentation.loss import membrane_loss
-from segmentation.training import (
-    THRESHOLDS,
-    Budget,
-    Slices,
-    dice_by_threshold,
-    probability,
-    train,
-)
+from segmentation.scores import segment_scores, watershed
+from segmentation.thresholds import THRESHOLDS, best_seed_threshold, dice_by_threshold
+from segmentation.training import Budget, Slices, probability, train
 from segmentation.unet import UNet, UNetOptions
 
 CPU = torch.device("cpu")
@@ -75,6 +70,29 @@ def test_dice_at_every_threshold_is_dice_of_the_mask() -> None:
     np.testing.assert_allclose(dice_by_threshold(found, mask, valid), expected)
     nothing = np.zeros((4, 4), bool)
     assert (dice_by_threshold(np.zeros((4, 4), np.float32), nothing, ~nothing) == 1).all()
+
+
+def test_the_threshold_of_seeds_closes_the_gaps_that_the_mask_s_leaves() -> None:
+    """A membrane that fades for longer than two seeds are apart."""
+    random = np.random.default_rng(0)
+    found = 0.04 * random.random((80, 80), np.float32)
+    found[:, 39:42] = 0.9
+    found[20:60, 39:42] = 0.3
+    segments = np.ones((80, 80), np.int32)
+    segments[:, 40:] = 2
+    best = best_seed_threshold([(found, segments)], 0.6, 6.0)
+    assert 0.04 < best < 0.3
+
+    def error(threshold: float) -> float:
+        flooded = watershed(found, threshold, 6.0)
+        return segment_scores(flooded, segments)["adapted_rand_error"]
+
+    assert error(best) < 0.05 < error(0.6)
+
+
+def test_without_segments_the_seeds_have_the_threshold_of_the_mask() -> None:
+    nothing = np.zeros((8, 8), np.int32)
+    assert best_seed_threshold([(np.zeros((8, 8), np.float32), nothing)], 0.45, 6.0) == 0.45
 
 
 def test_augmentation_turns_frame_and_masks_alike() -> None:
