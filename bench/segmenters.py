@@ -47,6 +47,7 @@ CEILING, CEILING_MASKS = "ceiling.parquet", "ceiling.h5"
 _TRAIN_SLICES = 128
 _VALIDATION_SLICES = 16
 _VALIDATION_SIDE = 256
+_SEED_SLICES = 8  # whole ones: a neurite that is cut off merges with fewer others
 
 
 class SegmenterRecord(BaseModel):
@@ -230,18 +231,15 @@ class Segmenters:
         return record
 
     def _seed_threshold(self, model: UNet, file: TripletFile, most: float) -> float:
-        """The threshold for the seeds of segments, chosen where that of the mask was."""
+        """The threshold for the seeds of segments, chosen on validation slices too."""
 
         def read(index: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
             labels = file.labels(index)
             assert labels is not None  # noqa: S101 (these slices were chosen for having labels)
-            frame, labels = (
-                _centre(part, _VALIDATION_SIDE) for part in (file.frames(index)[1], labels)
-            )
-            found = probability(model, frame, self._device)
+            found = probability(model, file.frames(index)[1], self._device)
             return found, label_truth(file, labels).segments
 
-        indices = _labelled(file, "validation", _VALIDATION_SLICES)
+        indices = _labelled(file, "validation", _SEED_SLICES)
         slices = [read(int(index)) for index in indices]
         return best_seed_threshold(slices, most, pixel_size(file))
 

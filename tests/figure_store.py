@@ -63,10 +63,13 @@ def record_of(file: TripletFile, method: str, loss: str, seed: int = 0) -> Recor
         "preset": NONE if loss == NONE else "quick",
     }  # fmt: skip
     kind = "trained" if loss != NONE else "classical"
+    config: dict[str, Any] = {"max_triplets": None}
+    if loss != NONE:
+        config["preset"] = {"crop": 64, "batch": 2, "samples": 200, "epochs": None}
     method_facts = {"title": TITLES.get(method, method), "kind": kind}
     return Record(
         status="done", cell=cell, key=f"{method}{loss}{seed}".ljust(12, "0"),
-        config={"max_triplets": None}, method=method_facts, dataset=file.facts(),
+        config=config, method=method_facts, dataset=file.facts(),
         warnings=["trained with random VGG features"] if loss == "ls" else [],
         started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:01+00:00",
     )  # fmt: skip
@@ -133,8 +136,8 @@ def _write_masks(path: Path, file: TripletFile, shift: float) -> None:
 
 
 def _write_log(path: Path, cell: dict[str, Any]) -> None:
-    """A log of 100 steps; the features join after 60."""
-    lines = ["step,seconds,learning_rate,loss,gradient_norm,l1,gamma_0,gamma_1"]
+    """A log of 100 steps with a validation at every 20th; the features join after 60."""
+    lines = ["step,seconds,learning_rate,loss,gradient_norm,l1,validation_psnr,gamma_0,gamma_1"]
     if cell["loss"] == "ls":
         lines[0] += ",feature,style_before,style_middle,style_after"
     gammas = cell["method"] == "ssan"
@@ -142,8 +145,9 @@ def _write_log(path: Path, cell: dict[str, Any]) -> None:
         lines[0] = lines[0].replace(",gamma_0,gamma_1", "")
     for step in range(1, 101):
         row = [step, step / 10, 1e-3, 1 / step, 0.1, 1 / step]
-        row += [0.001 * step, -0.002 * step] if gammas else []
         line = ",".join(f"{value:.6g}" for value in row)
+        line += f",{20 + step / 100:.6g}" if step % 20 == 0 else ","
+        line += f",{0.001 * step:.6g},{-0.002 * step:.6g}" if gammas else ""
         if cell["loss"] == "ls":
             late = step > 60
             line += (

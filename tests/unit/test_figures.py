@@ -17,6 +17,7 @@ from PIL import Image
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
 from bench.report.figures import FIGURES, draw_figures
+from bench.report.figures.learning import draw_learning
 from bench.report.figures.scene import scene_of, typical, where_they_differ
 from bench.report.figures.scores import front
 from bench.report.figures.segmentation import FOUND, INVENTED, MISSED, error_overlay
@@ -184,6 +185,18 @@ def test_seeds_are_averaged_triplet_by_triplet(
     expected = np.mean([table["psnr"] for table in tables if table is not None], axis=0)
     assert subject.values(entry, "psnr").to_numpy() == pytest.approx(expected)
     assert len(subject.leading) == 2
+
+
+def test_learning_curves_count_crops_not_steps(out: Path, data: Path) -> None:
+    drawing = draw_learning(subject_of(_load(out, data), DATASET))
+    errors, quality = drawing.figure.axes
+    trained = [entry for entry in drawing.entries if entry.trained]
+    assert len(trained) == len(quality.lines) == len(errors.lines) == 7
+    for curve in quality.lines:
+        assert list(curve.get_xdata()) == [40, 80, 120, 160, 200]
+        assert list(curve.get_ydata()) == pytest.approx([20.2, 20.4, 20.6, 20.8, 21.0])
+    error = errors.lines[0].get_ydata()
+    assert float(error[-1]) == pytest.approx(np.mean([1 / step for step in range(96, 101)]), 1e-4)
 
 
 def test_error_colours_mean_what_the_legend_says() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.files import write_text
 from bench.registry import unknown
-from bench.report.figures import panels, scores, segmentation, spectrum, training
+from bench.report.figures import learning, panels, scores, segmentation, spectrum, training
 from bench.report.figures.drawing import Drawing, caption
 from bench.report.figures.style import look, save
 from bench.report.figures.subject import AbsentError, Subject, subject_of
@@ -39,6 +39,7 @@ FIGURES = {
     "6": Kind(panels.draw_own, "Synthesised slices between their real neighbours."),
     "7": Kind(panels.draw_methods, "Methods and losses on one triplet."),
     "8": Kind(segmentation.draw_membranes, "Membranes found in synthesised slices."),
+    "learning": Kind(learning.draw_learning, "What each training had learned, and when."),
     "errors": Kind(panels.draw_errors, "Where each method errs on one triplet."),
     "distributions": Kind(scores.draw_distributions, "Scores of the single triplets."),
     "pareto": Kind(scores.draw_pareto, "Gain over the null against time of prediction."),
