@@ -354,7 +354,7 @@ def test_mutated_command_lines_end_in_one_sentence(
     where, kept = random.Random(3), tmp_path / "kept.tif"
     tifffile.imwrite(kept, np.zeros((5, 40, 40), np.uint8))
     content = kept.read_bytes()
-    for _ in times(100, 2000):
+    for _ in times(50, 2000):
         words = mutated_words(where)
         try:
             answer = command(*words)
