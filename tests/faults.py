@@ -18,6 +18,7 @@ import pytest
 from command import bench
 
 from bench.data.triplets import TripletFile
+from bench.files import file_digest
 
 Fate = Literal["survived", "lost", "silent"]
 SHARE = float(os.environ.get("SOAK", "0"))
@@ -46,7 +47,7 @@ def tally() -> Iterator[Callable[[str, Fate, object], None]]:
             bad.append((fault, fate, what))
 
     yield note
-    assert bad == []
+    assert not bad, "\n".join(map(repr, bad))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -122,6 +123,13 @@ def difference(one: str, other: str) -> list[str]:
     """Where two tables differ, for the message of a test that fails."""
     pairs = zip(one.split(","), other.split(","), strict=False)
     return [f"{a} /{b}" for a, b in pairs if a != b]
+
+
+def digests(out: Path) -> dict[str, str]:
+    """SHA-256 of every file that holds results; logs, records and pictures have times in them."""
+    kinds = {".safetensors", ".h5", ".parquet"}
+    found = sorted(path for path in (out / "runs").rglob("*") if path.suffix in kinds)
+    return {str(path.relative_to(out)): file_digest(path) for path in found}
 
 
 def flip(path: Path, bit: int) -> None:

@@ -109,7 +109,7 @@ def _draw(
     image: AxesImage | None = None
     for column, (name, frame) in enumerate(panels.items()):
         show_frame(axes[0, column], frame)
-        axes[0, column].set_title(name, fontsize=9)
+        axes[0, column].set_title(name, fontsize=9, parse_math=False)
         if name in methods:
             image = show_error(axes[1, column], frame, truth)
             axes[1, column].set_title(f"IE {ie(frame, truth):.1f}", fontsize=8)
@@ -117,5 +117,5 @@ def _draw(
             axis.set_axis_off()
     if image is not None:
         figure.colorbar(image, ax=axes[1, :], label="error (grey levels)", shrink=0.8)
-    figure.suptitle(title, fontsize=9)
+    figure.suptitle(title, fontsize=9, parse_math=False)
     figure.savefig(target, format="png", dpi=130)

@@ -24,6 +24,11 @@ def markdown(table: Table) -> str:
     return "\n\n".join(block for block in [*blocks, "\n".join(notes)] if block) + "\n"
 
 
+def inert(text: str) -> str:
+    """Text with words of others in it, none of which is taken for HTML."""
+    return text.replace("<", "&lt;")
+
+
 def _row(row: TableRow, width: int) -> str:
     label = f"{_text(row.label)}{_marks(row.marks)}"
     if not row.cells:

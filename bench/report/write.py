@@ -18,7 +18,7 @@ from bench.report.claims_table import claims_tables
 from bench.report.render_csv import csv_text
 from bench.report.render_html import html
 from bench.report.render_latex import document, latex
-from bench.report.render_markdown import markdown
+from bench.report.render_markdown import inert, markdown
 from bench.report.reported import load_reported
 from bench.report.results import Entry, Results, load_results
 from bench.report.selection import Selection, select, unfinished
@@ -182,7 +182,7 @@ def _state(results: Results) -> str:
         if entry.record.status not in ("done", "partial"):
             where = f"{entry.title} on {entry.words['dataset']}, seed {entry.words['seed']}"
             lines.append(f"- {where}: {_why(entry)}")
-    return "\n".join([*lines, *(f"- {problem}" for problem in results.problems)])
+    return inert("\n".join([*lines, *(f"- {problem}" for problem in results.problems)]))
 
 
 def _why(entry: Entry) -> str:

@@ -13,6 +13,7 @@ from bench.report.figures import learning, panels, scores, segmentation, spectru
 from bench.report.figures.drawing import Drawing, caption
 from bench.report.figures.style import look, save
 from bench.report.figures.subject import AbsentError, Subject, subject_of
+from bench.report.render_markdown import inert
 from bench.report.results import Results
 from bench.store import file_name
 
@@ -88,5 +89,5 @@ def draw_figures(
                 parts += [f"![{head}, {dataset}]({stem}.png)", f"**{head}, {dataset}.** {words}"]
     if left_out:
         parts.append("\n".join(["Left out:", "", *(f"- {sentence}" for sentence in left_out)]))
-    write_text(folder / CAPTIONS, "\n\n".join(parts) + "\n")
+    write_text(folder / CAPTIONS, inert("\n\n".join(parts)) + "\n")
     return [*paths, folder / CAPTIONS]

@@ -34,8 +34,12 @@ def loss_of(entry: Entry) -> str:
 
 
 def label(entry: Entry) -> str:
-    """What a figure writes beside a cell: ``SSAN-Ls``, or ``linear`` as on the command line."""
-    return entry.title if entry.trained else str(entry.words["method"])
+    """What a figure writes beside a cell: ``SSAN-Ls``, or ``linear`` as on the command line.
+
+    A dollar is escaped: matplotlib would read what stands between two of them as mathematics.
+    """
+    name = entry.title if entry.trained else str(entry.words["method"])
+    return name.replace("$", r"\$")
 
 
 @dataclass
