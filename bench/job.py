@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +14,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.calibration import calibrate
 from bench.config import RunConfig, StageName
 from bench.data.triplets import TripletFile
 from bench.errors import DamagedError, UserError
-from bench.files import copy_file, file_digest, is_full, locked, remove_leftovers, set_aside
+from bench.files import copy_file, file_digest, is_full, locked, remove_leftovers
 from bench.membranes import labelled, membrane_means
 from bench.metrics import METRICS
 from bench.plan import Cell, Keys, budget_of, keys
 from bench.progress import Display, Tick, announcing
 from bench.provenance import compute_provenance, provenance
+from bench.resume import FILES, Resume
 from bench.segmenters import Segmenters
 from bench.stages import predict, score, segment, train
 from bench.stages.train import spread
-from bench.store import MASKS, RECORD, Failure, Record, StageRecord, Status, Store, now
+from bench.store import CALIBRATION, MASKS, Failure, Record, StageRecord, Status, Store, now
 from bench.weights import load_tensors, load_weights, save_weights
 from methods.features import VggFeatures
 from methods.interface import FittedInterpolator, Interpolator
 from methods.losses import build_loss
 
-_FILES: dict[StageName, str] = {
-    "train": "weights.safetensors", "predict": predict.FRAMES, "score": score.SCORES,
-    "segment": segment.MEMBRANES,
-}  # fmt: skip
 _REVISIONS: dict[StageName, int] = {
     "train": train.REVISION, "predict": predict.REVISION, "score": score.REVISION,
     "segment": segment.REVISION,
@@ -81,6 +80,8 @@ class Job:
         segmenter = segmenters.key(file)
         self.keys: Keys = keys(cell, config, file.fingerprint, digest, segmenter)
         self.folder = store.folder(cell.words(), self.keys.cell)
+        segmenter_digest = partial(segmenters.digest, file)
+        self.resume = Resume(self.folder, store, self.keys, segmenter_digest, display.note)
         self.model: Interpolator | None = None
 
     def run(self) -> Outcome:
@@ -114,8 +115,9 @@ class Job:
 
     def _run(self) -> Record:
         record = self._record()
-        self._set_damaged_aside(record)
-        pending = self._pending(record)
+        self.resume.set_damaged_aside(record)
+        wanted = [stage for stage in self.config.stages if self._applies(stage)]
+        pending = self.resume.pending(record, wanted, rerun=self.config.rerun)
         if not pending:
             self._finish(record)
             return record
@@ -143,33 +145,11 @@ class Job:
 
     def _record(self) -> Record:
         """The cell's record, the one on disk or a new one."""
-        try:
-            record = self.store.load(self.folder)
-        except DamagedError:
-            record = None
-            self._set_aside([RECORD, *_FILES.values(), MASKS], "the cell is computed anew")
-        return record or Record(
+        return self.resume.record() or Record(
             status="running", cell=self.cell.words(), key=self.keys.cell,
             config=self.keys.settings, method=self.cell.variant.facts(),
             dataset=self.file.facts(), warnings=self._unusual(), started=now(),
         )  # fmt: skip
-
-    def _set_damaged_aside(self, record: Record) -> None:
-        """Make room for what will be computed anew, so that nothing is written over."""
-        for stage, done in record.stages.items():
-            damaged = [
-                name
-                for name, digest in done.digests.items()
-                if (self.folder / name).exists() and file_digest(self.folder / name) != digest
-            ]
-            self._set_aside(damaged, f"the stage {stage} is computed again")
-
-    def _set_aside(self, names: list[str], remedy: str) -> None:
-        paths = [self.folder / name for name in names if (self.folder / name).exists()]
-        if not paths:
-            return
-        kept = ", ".join(set_aside(path).name for path in paths)
-        self.display.note(f"  {paths[0]} is damaged: {remedy}, and kept is {kept}.")
 
     def _unusual(self) -> list[str]:
         """What a reader of the figures has to know whatever the training said."""
@@ -180,34 +160,10 @@ class Job:
             return [f"trained on {samples} crops only"]
         return []
 
-    def _pending(self, record: Record) -> list[StageName]:
-        """The stages to compute: what follows a stage that is computed anew is stale."""
-        wanted = [stage for stage in self.config.stages if self._applies(stage)]
-        missing = [
-            number
-            for number, stage in enumerate(wanted)
-            if self.config.rerun or not self._is_done(stage, record)
-        ]
-        pending = wanted[missing[0] :] if missing else []
-        if pending:
-            order = list(_FILES)
-            for stage in order[order.index(pending[0]) :]:
-                record.stages.pop(stage, None)
-        return pending
-
     def _applies(self, stage: StageName) -> bool:
         if stage == "train":
             return self.cell.learns
         return stage in self.keys.stages
-
-    def _is_done(self, stage: StageName, record: Record) -> bool:
-        done = record.stages.get(stage)
-        if done is None or done.key != self.keys.stages[stage]:
-            return False
-        if stage == "segment" and done.facts["segmenter"] != self.segmenters.digest(self.file):
-            return False  # it was lost and will be trained anew, perhaps on another machine
-        # What is there is as it was written: anything else was set aside.
-        return all((self.folder / name).exists() for name in (_FILES[stage], *done.digests))
 
     def _compute(self, stage: StageName, record: Record) -> StageRecord:
         started = time.monotonic()
@@ -217,8 +173,8 @@ class Job:
         }  # fmt: skip
         facts = compute[stage](self.display.stage(stage), record)
         return StageRecord(
-            key=self.keys.stages[stage], revision=_REVISIONS[stage], file=_FILES[stage],
-            digest=file_digest(self.folder / _FILES[stage]),
+            key=self.keys.stages[stage], revision=_REVISIONS[stage], file=FILES[stage],
+            digest=file_digest(self.folder / FILES[stage]),
             seconds=round(time.monotonic() - started, 2), facts=facts,
             provenance=provenance() | compute_provenance(self.device),
         )  # fmt: skip
@@ -233,7 +189,7 @@ class Job:
         indices = self._split("train")
         if isinstance(model, FittedInterpolator):
             train.fit(model, self.file, indices)
-            save_weights(self.folder / _FILES["train"], model, {})
+            save_weights(self.folder / FILES["train"], model, {})
             return {"triplets": len(indices)}
         if self.config.rerun:
             (self.folder / train.CHECKPOINT).unlink(missing_ok=True)
@@ -262,7 +218,7 @@ class Job:
         except DamagedError:
             usable = False
         if not usable:
-            self._set_aside([path.name], "the training begins anew")
+            self.resume.set_aside([path.name], "the training begins anew")
 
     def _take_over(self, model: Interpolator) -> dict[str, Any] | None:
         """Use a finished training with the same key, made under other prediction settings."""
@@ -274,12 +230,12 @@ class Job:
                 done = record.stages.get("train") if record else None
                 if folder == self.folder or done is None or done.key != self.keys.stages["train"]:
                     continue
-                if file_digest(folder / _FILES["train"]) != done.digest:
+                if file_digest(folder / FILES["train"]) != done.digest:
                     continue
-                load_weights(folder / _FILES["train"], model)
+                load_weights(folder / FILES["train"], model)
             except (OSError, UserError):
                 continue  # another cell's damage is that cell's business
-            for name in (train.LOG, _FILES["train"]):
+            for name in (train.LOG, FILES["train"]):
                 if (folder / name).exists():
                     copy_file(folder / name, self.folder / name)
             return done.facts
@@ -291,9 +247,9 @@ class Job:
             model = self.cell.variant.build()
             given = self.cell.variant.weights
             if given is not None or self.cell.learns:
-                load_weights(given or self.folder / _FILES["train"], model)
+                load_weights(given or self.folder / FILES["train"], model)
         indices = self._split("test")
-        target = self.folder / _FILES["predict"]
+        target = self.folder / FILES["predict"]
         started = time.monotonic()
         predict.predict(
             model, self.file, indices, target, self.device, self.config.predict_tile, tick
@@ -303,24 +259,32 @@ class Job:
 
     def _score(self, tick: Tick, record: Record) -> dict[str, Any]:
         table = score.score(
-            self.folder / _FILES["predict"], self.file, self.folder / _FILES["score"], tick
+            self.folder / FILES["predict"], self.file, self.folder / FILES["score"], tick
         )
         counted = score.kept(table)
         record.triplets = len(counted)
         means = counted[list(METRICS)].mean()
-        record.means = {name: _finite(means[name]) for name in METRICS}
-        return {
+        if "segment" not in record.stages:
+            record.means = {}  # those of membranes were of other frames
+        record.means |= {name: _finite(means[name]) for name in METRICS}
+        facts: dict[str, Any] = {
             "triplets": len(counted), "rejected": len(table) - len(counted),
             "saturated": round(score.saturation(self.file, counted["triplet"].to_numpy()), 4),
         }  # fmt: skip
+        if self.cell.is_null:
+            facts |= calibrate(
+                self.file, table["triplet"].to_numpy(), self._split("train"),
+                self.folder / CALIBRATION, tick,
+            )  # fmt: skip
+        return facts
 
     def _segment(self, _: Tick, record: Record) -> dict[str, Any]:
         segmenter = self.segmenters.get(self.file)
         tick = self.display.stage("segment")  # the segmenter's training may have had the bar
-        path, masks = self.folder / _FILES["predict"], self.folder / MASKS
+        path, masks = self.folder / FILES["predict"], self.folder / MASKS
         frames, indices = predict.stored_frames(path), predict.stored_triplets(path)
         table = segment.segment(
-            segmenter, frames, indices, self.file, self.folder / _FILES["segment"], masks, tick
+            segmenter, frames, indices, self.file, self.folder / FILES["segment"], masks, tick
         )
         record.means |= membrane_means(table)
         return {
@@ -355,8 +319,8 @@ class Job:
     def _finish(self, record: Record) -> None:
         """Give the record its last word, unless it has it already."""
         # Membranes are looked at beside the frames: a cell is whole without them.
-        needed = [stage for stage in _FILES if stage != "segment" and self._applies(stage)]
-        whole = all(self._is_done(stage, record) for stage in needed)
+        needed = [stage for stage in FILES if stage != "segment" and self._applies(stage)]
+        whole = all(self.resume.is_done(stage, record) for stage in needed)
         status: Status = "done" if whole else "partial"
         if record.status != status:
             record.status, record.finished = status, now()

@@ -52,6 +52,11 @@ class Cell:
         return self.learns and self.variant.info.kind == "trained"
 
     @property
+    def is_null(self) -> bool:
+        """Whether every gain is over this cell, and the calibration lies beside its scores."""
+        return self.variant.text == NULL
+
+    @property
     def title(self) -> str:
         """What progress and tables call it."""
         loss = "" if self.loss == NONE else f" {self.loss}"
@@ -144,6 +149,7 @@ def keys(
         segmenter: content key of the dataset's segmenter, or None: without one there is no
             key for the stage ``segment``.
     """
+    from bench import calibration
     from bench.stages import predict, score, segment, train
 
     info = cell.variant.info
@@ -170,10 +176,11 @@ def keys(
     train_key = content_digest(training)
     cell_key = content_digest([train_key, config.predict_tile])
     predict_key = content_digest([cell_key, predict.REVISION])
+    scoring = [score.REVISION, calibration.REVISION] if cell.is_null else [score.REVISION]
     stages = {
         "train": train_key,
         "predict": predict_key,
-        "score": content_digest([predict_key, score.REVISION]),
+        "score": content_digest([predict_key, *scoring]),
     }
     if segmenter is not None:
         stages["segment"] = content_digest([predict_key, segmenter, segment.REVISION])

@@ -17,6 +17,7 @@ from bench.files import content_digest, write_text
 SCHEMA = 1
 RECORD = "record.json"
 MASKS = "membranes.h5"
+CALIBRATION = "calibration.parquet"
 NONE = "-"  # the loss and preset of a method that is not trained
 Document = TypeVar("Document", bound=BaseModel)
 Status = Literal["running", "partial", "done", "failed", "interrupted"]
@@ -45,7 +46,10 @@ class StageRecord(BaseModel):
     @property
     def digests(self) -> dict[str, str]:
         """SHA-256 of each file that the stage left, by its name."""
-        found = {self.file: self.digest, MASKS: self.facts.get("masks")}
+        found = {
+            self.file: self.digest, MASKS: self.facts.get("masks"),
+            CALIBRATION: self.facts.get("calibration"),
+        }  # fmt: skip
         return {name: digest for name, digest in found.items() if name and digest}
 
 

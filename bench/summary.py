@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.calibration import read_calibration
 from bench.job import Outcome
 from bench.membranes import MEMBRANE_METRICS, labelled
 from bench.metrics import METRICS
 from bench.plan import NULL
+from bench.ranking import Place, rank
 from bench.segmenters import CEILING, RECORD, WEIGHTS, SegmenterRecord
 from bench.stages.score import SCORES, kept, read_scores
 from bench.stages.segment import MEMBRANES
@@ -66,6 +68,8 @@ class Row:
         means: mean and 95 % interval of each metric over the kept test triplets.
         unfiltered: mean of each metric with the rejected triplets.
         skill: paired gain over the null, for PSNR and FRC.
+        place: where it is the best, and where it cannot be told apart from the best, of both.
+        scale: what the calibration frames reach, in a sentence; of the null alone.
         warnings: what has to be said under the table.
         membranes: what its frames are worth to a segmenter; None where that is not known.
     """
@@ -75,6 +79,8 @@ class Row:
     unfiltered: dict[str, float]
     skill: dict[str, Interval]
     warnings: list[str]
+    place: Place
+    scale: str = ""
     membranes: Membranes | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -86,6 +92,8 @@ class Row:
             "metrics": {name: _as_json(interval) for name, interval in self.means.items()},
             "unfiltered": {name: _number(value) for name, value in self.unfiltered.items()},
             "skill": {name: _as_json(interval) for name, interval in self.skill.items()},
+            "best": list(self.place.best),
+            "tied": list(self.place.tied),
             "membranes": self.membranes.as_json() if self.membranes else None,
             "warnings": self.warnings,
             "failure": record.failure.reason if record.failure else None,
@@ -99,11 +107,12 @@ def summarise(outcomes: list[Outcome]) -> list[Row]:
     nulls = {
         outcome.cell.dataset: kept(table)
         for outcome, table in zip(outcomes, tables, strict=True)
-        if outcome.cell.variant.text == NULL and table is not None
+        if outcome.cell.is_null and table is not None
     }
+    places = rank(outcomes, tables, SKILLS)
     return [
-        _row(outcome, table, nulls.get(outcome.cell.dataset))
-        for outcome, table in zip(outcomes, tables, strict=True)
+        _row(outcome, table, nulls.get(outcome.cell.dataset), place)
+        for outcome, table, place in zip(outcomes, tables, places, strict=True)
     ]
 
 
@@ -114,21 +123,43 @@ def _scores(outcome: Outcome) -> pd.DataFrame | None:
     return read_scores(outcome.folder / SCORES, done.digest)
 
 
-def _row(outcome: Outcome, table: pd.DataFrame | None, null: pd.DataFrame | None) -> Row:
+def _row(
+    outcome: Outcome, table: pd.DataFrame | None, null: pd.DataFrame | None, place: Place
+) -> Row:
     warnings = list(outcome.record.warnings)
     if table is None:
-        return Row(outcome, {}, {}, {}, warnings)
+        return Row(outcome, {}, {}, {}, warnings, place)
     counted = kept(table)
     clusters = cluster_ids(counted)
     means = {name: cluster_interval(counted[name].to_numpy(), clusters) for name in METRICS}
     unfiltered = {name: float(table[name].mean()) for name in METRICS}
     skill: dict[str, Interval] = {}
-    if null is not None and outcome.cell.variant.text != NULL:
+    if null is not None and not outcome.cell.is_null:
         reference = null.set_index("triplet").loc[counted["triplet"]]
         for name in SKILLS:
             skill[name] = paired_gain(counted[name], reference[name], clusters)
         warnings += _verdict(skill)
-    return Row(outcome, means, unfiltered, skill, warnings, _membranes(outcome))
+    scale = _scale(outcome) if outcome.cell.is_null else ""
+    return Row(outcome, means, unfiltered, skill, warnings, place, scale, _membranes(outcome))
+
+
+def _scale(outcome: Outcome) -> str:
+    """Two frames of one PSNR that have nothing else in common."""
+    score = outcome.record.stages["score"]
+    found = read_calibration(outcome.folder, score)
+    if not found:
+        return ""
+    reached = {}
+    for kind, table in found.items():
+        psnr, frc, sharpness = (
+            f"{table[name].mean():.{METRICS[name].digits}f}" for name in (*SKILLS, "sharpness")
+        )
+        reached[kind] = f"{psnr} dB (FRC < 0.1: {frc}, sharpness: {sharpness})"
+    return (
+        f"For scale, not methods: the average blurred by sigma {score.facts['average_blur']:g} px "
+        f"reaches {reached['average_blurred']}; the real slice with noise of sigma "
+        f"{score.facts['noise']:g} grey levels, {reached['truth_noisy']}."
+    )
 
 
 def _membranes(outcome: Outcome) -> Membranes | None:

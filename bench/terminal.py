@@ -17,6 +17,7 @@ from bench.cautions import (
 )
 from bench.membranes import MEMBRANE_METRICS
 from bench.metrics import METRICS
+from bench.report.table import TIE, TIES
 from bench.statistics import Interval
 from bench.summary import SKILLS, Membranes, Row, beats
 
@@ -30,7 +31,7 @@ def print_rows(rows: list[Row], console: Console) -> None:
     for dataset in dict.fromkeys(row.outcome.cell.dataset for row in rows):
         chosen = [row for row in rows if row.outcome.cell.dataset == dataset]
         console.print(_table(dataset, chosen))
-        for line in _notes(chosen):
+        for line in (*_legend(chosen), *_notes(chosen)):
             _say(line, console)
         _print_membranes([row for row in chosen if row.membranes], console)
         for line in dict.fromkeys(row.outcome.remark for row in chosen if row.outcome.remark):
@@ -109,6 +110,14 @@ def _table(dataset: str, rows: list[Row]) -> Table:
     return table
 
 
+def _legend(rows: list[Row]) -> Iterator[str]:
+    """What the marks mean, if there are any, and what the numbers are to be measured by."""
+    if any(row.place.tied for row in rows):
+        averaged = " Seeds are averaged first." if _several_seeds(rows) else ""
+        yield f"{TIE} {TIES}{averaged}"
+    yield from (row.scale for row in rows if row.scale)
+
+
 def _several_seeds(rows: list[Row]) -> bool:
     return len({row.outcome.cell.seed for row in rows if row.outcome.cell.trained}) > 1
 
@@ -123,8 +132,14 @@ def _numbers(row: Row) -> list[Text]:
     record = row.outcome.record
     if not row.means:
         return [Text(record.status, style="red")]
-    means = [Text(f"{row.means[name].mean:.{METRICS[name].digits}f}") for name in _SHOWN]
-    return [*means, *(_gain(row, name) for name in SKILLS)]
+    return [*(_mean(row, name) for name in _SHOWN), *(_gain(row, name) for name in SKILLS)]
+
+
+def _mean(row: Row, name: str) -> Text:
+    """A mean: bold if it is the best, marked if it cannot be told apart from the best."""
+    mark = f"{TIE} " if name in row.place.tied else ""  # in front, so that digits stay in line
+    mean = f"{row.means[name].mean:.{METRICS[name].digits}f}"
+    return Text(mark + mean, style="bold" if name in row.place.best else "")
 
 
 def _gain(row: Row, name: str) -> Text:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.files import file_digest
 from bench.metrics import METRICS
-from bench.store import NONE, Failure, Record, StageRecord, Status, Store
+from bench.store import CALIBRATION, NONE, Failure, Record, StageRecord, Status, Store
 
 COUNT = 30  # triplets: two columns of fifteen z, ten clusters
 STARTED = "2026-01-01T00:00:00+00:00"
@@ -33,6 +33,12 @@ def scores(name: str, mean: float, seed: int = 0, noise: float = 0.05) -> pd.Dat
         {"triplet": np.arange(COUNT) + 100, "volume": "v", "z": np.arange(COUNT) % 15,
          "y": 0, "x": 0, "column": np.arange(COUNT) // 15, "reason": "", **columns}
     )  # fmt: skip
+
+
+def calibration(**means: float) -> pd.DataFrame:
+    """What lies beside the null's scores: rows of each kind with that PSNR."""
+    tables = [scores(kind, mean).assign(kind=kind) for kind, mean in means.items()]
+    return pd.concat(tables, ignore_index=True)
 
 
 def membranes(quality: float) -> pd.DataFrame:
@@ -60,6 +66,7 @@ def add(
     preset: str = "quick",
     status: Status = "done",
     segmented: pd.DataFrame | None = None,
+    calibrated: pd.DataFrame | None = None,
     **more: Any,
 ) -> Path:
     """Save one cell; what is not given is filled in as a run would."""
@@ -79,6 +86,11 @@ def add(
         stages[name] = StageRecord(
             key="k", revision=1, file=path.name, digest=file_digest(path), seconds=1.0, facts=facts
         )
+    if calibrated is not None:
+        path = folder / CALIBRATION
+        calibrated.to_parquet(path, index=False)
+        sigmas = {"average_blur": 2.0, "truth_blur": 1.0, "noise": 28.6}
+        stages["score"].facts |= {"calibration": file_digest(path), **sigmas}
     facts = {"title": more.pop("title", method.partition("[")[0].capitalize()),
              "deviations": more.pop("deviations", [])}  # fmt: skip
     budget = {"samples": 4000, "crop": 128, "epochs": None}

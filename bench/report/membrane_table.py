@@ -7,7 +7,7 @@ from bench.registry import METHODS
 from bench.report.caption import caption
 from bench.report.measured import Measurement, Standing, standings
 from bench.report.results import Entry
-from bench.report.score_tables import ends, interval_text
+from bench.report.score_cells import ends, interval_text
 from bench.report.selection import (
     Selection,
     absence,

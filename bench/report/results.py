@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.calibration import read_calibration
 from bench.data.triplets import TripletFile, dataset_path
 from bench.errors import UserError
 from bench.files import file_digest
@@ -66,6 +67,17 @@ class Entry:
     def scores(self) -> pd.DataFrame | None:
         """One row a kept test triplet, with its ``cluster``; None if the cell has no scores."""
         return self._table("score")
+
+    @cached_property
+    def calibration(self) -> dict[str, pd.DataFrame]:
+        """What lies beside the null's scores, by kind, each laid out like ``scores``.
+
+        Empty for other cells, and where it is damaged: no figure of a method depends on it.
+        """
+        try:
+            return read_calibration(self.folder, self.record.stages.get("score"))
+        except UserError:
+            return {}
 
     @cached_property
     def membranes(self) -> pd.DataFrame | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.cautions import interval_caution
 from bench.metrics import METRICS
 from bench.plan import NULL
 from bench.registry import METHODS
+from bench.report.calibration_rows import calibration_rows
 from bench.report.caption import caption
 from bench.report.measured import Measurement, Standing, standings
 from bench.report.results import Entry
+from bench.report.score_cells import dashes, gain_cells, mean_cells
 from bench.report.selection import (
     Selection,
     absence,
@@ -21,8 +22,7 @@ from bench.report.selection import (
     method_notes,
     row_title,
 )  # fmt: skip
-from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
-from bench.statistics import Interval
+from bench.report.table import Column, Notes, Table, TableCell, TableRow
 from bench.store import NONE
 from bench.summary import SKILLS
 
@@ -161,6 +161,7 @@ def _extended(selection: Selection, lines: list[Line]) -> Table:
                 *_skills(selection, line, dataset, notes),
             ]
             rows.append(TableRow(line.label, tuple(cells), label_marks))
+        rows += calibration_rows(selection, dataset, _EXTENDED, notes)
     columns = [Column(METRICS[metric].title) for metric in _EXTENDED]
     columns += [Column(METRICS[metric].title, f"Gain over `{NULL}`") for metric in SKILLS]
     words = caption(
@@ -181,65 +182,19 @@ def _means(
     measurement = selection.scores(line.methods, line.loss, dataset)
     if measurement.scores is None:
         marks = notes.mark(*absence(selection, measurement, dataset, config))
-        return [TableCell(DASH, marks=marks)] * len(metrics)
+        return dashes(len(metrics), marks)
     marks = notes.mark(*cell_notes(selection, measurement, _most(selection, dataset)))
-    means = [measurement.mean(metric) for metric in metrics]
-    if why := interval_caution(mean for mean in means if mean is not None):
-        marks += notes.mark(why)
-    cells = []
-    for metric, mean, place in zip(metrics, means, standing, strict=True):
-        if mean is None:
-            note = f"{METRICS[metric].title} is not among the stored scores; repeat the run."
-            cells.append(TableCell(DASH, marks=notes.mark(note)))
-            continue
-        text = interval_text(mean, METRICS[metric].digits) if spread else None
-        cells.append(
-            TableCell(
-                text or number(mean.mean, METRICS[metric].digits), mean.mean, *ends(mean),
-                place.emphasis, place.tie, marks,
-            )
-        )  # fmt: skip
-        marks = ()  # once a row and dataset is enough
-    return cells
+    return mean_cells(measurement, metrics, standing, notes, marks, spread=spread)
 
 
 def _skills(selection: Selection, line: Line, dataset: str, notes: Notes) -> list[TableCell]:
     measurement = selection.scores(line.methods, line.loss, dataset)
-    null = selection.scores((NULL,), NONE, dataset)
-    cells = []
-    for metric in SKILLS:
-        gain = measurement.gain(null, metric)
-        if gain is None or line.methods == (NULL,):
-            why = _no_skill(selection, line, dataset, measurement)
-            cells.append(TableCell(DASH, marks=notes.mark(*why)))
-            continue
-        text = interval_text(gain, METRICS[metric].digits, signed=True)
-        caution = interval_caution([gain])
-        marks = notes.mark(caution) if caution else ()
-        cells.append(TableCell(text, gain.mean, *ends(gain), marks=marks))
-    return cells
-
-
-def _no_skill(
-    selection: Selection, line: Line, dataset: str, measurement: Measurement
-) -> list[str]:
     if measurement.scores is None:
-        return absence(selection, measurement, dataset, "table4")
+        marks = notes.mark(*absence(selection, measurement, dataset, "table4"))
+        return dashes(len(SKILLS), marks)
     if line.methods == (NULL,):
-        return ["the null itself."]
-    return [f"`{NULL}` was not measured on the same triplets of {dataset}."]
-
-
-def interval_text(mean: Interval, digits: int, *, signed: bool = False) -> str:
-    """A mean and half its interval, which lies evenly about it; the mean alone without one."""
-    text = number(mean.mean, digits, signed=signed)
-    low, _ = ends(mean)
-    return text if low is None else f"{text} ± {number(mean.mean - low, digits)}"
-
-
-def ends(mean: Interval) -> tuple[float | None, float | None]:
-    """Both ends of an interval; None and None where there is none."""
-    return (None, None) if mean.low != mean.low else (mean.low, mean.high)
+        return dashes(len(SKILLS), notes.mark("the null itself."))
+    return gain_cells(measurement, selection.scores((NULL,), NONE, dataset), dataset, notes)
 
 
 def _columns(selection: Selection, datasets: Sequence[str], notes: Notes) -> tuple[Column, ...]:

@@ -72,6 +72,13 @@ class Selection:
         return Measurement(entries, tuple(self._if_same(entry, entry.scores) for entry in entries))
 
     @cache  # noqa: B019
+    def calibration(self, kind: str, dataset: str) -> Measurement:
+        """The image scores of a kind of calibration frames, which lie with the null's."""
+        entries = self.cells((NULL,), NONE, dataset)
+        tables = tuple(self._if_same(entry, entry.calibration.get(kind)) for entry in entries)
+        return Measurement(entries, tables)
+
+    @cache  # noqa: B019
     def membranes(self, methods: tuple[str, ...], loss: str, dataset: str) -> Measurement:
         """Dice and boundary F1 of a row on a dataset."""
         entries = self.cells(methods, loss, dataset)

@@ -17,6 +17,10 @@ Style = Literal["plain", "code", "loss"]
 
 DASH = "–"
 TIE = "="  # the mark of what cannot be told apart from the best
+TIES = (
+    "cannot be told apart from the best: paired over the test triplets, p >= 0.05 (Holm over the "
+    "column), or there are too few blocks of slices to tell."
+)
 _SPANS = re.compile(r"`(?P<code>[^`]+)`|(?<!\w)L_(?P<loss>[1fs])(?!\w)")
 
 
@@ -144,14 +148,8 @@ class Notes:
 
     def listed(self, *, ties: bool = False) -> tuple[tuple[str, str], ...]:
         """Every mark with its sentence; the sign of a tie explains itself where there is one."""
-        legend = ((TIE, _TIES),) if ties else ()
+        legend = ((TIE, TIES),) if ties else ()
         return legend + tuple((mark, sentence) for sentence, mark in self.marks.items())
-
-
-_TIES = (
-    "cannot be told apart from the best: paired over the test triplets, p >= 0.05 (Holm over the "
-    "column), or there are too few blocks of slices to tell."
-)
 
 
 def number(value: float, digits: int, *, signed: bool = False) -> str:

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from bench.config import RESULT_FIELDS, RUNTIME_FIELDS, RunConfig
+from bench.files import content_digest
 from bench.plan import Cell, keys, plan
+from bench.stages import score
 from bench.variants import parse_variant
 from bench.weights import save_weights
 
@@ -104,3 +106,11 @@ def test_given_weights_make_one_cell_known_by_their_content(tmp_path: Path) -> N
         assert (cell.title, cell.trained) == ("tiny[weights=w]", False)
         found.append(keys(cell, config, "f", None).cell)
     assert found[0] != found[1]
+
+
+def test_the_calibration_is_in_the_key_of_the_nulls_scores_alone() -> None:
+    config = RunConfig.model_validate(BASE | {"methods": "average,linear[window=3]"})
+    for cell in plan(config):
+        stages = keys(cell, config, "f", None).stages
+        without = content_digest([stages["predict"], score.REVISION])
+        assert (stages["score"] == without) is (cell.title != "linear")

@@ -1,0 +1,64 @@
+"""The rows of table 4 that are no methods, but tell how to read those of the methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bench.plan import NULL
+from bench.report.measured import Standing
+from bench.report.results import Entry
+from bench.report.score_cells import gain_cells, mean_cells
+from bench.report.selection import Selection
+from bench.report.table import Notes, TableRow
+from bench.store import NONE
+
+_LABELS = {
+    "average_blurred": "Average, blurred",
+    "truth_blurred": "Real slice, blurred",
+    "truth_noisy": "Real slice with noise",
+}
+_WHAT = {
+    "average_blurred": (
+        "the average blurred by a Gaussian of sigma {average_blur} px, which errs least on "
+        "training triplets: what blur alone is worth."
+    ),
+    "truth_blurred": (
+        "the real slice blurred by a Gaussian of sigma {truth_blur} px: every structure in its "
+        "place, the detail gone."
+    ),
+    "truth_noisy": (
+        "the real slice with Gaussian noise of sigma {noise} grey levels, as much as the blurred "
+        "average errs on training triplets: everything is there, and the PSNR no better."
+    ),
+}
+_APART = "no methods, but frames to read the columns by; they take no part in best, second and `=`."
+
+
+def calibration_rows(
+    selection: Selection, dataset: str, metrics: Sequence[str], notes: Notes
+) -> Iterator[TableRow]:
+    """A heading and a row for each kind; nothing where the null has no cell."""
+    entries = selection.cells((NULL,), NONE, dataset)
+    if not entries:
+        return
+    heading = f"{dataset}, for calibration: not methods"
+    measured = {kind: selection.calibration(kind, dataset) for kind in _LABELS}
+    if any(each.scores is None for each in measured.values()):
+        why = f"not stored beside the scores of `{NULL}`; repeat the run: it takes seconds."
+        yield TableRow(heading, marks=notes.mark(why), rule=True)
+        return
+    yield TableRow(heading, marks=notes.mark(_APART), rule=True)
+    sigmas = {name: _sigma(entries, name) for name in ("average_blur", "truth_blur", "noise")}
+    null = selection.scores((NULL,), NONE, dataset)
+    for kind, label in _LABELS.items():
+        marks = notes.mark(_WHAT[kind].format(**sigmas))
+        standing = [Standing()] * len(metrics)
+        cells = mean_cells(measured[kind], metrics, standing, notes, (), spread=True)
+        cells += gain_cells(measured[kind], null, dataset, notes)
+        yield TableRow(label, tuple(cells), marks)
+
+
+def _sigma(entries: Sequence[Entry], name: str) -> str:
+    """As it is in the records; a fold may have chosen another than the others."""
+    facts = [done.facts for entry in entries if (done := entry.record.stages.get("score"))]
+    return ", ".join(f"{value:g}" for value in sorted({f[name] for f in facts if name in f}))

@@ -1,0 +1,82 @@
+"""The cells of a table of scores: means, their intervals, gains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.cautions import interval_caution
+from bench.metrics import METRICS
+from bench.plan import NULL
+from bench.report.measured import Measurement, Standing
+from bench.report.table import DASH, Notes, TableCell, number
+from bench.statistics import Interval
+from bench.summary import SKILLS
+
+
+def dashes(count: int, marks: tuple[str, ...]) -> list[TableCell]:
+    """Cells without a number, and the marks that say why."""
+    return [TableCell(DASH, marks=marks)] * count
+
+
+def mean_cells(
+    measurement: Measurement, metrics: Sequence[str], standing: Sequence[Standing], notes: Notes,
+    marks: tuple[str, ...], *, spread: bool,
+) -> list[TableCell]:  # fmt: skip
+    """The mean of each metric.
+
+    Args:
+        measurement: that was made.
+        metrics: one a cell.
+        standing: of each of them.
+        notes: of the table.
+        marks: of the whole measurement; they stand at the first mean.
+        spread: whether half the 95 % interval is printed too.
+    """
+    means = [measurement.mean(metric) for metric in metrics]
+    if why := interval_caution(mean for mean in means if mean is not None):
+        marks += notes.mark(why)
+    cells = []
+    for metric, mean, place in zip(metrics, means, standing, strict=True):
+        if mean is None:
+            note = f"{METRICS[metric].title} is not among the stored scores; repeat the run."
+            cells.append(TableCell(DASH, marks=notes.mark(note)))
+            continue
+        text = interval_text(mean, METRICS[metric].digits) if spread else None
+        cells.append(
+            TableCell(
+                text or number(mean.mean, METRICS[metric].digits), mean.mean, *ends(mean),
+                place.emphasis, place.tie, marks,
+            )
+        )  # fmt: skip
+        marks = ()  # once a row and dataset is enough
+    return cells
+
+
+def gain_cells(
+    measurement: Measurement, null: Measurement, dataset: str, notes: Notes
+) -> list[TableCell]:
+    """The paired gain over the null in each metric of ``SKILLS``."""
+    cells = []
+    for metric in SKILLS:
+        gain = measurement.gain(null, metric)
+        if gain is None:
+            why = f"`{NULL}` was not measured on the same triplets of {dataset}."
+            cells.append(TableCell(DASH, marks=notes.mark(why)))
+            continue
+        text = interval_text(gain, METRICS[metric].digits, signed=True)
+        caution = interval_caution([gain])
+        marks = notes.mark(caution) if caution else ()
+        cells.append(TableCell(text, gain.mean, *ends(gain), marks=marks))
+    return cells
+
+
+def interval_text(mean: Interval, digits: int, *, signed: bool = False) -> str:
+    """A mean and half its interval, which lies evenly about it; the mean alone without one."""
+    text = number(mean.mean, digits, signed=signed)
+    low, _ = ends(mean)
+    return text if low is None else f"{text} ± {number(mean.mean - low, digits)}"
+
+
+def ends(mean: Interval) -> tuple[float | None, float | None]:
+    """Both ends of an interval; None and None where there is none."""
+    return (None, None) if mean.low != mean.low else (mean.low, mean.high)

@@ -1,0 +1,94 @@
+"""What of a cell is there already, and what a run has to compute; what is damaged is set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bench.config import StageName
+from bench.errors import DamagedError
+from bench.files import file_digest, set_aside
+from bench.plan import Keys
+from bench.stages import predict, score, segment
+from bench.store import CALIBRATION, MASKS, RECORD, Record, Store
+
+FILES: Mapping[StageName, str] = {
+    "train": "weights.safetensors", "predict": predict.FRAMES, "score": score.SCORES,
+    "segment": segment.MEMBRANES,
+}  # fmt: skip
+_READS: Mapping[StageName, StageName | None] = {
+    "train": None, "predict": "train", "score": "predict", "segment": "predict",
+}  # fmt: skip
+
+
+class Resume:
+    """The folder of a cell, compared with its record and its content keys."""
+
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        keys: Keys,
+        segmenter: Callable[[], str | None],
+        tell: Callable[[str], None],
+    ) -> None:
+        """Look at a folder.
+
+        Args:
+            folder: of the cell.
+            store: that it lies in.
+            keys: of the cell as the run wants it.
+            segmenter: digest of the segmenter's weights; None while they are not there.
+            tell: told of what is set aside.
+        """
+        self._folder, self._store, self._keys = folder, store, keys
+        self._segmenter, self._tell = segmenter, tell
+
+    def record(self) -> Record | None:
+        """The record on disk; None where there is none that can be believed."""
+        try:
+            return self._store.load(self._folder)
+        except DamagedError:
+            names = [RECORD, *FILES.values(), CALIBRATION, MASKS]
+            self.set_aside(names, "the cell is computed anew")
+            return None
+
+    def set_damaged_aside(self, record: Record) -> None:
+        """Make room for what will be computed anew, so that nothing is written over."""
+        for stage, done in record.stages.items():
+            damaged = [
+                name
+                for name, digest in done.digests.items()
+                if (self._folder / name).exists() and file_digest(self._folder / name) != digest
+            ]
+            self.set_aside(damaged, f"the stage {stage} is computed again")
+
+    def set_aside(self, names: Sequence[str], remedy: str) -> None:
+        """Give files that are there other names, and say so."""
+        paths = [self._folder / name for name in names if (self._folder / name).exists()]
+        if not paths:
+            return
+        kept = ", ".join(set_aside(path).name for path in paths)
+        self._tell(f"  {paths[0]} is damaged: {remedy}, and kept is {kept}.")
+
+    def pending(
+        self, record: Record, wanted: Sequence[StageName], *, rerun: bool
+    ) -> list[StageName]:
+        """The stages to compute; the record forgets them, and those that read what they made."""
+        stale: set[StageName | None] = set()
+        for stage, source in _READS.items():
+            missing = stage in wanted and (rerun or not self.is_done(stage, record))
+            if missing or source in stale:
+                stale.add(stage)
+                record.stages.pop(stage, None)
+        return [stage for stage in wanted if stage in stale]
+
+    def is_done(self, stage: StageName, record: Record) -> bool:
+        """Whether a stage's files are there, made with the keys of this run."""
+        done = record.stages.get(stage)
+        if done is None or done.key != self._keys.stages[stage]:
+            return False
+        if stage == "segment" and done.facts["segmenter"] != self._segmenter():
+            return False  # it was lost and will be trained anew, perhaps on another machine
+        # What is there is as it was written: anything else was set aside.
+        return all((self._folder / name).exists() for name in (FILES[stage], *done.digests))

@@ -1,0 +1,132 @@
+"""The marks of a run's table: the best, and what cannot be told apart from it."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from report_store import add, calibration, scores
+from rich.console import Console
+
+from bench.config import RunConfig
+from bench.job import Outcome
+from bench.plan import plan
+from bench.report.reported import load_reported
+from bench.report.results import load_results
+from bench.report.selection import select
+from bench.report.table import Table
+from bench.report.tables import TABLES
+from bench.store import Failure, Store
+from bench.summary import Row, summarise
+from bench.terminal import print_rows
+
+CLOSE = {"linear": 19.0, "average": 18.5, "flow": 19.0005}
+
+
+def run(out: Path, methods: str, tables: list[pd.DataFrame | None], seeds: str = "0") -> list[Row]:
+    """The rows of a run whose cells, the null first, have these scores."""
+    config = RunConfig.model_validate(
+        {"methods": methods, "dataset": "mouse_triplet", "losses": "l1", "seeds": seeds}
+    )
+    store, outcomes = Store(out), []
+    for cell, table in zip(plan(config), tables, strict=True):
+        failure = None if table is not None else Failure(stage="train", reason="no", traceback="")
+        calibrated = None
+        if cell.is_null:
+            calibrated = calibration(average_blurred=18.9, truth_blurred=30, truth_noisy=18.91)
+        folder = add(
+            out, cell.variant.text, cell.loss, table=table, seed=cell.seed, failure=failure,
+            status="done" if failure is None else "failed", calibrated=calibrated,
+        )  # fmt: skip
+        record = store.load(folder)
+        assert record is not None
+        outcomes.append(Outcome(cell, folder, record))
+    return summarise(outcomes)
+
+
+def printed(rows: list[Row], *, colours: bool = False) -> str:
+    stream = io.StringIO()
+    print_rows(rows, Console(file=stream, width=200, force_terminal=colours))
+    return stream.getvalue()
+
+
+def line(text: str, method: str) -> str:
+    return next(found for found in text.splitlines() if found.startswith(f"│{method} "))
+
+
+@pytest.fixture
+def close(tmp_path: Path) -> list[Row]:
+    """`flow` is the best, `linear` next to it, `average` far behind."""
+    return run(tmp_path, "average,flow", [scores(name, mean) for name, mean in CLOSE.items()])
+
+
+def test_what_cannot_be_told_apart_is_marked_and_explained(close: list[Row]) -> None:
+    text = printed(close)
+    assert "│   = 19.00 │" in line(text, "linear")
+    assert "│     19.00 │" in line(text, "flow")
+    assert "│     18.50 │" in line(text, "average")
+    assert "= cannot be told apart from the best: paired over the test triplets" in text
+    bold = line(printed(close, colours=True), "flow")
+    assert re.search(r"\x1b\[1m *19\.00", bold)
+    assert not re.search(r"\x1b\[1m *18\.50", printed(close, colours=True))
+
+
+def test_the_json_rows_say_the_same(close: list[Row]) -> None:
+    found = {row.outcome.cell.title: row.as_json() for row in close}
+    assert {name: (row["best"], row["tied"]) for name, row in found.items()} == {
+        "linear": ([], ["psnr", "frc_10"]), "average": ([], []), "flow": (["psnr", "frc_10"], []),
+    }  # fmt: skip
+
+
+def test_the_report_marks_the_same(close: list[Row], tmp_path: Path) -> None:
+    results = load_results(tmp_path, tmp_path / "data", print)
+    _, table = TABLES["4"](select(results, (), None, load_reported(), tmp_path / "profile"))
+    titles = {"linear": "Linear (the null)", "average": "Average", "flow": "Flow"}
+    for row in close:
+        psnr, frc = report_marks(table, titles[row.outcome.cell.title])
+        assert row.place.best == tuple(n for n, (e, _) in (psnr, frc) if e == "best")
+        assert row.place.tied == tuple(n for n, (_, tie) in (psnr, frc) if tie)
+
+
+def report_marks(table: Table, label: str) -> list[tuple[str, tuple[str, bool]]]:
+    titles = [column.title for column in table.columns]
+    (row,) = [row for row in table.rows if row.label == label]
+    found = {"psnr": row.cells[titles.index("PSNR (dB)")], "frc_10": row.cells[3]}
+    return [(name, (cell.emphasis, cell.tie)) for name, cell in found.items()]
+
+
+def test_nothing_is_said_of_marks_where_there_is_none(tmp_path: Path) -> None:
+    rows = run(
+        tmp_path, "average,flow", [scores(n, m) for n, m in (("a", 18), ("b", 19), ("c", 20))]
+    )
+    assert [row.place.tied for row in rows] == [()] * 3
+    assert "=" not in printed(rows)
+
+
+def test_seeds_of_a_method_stand_and_fall_together(tmp_path: Path) -> None:
+    lone = scores("ssan", 19.5, 2)
+    tables = [scores("linear", 19.0), scores("ssan", 18.0), None, lone]
+    rows = run(tmp_path, "ssan", tables, seeds="0,1,2")
+    # Over the seeds that were scored 18.75: below the null, though one seed is far above.
+    null, first, failed, last = (row.place for row in rows)
+    assert null.best == ("psnr", "frc_10")
+    assert first == last
+    assert first.best == ()
+    assert (failed.best, failed.tied) == ((), ())
+
+
+def test_equal_scores_of_two_methods_tie_in_every_metric(tmp_path: Path) -> None:
+    tables: list[pd.DataFrame | None] = [scores("linear", 18.0), *([scores("same", 19.0)] * 2)]
+    rows = run(tmp_path, "average,flow", tables)
+    assert [row.place.best for row in rows] == [(), ("psnr", "frc_10"), ("psnr", "frc_10")]
+
+
+def test_scale_is_said_under_the_table_and_makes_no_row(close: list[Row]) -> None:
+    text = printed(close)
+    said = next(found for found in text.splitlines() if found.startswith("For scale, not methods"))
+    assert "the average blurred by sigma 2 px reaches 18.90 dB (FRC < 0.1: 0.6300, sharp" in said
+    assert "noise of sigma 28.6 grey levels, 18.91 dB" in said
+    assert len(close) == 3
