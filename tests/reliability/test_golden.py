@@ -22,7 +22,7 @@ from bench.variants import parse_variant
 from methods.features import load_features
 from methods.interface import FittedInterpolator, Interpolation, Interpolator, Triplets
 from methods.losses import LossOptions, build_loss
-from segmentation.scores import score_membranes, truth_from_probability
+from segmentation.scores import Thresholds, score_membranes, truth_from_probability
 
 GOLDEN = Path(__file__).with_name("golden.json")
 # Far above what another processor or number of threads does, far below what a reader would see.
@@ -80,8 +80,9 @@ def of_score() -> Found:
 
 def of_segment() -> Found:
     before, middle, _ = frames() / np.float32(255)
-    truth = truth_from_probability(middle, 0.6, 6.0)
-    found = score_membranes(before, 0.6, truth, 6.0)
+    thresholds = Thresholds(0.6, 0.4)
+    truth = truth_from_probability(middle, thresholds, 6.0)
+    found = score_membranes(before, thresholds, truth, 6.0)
     return segment.REVISION, [float(value) for value in found.values()]
 
 
