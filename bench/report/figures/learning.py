@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -50,7 +52,11 @@ def _draw(errors: Axes, quality: Axes, entry: Entry, *, named: bool) -> None:
     if log is None:
         return
     seen = log["step"] * _batch(entry)
-    look = {"color": colour(entry), "linestyle": line(entry), "linewidth": 1.2 if named else 0.6}
+    look: dict[str, Any] = {
+        "color": colour(entry),
+        "linestyle": line(entry),
+        "linewidth": 1.2 if named else 0.6,
+    }
     window = max(1, len(log) // _SMOOTHED)
     if "l1" in log:
         errors.plot(seen, log["l1"].rolling(window, min_periods=1).mean(), **look)
