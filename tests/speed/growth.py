@@ -69,7 +69,9 @@ def _all_stages(folder: Path, depth: int, tile: int) -> dict[str, float]:
 
 
 def _peak_of(stage: Callable[[], None]) -> float:
-    with ProcessPoolExecutor(1, mp_context=get_context("forkserver")) as process:
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # imported once, not by every stage
+    with ProcessPoolExecutor(1, mp_context=context) as process:
         return process.submit(_measured, stage).result()
 
 
