@@ -55,8 +55,8 @@ def ssim(prediction: Frame, truth: Frame) -> float:
 
 def ie(prediction: Frame, truth: Frame) -> float:
     """Interpolation error: mean absolute difference in grey levels (0..255)."""
-    difference = _difference(prediction, truth)
-    return float(np.mean(np.abs(difference, out=difference)))
+    total = sum(float(np.sum(np.abs(strip))) for strip in _differences(prediction, truth))
+    return total / truth.size
 
 
 def ie_rms(prediction: Frame, truth: Frame) -> float:
@@ -154,14 +154,17 @@ def _check(prediction: Frame, truth: Frame) -> None:
         )
 
 
-def _difference(prediction: Frame, truth: Frame) -> NDArray[np.float64]:
+def _differences(prediction: Frame, truth: Frame) -> Iterator[NDArray[np.float64]]:
+    """The difference of two frames, strip by strip, flat."""
     _check(prediction, truth)
-    return np.subtract(prediction, truth, dtype=np.float64)
+    for start in range(0, len(truth), _STRIP):
+        strip = slice(start, start + _STRIP)
+        yield np.subtract(prediction[strip], truth[strip], dtype=np.float64).ravel()
 
 
 def _mean_square(prediction: Frame, truth: Frame) -> float:
-    difference = _difference(prediction, truth).ravel()
-    return float(difference @ difference) / difference.size
+    total = sum(float(strip @ strip) for strip in _differences(prediction, truth))
+    return total / truth.size
 
 
 class _Space(NamedTuple):
@@ -195,9 +198,12 @@ def _likeness(prediction: Frame, truth: Frame, space: _Space) -> NDArray[np.floa
     (mean_u, mean_v), (u, v) = means, variances
     mean_u += 2 * _SSIM_C1
     u += 2 * _SSIM_C2
-    result: NDArray[np.float64] = (mean_u - mean_v) * (u - v)
-    result /= (mean_u + mean_v) * (u + v)
-    return result
+    likeness: NDArray[np.float64] = mean_u - mean_v
+    likeness *= u - v
+    mean_u += mean_v
+    u += v
+    likeness /= np.multiply(mean_u, u, out=u)
+    return likeness
 
 
 def _gaussian_valid(maps: NDArray[np.float64], space: _Space) -> NDArray[np.float64]:
@@ -241,19 +247,29 @@ def _gradient_energy(frame: Frame) -> float:
 
 def _mean_ring_correlation(prediction: Frame, truth: Frame, limit: float) -> float:
     _check(prediction, truth)
-    frequency, correlation = _low_rings(prediction.tobytes(), truth.tobytes(), truth.shape)
+    pair = _Pair(prediction.tobytes(), truth.tobytes(), truth.shape)
+    frequency, correlation = _low_rings(pair)
     wanted = frequency < limit
     if not wanted.any():
         raise ValueError(f"FRC needs frames of at least 11 x 11 pixels, not {truth.shape}.")
     return float(np.mean(correlation[wanted]))
 
 
+class _Pair(NamedTuple):
+    """Two frames to remember one result by, for which comparing them is enough."""
+
+    prediction: bytes
+    truth: bytes
+    shape: tuple[int, int]
+
+    def __hash__(self) -> int:
+        return hash(self.shape)
+
+
 @lru_cache(maxsize=1)
-def _low_rings(
-    prediction: bytes, truth: bytes, shape: tuple[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _low_rings(pair: _Pair) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Both limits read the same rings: computed once for a pair of frames."""
-    one, other = (np.frombuffer(frame, np.uint8).reshape(shape) for frame in (prediction, truth))
+    one, other = (np.frombuffer(frame, np.uint8).reshape(pair.shape) for frame in pair[:2])
     return ring_correlation(one, other, limit=0.25)
 
 
@@ -316,6 +332,8 @@ def _low_spectrum(frame: Frame, rings: _Rings) -> NDArray[np.complex128]:
     half = np.empty((len(frame), rings.columns), np.complex128)
     for start in range(0, len(frame), _STRIP):
         strip = slice(start, start + _STRIP)
-        half[strip] = fft.rfft((frame[strip] - mean) * window[strip], axis=1)[:, : rings.columns]
+        grey = frame[strip] - mean
+        grey *= window[strip]
+        half[strip] = fft.rfft(grey, axis=1)[:, : rings.columns]
     spectrum: NDArray[np.complex128] = fft.fft(half, axis=0, overwrite_x=True)[rings.rows]
     return spectrum

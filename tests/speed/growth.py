@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -116,4 +118,5 @@ def _score(folder: Path) -> None:
 def _bench(*words: str) -> None:
     from bench.cli import app
 
-    app(list(words), standalone_mode=False)
+    with contextlib.redirect_stdout(sys.stderr):  # where the table goes is left to the table
+        app(list(words), standalone_mode=False)

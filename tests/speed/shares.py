@@ -22,27 +22,30 @@ from speed.subjects import triplet
 NAME = "shares"
 METHODS = ("ssan", "sepconv", "dain")
 LOSSES = ("l1", "ls")
-_STEPS = 3
+_STEPS = 2
 
 # Parts of a step by its operators, forward and backward: the outermost that is named here
-# has all that it calls.
+# has all that it calls. No method multiplies matrices but in the layers that are its own.
 _OPERATORS = {
-    "interslice::": "own operators",
-    "aten::grid_sampler": "own operators",
-    "aten::scaled_dot_product": "attention",
-    "aten::_scaled_dot_product": "attention",
-    "aten::matmul": "attention",
-    "aten::bmm": "attention",
-    "aten::softmax": "attention",
-    "aten::_softmax": "attention",
+    # By the names of their autograd functions: their operators show in the backward pass alone.
+    "_SeparableConvolution": "own layers",
+    "_WindowSum": "own layers",
+    "_Correlation": "own layers",
+    "aten::grid_sampler": "own layers",
+    "aten::scaled_dot_product": "own layers",
+    "aten::_scaled_dot_product": "own layers",
+    "aten::matmul": "own layers",
+    "aten::bmm": "own layers",
+    "aten::softmax": "own layers",
+    "aten::_softmax": "own layers",
     "aten::convolution": "convolutions",
     "aten::conv2d": "convolutions",
-    "aten::linear": "projections",
-    "aten::mm": "projections",
-    "aten::addmm": "projections",
+    "aten::linear": "own layers",
+    "aten::mm": "own layers",
+    "aten::addmm": "own layers",
 }
 _STAGES = ("loss", "optimiser")
-PARTS = ("convolutions", "projections", "attention", "own operators", "the rest", *_STAGES)
+PARTS = ("convolutions", "own layers", "the rest", *_STAGES)
 
 
 def shares(size: int | None, say: Callable[[str], None]) -> dict[str, Any]:

@@ -114,22 +114,11 @@ def test_every_convolution_of_a_step_is_found():
     )
 
 
-@pytest.mark.parametrize(
-    ("method", "own", "absent"),
-    [
-        ("ssan", "attention", "own operators"),
-        ("sepconv", "own operators", "attention"),
-        ("dain", "own operators", "attention"),
-    ],
-)
-def test_the_time_of_a_step_is_found_where_it_is_spent(method, own, absent, one_thread):
+@pytest.mark.parametrize("method", shares.METHODS)
+def test_the_time_of_a_step_is_found_where_it_is_spent(method, one_thread):
     loss = build_loss("l1", LossOptions(), None)
     found = shares.seconds(steps.network(method, "quick", last=True), loss, triplet(32))
-    assert found.pop(absent) == 0
-    assert found[own] > 0
-    assert found["convolutions"] > 0
-    assert found["loss"] > 0
-    assert found["optimiser"] > 0
+    assert min(found.values()) > 0
 
 
 def test_the_exponent_is_that_of_the_formula():
