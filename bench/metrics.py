@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,8 @@ from scipy import fft
 Frame = NDArray[np.uint8]  # HW, grey levels 0..255
 
 _PEAK = 255.0
+_STRIP = 64  # lines that are computed at once: they fit the cache, a frame does not
 _SSIM_RADIUS = 5  # an 11 x 11 window
-_SSIM_STRIP = 64
 _SSIM_SIGMA = 1.5
 _SSIM_C1, _SSIM_C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
 
@@ -30,7 +30,7 @@ def psnr(prediction: Frame, truth: Frame) -> float:
 
     Identical frames score infinity.
     """
-    error = float(np.mean(_difference(prediction, truth) ** 2))
+    error = _mean_square(prediction, truth)
     return float("inf") if error == 0.0 else float(10.0 * np.log10(_PEAK**2 / error))
 
 
@@ -45,20 +45,23 @@ def ssim(prediction: Frame, truth: Frame) -> float:
     if min(height, width) <= 0:
         raise ValueError(f"SSIM needs frames of at least 11 x 11 pixels, not {truth.shape}.")
     total = 0.0
-    for start in range(0, height, _SSIM_STRIP):  # a strip fits the cache, a frame does not
-        strip = slice(start, start + _SSIM_STRIP + 2 * _SSIM_RADIUS)
-        total += float(np.sum(_likeness(prediction[strip], truth[strip])))
+    # Allocated once: memory that is fresh for every strip can cost more than the arithmetic.
+    space = _Space.of(truth.shape[1])
+    for start in range(0, height, _STRIP):
+        strip = slice(start, start + _STRIP + 2 * _SSIM_RADIUS)
+        total += float(np.sum(_likeness(prediction[strip], truth[strip], space)))
     return float(total / (height * width))
 
 
 def ie(prediction: Frame, truth: Frame) -> float:
     """Interpolation error: mean absolute difference in grey levels (0..255)."""
-    return float(np.mean(np.abs(_difference(prediction, truth))))
+    total = sum(float(np.sum(np.abs(strip))) for strip in _differences(prediction, truth))
+    return total / truth.size
 
 
 def ie_rms(prediction: Frame, truth: Frame) -> float:
     """Interpolation error of Baker et al. 2011: root mean squared difference in grey levels."""
-    return float(np.sqrt(np.mean(_difference(prediction, truth) ** 2)))
+    return float(np.sqrt(_mean_square(prediction, truth)))
 
 
 def frc_10(prediction: Frame, truth: Frame) -> float:
@@ -103,10 +106,8 @@ def ring_correlation(
     _check(prediction, truth)
     spectrum = _rings(*truth.shape, limit)
     one, other = _low_spectrum(prediction, spectrum), _low_spectrum(truth, spectrum)
-    cross = spectrum.sums(one.real * other.real + one.imag * other.imag)
-    power_one = spectrum.sums(one.real**2 + one.imag**2)
-    power_other = spectrum.sums(other.real**2 + other.imag**2)
-    scale = np.sqrt(power_one * power_other)
+    cross = spectrum.sums(one, other)
+    scale = np.sqrt(spectrum.sums(one, one) * spectrum.sums(other, other))
     correlation = np.divide(cross, scale, out=np.zeros_like(cross), where=scale > 1e-9)
     return spectrum.frequency, correlation
 
@@ -153,35 +154,68 @@ def _check(prediction: Frame, truth: Frame) -> None:
         )
 
 
-def _difference(prediction: Frame, truth: Frame) -> NDArray[np.float64]:
+def _differences(prediction: Frame, truth: Frame) -> Iterator[NDArray[np.float64]]:
+    """The difference of two frames, strip by strip, flat."""
     _check(prediction, truth)
-    return prediction.astype(np.float64) - truth.astype(np.float64)
+    for start in range(0, len(truth), _STRIP):
+        strip = slice(start, start + _STRIP)
+        yield np.subtract(prediction[strip], truth[strip], dtype=np.float64).ravel()
 
 
-def _likeness(prediction: Frame, truth: Frame) -> NDArray[np.float64]:
-    """The map whose mean is SSIM."""
-    x, y = prediction.astype(np.float64), truth.astype(np.float64)
-    # Only the sum of the two variances enters, so one map carries both squares.
-    mean_x, mean_y, squares, xy = _gaussian_valid(np.stack([x, y, x * x + y * y, x * y]))
-    product, power = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
-    likeness = (2 * product + _SSIM_C1) * (2 * (xy - product) + _SSIM_C2)
-    scale = (power + _SSIM_C1) * (squares - power + _SSIM_C2)
-    result: NDArray[np.float64] = likeness / scale
-    return result
+def _mean_square(prediction: Frame, truth: Frame) -> float:
+    total = sum(float(strip @ strip) for strip in _differences(prediction, truth))
+    return total / truth.size
 
 
-def _gaussian_valid(maps: NDArray[np.float64]) -> NDArray[np.float64]:
+class _Space(NamedTuple):
+    """What SSIM of a strip is computed in: four maps each, before, half-way and filtered."""
+
+    maps: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    filtered: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, width: int) -> _Space:
+        rim = 2 * _SSIM_RADIUS
+        sizes = (_STRIP + rim, width), (_STRIP, width), (_STRIP, width - rim)
+        return cls(*(np.empty((4, *size)) for size in sizes))
+
+
+def _likeness(prediction: Frame, truth: Frame, space: _Space) -> NDArray[np.float64]:
+    """The map whose mean is SSIM, from the sum u and the difference v of two strips.
+
+    Twice the product of both means is half of mean(u)^2 - mean(v)^2, and the sum of their
+    squares half of mean(u)^2 + mean(v)^2; likewise the covariance and the variances.
+    """
+    maps = space.maps[:, : len(truth)]
+    np.add(prediction, truth, out=maps[0], dtype=np.float64)
+    np.subtract(prediction, truth, out=maps[1], dtype=np.float64)
+    np.square(maps[:2], out=maps[2:])
+    filtered = _gaussian_valid(maps, space)
+    means, variances = filtered[:2], filtered[2:]
+    np.square(means, out=means)
+    variances -= means
+    (mean_u, mean_v), (u, v) = means, variances
+    mean_u += 2 * _SSIM_C1
+    u += 2 * _SSIM_C2
+    likeness: NDArray[np.float64] = mean_u - mean_v
+    likeness *= u - v
+    mean_u += mean_v
+    u += v
+    likeness /= np.multiply(mean_u, u, out=u)
+    return likeness
+
+
+def _gaussian_valid(maps: NDArray[np.float64], space: _Space) -> NDArray[np.float64]:
     """The Gaussian window at every place where it fits: N maps of HW to N of H-10, W-10.
 
     A product with a banded matrix, a few output lines at a time, does the sums of the
     window at the speed of the linear algebra library, several times that of ndimage.
     """
-    count, height, width = maps.shape
-    height, width = height - 2 * _SSIM_RADIUS, width - 2 * _SSIM_RADIUS
-    rows = np.empty((count, height, maps.shape[2]))
+    height, width = (length - 2 * _SSIM_RADIUS for length in maps.shape[1:])
+    rows, filtered = space.rows[:, :height], space.filtered[:, :height]
     for lines, reach, band in _bands(height):
         np.matmul(band, maps[:, reach], out=rows[:, lines])
-    filtered = np.empty((count, height, width))
     for lines, reach, band in _bands(width):
         np.matmul(rows[:, :, reach], band.T, out=filtered[:, :, lines])
     return filtered
@@ -213,19 +247,29 @@ def _gradient_energy(frame: Frame) -> float:
 
 def _mean_ring_correlation(prediction: Frame, truth: Frame, limit: float) -> float:
     _check(prediction, truth)
-    frequency, correlation = _low_rings(prediction.tobytes(), truth.tobytes(), truth.shape)
+    pair = _Pair(prediction.tobytes(), truth.tobytes(), truth.shape)
+    frequency, correlation = _low_rings(pair)
     wanted = frequency < limit
     if not wanted.any():
         raise ValueError(f"FRC needs frames of at least 11 x 11 pixels, not {truth.shape}.")
     return float(np.mean(correlation[wanted]))
 
 
+class _Pair(NamedTuple):
+    """Two frames to remember one result by, for which comparing them is enough."""
+
+    prediction: bytes
+    truth: bytes
+    shape: tuple[int, int]
+
+    def __hash__(self) -> int:
+        return hash(self.shape)
+
+
 @lru_cache(maxsize=1)
-def _low_rings(
-    prediction: bytes, truth: bytes, shape: tuple[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _low_rings(pair: _Pair) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Both limits read the same rings: computed once for a pair of frames."""
-    one, other = (np.frombuffer(frame, np.uint8).reshape(shape) for frame in (prediction, truth))
+    one, other = (np.frombuffer(frame, np.uint8).reshape(pair.shape) for frame in pair[:2])
     return ring_correlation(one, other, limit=0.25)
 
 
@@ -237,8 +281,10 @@ class _Rings:
         frequency: of each ring but the constant one, in cycles per pixel.
         rows: the lines of the spectrum that the rings touch.
         columns: how many columns of the half spectrum they touch.
-        index: ring of each of those places (flat); whatever lies beyond comes last.
-        weight: 2 where a place of the half spectrum stands for two of the whole one.
+        index: ring of the real and the imaginary part of each of those places (flat);
+            whatever lies beyond comes last.
+        weight: 2 where a place of the half spectrum stands for two of the whole one; of both
+            parts of each column.
     """
 
     frequency: NDArray[np.float64]
@@ -247,10 +293,14 @@ class _Rings:
     index: NDArray[np.intp]
     weight: NDArray[np.float64]
 
-    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def sums(
+        self, one: NDArray[np.complex128], other: NDArray[np.complex128]
+    ) -> NDArray[np.float64]:
+        """Real part of one times the conjugate of the other, summed over each ring."""
         count = len(self.frequency)
-        weights = (values * self.weight).ravel()
-        sums = np.bincount(self.index, weights, count + 2)[1 : count + 1]
+        products = one.view(np.float64) * other.view(np.float64)
+        products *= self.weight
+        sums = np.bincount(self.index, products.ravel(), count + 2)[1 : count + 1]
         return np.asarray(sums, np.float64)
 
 
@@ -264,10 +314,12 @@ def _rings(height: int, width: int, limit: float) -> _Rings:
     rows = np.flatnonzero(np.abs(vertical) <= reach)
     columns = int(np.count_nonzero(horizontal <= reach))
     radius = np.hypot(vertical[rows, None], horizontal[None, :columns])
-    index = np.minimum(np.rint(radius * side).astype(np.intp), len(frequency) + 1).ravel()
+    index = np.minimum(np.rint(radius * side).astype(np.intp), len(frequency) + 1)
     # The first column (and the last of an even width) has no mirror image.
     mirrored = (np.arange(columns) > 0) & (2 * np.arange(columns) < width)
-    return _Rings(frequency, rows, columns, index, np.where(mirrored, 2.0, 1.0))
+    weight = np.where(mirrored, 2.0, 1.0)
+    # Real and imaginary part lie side by side.
+    return _Rings(frequency, rows, columns, index.ravel().repeat(2), weight.repeat(2))
 
 
 @lru_cache(maxsize=4)
@@ -276,9 +328,12 @@ def _hann(height: int, width: int) -> NDArray[np.float64]:
 
 
 def _low_spectrum(frame: Frame, rings: _Rings) -> NDArray[np.complex128]:
-    grey = frame.astype(np.float64)
-    grey -= grey.mean()
-    grey *= _hann(*frame.shape)
-    half = fft.rfft(grey, axis=1)[:, : rings.columns]
-    spectrum: NDArray[np.complex128] = fft.fft(half, axis=0)[rings.rows]
+    window, mean = _hann(*frame.shape), frame.mean()
+    half = np.empty((len(frame), rings.columns), np.complex128)
+    for start in range(0, len(frame), _STRIP):
+        strip = slice(start, start + _STRIP)
+        grey = frame[strip] - mean
+        grey *= window[strip]
+        half[strip] = fft.rfft(grey, axis=1)[:, : rings.columns]
+    spectrum: NDArray[np.complex128] = fft.fft(half, axis=0, overwrite_x=True)[rings.rows]
     return spectrum

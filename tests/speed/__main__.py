@@ -16,7 +16,11 @@ from bench.files import write_text
 from speed.figures import UnequalError
 from speed.rows import ROWS
 from speed.running import run, say
+from speed.shares import NAME as SHARES
+from speed.shares import markdown as shares_table
 from speed.table import markdown, print_table
+
+_NAMES = (*ROWS, SHARES)
 
 
 def main() -> int:
@@ -25,7 +29,7 @@ def main() -> int:
     failed = 0
     context = get_context("forkserver")
     context.set_forkserver_preload(["speed.running"])  # imported once, computed with never
-    for name in words.only or ROWS if words.run else []:
+    for name in words.only or _NAMES if words.run else []:
         # A fresh process: no memory, no caches and no threads that another benchmark left.
         with ProcessPoolExecutor(1, mp_context=context) as process:
             asked = process.submit(run, name, words.size, words.patience, words.threads)
@@ -41,12 +45,13 @@ def main() -> int:
         sys.stdout.write(markdown(words.out))
     else:
         print_table(words.out, Console(width=None if sys.stdout.isatty() else 160))
+    sys.stdout.write(f"\n{shares_table(words.out)}")
     return failed
 
 
 def _words() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="NAME", help=", ".join(ROWS))
+    parser.add_argument("--only", nargs="+", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
     parser.add_argument("--size", type=int, help="image side, for slow machines")
     parser.add_argument("--patience", type=float, default=40.0, help="seconds for a pair's turns")
     parser.add_argument("--threads", type=int, default=1, help="torch computes with")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from bench.profile.counting import UncountedError, count_pass
 from bench.variants import parse_variant
@@ -23,7 +24,7 @@ from speed.warping import smooth_flow
 
 SIZE = 1024
 _FEWEST = 128
-_TURNS = 3
+_TURNS = 9
 _METHODS = ("average", "linear", "ssan", "sepconv", "dain")
 _CHANNELS = 16
 
@@ -37,7 +38,7 @@ def measure(setting: Setting) -> Result:
     figures = []
     for name, make in {**LAYERS, **{name: partial(_method, name) for name in _METHODS}}.items():
         setting.say(name)
-        figures.append(_figure(name, make, sides))
+        figures.append(_figure(name, make, sides, setting.patience))
     return Result(figures, [], largest)
 
 
@@ -48,30 +49,33 @@ def slope(sides: list[int], values: list[float]) -> float:
 
 def operations(make: Build, side: int) -> float:
     """Multiply-adds at a size; its pixels where nothing is multiplied or torch does not see it."""
-    module, inputs = make(side)
     try:
-        return float(count_pass(module, inputs, backward=False).total or side**2)
+        with FakeTensorMode():
+            module, inputs = make(side)
+            return float(count_pass(module, inputs, backward=False).total or side**2)
     except UncountedError:
         return float(side**2)
 
 
-def _figure(name: str, make: Build, sides: list[int]) -> Figure:
-    seconds = [_seconds(make, side) for side in sides]
+def _figure(name: str, make: Build, sides: list[int], patience: float) -> Figure:
+    seconds = [_seconds(make, side, patience) for side in sides]
     counted = slope(sides, [operations(make, side) for side in sides])
     words = ", ".join(f"{value:.3g}" for value in seconds)
     return Figure(f"{name}: exponent", "", counted, slope(sides, seconds), 0.15,
-                  compare="difference", repeats=_TURNS, note=f"seconds: {words}")  # fmt: skip
+                  compare="difference", note=f"seconds: {words}")  # fmt: skip
 
 
-def _seconds(make: Build, side: int) -> float:
+def _seconds(make: Build, side: int, patience: float) -> float:
+    """Seconds of a pass: the median of as many as patience allows, or else of the first."""
     module, inputs = make(side)
 
     def once() -> None:
         with torch.inference_mode():
             module(*inputs)
 
-    once()
-    return statistics.median(timed(once) for _ in range(_TURNS))
+    first = timed(once)
+    turns = min(_TURNS, int(patience / first))
+    return statistics.median([timed(once) for _ in range(turns)] or [first])
 
 
 class _Call(nn.Module):

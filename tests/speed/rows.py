@@ -76,7 +76,15 @@ ROWS = {
     "separable": Row(
         "separable operation, 51 taps", "`unfold` + einsum in torch", separable.measure
     ),
-    "attention": Row(
-        "attention-aware layer, fused", "explicit one-level SSA, P = 8", attention.measure_layer
-    ),
+    **{
+        name: Row(
+            f"attention-aware layer, fused{words}",
+            "explicit one-level SSA, P = 8",
+            partial(attention.measure_layer, backward=backward),
+        )
+        for name, words, backward in (
+            ("attention", "", False),
+            ("attention-backward", ", with backward", True),
+        )
+    },
 }

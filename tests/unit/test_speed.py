@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from speed import building, exponents, losses, scoring, separable, stages, steps, warping
+from speed import building, exponents, losses, scoring, separable, shares, stages, steps, warping
 from speed.attention import layer
 from speed.figures import Figure, UnequalError, agree, worst
 from speed.racing import both_passes, same
@@ -23,6 +23,7 @@ from bench.stages.predict import predict, stored_frames
 from methods.layers.attention import macs
 from methods.layers.separable import separable_convolution
 from methods.layers.warp import adaptive_warp, project_flow
+from methods.losses import LossOptions, build_loss
 
 CPU = torch.device("cpu")
 
@@ -113,6 +114,13 @@ def test_every_convolution_of_a_step_is_found():
     )
 
 
+@pytest.mark.parametrize("method", shares.METHODS)
+def test_the_time_of_a_step_is_found_where_it_is_spent(method, one_thread):
+    loss = build_loss("l1", LossOptions(), None)
+    found = shares.seconds(steps.network(method, "quick", last=True), loss, triplet(32))
+    assert min(found.values()) > 0
+
+
 def test_the_exponent_is_that_of_the_formula():
     sides = [64, 128, 256]
     assert exponents.slope(sides, [7.0 * side**3 for side in sides]) == pytest.approx(3)
@@ -157,4 +165,6 @@ def test_a_benchmark_leaves_a_document_and_a_table(tmp_path, one_thread):
 
 def test_the_figures_in_the_docs_are_those_of_the_files():
     root = Path(__file__).parents[2]
-    assert markdown(root / "results/speed") in (root / "docs/speed.md").read_text()
+    measured, words = root / "results/speed", (root / "docs/speed.md").read_text()
+    assert markdown(measured) in words
+    assert shares.markdown(measured) in words
