@@ -1,0 +1,72 @@
+"""Which stages a run computes again: those that are missing, and those that read what they made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.config import StageName
+from bench.plan import Keys
+from bench.resume import FILES, Resume
+from bench.store import Record, StageRecord, Store, now
+
+STAGES: list[StageName] = ["train", "predict", "score", "segment"]
+
+
+@pytest.fixture
+def resume(tmp_path: Path) -> Resume:
+    """Of a folder that holds the file of every stage."""
+    for name in FILES.values():
+        (tmp_path / name).write_bytes(b"")
+    keys = Keys("cell", {stage: f"{stage} key" for stage in STAGES}, {})
+    return Resume(tmp_path, Store(tmp_path), keys, lambda: "segmenter", print)
+
+
+def whole() -> Record:
+    stages = {
+        stage: StageRecord(
+            key=f"{stage} key", revision=1, file=FILES[stage], seconds=1.0,
+            facts={"segmenter": "segmenter"},
+        )
+        for stage in STAGES
+    }  # fmt: skip
+    cell = {"method": "m", "loss": "-", "dataset": "d", "fold": 0, "seed": 0, "preset": "-"}
+    return Record(status="done", cell=cell, key="cell", config={}, stages=stages, started=now())
+
+
+@pytest.mark.parametrize(
+    ("lost", "again"),
+    [
+        ("train", STAGES),
+        ("predict", ["predict", "score", "segment"]),
+        ("score", ["score"]),
+        ("segment", ["segment"]),
+    ],
+)
+def test_a_lost_file_costs_its_stage_and_what_read_it(
+    resume: Resume, tmp_path: Path, lost: StageName, again: list[StageName]
+) -> None:
+    (tmp_path / FILES[lost]).unlink()
+    record = whole()
+    assert resume.pending(record, STAGES, rerun=False) == again
+    assert list(record.stages) == [stage for stage in STAGES if stage not in again]
+
+
+def test_nothing_is_computed_twice_but_on_demand(resume: Resume) -> None:
+    assert resume.pending(whole(), STAGES, rerun=False) == []
+    assert resume.pending(whole(), STAGES, rerun=True) == STAGES
+
+
+def test_what_is_stale_is_forgotten_though_it_was_not_asked_for(resume: Resume) -> None:
+    record = whole()
+    record.stages["predict"].key = "another"
+    assert resume.pending(record, ["train", "predict"], rerun=False) == ["predict"]
+    assert list(record.stages) == ["train"]
+
+
+def test_another_key_or_segmenter_is_not_done(resume: Resume) -> None:
+    record = whole()
+    record.stages["score"].key = "another"
+    record.stages["segment"].facts["segmenter"] = "another"
+    assert resume.pending(record, STAGES, rerun=False) == ["score", "segment"]
