@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 from typing import NamedTuple
 
@@ -88,7 +89,13 @@ def run_cells(
             cell, file, config, resources.device, resources.features, segmenters, store, display
         )
         outcomes.append(job.run())
-    return outcomes
+    return [_as_it_is_now(outcome, store) for outcome in outcomes]
+
+
+def _as_it_is_now(outcome: Outcome, store: Store) -> Outcome:
+    """Hours may have passed, and another run may have repeated a stage of the cell meanwhile."""
+    record = store.load(outcome.folder)
+    return dataclasses.replace(outcome, record=record) if record else outcome
 
 
 def _device(config: RunConfig) -> torch.device:

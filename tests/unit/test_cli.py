@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import tifffile
 from command import bench
 from conftest import moving_texture
 
+from bench.files import file_digest
+from bench.job import Job, Outcome
+from bench.stages.score import SCORES
 from bench.store import Store
 
 
@@ -94,6 +98,29 @@ def test_a_run_killed_before_its_last_word_is_done(run, tmp_path: Path) -> None:
     code, out, _ = run("--json")
     assert code == 0
     assert {row["status"] for row in json.loads(out)["rows"]} == {"done"}
+
+
+def test_what_another_run_repeats_meanwhile_is_not_taken_for_damage(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Job.run
+
+    def meanwhile(job: Job) -> Outcome:
+        outcome = alone(job)
+        if job.cell.variant.text == "average":  # and the null before it was finished
+            store = Store(tmp_path / "results")
+            [null] = [folder for folder in store.folders() if folder.name.startswith("linear")]
+            record = store.load(null)
+            assert record is not None
+            pd.read_parquet(null / SCORES).to_parquet(null / SCORES, compression=None)
+            record.stages["score"].digest = file_digest(null / SCORES)
+            store.save(record, null)
+        return outcome
+
+    monkeypatch.setattr(Job, "run", meanwhile)
+    code, out, error = run("--json", "--stages", "train,predict,score", methods="average")
+    assert (code, error.count("damaged")) == (0, 0)
+    assert json.loads(out)["rows"][1]["skill"]["psnr"]["mean"] is not None
 
 
 def test_scoring_again_keeps_the_training(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
