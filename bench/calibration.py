@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from bench.data.triplets import TripletFile
+from bench.errors import UserError
 from bench.files import atomic_path, file_digest
 from bench.metrics import Frame, ie_rms, score_frame
 from bench.stages.predict import to_frame
@@ -100,17 +101,19 @@ def calibration_frames(
 def read_calibration(folder: Path, score: StageRecord | None) -> dict[str, pd.DataFrame]:
     """The scores of each kind over the kept test triplets, with their ``cluster``.
 
+    Empty where there are none, or not those that the record speaks of: no figure of a method
+    depends on them.
+
     Args:
         folder: of the null's cell.
         score: its stage ``score``; one of before there was a calibration has none to read.
-
-    Raises:
-        UserError: the file is missing, or is not the one its record speaks of.
     """
     if score is None or "calibration" not in score.facts:
         return {}
-    table = read_scores(folder / CALIBRATION, score.facts["calibration"])
-    counted = kept(table)
+    try:
+        counted = kept(read_scores(folder / CALIBRATION, score.facts["calibration"]))
+    except UserError:
+        return {}
     found = {kind: counted[counted["kind"] == kind].reset_index(drop=True) for kind in KINDS}
     return {kind: rows.assign(cluster=cluster_ids(rows)) for kind, rows in found.items()}
 

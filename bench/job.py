@@ -274,7 +274,7 @@ class Job:
         if self.cell.is_null:
             facts |= calibrate(
                 self.file, table["triplet"].to_numpy(), self._split("train"),
-                self.folder / CALIBRATION, tick,
+                self.folder / CALIBRATION, self.display.stage("calibration"),
             )  # fmt: skip
         return facts
 
@@ -289,7 +289,8 @@ class Job:
         record.means |= membrane_means(table)
         return {
             "reference": segmenter.reference, "segmenter": segmenter.digest,
-            "threshold": segmenter.thresholds.mask, "ceiling": segmenter.ceiling.name,
+            "threshold": segmenter.thresholds.mask, "seed_threshold": segmenter.thresholds.seeds,
+            "ceiling": segmenter.ceiling.name,
             "masks": file_digest(masks), "triplets": len(labelled(table)),
         }  # fmt: skip
 
@@ -323,7 +324,7 @@ class Job:
         whole = all(self.resume.is_done(stage, record) for stage in needed)
         status: Status = "done" if whole else "partial"
         if record.status != status:
-            record.status, record.finished = status, now()
+            record.status, record.failure, record.finished = status, None, now()
             self.store.save(record, self.folder)
 
     def _fail(self, record: Record, stage: StageName, error: Exception) -> None:

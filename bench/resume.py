@@ -61,7 +61,7 @@ class Resume:
                 for name, digest in done.digests.items()
                 if (self._folder / name).exists() and file_digest(self._folder / name) != digest
             ]
-            self.set_aside(damaged, f"the stage {stage} is computed again")
+            self.set_aside(damaged, f"the stage {stage} has to be computed again")
 
     def set_aside(self, names: Sequence[str], remedy: str) -> None:
         """Give files that are there other names, and say so."""

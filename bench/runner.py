@@ -94,8 +94,13 @@ def run_cells(
 
 def _as_it_is_now(outcome: Outcome, store: Store) -> Outcome:
     """Hours may have passed, and another run may have repeated a stage of the cell meanwhile."""
-    record = store.load(outcome.folder)
-    return dataclasses.replace(outcome, record=record) if record else outcome
+    try:
+        record = store.load(outcome.folder)
+    except UserError:
+        return outcome  # what this run knows of it is still true
+    if record is None or record.status == "running":
+        return outcome  # it is being computed again: nothing newer is whole yet
+    return dataclasses.replace(outcome, record=record)
 
 
 def _device(config: RunConfig) -> torch.device:

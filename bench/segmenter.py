@@ -81,8 +81,9 @@ def load_segmenter(path: Path) -> tuple[UNet, Thresholds]:
         model = UNet(dataclasses.replace(options, weights=None))
         model.options = options
         model.load_state_dict(tensors)
-        found = (float(cast(float, facts[name])) for name in ("threshold", "seed_threshold"))
-        return model, Thresholds(*found)
+        mask = float(cast(float, facts["threshold"]))
+        # Before seeds had a threshold of their own, it was the mask's.
+        return model, Thresholds(mask, float(cast(float, facts.get("seed_threshold", mask))))
     except (KeyError, TypeError, ValueError, RuntimeError, ValidationError) as error:
         raise UserError(
             f"{path} holds no segmenter; give the weights.safetensors of a segmenter's folder."

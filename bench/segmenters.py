@@ -57,6 +57,7 @@ class SegmenterRecord(BaseModel):
         key: digest over the settings.
         settings: everything its weights depend on.
         threshold: probability above which a pixel is membrane.
+        seed_threshold: the same for the seeds of segments; None in records of before it.
         reference: what the dataset's frames are compared with: ``labels`` or ``agreement``.
         files: SHA-256 of its weights and of the ceiling's two files.
         training: steps, seconds, slices, validation Dice and the threshold of seeds; empty if
@@ -70,6 +71,7 @@ class SegmenterRecord(BaseModel):
     key: str
     settings: dict[str, Any]
     threshold: float
+    seed_threshold: float | None = None
     reference: str
     files: dict[str, str]
     training: dict[str, Any] = {}
@@ -221,7 +223,7 @@ class Segmenters:
         files = (WEIGHTS, CEILING, CEILING_MASKS)
         record = SegmenterRecord(
             key=str(self.key(file)), settings=self._settings(file),
-            threshold=segmenter.thresholds.mask,
+            threshold=segmenter.thresholds.mask, seed_threshold=segmenter.thresholds.seeds,
             reference=segmenter.reference,
             files={name: file_digest(folder / name) for name in files}, training=training,
             means=membrane_means(table), finished=now(),

@@ -144,15 +144,16 @@ def _row(
 
 
 def _scale(outcome: Outcome) -> str:
-    """Two frames of one PSNR that have nothing else in common."""
+    """What blur alone reaches, and noise that errs as much (on training triplets)."""
     score = outcome.record.stages["score"]
     found = read_calibration(outcome.folder, score)
     if not found:
         return ""
     reached = {}
-    for kind, table in found.items():
+    for kind in ("average_blurred", "truth_noisy"):
         psnr, frc, sharpness = (
-            f"{table[name].mean():.{METRICS[name].digits}f}" for name in (*SKILLS, "sharpness")
+            f"{found[kind][name].mean():.{METRICS[name].digits}f}"
+            for name in (*SKILLS, "sharpness")
         )
         reached[kind] = f"{psnr} dB (FRC < 0.1: {frc}, sharpness: {sharpness})"
     return (

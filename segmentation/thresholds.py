@@ -40,7 +40,8 @@ def best_seed_threshold(
         pixel_size: in nm.
 
     Returns:
-        One of ``THRESHOLDS``; ``most`` where no slice has a segment that counts.
+        One of ``THRESHOLDS``, of equals the highest: it leaves most places to grow from;
+        ``most`` where no slice has a segment that counts.
     """
     counted = [(found, segments) for found, segments in slices if segments.any()]
     if not counted:
@@ -53,4 +54,4 @@ def best_seed_threshold(
         ]
         return float(np.mean(errors))
 
-    return min((float(t) for t in THRESHOLDS if t <= most), key=error)
+    return min((float(t) for t in THRESHOLDS[::-1] if t <= most), key=error)

@@ -43,13 +43,13 @@ def calibration_rows(
         return
     heading = f"{dataset}, for calibration: not methods"
     measured = {kind: selection.calibration(kind, dataset) for kind in _LABELS}
-    if any(each.scores is None for each in measured.values()):
-        why = f"not stored beside the scores of `{NULL}`; repeat the run: it takes seconds."
+    null = selection.scores((NULL,), NONE, dataset)
+    if any(each.scores is None or each.count < null.count for each in measured.values()):
+        why = f"not stored beside all scores of `{NULL}`; repeat the run: it takes seconds."
         yield TableRow(heading, marks=notes.mark(why), rule=True)
         return
     yield TableRow(heading, marks=notes.mark(_APART), rule=True)
     sigmas = {name: _sigma(entries, name) for name in ("average_blur", "truth_blur", "noise")}
-    null = selection.scores((NULL,), NONE, dataset)
     for kind, label in _LABELS.items():
         marks = notes.mark(_WHAT[kind].format(**sigmas))
         standing = [Standing()] * len(metrics)

@@ -70,14 +70,8 @@ class Entry:
 
     @cached_property
     def calibration(self) -> dict[str, pd.DataFrame]:
-        """What lies beside the null's scores, by kind, each laid out like ``scores``.
-
-        Empty for other cells, and where it is damaged: no figure of a method depends on it.
-        """
-        try:
-            return read_calibration(self.folder, self.record.stages.get("score"))
-        except UserError:
-            return {}
+        """What lies beside the null's scores, by kind, each laid out like ``scores``."""
+        return read_calibration(self.folder, self.record.stages.get("score"))
 
     @cached_property
     def membranes(self) -> pd.DataFrame | None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from tiny import QUICK, Tiny
 
+from bench import calibration, segmenters
 from bench.data.triplets import TripletFile
 from bench.metrics import score_frame
 from bench.registry import METHODS
@@ -23,6 +24,7 @@ from methods.features import load_features
 from methods.interface import FittedInterpolator, Interpolation, Interpolator, Triplets
 from methods.losses import LossOptions, build_loss
 from segmentation.scores import Thresholds, score_membranes, truth_from_probability
+from segmentation.thresholds import best_seed_threshold, dice_by_threshold
 
 GOLDEN = Path(__file__).with_name("golden.json")
 # Far above what another processor or number of threads does, far below what a reader would see.
@@ -106,17 +108,42 @@ def of_training(file: TripletFile, folder: Path) -> Found:
     return train.REVISION, list(map(float, figures))
 
 
-STAGES = {"predict": of_predict, "score": of_score, "segment": of_segment, "losses": of_losses}
+def of_calibration() -> Found:
+    made = calibration.calibration_frames(frames(), 0, average_blur=1.5, truth_blur=1.0, noise=10.0)
+    scores = [score_frame(frame, frames()[1]) for frame in made.values()]
+    blur, error = calibration.best_blur([frames()])
+    return calibration.REVISION, [blur, error, *(float(v) for s in scores for v in s.values())]
+
+
+def of_segmenter() -> Found:
+    _, middle, after = frames() / np.float32(255)
+    thresholds = Thresholds(0.6, 0.4)
+    truth = truth_from_probability(middle, thresholds, 6.0)
+    curve = dice_by_threshold(after, truth.mask, truth.valid)
+    seeds = best_seed_threshold([(after, truth.segments)], 0.6, 6.0)
+    return segmenters.REVISION, [seeds, *map(float, curve)]
+
+
+STAGES = {
+    "predict": of_predict, "score": of_score, "calibration": of_calibration,
+    "segmenter": of_segmenter, "segment": of_segment, "losses": of_losses,
+}  # fmt: skip
 
 
 def check(name: str, found: Found) -> None:
     known = json.loads(GOLDEN.read_text(encoding="utf-8"))
     revision, figures = found
     if os.environ.get("GOLDEN") == "accept":
+        old = known.get(name, {"revision": 0})
+        same = old["revision"] and figures == pytest.approx(
+            old["figures"], **TOLERANCE, nan_ok=True
+        )
+        assert same or revision != old["revision"], f"Raise the revision of {name} first."
         known[name] = {"revision": revision, "figures": [float(f"{f:.6g}") for f in figures]}
         GOLDEN.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n")
         return
     advice = "accept the new figures with GOLDEN=accept"
+    assert name in known, f"{name} has no figures yet: {advice}."
     assert revision == known[name]["revision"], f"The revision of {name} was raised: {advice}."
     assert figures == pytest.approx(known[name]["figures"], **TOLERANCE, nan_ok=True), (
         f"The figures of {name} changed: raise its revision, then {advice}."

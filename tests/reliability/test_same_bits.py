@@ -20,6 +20,7 @@ from bench.weights import load_weights
 ROOT = Path(__file__).resolve().parents[2]
 # The networks whose weights are kept in the repository.
 KEPT = [name for name in load_config(ROOT / "configs/ci.toml", {}).methods if "weights=" in name]
+assert KEPT, "configs/ci.toml keeps no weights"
 
 
 def test_a_second_run_with_its_methods_the_other_way_round(

@@ -154,8 +154,10 @@ def test_a_small_disk(
 @contextlib.contextmanager
 def filled(ballast: Path, size: int) -> Iterator[None]:
     ballast.write_bytes(bytes(size))
-    yield
-    ballast.unlink()
+    try:
+        yield
+    finally:
+        ballast.unlink()
 
 
 @contextlib.contextmanager
@@ -164,8 +166,10 @@ def read_only(folder: Path) -> Iterator[None]:
     mode = folder.stat().st_mode
     if os.geteuid() != 0:
         folder.chmod(0o555)
-        yield
-        folder.chmod(mode)
+        try:
+            yield
+        finally:
+            folder.chmod(mode)
         return
     try:
         subprocess.run(["chattr", "+i", str(folder)], check=True, capture_output=True)

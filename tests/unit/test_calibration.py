@@ -189,7 +189,7 @@ def test_damage_is_found_and_mended(  # type: ignore[no-untyped-def]
     assert (code, [p["file"] for p in json.loads(said)["problems"]]) == (1, [str(path)])
     before = stamps(out)
     _, _, told = run("--json")
-    assert f"{path} is damaged: the stage score is computed again" in told
+    assert f"{path} is damaged: the stage score has to be computed again" in told
     changed = {p.name for p in before if p.exists() and p.stat().st_mtime_ns != before[p]}
     assert changed == {"record.json", "scores.parquet", CALIBRATION}
     assert path.read_bytes() == whole

@@ -41,8 +41,8 @@ def draw_learning(subject: Subject) -> Drawing:
     )  # fmt: skip
     words = (
         "Left: running mean over a twentieth of the steps. Right: centres of a few "
-        "validation slices; what is kept is the best of them. A curve that still rises at its end "
-        "belongs to a network that was not trained to its limit."
+        "validation slices; what is kept is the step with the least validation loss. A curve that "
+        "still rises at its end belongs to a network that was not trained to its limit."
     )
     return Drawing(figure, words, shown)
 
@@ -72,4 +72,4 @@ def _draw(errors: Axes, quality: Axes, entry: Entry, *, named: bool) -> None:
 def _batch(entry: Entry) -> int:
     """Crops a step; 1 where the record does not say: then the axis counts steps."""
     preset = entry.record.config.get("preset")
-    return int(preset["batch"]) if isinstance(preset, dict) else 1
+    return int(preset.get("batch", 1)) if isinstance(preset, dict) else 1
