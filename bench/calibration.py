@@ -21,9 +21,8 @@ from bench.errors import UserError
 from bench.files import atomic_path, file_digest
 from bench.metrics import Frame, ie_rms, score_frame
 from bench.stages.predict import to_frame
-from bench.stages.score import kept, read_scores, with_keys
+from bench.stages.score import clustered, read_scores, with_keys
 from bench.stages.train import spread
-from bench.statistics import cluster_ids
 from bench.store import CALIBRATION, StageRecord
 
 REVISION = 1
@@ -111,11 +110,10 @@ def read_calibration(folder: Path, score: StageRecord | None) -> dict[str, pd.Da
     if score is None or "calibration" not in score.facts:
         return {}
     try:
-        counted = kept(read_scores(folder / CALIBRATION, score.facts["calibration"]))
+        table = read_scores(folder / CALIBRATION, score.facts["calibration"])
     except UserError:
         return {}
-    found = {kind: counted[counted["kind"] == kind].reset_index(drop=True) for kind in KINDS}
-    return {kind: rows.assign(cluster=cluster_ids(rows)) for kind, rows in found.items()}
+    return {kind: clustered(table[table["kind"] == kind]) for kind in KINDS}
 
 
 def best_blur(triplets: Iterable[NDArray[np.uint8]]) -> tuple[float, float]:

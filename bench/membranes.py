@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -95,14 +95,21 @@ def true_membranes(file: TripletFile, index: int) -> Membranes | None:
     labels = file.labels(index)
     if labels is None:
         return None
-    zero, kind = file.card.get("label_zero", "ignore"), file.card.get("label_kind", "ids")
-    return membranes(labels, pixel_size(file), zero=zero, kind=kind)
+    return membranes(labels, pixel_size(file), **_meaning(file))
 
 
-def label_truth(file: TripletFile, labels: NDArray[np.uint64]) -> Truth:
-    """What labels of a file's slices (HW) say of their membranes and segments."""
-    zero, kind = file.card.get("label_zero", "ignore"), file.card.get("label_kind", "ids")
-    return truth_from_labels(labels, pixel_size(file), kind, zero)
+def label_truth(file: TripletFile, index: int) -> Truth | None:
+    """Membranes and segments of a triplet's middle slice, likewise."""
+    labels = file.labels(index)
+    if labels is None:
+        return None
+    return truth_from_labels(labels, pixel_size(file), **_meaning(file))
+
+
+def _meaning(file: TripletFile) -> dict[str, Any]:
+    """What a dataset's card says its labels are."""
+    card = file.card
+    return {"kind": card.get("label_kind", "ids"), "zero": card.get("label_zero", "ignore")}
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:

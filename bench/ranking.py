@@ -11,8 +11,7 @@ from bench.job import Outcome
 from bench.metrics import METRICS
 from bench.report.measured import Measurement, standings
 from bench.report.results import Entry
-from bench.stages.score import kept
-from bench.statistics import cluster_ids
+from bench.stages.score import clustered
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,5 @@ def _measurement(
     outcomes: Sequence[Outcome], tables: Sequence[pd.DataFrame | None], group: Sequence[int]
 ) -> Measurement:
     entries = tuple(Entry(outcomes[i].folder, outcomes[i].record) for i in group)
-    return Measurement(entries, tuple(_clustered(tables[i]) for i in group))
-
-
-def _clustered(table: pd.DataFrame | None) -> pd.DataFrame | None:
-    if table is None:
-        return None
-    counted = kept(table).reset_index(drop=True)
-    return counted.assign(cluster=cluster_ids(counted))
+    found = (tables[i] for i in group)
+    return Measurement(entries, tuple(t if t is None else clustered(t) for t in found))

@@ -51,11 +51,11 @@ class Segmenter:
 
     def _truth(self, index: int) -> Truth:
         """What the membranes of a triplet's middle slice are compared with."""
-        labels = self._file.labels(index)
-        if labels is None:
-            real = self.probability(self._file.frames(index)[1])
-            return truth_from_probability(real, self.thresholds, self.pixel_size)
-        return label_truth(self._file, labels)
+        truth = label_truth(self._file, index)
+        if truth is not None:
+            return truth
+        real = self.probability(self._file.frames(index)[1])
+        return truth_from_probability(real, self.thresholds, self.pixel_size)
 
 
 def save_segmenter(path: Path, model: UNet, thresholds: Thresholds, facts: dict[str, Any]) -> None:

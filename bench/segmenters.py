@@ -234,15 +234,11 @@ class Segmenters:
 
     def _seed_threshold(self, model: UNet, file: TripletFile, most: float) -> float:
         """The threshold for the seeds of segments, chosen on validation slices too."""
-
-        def read(index: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-            labels = file.labels(index)
-            assert labels is not None  # noqa: S101 (these slices were chosen for having labels)
-            found = probability(model, file.frames(index)[1], self._device)
-            return found, label_truth(file, labels).segments
-
-        indices = _labelled(file, "validation", _SEED_SLICES)
-        slices = [read(int(index)) for index in indices]
+        slices = [
+            (probability(model, file.frames(int(index))[1], self._device), truth.segments)
+            for index in _labelled(file, "validation", _SEED_SLICES)
+            if (truth := label_truth(file, int(index))) is not None
+        ]
         return best_seed_threshold(slices, most, pixel_size(file))
 
     def _train(self, file: TripletFile, folder: Path) -> dict[str, Any]:

@@ -19,8 +19,7 @@ from bench.data.triplets import TripletFile, dataset_path
 from bench.errors import UserError
 from bench.files import file_digest
 from bench.presets import PRESETS
-from bench.stages.score import kept
-from bench.statistics import cluster_ids
+from bench.stages.score import clustered
 from bench.store import NONE, Record, Store
 
 CEILING = "ceiling.parquet"
@@ -87,8 +86,7 @@ class Entry:
         path = self.folder.parent / str(done.facts["ceiling"]) / CEILING
         if not path.exists():
             return None
-        table = kept(pd.read_parquet(path)).reset_index(drop=True)
-        return table.assign(cluster=cluster_ids(table))
+        return clustered(pd.read_parquet(path))
 
     @cached_property
     def training(self) -> pd.DataFrame | None:
@@ -117,8 +115,7 @@ class Entry:
                 raise UserError(f"{path} is damaged; repeat the run: it is computed again.")
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-        table = kept(pd.read_parquet(path)).reset_index(drop=True)
-        return table.assign(cluster=cluster_ids(table))
+        return clustered(pd.read_parquet(path))
 
 
 @dataclass

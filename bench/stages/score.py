@@ -14,6 +14,7 @@ from bench.errors import UserError
 from bench.files import atomic_path, file_digest
 from bench.metrics import score_frame
 from bench.stages.predict import stored_frames, stored_triplets
+from bench.statistics import cluster_ids
 
 REVISION = 2
 SCORES = "scores.parquet"
@@ -74,3 +75,9 @@ def saturation(file: TripletFile, indices: NDArray[np.intp]) -> float:
 def kept(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that count: those of triplets that were not rejected."""
     return table[table["reason"] == ""]
+
+
+def clustered(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that count, numbered anew, each with the ``cluster`` that it belongs to."""
+    counted = kept(table).reset_index(drop=True)
+    return counted.assign(cluster=cluster_ids(counted))
