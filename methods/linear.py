@@ -24,7 +24,7 @@ class LinearOptions:
         window: side in pixels of the filter on each neighbour, odd.
     """
 
-    window: int = 5
+    window: int = 7
 
 
 class Linear(FittedInterpolator):
@@ -39,6 +39,7 @@ class Linear(FittedInterpolator):
         title="Linear filter",
         reference="least-squares linear prediction",
         kind="fitted",
+        revision=2,
     )
     Options = LinearOptions
     presets: ClassVar[Mapping[str, LinearOptions]] = MappingProxyType(
