@@ -39,7 +39,7 @@ from segmentation.thresholds import best_seed_threshold
 from segmentation.training import Budget, Slices, Trained, probability, train
 from segmentation.unet import UNet, UNetOptions
 
-REVISION = 3
+REVISION = 4
 RECORD = "segmenter.json"
 WEIGHTS = "weights.safetensors"
 LOG = "training.csv"

@@ -19,13 +19,11 @@ class UNetOptions:
         weights: pretrained weights of that encoder, by their name there (``imagenet``), which
             may download them; None starts at random.
         decoder: channels of the decoder, from coarse to fine; as many levels as there are.
-        fine: channels at the full resolution.
     """
 
     encoder: str = "resnet18"
     weights: str | None = None
     decoder: tuple[int, ...] = (32, 16, 8)
-    fine: int = 16
 
     def __post_init__(self) -> None:
         if not 3 <= len(self.decoder) <= 5:
@@ -36,9 +34,7 @@ class UNet(nn.Module):
     """A U-Net (Ronneberger et al. 2015) of segmentation-models-pytorch for frames of any size.
 
     Each frame is standardised by its own mean and deviation, so that contrast and brightness,
-    which generated frames get slightly wrong, do not decide what is membrane. Most encoders
-    there begin at half of the resolution; two convolutions beside them see the frame itself,
-    because membranes are a few pixels wide.
+    which generated frames get slightly wrong, do not decide what is membrane.
     """
 
     def __init__(self, options: UNetOptions | None = None) -> None:
@@ -51,16 +47,11 @@ class UNet(nn.Module):
             self.network = smp.Unet(
                 self.options.encoder, encoder_depth=len(self.options.decoder),
                 encoder_weights=self.options.weights, decoder_channels=self.options.decoder,
-                in_channels=1, classes=self.options.decoder[-1],
+                in_channels=1, classes=1,
             )  # fmt: skip
         except (KeyError, RuntimeError) as error:
             raise ValueError(f"The encoder or its weights are not known: {error}.") from error
         _drop_unused(self.network.encoder, self.multiple)
-        fine = self.options.fine
-        self.fine = nn.Sequential(*_convolution(1, fine), *_convolution(fine, fine))
-        self.head = nn.Sequential(
-            *_convolution(fine + self.options.decoder[-1], fine), nn.Conv2d(fine, 1, 3, padding=1)
-        )
 
     def forward(self, frames: Tensor) -> Tensor:
         """The logit of every pixel.
@@ -79,13 +70,7 @@ class UNet(nn.Module):
         if bottom or right:
             frames = F.pad(frames, (0, right, 0, bottom), mode="replicate")
         frames = frames.contiguous(memory_format=torch.channels_last)
-        seen = torch.cat([self.network(frames), self.fine(frames)], dim=1)
-        return cast(Tensor, self.head(seen))[..., :height, :width]
-
-
-def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-    return convolution, nn.BatchNorm2d(outputs), nn.ReLU()
+        return cast(Tensor, self.network(frames))[..., :height, :width]
 
 
 def _drop_unused(encoder: nn.Module, coarsest: int) -> None:
