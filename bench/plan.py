@@ -128,7 +128,7 @@ def _cells(
 
 def budget_of(cell: Cell, config: RunConfig) -> Preset:
     """The training budget of a trained cell: its preset's, unless the run sees fewer crops."""
-    preset = PRESETS[cell.preset]  # type: ignore[index]
+    preset = PRESETS[cell.preset].of_method(cell.variant.info.name)  # type: ignore[index]
     return preset if config.samples is None else replace(preset, samples=config.samples)
 
 
@@ -166,7 +166,7 @@ def keys(
         training["train_revision"] = train.REVISION
     if cell.trained:
         budget = dataclasses.asdict(budget_of(cell, config))
-        del budget["summary"]
+        del budget["summary"], budget["rates"]
         training |= {
             "loss": _loss_settings(cell, features),
             "seed": cell.seed,
