@@ -5,11 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 from command import bench
-from conftest import moving_texture
+from conftest import moving_texture, neurites
 
 from bench.files import file_digest
 from bench.job import Job, Outcome
@@ -174,6 +175,35 @@ def test_another_source_does_not_pass_for_the_one_it_was_built_from(run, tmp_pat
     assert "--replace" in err
 
 
+def test_what_is_said_of_a_volume_is_kept_and_not_contradicted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    grey, ids = neurites(side=96)
+    ids[:, 1:][ids[:, 1:] != ids[:, :-1]] = 0
+    ids[:, :, 1:][ids[:, :, 1:] != ids[:, :, :-1]] = 0
+    tifffile.imwrite(tmp_path / "grey.tif", grey)
+    tifffile.imwrite(tmp_path / "ids.tif", ids.astype(np.uint16))
+    words = ["mine", "--source", tmp_path / "grey.tif", "--labels", tmp_path / "ids.tif",
+             "--data", tmp_path, "--tile", 48, "--stride", 48, "--search", 4]  # fmt: skip
+    code, _, err = bench(capsys, "data", "build", *words)
+    assert (code, err.count("--label-zero membrane")) == (0, 1)
+    said = ["--label-zero", "membrane", "--voxel-size", "30,6,6"]
+    code, _, err = bench(capsys, "data", "build", *words, *said, "--replace")
+    assert (code, "--label-zero" in err) == (0, False)
+    _, out, _ = bench(capsys, "data", "info", "mine", "--data", tmp_path, "--json")
+    rows = json.loads(out)
+    assert (rows["labels"], rows["voxel size"]) == ("ids, 0 = membrane", "30 x 6 x 6 nm (z, y, x)")
+    run = ["run", "--methods", "average", "--dataset", "mine",
+           "--data", tmp_path, "--out", tmp_path / "results"]  # fmt: skip
+    code, _, err = bench(capsys, *run, *said, "--stages", "train,predict")
+    assert (code, "Building" in err) == (0, False)
+    for other in (["--label-zero", "ignore"], ["--voxel-size", "30,5,5"]):
+        code, _, err = bench(capsys, *run, *other)
+        assert code == 2
+        assert f"was built with another {other[0]}" in err
+        assert "--replace" in err
+
+
 def test_few_triplets_are_kept_ones(run) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = run("--json", "--max-triplets", 5)
     assert [row["n"] for row in json.loads(out)["rows"]] == [5, 5, 5]
@@ -219,6 +249,17 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
         ),
         (["data", "build", "mine"], "--source"),
         (["data", "build", "mine", "--source", "absent.tif"], "absent.tif"),
+        (["data", "build", "mine", "--label-zero", "membranes"], "did you mean 'membrane'"),
+        (["data", "build", "mine", "--voxel-size", "6"], "give Z,Y,X in nm"),
+        (
+            ["data", "build", "m", "--label-kind", "membrane_mask", "--label-zero", "membrane"],
+            "invert one",
+        ),
+        (["data", "build", "phantom", "--label-zero", "membrane"], "says label_zero is ignore"),
+        (
+            ["run", "--methods", "flow", "--dataset", "phantom", "--voxel-size", "30,4,4"],
+            "says voxel_size is 30,6,6, not 30,4,4",
+        ),
         (["runn"], "run"),
     ],
 )
