@@ -12,6 +12,7 @@ import tifffile
 from command import bench
 from conftest import moving_texture, neurites
 
+from bench import job
 from bench.files import file_digest
 from bench.job import Job, Outcome
 from bench.stages.score import SCORES
@@ -132,6 +133,30 @@ def test_scoring_again_keeps_the_training(run, tmp_path: Path) -> None:  # type:
     assert json.loads(first)["rows"] == json.loads(second)["rows"]
     run("--json")
     assert trained == {p: p.stat().st_mtime_ns for p in trained}
+
+
+def test_scores_are_not_made_of_frames_of_an_earlier_version(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = ("--stages", "train,predict,score")
+    run("--json", *stages, methods="average")
+    records = {path: path.read_bytes() for path in (tmp_path / "results").rglob("record.json")}
+    monkeypatch.setattr("bench.stages.predict.REVISION", 1000)
+    monkeypatch.setitem(job._REVISIONS, "predict", 1000)
+    code, out, err = run("--json", "--stages", "score", methods="average")
+    rows = json.loads(out)["rows"]
+    assert code == 1
+    assert {row["status"] for row in rows} == {"failed"}
+    assert all("--stages predict,score" in row["failure"] for row in rows)
+    assert err.count("--stages predict,score") == len(rows)
+    assert records == {path: path.read_bytes() for path in records}  # their figures stay
+    code, out, _ = run("--json", "--stages", "predict,score", methods="average")
+    assert code == 0
+    assert {row["status"] for row in json.loads(out)["rows"]} == {"done"}
+    found = [
+        record.stages["predict"].revision for _, record in Store(tmp_path / "results").records()
+    ]
+    assert found == [1000, 1000]
 
 
 def test_what_follows_a_lost_file_is_computed_again(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
