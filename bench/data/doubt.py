@@ -32,8 +32,8 @@ def doubt(file: TripletFile) -> str:
     Labels are taken as neuron ids that touch, 0 where nobody labelled a pixel. Without one
     membrane to be seen these are two others: a mask of membranes, which has a single value
     beside 0, and ids between which somebody drew the membranes as 0, most of whose borders
-    are then lines of 0 (three in four in AC4, one in thirty where a fifth of all neurites
-    was labelled).
+    are then lines of 0: three in four in AC4, and less than one in ten where ids touch and
+    only some neurites, down to one in twenty, are labelled.
 
     Args:
         file: triplets with labels; up to 32 of them, evenly spread, are looked at.
