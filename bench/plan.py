@@ -72,7 +72,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Keys:
-    """The content key of a cell and of its stages, and the settings they were made from."""
+    """The content key of a cell and of its stages, and the settings they were made from.
+
+    A stage without a key does not apply to the cell.
+    """
 
     cell: str
     stages: dict[str, str]
@@ -177,11 +180,8 @@ def keys(
     cell_key = content_digest([train_key, config.predict_tile])
     predict_key = content_digest([cell_key, predict.REVISION])
     scoring = [score.REVISION, calibration.REVISION] if cell.is_null else [score.REVISION]
-    stages = {
-        "train": train_key,
-        "predict": predict_key,
-        "score": content_digest([predict_key, *scoring]),
-    }
+    stages = {"train": train_key} if cell.learns else {}
+    stages |= {"predict": predict_key, "score": content_digest([predict_key, *scoring])}
     if segmenter is not None:
         stages["segment"] = content_digest([predict_key, segmenter, segment.REVISION])
     return Keys(

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import WIDE, colour, line, marker, new_figure
-from bench.report.figures.subject import AbsentError, Subject, label
+from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.report.results import Entry
 
 _SMOOTHED = 20  # running means are over the steps divided by this
@@ -65,7 +65,7 @@ def _draw(errors: Axes, quality: Axes, entry: Entry, *, named: bool) -> None:
     known: pd.Series = log["validation_psnr"].notna()
     quality.plot(
         seen[known], log.loc[known, "validation_psnr"], marker=marker(entry), markersize=2.5,
-        label=label(entry) if named else None, **look,
+        label=drawn(label(entry)) if named else None, **look,
     )  # fmt: skip
 
 
