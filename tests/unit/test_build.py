@@ -343,7 +343,7 @@ def test_a_folder_that_cannot_be_written_and_a_disk_too_small_are_told(tmp_path:
 _FULL = """
 import resource, sys
 from pathlib import Path
-sys.path.insert(0, {root!r})
+sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 from tests.unit.test_build import *
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 try:
