@@ -29,7 +29,6 @@ def draw_learning(subject: Subject) -> Drawing:
     for entry in shown:
         for number, seed in enumerate(subject.seeds(entry)):
             _draw(errors, quality, seed, named=number == 0)
-    errors.set_yscale("log")
     errors.set_ylabel("$L_1$ on training crops")
     quality.set_ylabel("PSNR on validation slices (dB)")
     for axes in (errors, quality):
