@@ -14,6 +14,7 @@ from bench.data.cards import CARDS, Card, load_card
 from bench.data.download import download
 from bench.data.triplets import TripletFile, dataset_path, digest_path
 from bench.data.volumes import ArrayVolume, Volume, open_volume
+from bench.dataset_variants import Dataset, parse_dataset
 from bench.errors import UserError
 from bench.files import file_digest, locked, probe_folder, set_aside
 from bench.progress import Display
@@ -28,12 +29,14 @@ def check_datasets(config: RunConfig) -> None:
     """
     if config.source is not None and len(config.dataset) > 1:
         raise UserError("--source builds one dataset; name a single one with --dataset.")
-    for name in config.dataset:
-        if config.source is None and not load_card(name).generated:
-            built_path(name, config.data, config.fold)
+    for variant in map(parse_dataset, config.dataset):
+        if config.source is None and not load_card(variant.built).generated:
+            built_path(variant.built, config.data, config.fold)
+        if variant.trained_on != variant.built and not load_card(variant.trained_on).generated:
+            built_path(variant.trained_on, config.data, config.fold)
 
 
-def open_datasets(config: RunConfig, display: Display) -> dict[str, TripletFile]:
+def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
     """Open every dataset of a run, and build those that are not there if their source is.
 
     A damaged one is set aside and built anew where its source is at hand.
@@ -42,10 +45,18 @@ def open_datasets(config: RunConfig, display: Display) -> dict[str, TripletFile]
         UserError: a dataset or its source is damaged, or was built from another source.
     """
     check_datasets(config)
-    return {name: _open(name, config, display) for name in config.dataset}
+    opened: dict[str, Dataset] = {}
+    for variant in map(parse_dataset, config.dataset):
+        test = training = _open(variant.built, config, display)
+        if variant.trained_on != variant.built:
+            given = {"source": None, "labels": None, "grey_range": None}  # are of the other
+            training = _open(variant.trained_on, config.model_copy(update=given), display)
+        opened[variant.text] = Dataset(variant.text, test, training)
+    return opened
 
 
 def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
+    name = load_card(name).name
     path = dataset_path(config.data, name, config.fold)
     if path.exists() and _is_sound(path, display):
         file = TripletFile(path)
@@ -144,7 +155,8 @@ def build_dataset(
     Raises:
         UserError: a volume cannot be read, or an option is not valid.
     """
-    options = build_options(load_card(name), wishes)
+    card = load_card(name)
+    name, options = card.name, build_options(card, wishes)
     target = dataset_path(data, name, options.fold)
     with _only_builder(target.parent, name, display):
         return _build(name, sources, labels, grey_range, options, target, display, replace=replace)
@@ -232,7 +244,7 @@ def built_path(name: str, data: Path, fold: int) -> Path:
     Raises:
         UserError: it has not; the exact command that builds it.
     """
-    load_card(name)  # refuses what cannot be the name of a folder
+    name = load_card(name).name  # refuses what cannot be the name of a folder
     path = dataset_path(data, name, fold)
     if not path.exists():
         raise _not_built(name, data, fold)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bench.calibration import read_calibration
 from bench.data.triplets import TripletFile, dataset_path
+from bench.dataset_variants import parse_dataset
 from bench.errors import UserError
 from bench.files import file_digest
 from bench.presets import PRESETS
@@ -242,7 +243,7 @@ def _open_files(
     files = {}
     for entry in results.entries:
         name = entry.words["dataset"]
-        path = dataset_path(data, name, entry.words["fold"])
+        path = dataset_path(data, parse_dataset(name).built, entry.words["fold"])
         if name in files or not path.exists():
             continue
         file = TripletFile(path)
