@@ -149,8 +149,12 @@ def _draw(rows: list[Row], datasets: dict[str, Dataset], out: Path) -> list[Path
 
 @app.command()
 def report(
-    tables: Annotated[str | None, typer.Option(help="1,2,3,4,5; all if not given.")] = None,
-    figures: Annotated[str | None, typer.Option(help="3,...,8; all if not given.")] = None,
+    tables: Annotated[
+        str | None, typer.Option(help="1,2,3,4,5,preparation; all if not given.")
+    ] = None,
+    figures: Annotated[
+        str | None, typer.Option(help="3,...,8,dials,...; all if not given.")
+    ] = None,
     formats: Annotated[
         str | None, typer.Option("--format", help="latex,markdown,html,csv; all if not given.")
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,8 @@ def _check_source(file: TripletFile, source: Path, grey_range: tuple[float, floa
         if volume.digest not in {known["sha256"] for known in file.volumes}:
             raise UserError(
                 f"{file.path} was built from another volume than {source}; leave --source out, or "
-                f"build it anew with `bench data build {file.name} --source {source} --replace`."
+                f"build it anew with `bench data build {shlex.quote(file.name)} --source {source} "
+                "--replace`."
             )
 
 
@@ -261,7 +263,7 @@ def _not_built(name: str, data: Path, fold: int) -> UserError:
                 f"{str(error).rstrip('.?')} (a volume of your own becomes a dataset by "
                 f"`bench data build {name} --source PATH`)."
             )
-    command = f"bench data build {name} --source PATH [--labels PATH]"
+    command = f"bench data build {shlex.quote(name)} --source PATH [--labels PATH]"
     command += f" --fold {fold}" if fold else ""
     card = load_card(name)
     download = " (or --download in its place)" if card.files else ""

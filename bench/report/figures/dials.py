@@ -23,6 +23,7 @@ _ROWS = {
     "gap": "gap in Dice",
     "ceiling": "Dice of the\nreal slice",
 }
+_GAINS = ("psnr", "frc_10")  # the null is their zero
 _HEIGHTS = {"psnr": 1.25, "frc_10": 1.25, "gap": 1.25, "ceiling": 0.7}  # inches
 _MARKERS = "osD^vPX<>"
 
@@ -75,22 +76,22 @@ def _draw(subject: Subject, found: dict[Dial, pd.DataFrame]) -> Drawing:
 
 
 def _draw_panel(axes: Axes, dial: Dial, table: pd.DataFrame, shown: Sequence[Entry]) -> None:
-    # Wide steps at the top, narrow ones at the bottom, and a place for zero.
-    axes.set_xscale("function", functions=(np.sqrt, np.square))
-    axes.set_xticks(list(dial.settings), [f"{value:g}" for value in dial.settings])
-    axes.minorticks_off()
-    axes.axvline(dial.middle, color=GREY, linewidth=0.6, linestyle=(0, (1, 1.5)), zorder=0)
+    # By square roots: small values stand apart, and there is a place for zero.
+    axes.set_xticks(np.sqrt(list(dial.settings)), [f"{value:g}" for value in dial.settings])
+    axes.axvline(np.sqrt(dial.middle), color=GREY, linewidth=0.6, linestyle=(0, (1, 1.5)), zorder=0)
+    gains = table["score"].isin(_GAINS).all()
+    if gains:
+        axes.axhline(0, color=BLACK, linewidth=0.6, linestyle=(0, (3, 2)), zorder=0)
     for position, entry in enumerate(shown):
-        curve = table[table["method"] == label(entry)]
-        if method_of(entry) == NULL and (curve["score"] != "gap").all():
-            axes.axhline(0, color=BLACK, linewidth=0.6, linestyle=(0, (3, 2)), zorder=0)
+        if gains and method_of(entry) == NULL:
             continue
+        curve = table[table["method"] == label(entry)]
         _draw_curve(axes, curve, colour(entry), _MARKERS[position % len(_MARKERS)])
     _draw_curve(axes, table[table["score"] == "ceiling"], GREY, "")
 
 
 def _draw_curve(axes: Axes, curve: pd.DataFrame, tint: str, marker: str) -> None:
-    place = curve["value"].to_numpy()
+    place = np.sqrt(curve["value"].to_numpy())
     axes.fill_between(
         place, curve["low"].to_numpy(), curve["high"].to_numpy(), color=tint, alpha=0.22,
         linewidth=0, zorder=1,
