@@ -84,11 +84,12 @@ def test_a_dataset_is_predicted_with_what_another_one_taught(
     capsys: pytest.CaptureFixture[str], data_folder: Path, tmp_path: Path
 ) -> None:
     def run(dataset: str, out: Path) -> str:
-        code, _, err = bench(
+        code, table, err = bench(
             capsys, "run", "--methods", "average,tiny", "--dataset", dataset, "--losses", "l1",
             "--data", data_folder, "--out", out,
         )  # fmt: skip
         assert code == 0, err
+        assert all(f"{name}: test split" in table for name in dataset.split(","))
         return err
 
     out = tmp_path / "results"
@@ -146,7 +147,9 @@ def test_data_commands_build_and_find_a_variant_by_any_spelling(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     name = "phantom_small[width=64,height=64,depth=15,noise=9]"
-    code, _, err = bench(capsys, "data", "build", name, "--tile", 32, "--data", tmp_path)
+    code, _, err = bench(
+        capsys, "data", "build", name, "--tile", 32, "--rule", "blur=9", "--data", tmp_path
+    )
     assert code == 0, err
     code, out, _ = bench(
         capsys, "data", "info", "phantom_small[noise=9,depth=15,height=64,width=64]",
