@@ -16,7 +16,7 @@ from PIL import Image
 from bench.config import load_config
 from bench.plan import plan
 from bench.report.figures import draw_figures
-from bench.report.figures.settings import curves, dials_of
+from bench.report.figures.settings import curves, dials_of, middles
 from bench.report.figures.subject import subject_of
 from bench.report.results import Results, load_results
 from bench.statistics import cluster_ids, paired_gain
@@ -54,6 +54,7 @@ def _store(out: Path) -> Results:
 
 
 def test_a_study_is_of_one_dial_at_a_time_and_of_what_the_middle_taught() -> None:
+    assert middles(list(SETTINGS)) == ["phantom"]
     noise, drift = dials_of(list(SETTINGS), "phantom")
     assert (noise.name, noise.among, noise.middle) == ("noise", (), 4.2)
     assert list(noise.settings.items()) == [
@@ -128,7 +129,9 @@ def test_the_configuration_turns_five_dials_around_one_middle() -> None:
     config = load_config(Path(__file__).parents[2] / "configs/dials.toml", {})
     names = [cell.dataset for cell in plan(config) if cell.is_null]
     assert len(names) == len(config.dataset) == 22
-    found = {dial.name: dial for dial in dials_of(names, "phantom")}
+    (middle,) = middles(names)
+    assert middle == "phantom_small[trained_on=phantom]"
+    found = {dial.name: dial for dial in dials_of(names, middle)}
     assert list(found) == ["deformation", "noise", "blur", "thickness", "drift"]
     for dial in found.values():
         assert len(dial.settings) == 5

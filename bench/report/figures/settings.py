@@ -45,20 +45,22 @@ class Dial:
 
 def middles(datasets: Sequence[str]) -> list[str]:
     """The generated datasets that others are settings of."""
-    return [name for name in datasets if "[" not in name and dials_of(datasets, name)]
+    plain = [name for name in datasets if not parse_dataset(name).options]
+    return [name for name in plain if dials_of(datasets, name)]
 
 
 def dials_of(datasets: Sequence[str], middle: str) -> list[Dial]:
     """The dials that were turned, each with the datasets that differ from the middle by it."""
-    phantom = load_card(middle).phantom
+    usual = parse_dataset(middle)
+    phantom = load_card(usual.base).phantom
     if phantom is None:
         return []
-    usual = PhantomOptions(**phantom)
     found: dict[tuple[str, tuple[str, ...]], dict[float, str]] = {}
     plain: dict[tuple[str, ...], str] = {(): middle}
     for name in datasets:
         variant = parse_dataset(name)
-        if name == middle or (variant.base, variant.trained_on) != (middle, middle):
+        same = (variant.base, variant.trained_on) == (usual.base, usual.trained_on)
+        if name == middle or not same:
             continue
         turned = [key for key in variant.options if key in UNITS]
         among = tuple(
@@ -71,7 +73,7 @@ def dials_of(datasets: Sequence[str], middle: str) -> list[Dial]:
             plain[among] = name
     dials = []
     for (name, among), settings in found.items():
-        value = float(getattr(usual, name))
+        value = float(getattr(PhantomOptions(**phantom), name))
         settings |= {value: plain[among]} if among in plain else {}
         dials.append(Dial(name, among, value, dict(sorted(settings.items()))))
     return sorted(dials, key=lambda dial: (list(UNITS).index(dial.name), dial.among))
