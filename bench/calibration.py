@@ -22,7 +22,6 @@ from bench.files import atomic_path, file_digest
 from bench.metrics import Frame, ie_rms, score_frame
 from bench.stages.predict import to_frame
 from bench.stages.score import clustered, read_scores, with_keys
-from bench.stages.train import spread
 from bench.store import CALIBRATION, StageRecord
 
 REVISION = 1
@@ -30,7 +29,7 @@ KINDS = ("average_blurred", "truth_blurred", "truth_noisy")
 
 _BLURS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # px, of the average: the best one counts
 _TRUTH_BLUR = 1.0  # px
-_TRIPLETS = 16  # of the training split: enough for one number out of eight
+CHOSEN_ON = 16  # of the training split: enough for one number out of eight
 _SEED = 0
 
 Progress = Callable[[int, int, str], None]
@@ -39,7 +38,7 @@ Progress = Callable[[int, int, str], None]
 def calibrate(
     file: TripletFile,
     test: NDArray[np.intp],
-    training: NDArray[np.intp],
+    training: Iterable[NDArray[np.uint8]],
     target: Path,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -51,7 +50,7 @@ def calibrate(
     Args:
         file: the triplets.
         test: those to score.
-        training: those to choose on.
+        training: frames of the training triplets to choose on, 3HW each.
         target: the parquet file to write: ``kind``, then the columns of ``scores.parquet``.
         progress: told after each triplet.
 
@@ -59,8 +58,7 @@ def calibrate(
         Facts for the record: ``calibration``, the file's digest; ``average_blur`` and
         ``truth_blur``, sigma of the Gaussian in pixels; ``noise``, its sigma in grey levels.
     """
-    chosen = (file.frames(int(index)) for index in spread(training, _TRIPLETS))
-    blur, error = best_blur(chosen)
+    blur, error = best_blur(training)
     sigmas = {"average_blur": blur, "truth_blur": _TRUTH_BLUR, "noise": round(error, 1)}
     scores: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     for done, index in enumerate(test, start=1):

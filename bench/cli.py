@@ -14,7 +14,7 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.data.triplets import TripletFile
+    from bench.dataset_variants import Dataset
     from bench.summary import Row
 
 _INTERRUPTED = 130
@@ -40,7 +40,9 @@ VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
 @app.command()
 def run(
     methods: Annotated[str | None, typer.Option(help="For instance ssan,sepconv[taps=25].")] = None,
-    dataset: Annotated[str | None, typer.Option(help="For instance phantom.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="For instance phantom, phantom[noise=20].")
+    ] = None,
     losses: Annotated[str | None, typer.Option(help="l1, lf, ls; ls if not given.")] = None,
     seeds: Annotated[str | None, typer.Option(help="One training each; 0 if not given.")] = None,
     fold: Annotated[int | None, typer.Option(help="Which block is the test split, 0 to 4.")] = None,
@@ -80,11 +82,11 @@ def run(
     from bench.runner import compute
     from bench.summary import summarise
 
-    outcomes, files = compute(settings)
+    outcomes, datasets = compute(settings)
     rows = summarise(outcomes)
     if not as_json:
         _print_rows(rows)
-    pictures = _draw(rows, files, settings.out)
+    pictures = _draw(rows, datasets, settings.out)
     for picture in [] if as_json else pictures:
         typer.echo(f"picture: {picture}")
     if as_json:
@@ -135,16 +137,16 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 180)
 
 
-def _draw(rows: list[Row], files: dict[str, TripletFile], out: Path) -> list[Path]:
+def _draw(rows: list[Row], datasets: dict[str, Dataset], out: Path) -> list[Path]:
     """Draw a picture of each dataset; the table is worth more, so a failure is only told."""
     from bench.report.comparison import draw_comparison
 
     pictures = []
-    for file in files.values():
+    for dataset in datasets.values():
         try:
-            picture = draw_comparison(rows, file, out)
+            picture = draw_comparison(rows, dataset, out)
         except (OSError, UserError) as error:
-            typer.echo(f"the picture of '{file.name}' could not be drawn: {error}", err=True)
+            typer.echo(f"the picture of '{dataset.name}' could not be drawn: {error}", err=True)
             continue
         if picture is not None:
             pictures.append(picture)
@@ -153,8 +155,12 @@ def _draw(rows: list[Row], files: dict[str, TripletFile], out: Path) -> list[Pat
 
 @app.command()
 def report(
-    tables: Annotated[str | None, typer.Option(help="1,2,3,4,5; all if not given.")] = None,
-    figures: Annotated[str | None, typer.Option(help="3,...,8; all if not given.")] = None,
+    tables: Annotated[
+        str | None, typer.Option(help="1,2,3,4,5,preparation; all if not given.")
+    ] = None,
+    figures: Annotated[
+        str | None, typer.Option(help="3,...,8,dials,...; all if not given.")
+    ] = None,
     formats: Annotated[
         str | None, typer.Option("--format", help="latex,markdown,html,csv; all if not given.")
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from pydantic import ValidationError
 
 from bench.config import RunConfig, invalid_option
 from bench.data.build import BuildOptions, BuildSummary, build
-from bench.data.cards import CARDS, SAID, Card, load_card
+from bench.data.cards import CARDS, SAID, Card, is_public, load_card
 from bench.data.doubt import doubt
 from bench.data.download import download
 from bench.data.triplets import TripletFile, dataset_path, digest_path
 from bench.data.volumes import ArrayVolume, Volume, open_volume
+from bench.dataset_variants import Dataset, parse_dataset
 from bench.errors import UserError
 from bench.files import file_digest, locked, probe_folder, set_aside
 from bench.progress import Display
@@ -29,13 +31,15 @@ def check_datasets(config: RunConfig) -> None:
     """
     if config.source is not None and len(config.dataset) > 1:
         raise UserError("--source builds one dataset; name a single one with --dataset.")
-    for name in config.dataset:
-        _options(name, config)
-        if config.source is None and not load_card(name).generated:
-            built_path(name, config.data, config.fold)
+    for variant in map(parse_dataset, config.dataset):
+        _options(variant.built, config)
+        if config.source is None and not load_card(variant.built).generated:
+            built_path(variant.built, config.data, config.fold)
+        if variant.trained_on != variant.built and not load_card(variant.trained_on).generated:
+            built_path(variant.trained_on, config.data, config.fold)
 
 
-def open_datasets(config: RunConfig, display: Display) -> dict[str, TripletFile]:
+def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
     """Open every dataset of a run, and build those that are not there if their source is.
 
     A damaged one is set aside and built anew where its source is at hand.
@@ -44,10 +48,19 @@ def open_datasets(config: RunConfig, display: Display) -> dict[str, TripletFile]
         UserError: a dataset or its source is damaged, or was built from another source.
     """
     check_datasets(config)
-    return {name: _open(name, config, display) for name in config.dataset}
+    opened: dict[str, Dataset] = {}
+    for variant in map(parse_dataset, config.dataset):
+        test = training = _open(variant.built, config, display)
+        if variant.trained_on != variant.built:
+            of_the_other = ("source", "labels", "grey_range", *SAID)
+            given = dict.fromkeys(of_the_other, None)
+            training = _open(variant.trained_on, config.model_copy(update=given), display)
+        opened[variant.text] = Dataset(variant.text, test, training)
+    return opened
 
 
 def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
+    name = load_card(name).name
     path = dataset_path(config.data, name, config.fold)
     if path.exists() and _is_sound(path, display):
         file = TripletFile(path)
@@ -125,7 +138,8 @@ def _check_same(file: TripletFile, config: RunConfig) -> None:
         if volume.digest not in {known["sha256"] for known in file.volumes}:
             raise UserError(
                 f"{file.path} was built from another volume than {source}; leave --source out, or "
-                f"build it anew with `bench data build {file.name} --source {source} --replace`."
+                f"build it anew with `bench data build {shlex.quote(file.name)} --source {source} "
+                "--replace`."
             )
 
 
@@ -155,7 +169,8 @@ def build_dataset(
     Raises:
         UserError: a volume cannot be read, or an option is not valid.
     """
-    options = build_options(load_card(name), wishes)
+    card = load_card(name)
+    name, options = card.name, build_options(card, wishes)
     target = dataset_path(data, name, options.fold)
     with _only_builder(target.parent, name, display):
         return _build(name, sources, labels, grey_range, options, target, display, replace=replace)
@@ -193,7 +208,7 @@ def _build(
     finally:
         for volume in volumes:
             volume.close()
-    if name not in CARDS:
+    if not is_public(name):
         _tell_doubt(target, display)
     return summary
 
@@ -216,7 +231,7 @@ def build_options(card: Card, wishes: dict[str, Any]) -> BuildOptions:
     except ValidationError as error:
         raise UserError(invalid_option(error)) from error
     for word, value in options.said.items():
-        if card.name in CARDS and getattr(card, word) != value:
+        if is_public(card.name) and getattr(card, word) != value:
             raise UserError(
                 f"The card of '{card.name}' says {word} is {_shown(getattr(card, word))}, not "
                 f"{_shown(value)}; build another volume under a name of its own."
@@ -272,7 +287,7 @@ def built_path(name: str, data: Path, fold: int) -> Path:
     Raises:
         UserError: it has not; the exact command that builds it.
     """
-    load_card(name)  # refuses what cannot be the name of a folder
+    name = load_card(name).name  # refuses what cannot be the name of a folder
     path = dataset_path(data, name, fold)
     if not path.exists():
         raise _not_built(name, data, fold)
@@ -289,7 +304,7 @@ def _not_built(name: str, data: Path, fold: int) -> UserError:
                 f"{str(error).rstrip('.?')} (a volume of your own becomes a dataset by "
                 f"`bench data build {name} --source PATH`)."
             )
-    command = f"bench data build {name} --source PATH [--labels PATH]"
+    command = f"bench data build {shlex.quote(name)} --source PATH [--labels PATH]"
     command += f" --fold {fold}" if fold else ""
     card = load_card(name)
     download = " (or --download in its place)" if card.files else ""

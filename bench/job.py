@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.calibration import calibrate
+from bench.calibration import CHOSEN_ON, calibrate
 from bench.config import RunConfig, StageName
-from bench.data.triplets import TripletFile
+from bench.dataset_variants import Dataset
 from bench.errors import DamagedError, UserError
 from bench.files import copy_file, file_digest, is_full, locked, remove_leftovers
 from bench.membranes import labelled, membrane_means
@@ -63,7 +63,7 @@ class Job:
     def __init__(
         self,
         cell: Cell,
-        file: TripletFile,
+        dataset: Dataset,
         config: RunConfig,
         device: torch.device,
         features: VggFeatures | None,
@@ -71,16 +71,19 @@ class Job:
         store: Store,
         display: Display,
     ) -> None:
-        self.cell, self.file, self.config = cell, file, config
+        self.cell, self.dataset, self.config = cell, dataset, config
+        self.file = dataset.test
         self.device, self.store, self.display = device, store, display
         self.segmenters = segmenters
         looks = cell.loss_variant is not None and cell.loss_variant.name != "l1"
         self.features = features if looks else None
         digest = self.features.digest if self.features else None
-        segmenter = segmenters.key(file)
-        self.keys: Keys = keys(cell, config, file.fingerprint, digest, segmenter)
+        segmenter = segmenters.key(dataset)
+        learned_from = dataset.training.fingerprint
+        tested = dataset.test.fingerprint if dataset.borrows else None
+        self.keys: Keys = keys(cell, config, learned_from, digest, segmenter, tested)
         self.folder = store.folder(cell.words(), self.keys.cell)
-        segmenter_digest = partial(segmenters.digest, file)
+        segmenter_digest = partial(segmenters.digest, dataset)
         self.resume = Resume(self.folder, store, self.keys, segmenter_digest, display.note)
         self.model: Interpolator | None = None
 
@@ -106,8 +109,9 @@ class Job:
         if "segment" not in self.config.stages or self._applies("segment"):
             return ""
         return (
-            f"No membrane scores: '{self.file.name}' has no labels to learn membranes from; give "
-            "the weights of a segmenter trained on another dataset with --segmenter FILE."
+            f"No membrane scores: '{self.dataset.training.name}' has no labels to learn membranes "
+            "from; give the weights of a segmenter trained on another dataset with --segmenter "
+            "FILE."
         )
 
     def _wait(self, holder: str) -> None:
@@ -151,7 +155,7 @@ class Job:
         return self.resume.record() or Record(
             status="running", cell=self.cell.words(), key=self.keys.cell,
             config=self.keys.settings, method=self.cell.variant.facts(),
-            dataset=self.file.facts(), warnings=self._unusual(), started=now(),
+            dataset=self.dataset.facts(), warnings=self._unusual(), started=now(),
         )  # fmt: skip
 
     def _unusual(self) -> list[str]:
@@ -159,9 +163,12 @@ class Job:
         weights, samples = self.cell.variant.weights, self.config.samples
         if weights is not None:
             return [f"not trained by this run: the weights are those of {weights.name}"]
+        remarks = []
+        if self.dataset.borrows and self.cell.learns:
+            remarks.append(f"learned from the training split of {self.dataset.training.name}")
         if samples is not None and self.cell.trained:
-            return [f"trained on {samples} crops only"]
-        return []
+            remarks.append(f"trained on {samples} crops only")
+        return remarks
 
     def _applies(self, stage: StageName) -> bool:
         return stage in self.keys.stages
@@ -189,7 +196,7 @@ class Job:
     def _learn(self, model: Interpolator, tick: Tick) -> dict[str, Any]:
         indices = self._split("train")
         if isinstance(model, FittedInterpolator):
-            train.fit(model, self.file, indices)
+            train.fit(model, self.dataset.training, indices)
             save_weights(self.folder / FILES["train"], model, {})
             return {"triplets": len(indices)}
         if self.config.rerun:
@@ -198,7 +205,7 @@ class Job:
         if loss is None:
             raise ValueError(f"The trained cell {self.cell.title} has no loss.")
         training = train.Training(
-            file=self.file, train=indices, validation=self._split("validation"),
+            file=self.dataset.training, train=indices, validation=self._split("validation"),
             preset=budget_of(self.cell, self.config),
             loss=build_loss(loss.name, loss.options, self.features), seed=self.cell.seed,
             device=self.device, bf16=self.config.precision == "bf16",
@@ -225,7 +232,7 @@ class Job:
         """Use a finished training with the same key, made under other prediction settings."""
         if self.config.rerun:
             return None
-        for folder in self.store.folders(self.cell.dataset):
+        for folder in self.store.folders():  # of any dataset that learns from the same split
             try:
                 record = self.store.load(folder)
                 done = record.stages.get("train") if record else None
@@ -274,13 +281,13 @@ class Job:
         }  # fmt: skip
         if self.cell.is_null:
             facts |= calibrate(
-                self.file, table["triplet"].to_numpy(), self._split("train"),
+                self.file, table["triplet"].to_numpy(), self._training_frames(),
                 self.folder / CALIBRATION, self.display.stage("calibration"),
             )  # fmt: skip
         return facts
 
     def _segment(self, _: Tick, record: Record) -> dict[str, Any]:
-        segmenter = self.segmenters.get(self.file)
+        segmenter = self.segmenters.get(self.dataset)
         tick = self.display.stage("segment")  # the segmenter's training may have had the bar
         path, masks = self.folder / FILES["predict"], self.folder / MASKS
         frames, indices = predict.stored_frames(path), predict.stored_triplets(path)
@@ -295,16 +302,22 @@ class Job:
             "masks": file_digest(masks), "triplets": len(labelled(table)),
         }  # fmt: skip
 
+    def _training_frames(self) -> list[NDArray[np.uint8]]:
+        """A few triplets of the training split, for what is chosen on it."""
+        indices = spread(self._split("train"), CHOSEN_ON)
+        return [self.dataset.training.frames(int(index)) for index in indices]
+
     def _split(self, split: str) -> NDArray[np.intp]:
         """Indices of a split; all of the test split come with the rejected ones, flagged."""
-        indices = self.file.indices(split)
+        file = self.file if split == "test" else self.dataset.training
+        indices = file.indices(split)
         if len(indices) == 0:
             raise UserError(
-                f"The dataset '{self.file.name}' has no triplet in its {split} split; build it "
+                f"The dataset '{file.name}' has no triplet in its {split} split; build it "
                 "from more slices, with smaller tiles or another --split-axis."
             )
         if self.config.max_triplets is None and split == "test":
-            return self.file.indices(split, rejected=True)
+            return file.indices(split, rejected=True)
         return spread(indices, self.config.max_triplets)
 
     def _warnings(self, facts: dict[str, Any]) -> list[str]:

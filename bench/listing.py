@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from bench.registry import METHODS, method_names, unknown
+
+if TYPE_CHECKING:
+    from bench.data.cards import Card
 
 Pairs = list[tuple[str, str]]
 
@@ -30,7 +34,13 @@ def _methods() -> Pairs:
 def _datasets() -> Pairs:
     from bench.data.cards import CARDS, load_card
 
-    return [(name, load_card(name).title) for name in CARDS]
+    return [(name, _described(load_card(name))) for name in CARDS]
+
+
+def _described(card: Card) -> str:
+    if card.phantom is None:
+        return card.title
+    return f"{card.title}; with other dials: {card.name}[noise=20]"
 
 
 def _losses() -> Pairs:

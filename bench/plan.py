@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import RunConfig
+from bench.dataset_variants import parse_dataset
 from bench.errors import UserError
 from bench.files import content_digest, file_digest
 from bench.presets import PRESETS, Preset
@@ -98,9 +99,9 @@ def plan(config: RunConfig) -> list[Cell]:
     _check_names(variants)
     cells = [
         cell
-        for dataset in config.dataset
+        for dataset in map(parse_dataset, config.dataset)
         for variant in variants
-        for cell in _cells(variant, dataset, losses, config)
+        for cell in _cells(variant, dataset.text, losses, config)
     ]
     return list({(cell.dataset, cell.title, cell.seed): cell for cell in cells}.values())
 
@@ -141,21 +142,25 @@ def keys(
     fingerprint: str,
     features: str | None,
     segmenter: str | None = None,
+    tested: str | None = None,
 ) -> Keys:
     """The content keys of a cell.
 
     Args:
         cell: the cell.
         config: the run it belongs to.
-        fingerprint: of the dataset's triplets, split and build options.
+        fingerprint: of the triplets, split and build options of the dataset that is learned from.
         features: digest of the features the loss looks at, or None.
         segmenter: content key of the dataset's segmenter, or None: without one there is no
             key for the stage ``segment``.
+        tested: fingerprint of the dataset that is predicted, if it is another one.
     """
     from bench import calibration
     from bench.stages import predict, score, segment, train
 
     info = cell.variant.info
+    if tested is not None and not cell.learns:
+        fingerprint, tested = tested, None
     training: dict[str, Any] = {
         "method": info.name,
         "method_revision": info.revision,
@@ -177,7 +182,9 @@ def keys(
             "precision": config.precision,
         }
     train_key = content_digest(training)
-    cell_key = content_digest([train_key, config.predict_tile])
+    # What is predicted is what is learned from, unless something is added here.
+    elsewhere = {} if tested is None else {"tested": tested}
+    cell_key = content_digest([train_key, config.predict_tile, *elsewhere.values()])
     predict_key = content_digest([cell_key, predict.REVISION])
     scoring = [score.REVISION, calibration.REVISION] if cell.is_null else [score.REVISION]
     stages = {"train": train_key} if cell.learns else {}
@@ -187,7 +194,9 @@ def keys(
     return Keys(
         cell=cell_key,
         stages=stages,
-        settings=training | {"predict_tile": config.predict_tile, "samples": config.samples},
+        settings=training
+        | elsewhere
+        | {"predict_tile": config.predict_tile, "samples": config.samples},
     )
 
 

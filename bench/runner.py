@@ -11,7 +11,7 @@ import torch
 
 from bench.config import RunConfig
 from bench.data.cards import load_card
-from bench.data.triplets import TripletFile
+from bench.dataset_variants import Dataset, parse_dataset
 from bench.datasets import check_datasets, open_datasets
 from bench.device import choose_device
 from bench.errors import UserError
@@ -36,7 +36,7 @@ class Resources(NamedTuple):
     features: VggFeatures | None
 
 
-def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, TripletFile]]:
+def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
     """Carry out a configuration: open or build its datasets, compute its cells.
 
     Raises:
@@ -47,8 +47,8 @@ def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, TripletFile]]:
     resources = prepare(cells, config)
     display = open_display()
     try:
-        files = open_datasets(config, display)
-        return run_cells(cells, files, config, resources, display), files
+        datasets = open_datasets(config, display)
+        return run_cells(cells, datasets, config, resources, display), datasets
     finally:
         display.close()
 
@@ -69,7 +69,7 @@ def prepare(cells: list[Cell], config: RunConfig) -> Resources:
 
 def run_cells(
     cells: list[Cell],
-    files: dict[str, TripletFile],
+    datasets: dict[str, Dataset],
     config: RunConfig,
     resources: Resources,
     display: Display,
@@ -79,14 +79,14 @@ def run_cells(
     Raises:
         UserError: the crops do not fit into the tiles, or the disk is full.
     """
-    _check_crops(cells, files, config)
+    _check_crops(cells, datasets, config)
     store, outcomes = Store(config.out), []
     segmenters = Segmenters(config, resources.device, store, display)
     for number, cell in enumerate(cells, start=1):
         display.cell(number, len(cells), f"{cell.title} on {cell.dataset}")
-        file = files[cell.dataset]
+        dataset = datasets[cell.dataset]
         job = Job(
-            cell, file, config, resources.device, resources.features, segmenters, store, display
+            cell, dataset, config, resources.device, resources.features, segmenters, store, display
         )
         outcomes.append(job.run())
     return [_as_it_is_now(outcome, store) for outcome in outcomes]
@@ -112,12 +112,12 @@ def _device(config: RunConfig) -> torch.device:
     return device
 
 
-def _check_crops(cells: list[Cell], files: dict[str, TripletFile], config: RunConfig) -> None:
+def _check_crops(cells: list[Cell], datasets: dict[str, Dataset], config: RunConfig) -> None:
     for cell in filter(lambda cell: cell.trained, cells):
-        tile, crop = files[cell.dataset].tile, budget_of(cell, config).crop
-        if tile < crop:
+        training, crop = datasets[cell.dataset].training, budget_of(cell, config).crop
+        if training.tile < crop:
             raise UserError(
-                f"The tiles of '{cell.dataset}' are {tile} pixels wide, but the preset "
+                f"The tiles of '{training.name}' are {training.tile} pixels wide, but the preset "
                 f"'{cell.preset}' trains on crops of {crop}; build it with larger "
                 "tiles or choose another preset."
             )
@@ -129,7 +129,8 @@ def _features(cells: list[Cell], config: RunConfig) -> VggFeatures | None:
     if not wanting:
         return None
     weights = config.vgg_weights
-    if weights is None and all(load_card(cell.dataset).generated for cell in wanting):
+    learned_from = {parse_dataset(cell.dataset).trained_on for cell in wanting}
+    if weights is None and all(load_card(name).generated for name in learned_from):
         weights = "random"
     try:
         # torchvision tells of its download on standard output, where --json has its document.

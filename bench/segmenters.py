@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bench.config import RunConfig
 from bench.data.triplets import TripletFile
+from bench.dataset_variants import Dataset
 from bench.errors import DamagedError, UserError
 from bench.files import (
     content_digest,
@@ -116,45 +117,45 @@ class Segmenters:
         self._given = file_digest(config.segmenter) if config.segmenter else None
         self._made: dict[str, Segmenter | Exception] = {}
 
-    def key(self, file: TripletFile) -> str | None:
+    def key(self, dataset: Dataset) -> str | None:
         """Content key of a dataset's segmenter; None where there is nothing to learn it from."""
-        if self._given is None and not file.has_labels:
+        if self._given is None and not dataset.training.has_labels:
             return None
-        return content_digest(self._settings(file))
+        return content_digest(self._settings(dataset))
 
-    def digest(self, file: TripletFile) -> str | None:
+    def digest(self, dataset: Dataset) -> str | None:
         """SHA-256 of the weights on disk; None where they are still to be made."""
         try:
-            record = self._record(self._folder(file))
+            record = self._record(self._folder(dataset))
         except DamagedError:
             return None
         return record.files[WEIGHTS] if record else None
 
-    def get(self, file: TripletFile) -> Segmenter:
+    def get(self, dataset: Dataset) -> Segmenter:
         """The segmenter of a dataset, trained now if it is not there.
 
         Raises:
             UserError: no slice of the training split is labelled.
         """
-        made = self._made.get(file.name)
+        made = self._made.get(dataset.name)
         if made is None:
             try:
-                made = self._get(file)
+                made = self._get(dataset)
             except OSError:
                 raise
             except Exception as error:
                 made = error  # the next cell would only fail likewise, minutes later
-            self._made[file.name] = made
+            self._made[dataset.name] = made
         if isinstance(made, Exception):
             raise made
         return made
 
-    def _get(self, file: TripletFile) -> Segmenter:
-        folder = self._folder(file)
+    def _get(self, dataset: Dataset) -> Segmenter:
+        folder = self._folder(dataset)
         with locked(folder, self._wait):
             known = self._set_damaged_aside(folder)
-            record = self._record(folder) or self._make(file, folder, known)
-        return Segmenter(folder / WEIGHTS, record.files[WEIGHTS], file, self._device)
+            record = self._record(folder) or self._make(dataset, folder, known)
+        return Segmenter(folder / WEIGHTS, record.files[WEIGHTS], dataset.test, self._device)
 
     def _set_damaged_aside(self, folder: Path) -> SegmenterRecord | None:
         """Make room for what will be made anew; what is left of the record, if anything."""
@@ -176,13 +177,17 @@ class Segmenters:
     def _wait(self, holder: str) -> None:
         self._display.note(f"  {holder} trains this segmenter; waiting for it.")
 
-    def _folder(self, file: TripletFile) -> Path:
-        return self._store.root / file_name(file.name) / f"segmenter-{str(self.key(file))[:10]}"
+    def _folder(self, dataset: Dataset) -> Path:
+        name = f"segmenter-{str(self.key(dataset))[:10]}"
+        return self._store.root / file_name(dataset.name) / name
 
-    def _settings(self, file: TripletFile) -> dict[str, Any]:
-        settings = {"dataset": file.fingerprint, "revision": REVISION}
+    def _settings(self, dataset: Dataset) -> dict[str, Any]:
+        file = dataset.test
+        settings: dict[str, Any] = {"dataset": file.fingerprint, "revision": REVISION}
         if self._given is not None:
             return settings | {"weights": self._given}
+        if dataset.borrows:
+            return settings | {"trained_on": self._settings(_own(dataset.training))}
         options, budget = options_of(self._config)
         labels = {name: file.card.get(name) for name in ("label_kind", "label_zero")}
         return settings | labels | {
@@ -201,15 +206,20 @@ class Segmenters:
         return record if sound else None
 
     def _make(
-        self, file: TripletFile, folder: Path, known: SegmenterRecord | None
+        self, dataset: Dataset, folder: Path, known: SegmenterRecord | None
     ) -> SegmenterRecord:
         """Weights, unless those of a known record are there, and the ceiling."""
         remove_leftovers(folder)
+        file = dataset.test
         training: dict[str, Any] = {}
         if known is not None and (folder / WEIGHTS).exists():
             training = known.training
         elif self._config.segmenter is not None:
             copy_file(self._config.segmenter, folder / WEIGHTS)
+        elif dataset.borrows:
+            own = _own(dataset.training)
+            self.get(own)
+            copy_file(self._folder(own) / WEIGHTS, folder / WEIGHTS)
         else:
             training = self._train(file, folder)
         digest = file_digest(folder / WEIGHTS)
@@ -222,7 +232,7 @@ class Segmenters:
         )
         files = (WEIGHTS, CEILING, CEILING_MASKS)
         record = SegmenterRecord(
-            key=str(self.key(file)), settings=self._settings(file),
+            key=str(self.key(dataset)), settings=self._settings(dataset),
             threshold=segmenter.thresholds.mask, seed_threshold=segmenter.thresholds.seeds,
             reference=segmenter.reference,
             files={name: file_digest(folder / name) for name in files}, training=training,
@@ -264,6 +274,11 @@ class Segmenters:
             "training_seconds": round(trained.curve[-1]["seconds"], 1),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         }  # fmt: skip
+
+
+def _own(file: TripletFile) -> Dataset:
+    """A dataset that learns from its own training split."""
+    return Dataset(file.name, file, file)
 
 
 def _damaged(path: Path, record: SegmenterRecord) -> bool:

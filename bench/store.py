@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Iterator
@@ -143,7 +144,7 @@ class Store:
 
     def folders(self, dataset: str | None = None) -> list[Path]:
         """The folders that have a record, by name."""
-        pattern = f"{file_name(dataset)}/*/{RECORD}" if dataset else f"*/*/{RECORD}"
+        pattern = f"{glob.escape(file_name(dataset))}/*/{RECORD}" if dataset else f"*/*/{RECORD}"
         return sorted(path.parent for path in self.root.glob(pattern))
 
 

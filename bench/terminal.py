@@ -50,7 +50,7 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
     first = rows[0].membranes
     reference = "the labels" if first and first.reference == "labels" else _AGREEMENT
     table = Table(
-        title=f"{rows[0].outcome.cell.dataset}: membranes against {reference}",
+        title=Text(f"{rows[0].outcome.cell.dataset}: membranes against {reference}"),
         title_justify="left", pad_edge=False,
     )  # fmt: skip
     table.add_column("method", no_wrap=True)
@@ -94,7 +94,7 @@ def _membrane_numbers(found: Membranes, *, real: bool) -> list[Text]:
 def _table(dataset: str, rows: list[Row]) -> Table:
     count = max((row.outcome.record.triplets for row in rows), default=0)
     table = Table(
-        title=f"{dataset}: test split, {count} triplets", title_justify="left", pad_edge=False
+        title=Text(f"{dataset}: test split, {count} triplets"), title_justify="left", pad_edge=False
     )
     table.add_column("method", no_wrap=True)
     table.add_column("loss")

@@ -71,14 +71,14 @@ def parse_variant(text: str, preset: str) -> Variant:
         UserError: unknown method or option, a value that the option does not take, or weights
             that do not fit.
     """
-    name, wanted = _read(text)
+    name, wanted = read_words(text)
     method = load_method(name)
     weights = Path(wanted.pop("weights")) if "weights" in wanted else None
     base = method.presets.get(preset, method.Options())
-    options = _with_options(name, method.Options, base, wanted)
+    options = with_options(name, method.Options, base, wanted)
     # Tables call weights by the name of their file, wherever it lies.
-    spelling = _spelling(name, wanted | ({"weights": weights.stem} if weights else {}))
-    variant = Variant(spelling, method, options, weights)
+    words = spelling(name, wanted | ({"weights": weights.stem} if weights else {}))
+    variant = Variant(words, method, options, weights)
     try:
         import torch
 
@@ -122,15 +122,20 @@ def parse_loss(text: str, preset: Preset) -> LossVariant:
     """
     from methods.losses import LOSSES, LossOptions
 
-    name, wanted = _read(text)
+    name, wanted = read_words(text)
     if name not in LOSSES:
         unknown("loss", name, list(LOSSES))
     base = LossOptions(lowpass=preset.lowpass, feature_crop=preset.feature_crop)
-    options = _with_options(name, LossOptions, base, wanted)
-    return LossVariant(_spelling(name, wanted), name, options)
+    options = with_options(name, LossOptions, base, wanted)
+    return LossVariant(spelling(name, wanted), name, options)
 
 
-def _read(text: str) -> tuple[str, dict[str, str]]:
+def read_words(text: str) -> tuple[str, dict[str, str]]:
+    """The name and the options of `name[option=value,...]`.
+
+    Raises:
+        UserError: it is not written like that.
+    """
     match = _VARIANT.fullmatch(text.strip())
     if match is None:
         raise UserError(f"'{text}' cannot be read; write name or name[option=value,...].")
@@ -145,13 +150,19 @@ def _read(text: str) -> tuple[str, dict[str, str]]:
     return match["name"].strip(), wanted
 
 
-def _spelling(name: str, wanted: dict[str, str]) -> str:
+def spelling(name: str, wanted: dict[str, str]) -> str:
+    """The one way to write a name with these options."""
     if not wanted:
         return name
     return f"{name}[{','.join(f'{key}={wanted[key]}' for key in sorted(wanted))}]"
 
 
-def _with_options(name: str, kind: type[Any], base: Any, wanted: dict[str, str]) -> Any:
+def with_options(name: str, kind: type[Any], base: Any, wanted: dict[str, str]) -> Any:
+    """Options of a kind, a dataclass: those of `base` but for what is wanted.
+
+    Raises:
+        UserError: an option is not known, or does not take its value.
+    """
     known = [field.name for field in dataclasses.fields(kind)]
     for option in wanted:
         if option not in known:

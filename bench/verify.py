@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.data.triplets import TripletFile, dataset_path
 from bench.data.triplets import verify as verify_dataset
+from bench.dataset_variants import parse_dataset
 from bench.errors import UserError
 from bench.files import CORRUPT, LOCK, file_digest
 from bench.segmenters import RECORD as SEGMENTER
@@ -115,8 +116,12 @@ def _cell(folder: Path, data: Path) -> tuple[dict[str, str], list[tuple[Path, st
     known = {
         name: digest for done in record.stages.values() for name, digest in done.digests.items()
     }
-    path = dataset_path(data, record.cell["dataset"], record.cell["fold"])
-    return known, [(path, str(record.dataset.get("fingerprint")))]
+    variant, fold = parse_dataset(record.cell["dataset"]), record.cell["fold"]
+    named = [(dataset_path(data, variant.built, fold), str(record.dataset.get("fingerprint")))]
+    if "trained_on" in record.dataset:
+        source = record.dataset["trained_on"]
+        named.append((dataset_path(data, variant.trained_on, fold), str(source["fingerprint"])))
+    return known, named
 
 
 def _check_files(folder: Path, known: dict[str, str], findings: Findings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,9 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bench.errors import UserError
+from bench.registry import unknown
+from bench.variants import read_words, spelling, with_options
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LONGEST = 100  # of a name; a folder is called by it
+_OPTIONS = re.compile(r"[A-Za-z0-9_.,=+-]*")  # likewise
+_BUILD = ("tile", "stride", "align", "search", "histogram", "split", "split_axis")
 SAID = ("label_kind", "label_zero", "voxel_size")  # what the command line may say of a volume
 
 
@@ -98,12 +103,62 @@ def _read_cards() -> dict[str, Card]:
 CARDS: Mapping[str, Card] = _read_cards()
 
 
+def is_public(name: str) -> bool:
+    """Whether a dataset, with options or without, is one that there is a card for."""
+    return name.partition("[")[0] in CARDS
+
+
 def load_card(name: str) -> Card:
     """The card of that name, or an empty one for a volume of one's own.
 
+    In brackets stands what shall differ: options of the build (`mouse_triplet[align=no]`), and
+    the dials of a generated volume (`phantom[noise=20]`).
+
     Raises:
-        UserError: the name cannot be that of a folder.
+        UserError: the name cannot be that of a folder, or an option is not known.
     """
+    if "[" not in name:
+        return _plain_card(name)
+    base, wanted = read_words(name)
+    return _varied(_plain_card(base), wanted) if wanted else _plain_card(base)
+
+
+def _varied(card: Card, wanted: dict[str, str]) -> Card:
+    """A card with other build options and dials, under a name that says so."""
+    name = spelling(card.name, wanted)
+    if not _OPTIONS.fullmatch("".join(wanted.values())) or len(name) > _LONGEST:
+        raise UserError(
+            f"'{name}' cannot name a dataset; in brackets stand numbers and words, and all of it "
+            f"has at most {_LONGEST} letters."
+        )
+    dials = _dials(card)
+    for option in wanted:
+        if option not in (*dials, *_BUILD):
+            unknown(f"option of the dataset {card.name}:", option, [*dials, *_BUILD])
+    changes: dict[str, Any] = {
+        "name": name,
+        "title": f"{card.title} ({', '.join(f'{key}={wanted[key]}' for key in sorted(wanted))})",
+        "build": card.build | {key: wanted[key] for key in wanted if key not in dials},
+    }
+    if card.phantom is not None:
+        from bench.data.phantom import PhantomOptions
+
+        turned = {key: value for key, value in wanted.items() if key in dials}
+        options = with_options(card.name, PhantomOptions, PhantomOptions(**card.phantom), turned)
+        changes["phantom"] = dataclasses.asdict(options)
+        changes["voxel_size"] = (options.thickness, options.voxel, options.voxel)
+    return card.model_copy(update=changes)
+
+
+def _dials(card: Card) -> list[str]:
+    if card.phantom is None:
+        return []
+    from bench.data.phantom import PhantomOptions
+
+    return [field.name for field in dataclasses.fields(PhantomOptions)]
+
+
+def _plain_card(name: str) -> Card:
     if name in CARDS:
         return CARDS[name]
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:

@@ -145,6 +145,7 @@ class TripletFile:
             "tile": self.tile,
             "voxel_size": self.voxel_size,
             "split": self.options["split"],
+            "align": self.options["align"],
             "leakage": self.leakage(),
             "labels": self.has_labels,
             "triplets": {split: len(self.indices(split)) for split in SPLITS},
@@ -194,6 +195,19 @@ class TripletFile:
                 f"{what} is damaged in {self.path} ({_first_line(error)}); build it again with "
                 f"`bench data build {self.name} --source PATH --replace`."
             ) from error
+
+
+def leakage_between(training: TripletFile, test: TripletFile) -> float:
+    """Share of one file's test triplets that share a pixel with what another one learns from.
+
+    Volumes are told by their content, so that a file under another name is still the same.
+    """
+    parts = []
+    for file, splits in ((training, ("train", "validation")), (test, ("test",))):
+        contents = {volume["name"]: volume["sha256"] for volume in file.volumes}
+        keys = file.keys[file.keys["split"].isin(splits)]
+        parts.append(keys.assign(volume=keys["volume"].map(contents)))
+    return measured_leakage(pd.concat(parts, ignore_index=True), max(training.tile, test.tile))
 
 
 def fingerprint(

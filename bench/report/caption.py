@@ -16,6 +16,7 @@ def caption(
     title: str,
     measurements: Mapping[str, Sequence[Measurement]],
     *more: str,
+    ranked: bool = True,
 ) -> tuple[str, ...]:
     """The sentences of a caption; the first is the title and says when little was computed.
 
@@ -24,6 +25,7 @@ def caption(
         title: of the table.
         measurements: of the rows on each dataset.
         more: what else has to be said.
+        ranked: whether the best are marked.
     """
     every = [each for rows in measurements.values() for each in rows if each.count]
     trained = [each for each in every if any(entry.trained for entry in each.entries)]
@@ -42,7 +44,7 @@ def caption(
     folds = sorted({entry.words["fold"] for each in every for entry in each.entries})
     if len(folds) > 1:
         sentences.append(f"Over folds {', '.join(map(str, folds))}.")
-    return (*sentences, *more, _EMPHASIS)
+    return (*sentences, *more, *([_EMPHASIS] if ranked else []))
 
 
 def _title(preset: str, title: str, seeds: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.triplets import TripletFile
+from bench.dataset_variants import Dataset
 from bench.errors import UserError
 from bench.files import atomic_path, content_digest, tidied
 from bench.metrics import ie
@@ -27,7 +27,7 @@ _SIDE = 256  # pixels of the frame that are shown
 _ERROR = 80  # grey levels at the ends of the error map
 
 
-def draw_comparison(rows: list[Row], file: TripletFile, out: Path) -> Path | None:
+def draw_comparison(rows: list[Row], dataset: Dataset, out: Path) -> Path | None:
     """Draw before | truth | each method, with error maps below, for a typical triplet.
 
     The triplet is the one with the median PSNR of the first row (the null), so that neither
@@ -35,24 +35,24 @@ def draw_comparison(rows: list[Row], file: TripletFile, out: Path) -> Path | Non
 
     Args:
         rows: of a run; those of other datasets are left out.
-        file: the triplets of one dataset.
+        dataset: the one to show.
         out: folder of the results.
 
     Returns:
         The PNG, named after the cells it shows, or None if no cell has frames.
     """
-    drawn = [row for row in rows if row.means and row.outcome.cell.dataset == file.name]
+    drawn = [row for row in rows if row.means and row.outcome.cell.dataset == dataset.name]
     if not drawn:
         return None
     shown = content_digest([row.outcome.record.key for row in drawn])
-    target = Store(out).root / file_name(file.name) / f"comparison-{shown[:8]}.png"
+    target = Store(out).root / file_name(dataset.name) / f"comparison-{shown[:8]}.png"
     index = _typical(drawn[0])
-    before, truth, after = (centre(frame, _SIDE) for frame in file.frames(index))
+    before, truth, after = (centre(frame, _SIDE) for frame in dataset.test.frames(index))
     frames = {row.outcome.cell.title: _frame(row, index) for row in drawn}
     panels = {"before": before, "truth": truth, **frames, "after": after}
     with tidied(target.parent), atomic_path(target) as temporary:
-        credit = file.card.get("credit") or file.name
-        _draw(panels, truth, list(frames), f"{file.name}, triplet {index} ({credit})", temporary)
+        credit = dataset.test.card.get("credit") or dataset.name
+        _draw(panels, truth, list(frames), f"{dataset.name}, triplet {index} ({credit})", temporary)
     return target
 
 

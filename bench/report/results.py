@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import h5py
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bench.calibration import read_calibration
 from bench.data.triplets import TripletFile, dataset_path
+from bench.dataset_variants import parse_dataset
 from bench.errors import UserError
 from bench.files import file_digest
 from bench.presets import PRESETS
@@ -24,6 +25,14 @@ from bench.store import NONE, Record, Store
 
 CEILING = "ceiling.parquet"
 _WORDS = ("method", "loss", "dataset", "fold", "seed", "preset")
+
+
+class Unfiltered(NamedTuple):
+    """A cell's tables, laid out like ``scores``; None where there is none."""
+
+    scores: pd.DataFrame | None
+    membranes: pd.DataFrame | None
+    ceiling: pd.DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,14 @@ class Entry:
         return self._table("score")
 
     @cached_property
+    def unfiltered(self) -> Unfiltered:
+        """The tables of this cell with the rejected triplets."""
+        return Unfiltered(
+            self._table("score", rejected=True), self._table("segment", rejected=True),
+            self._ceiling(rejected=True),
+        )  # fmt: skip
+
+    @cached_property
     def calibration(self) -> dict[str, pd.DataFrame]:
         """What lies beside the null's scores, by kind, each laid out like ``scores``."""
         return read_calibration(self.folder, self.record.stages.get("score"))
@@ -80,13 +97,7 @@ class Entry:
     @cached_property
     def ceiling(self) -> pd.DataFrame | None:
         """The membrane scores of the real middle slices, on the triplets of ``membranes``."""
-        done = self.record.stages.get("segment")
-        if self.membranes is None or done is None or "ceiling" not in done.facts:
-            return None
-        path = self.folder.parent / str(done.facts["ceiling"]) / CEILING
-        if not path.exists():
-            return None
-        return clustered(pd.read_parquet(path))
+        return self._ceiling()
 
     @cached_property
     def training(self) -> pd.DataFrame | None:
@@ -105,7 +116,16 @@ class Entry:
             return None
         return read_one(self.folder / done.file, "frames", triplet)
 
-    def _table(self, stage: str) -> pd.DataFrame | None:
+    def _ceiling(self, *, rejected: bool = False) -> pd.DataFrame | None:
+        done = self.record.stages.get("segment")
+        if self.membranes is None or done is None or "ceiling" not in done.facts:
+            return None
+        path = self.folder.parent / str(done.facts["ceiling"]) / CEILING
+        if not path.exists():
+            return None
+        return clustered(pd.read_parquet(path), rejected=rejected)
+
+    def _table(self, stage: str, *, rejected: bool = False) -> pd.DataFrame | None:
         done = self.record.stages.get(stage)
         if self.damage or done is None or done.file is None:
             return None
@@ -115,7 +135,7 @@ class Entry:
                 raise UserError(f"{path} is damaged; repeat the run: it is computed again.")
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-        return clustered(pd.read_parquet(path))
+        return clustered(pd.read_parquet(path), rejected=rejected)
 
 
 @dataclass
@@ -242,7 +262,7 @@ def _open_files(
     files = {}
     for entry in results.entries:
         name = entry.words["dataset"]
-        path = dataset_path(data, name, entry.words["fold"])
+        path = dataset_path(data, parse_dataset(name).built, entry.words["fold"])
         if name in files or not path.exists():
             continue
         file = TripletFile(path)

@@ -72,6 +72,13 @@ class Selection:
         return Measurement(entries, tuple(self._if_same(entry, entry.scores) for entry in entries))
 
     @cache  # noqa: B019
+    def unfiltered(self, methods: tuple[str, ...], loss: str, dataset: str) -> Measurement:
+        """The same with the triplets that were rejected."""
+        entries = self.cells(methods, loss, dataset)
+        tables = tuple(self._if_same(entry, entry.unfiltered.scores) for entry in entries)
+        return Measurement(entries, tables)
+
+    @cache  # noqa: B019
     def calibration(self, kind: str, dataset: str) -> Measurement:
         """The image scores of a kind of calibration frames, which lie with the null's."""
         entries = self.cells((NULL,), NONE, dataset)

@@ -1,4 +1,4 @@
-"""The tables by the paper's numbers."""
+"""The tables: the paper's by their numbers, and ours by name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bench.report.layer_table import layers
 from bench.report.membrane_table import segmentation
+from bench.report.preparation_table import preparation
 from bench.report.score_tables import aggregations, extractors, methods
 from bench.report.selection import Selection
 from bench.report.table import Table
@@ -16,4 +17,5 @@ TABLES: Mapping[str, Callable[[Selection], list[Table]]] = {
     "3": aggregations,
     "4": methods,
     "5": segmentation,
+    "preparation": preparation,
 }

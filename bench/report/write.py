@@ -68,9 +68,9 @@ def wanted(tables: str | None, figures: str | None, formats: str | None) -> Want
 
 
 def _figures() -> tuple[str, ...]:
-    from bench.report.figures import FIGURES
+    from bench.report.figures import FIGURES, STUDIES
 
-    return tuple(FIGURES)
+    return (*FIGURES, *STUDIES)
 
 
 def _chosen(

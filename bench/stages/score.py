@@ -77,7 +77,12 @@ def kept(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["reason"] == ""]
 
 
-def clustered(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that count, numbered anew, each with the ``cluster`` that it belongs to."""
-    counted = kept(table).reset_index(drop=True)
+def clustered(table: pd.DataFrame, *, rejected: bool = False) -> pd.DataFrame:
+    """The rows that count, numbered anew, each with the ``cluster`` that it belongs to.
+
+    Args:
+        table: a row for each triplet.
+        rejected: whether those of rejected triplets count too.
+    """
+    counted = (table if rejected else kept(table)).reset_index(drop=True)
     return counted.assign(cluster=cluster_ids(counted))

@@ -83,6 +83,20 @@ def test_a_learning_rate_of_its_own_reaches_one_method_and_leaves_the_keys_of_ot
 
 
 @pytest.mark.usefixtures("tiny_bench")
+def test_what_was_learned_elsewhere_is_the_same_training_and_another_cell() -> None:
+    cell, config = only_trained()
+    own, elsewhere = keys(cell, config, "f", None), keys(cell, config, "f", None, tested="g")
+    assert own.stages["train"] == elsewhere.stages["train"]
+    assert own.cell != elsewhere.cell
+    average = next(cell for cell in plan(config) if cell.is_null)
+    assert (
+        keys(average, config, "f", None, tested="g").cell != keys(average, config, "g", None).cell
+    )
+    copy = plan(config.model_copy(update={"methods": ("before",)}))[1]
+    assert keys(copy, config, "f", None, tested="g") == keys(copy, config, "g", None)
+
+
+@pytest.mark.usefixtures("tiny_bench")
 def test_methods_keep_their_keys_whoever_stands_beside_them() -> None:
     assert key(methods="tiny") == key(methods="average,tiny,before")
 

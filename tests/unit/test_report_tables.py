@@ -375,7 +375,7 @@ def test_the_command_writes_the_table_asked_for(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--tables", "6"), "There is no table '6'; choose from 1, 2, 3, 4, 5."),
+        (("--tables", "6"), "There is no table '6'; choose from 1, 2, 3, 4, 5, preparation."),
         (("--tables", "1", "--format", "latx"), "There is no format 'latx'; did you mean 'latex'?"),
         (("--tables", "1", "--preset", "paper"), "No cell of the store has the preset 'paper'"),
         (("--tables", "1", "--preset", "quik"), "There is no preset 'quik'; did you mean 'quick'?"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.errors import UserError
 from bench.files import write_text
 from bench.registry import unknown
-from bench.report.figures import learning, panels, scores, segmentation, spectrum, training
+from bench.report.figures import dials, learning, panels, scores, segmentation, spectrum, training
 from bench.report.figures.drawing import Drawing, caption
 from bench.report.figures.style import look, save
 from bench.report.figures.subject import AbsentError, Subject, subject_of
@@ -48,6 +48,27 @@ FIGURES = {
 }
 
 
+@dataclass(frozen=True)
+class Study:
+    """A figure of several datasets that belong together.
+
+    Attributes:
+        draw: draws it of every such group, with the cells that its caption speaks of; raises
+            ``AbsentError`` where the store has no group.
+        title: first sentence of its caption.
+    """
+
+    draw: Callable[[Results], list[tuple[Subject, Drawing]]]
+    title: str
+
+
+STUDIES = {
+    "dials": Study(
+        dials.draw_dials, "Which method breaks when: the dials of a generated volume, turned."
+    ),
+}
+
+
 def draw_figures(
     results: Results, wanted: Sequence[str], folder: Path, tell: Callable[[str], None]
 ) -> list[Path]:
@@ -57,7 +78,7 @@ def draw_figures(
 
     Args:
         results: the store.
-        wanted: names of ``FIGURES``.
+        wanted: names of ``FIGURES`` and ``STUDIES``.
         folder: where the files go.
         tell: told of each figure that is left out.
 
@@ -68,26 +89,59 @@ def draw_figures(
         UserError: there is no figure of such a name.
     """
     for name in wanted:
-        if name not in FIGURES:
-            unknown("figure", name, list(FIGURES))
-    paths: list[Path] = []
-    parts, left_out = ["# Figures"], []
+        if name not in FIGURES and name not in STUDIES:
+            unknown("figure", name, [*FIGURES, *STUDIES])
+    written = _Written(folder, tell)
     with look():
         for dataset in results.datasets:
             subject = subject_of(results, dataset)
-            for name in wanted:
-                head = f"Figure {name}" if name.isdigit() else f"Figure '{name}'"
+            for name in filter(FIGURES.__contains__, wanted):
                 try:
-                    drawing = FIGURES[name].draw(subject)
+                    written.add(name, FIGURES[name].title, subject, FIGURES[name].draw(subject))
                 except (AbsentError, UserError) as error:
-                    left_out.append(f"{head} of {dataset} is left out: {str(error).rstrip('.')}.")
-                    tell(left_out[-1])
-                    continue
-                stem = f"{'figure' if name.isdigit() else ''}{name}-{file_name(dataset)}"
-                paths += save(drawing.figure, folder / stem)
-                words = caption(FIGURES[name].title, drawing, subject)
-                parts += [f"![{head}, {dataset}]({stem}.png)", f"**{head}, {dataset}.** {words}"]
-    if left_out:
-        parts.append("\n".join(["Left out:", "", *(f"- {sentence}" for sentence in left_out)]))
-    write_text(folder / CAPTIONS, inert("\n\n".join(parts)) + "\n")
-    return [*paths, folder / CAPTIONS]
+                    written.leave_out(f"{_head(name)} of {dataset}", error)
+        for name in filter(STUDIES.__contains__, wanted):
+            try:
+                for subject, drawing in STUDIES[name].draw(results):
+                    written.add(name, STUDIES[name].title, subject, drawing)
+            except (AbsentError, UserError) as error:
+                written.leave_out(_head(name), error)
+    return written.finish()
+
+
+class _Written:
+    """The files of a report's figures, and their captions."""
+
+    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+        self._folder, self._tell = folder, tell
+        self._paths: list[Path] = []
+        self._parts, self._left_out = ["# Figures"], list[str]()
+
+    def add(self, name: str, title: str, subject: Subject, drawing: Drawing) -> None:
+        """Write a figure, and the numbers behind it if it has any."""
+        dataset = subject.dataset
+        stem = f"{'figure' if name.isdigit() else ''}{name}-{file_name(dataset)}"
+        self._paths += save(drawing.figure, self._folder / stem)
+        if drawing.numbers:
+            self._paths.append(self._folder / f"{stem}.csv")
+            write_text(self._paths[-1], drawing.numbers)
+        head, words = f"{_head(name)}, {dataset}", caption(title, drawing, subject)
+        self._parts += [f"![{head}]({stem}.png)", f"**{head}.** {words}"]
+
+    def leave_out(self, what: str, error: Exception) -> None:
+        """Tell of a figure that cannot be drawn."""
+        self._left_out.append(f"{what} is left out: {str(error).rstrip('.')}.")
+        self._tell(self._left_out[-1])
+
+    def finish(self) -> list[Path]:
+        """Write the captions; all files, the captions last."""
+        if self._left_out:
+            listed = (f"- {sentence}" for sentence in self._left_out)
+            self._parts.append("\n".join(["Left out:", "", *listed]))
+        path = self._folder / CAPTIONS
+        write_text(path, inert("\n\n".join(self._parts)) + "\n")
+        return [*self._paths, path]
+
+
+def _head(name: str) -> str:
+    return f"Figure {name}" if name.isdigit() else f"Figure '{name}'"

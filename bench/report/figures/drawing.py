@@ -20,12 +20,14 @@ class Drawing:
         words: what the caption says of this figure and of no other.
         entries: the cells it shows.
         triplets: how many test triplets it is made of; 0 where it is made of none.
+        numbers: the points of its curves as CSV, where they are in no table.
     """
 
     figure: Figure
     words: str
     entries: Sequence[Entry]
     triplets: int = 0
+    numbers: str = ""
 
 
 def caption(title: str, drawing: Drawing, subject: Subject) -> str:

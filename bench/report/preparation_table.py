@@ -1,0 +1,111 @@
+"""What the preparation hides: scores with the triplets that were rejected, and without alignment.
+
+Rejection and alignment look at the middle slice, which is what a user lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.dataset_variants import parse_dataset
+from bench.metrics import METRICS
+from bench.plan import LOSSES
+from bench.registry import METHODS
+from bench.report.caption import caption
+from bench.report.measured import Measurement, Standing
+from bench.report.score_cells import dashes, mean_cells
+from bench.report.selection import Selection, absence, cell_notes, dataset_notes, row_title
+from bench.report.table import Column, Notes, Table, TableCell, TableRow
+from bench.summary import SKILLS
+
+_GROUPS = ("aligned, kept", "aligned, all", "not aligned, kept", "not aligned, all")
+
+
+def preparation(selection: Selection) -> list[Table]:
+    """A block of rows a dataset: PSNR and FRC, with and without each part of the preparation."""
+    notes = Notes()
+    columns = tuple(Column(METRICS[metric].title, group) for group in _GROUPS for metric in SKILLS)
+    rows: list[TableRow] = []
+    measured: dict[str, list[Measurement]] = {}
+    for dataset in selection.datasets:
+        if parse_dataset(dataset).trained_on != dataset:
+            continue
+        pairs = _pairs(selection, dataset)
+        measured[dataset] = [selection.scores((method,), loss, dataset) for method, loss in pairs]
+        marks = notes.mark(*dataset_notes(selection, dataset))
+        rows.append(TableRow(dataset, marks=marks, rule=bool(rows)))
+        rows += [_row(selection, dataset, pair, notes) for pair in pairs]
+    words = caption(
+        selection,
+        "What the preparation hides",
+        measured,
+        "All: with the test triplets that were rejected. Not aligned: the neighbours are taken as "
+        "they lie in the volume; what was learned was learned from aligned ones. A number behind "
+        "± is half the 95 % interval over clusters of neighbouring slices.", ranked=False,
+    )  # fmt: skip
+    return [Table("preparation", words, "Method", columns, tuple(rows), notes.listed())]
+
+
+def twin_of(selection: Selection, dataset: str) -> str | None:
+    """The dataset that differs by having no alignment, and was scored with what this one taught."""
+    for name in selection.datasets:
+        variant = parse_dataset(name)
+        if variant.trained_on != dataset or name == dataset or set(variant.options) - {"align"}:
+            continue
+        entries = selection.results.select(dataset=name)
+        if all(entry.record.dataset.get("align") is False for entry in entries):
+            return name
+    return None
+
+
+def _pairs(selection: Selection, dataset: str) -> list[tuple[str, str]]:
+    """Methods and losses of a dataset, in the order of the registry."""
+    found = {
+        (str(entry.words["method"]), str(entry.words["loss"]))
+        for entry in selection.entries
+        if entry.words["dataset"] == dataset
+    }
+    methods, losses = list(METHODS), list(LOSSES)
+
+    def place(pair: tuple[str, str]) -> tuple[int, str, int, str]:
+        base = [word.partition("[")[0] for word in pair]
+        return (
+            methods.index(base[0]) if base[0] in methods else len(methods), pair[0],
+            losses.index(base[1]) if base[1] in losses else -1, pair[1],
+        )  # fmt: skip
+
+    return sorted(found, key=place)
+
+
+def _row(selection: Selection, dataset: str, pair: tuple[str, str], notes: Notes) -> TableRow:
+    method, loss = pair
+    entries = selection.cells((method,), loss, dataset)
+    cells = [
+        cell
+        for name in (dataset, twin_of(selection, dataset))
+        for cell in _cells(selection, dataset, name, pair, notes)
+    ]
+    return TableRow(row_title(entries[0] if entries else None, method, loss), tuple(cells))
+
+
+def _cells(
+    selection: Selection, dataset: str, name: str | None, pair: tuple[str, str], notes: Notes
+) -> Iterator[TableCell]:
+    """The kept triplets of a dataset, then all of them."""
+    method, loss = pair
+    if name is None:
+        twin = f"{dataset}[align=no,trained_on={dataset}]"
+        yield from dashes(2 * len(SKILLS), notes.mark(f"not run; `bench run --dataset '{twin}'`."))
+        return
+    kept = selection.scores((method,), loss, name)
+    if kept.scores is None:
+        marks = notes.mark(*absence(selection, kept, name, "table4"))
+        yield from dashes(2 * len(SKILLS), marks)
+        return
+    every = selection.unfiltered((method,), loss, name)
+    counts = f"{kept.count} of {every.count} test triplets of {name} were kept."
+    for measurement, marks in (
+        (kept, notes.mark(*cell_notes(selection, kept, kept.count), counts)), (every, ())
+    ):  # fmt: skip
+        places = [Standing()] * len(SKILLS)
+        yield from mean_cells(measurement, SKILLS, places, notes, marks, spread=True)
