@@ -32,6 +32,9 @@ app.add_typer(data, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Data = Annotated[Path, typer.Option(help="Folder of the datasets.")]
+LabelKind = Annotated[str | None, typer.Option(help="ids or membrane_mask; ids if not given.")]
+LabelZero = Annotated[str | None, typer.Option(help="Id 0 is membrane, or ignore.")]
+VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
 
 
 @app.command()
@@ -48,6 +51,9 @@ def run(
     source: Annotated[Path | None, typer.Option(help="Volume to build the dataset from.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of that volume.")] = None,
     grey_range: Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume.")] = None,
+    label_kind: LabelKind = None,
+    label_zero: LabelZero = None,
+    voxel_size: VoxelSize = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the datasets.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
@@ -195,6 +201,9 @@ def data_build(
     split_axis: Annotated[str | None, typer.Option(help="z, y or x.")] = None,
     fold: Annotated[int | None, typer.Option(help="Which block is the test split.")] = None,
     grey_range: Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume.")] = None,
+    label_kind: LabelKind = None,
+    label_zero: LabelZero = None,
+    voxel_size: VoxelSize = None,
     rule: Annotated[
         list[str] | None, typer.Option(help="Rejection threshold, for instance blur=2.")
     ] = None,
@@ -215,7 +224,8 @@ def data_build(
             name, source or [], labels or [], data, display, replace=replace,
             grey_range=_pair(grey_range), tile=tile, stride=stride, search=search, align=align,
             histogram=histogram, split=split, split_axis=split_axis, fold=fold,
-            rules=_rules(rule),
+            rules=_rules(rule), label_kind=label_kind, label_zero=label_zero,
+            voxel_size=voxel_size,
         )  # fmt: skip
     finally:
         display.close()

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from bench.data.cards import LabelKind, LabelZero, VoxelSize
 from bench.errors import UserError
 from bench.presets import PresetName
 from bench.registry import unknown
@@ -30,6 +31,9 @@ class RunConfig(BaseModel):
         source: the volume a dataset is built from, if it is not built yet.
         labels: its labels, if they are in a file of their own.
         grey_range: lowest and highest grey value of a volume that has not 8 bits.
+        label_kind: what the labels of a volume of one's own are: ``ids`` or ``membrane_mask``.
+        label_zero: what id 0 means there: ``membrane`` or ``ignore``.
+        voxel_size: of the volume in nm (z, y, x).
         data: folder of the datasets.
         out: folder of the results.
         device: ``cuda``, ``cpu``, or ``auto``: CUDA where there is one.
@@ -58,6 +62,9 @@ class RunConfig(BaseModel):
     source: Path | None = None
     labels: Path | None = None
     grey_range: tuple[float, float] | None = None
+    label_kind: LabelKind | None = None
+    label_zero: LabelZero | None = None
+    voxel_size: VoxelSize | None = None
     data: Path = Path("data")
     out: Path = Path("results")
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -94,8 +101,9 @@ class RunConfig(BaseModel):
 # or through what is built from them) and which only say where and how to compute.
 RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
-     "samples", "predict_tile", "vgg_weights", "source", "labels", "grey_range", "segmenter",
-     "segmenter_encoder", "segmenter_weights", "segmenter_steps"}
+     "samples", "predict_tile", "vgg_weights", "source", "labels", "grey_range", "label_kind",
+     "label_zero", "voxel_size", "segmenter", "segmenter_encoder", "segmenter_weights",
+     "segmenter_steps"}
 )  # fmt: skip
 RUNTIME_FIELDS = frozenset({"data", "out", "device", "threads", "stages", "rerun"})
 
@@ -151,4 +159,5 @@ def invalid_option(error: ValidationError) -> str:
             unknown(f"--{option} value", str(first["input"]), valid)
         except UserError as sentence:
             return str(sentence)
-    return f"The value {first['input']!r} of --{option} is not valid: {first['msg']}."
+    why = first["msg"].removeprefix("Value error, ")
+    return f"The value {first['input']!r} of --{option} is not valid: {why}."

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from bench.config import RunConfig, invalid_option
 from bench.data.build import BuildOptions, BuildSummary, build
-from bench.data.cards import CARDS, Card, load_card
+from bench.data.cards import CARDS, SAID, Card, is_public, load_card
+from bench.data.doubt import doubt
 from bench.data.download import download
 from bench.data.triplets import TripletFile, dataset_path, digest_path
 from bench.data.volumes import ArrayVolume, Volume, open_volume
@@ -26,11 +27,12 @@ def check_datasets(config: RunConfig) -> None:
     """Say at once of a dataset that it is neither built nor can be built from what was given.
 
     Raises:
-        UserError: the exact command that would build it.
+        UserError: the exact command that would build it, or what its card contradicts.
     """
     if config.source is not None and len(config.dataset) > 1:
         raise UserError("--source builds one dataset; name a single one with --dataset.")
     for variant in map(parse_dataset, config.dataset):
+        _options(variant.built, config)
         if config.source is None and not load_card(variant.built).generated:
             built_path(variant.built, config.data, config.fold)
         if variant.trained_on != variant.built and not load_card(variant.trained_on).generated:
@@ -50,7 +52,8 @@ def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
     for variant in map(parse_dataset, config.dataset):
         test = training = _open(variant.built, config, display)
         if variant.trained_on != variant.built:
-            given = {"source": None, "labels": None, "grey_range": None}  # are of the other
+            of_the_other = ("source", "labels", "grey_range", *SAID)
+            given = dict.fromkeys(of_the_other, None)
             training = _open(variant.trained_on, config.model_copy(update=given), display)
         opened[variant.text] = Dataset(variant.text, test, training)
     return opened
@@ -61,10 +64,9 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
     path = dataset_path(config.data, name, config.fold)
     if path.exists() and _is_sound(path, display):
         file = TripletFile(path)
-        if config.source is not None:
-            _check_source(file, config.source, config.grey_range)
+        _check_same(file, config)
         return file
-    options = build_options(load_card(name), {"fold": config.fold})
+    options = _options(name, config)
     with _only_builder(path.parent, name, display):
         if path.exists() and not _is_sound(path, display):
             options = _set_damaged_aside(path, name, config, options, display)
@@ -103,8 +105,7 @@ def _set_damaged_aside(
         open_volume(config.source, grey_range=config.grey_range).close()
     words = "the options of its card"
     if (file := _readable(path)) is not None:
-        if config.source is not None:
-            _check_source(file, config.source, config.grey_range)
+        _check_same(file, config)
         options, words = BuildOptions.model_validate(file.options), "the same options"
         file.close()
     kept = [set_aside(p).name for p in (path, digest_path(path)) if p.exists()]
@@ -120,9 +121,20 @@ def _readable(path: Path) -> TripletFile | None:
         return None
 
 
-def _check_source(file: TripletFile, source: Path, grey_range: tuple[float, float] | None) -> None:
-    """A dataset that is built stands for its source; another source must not pass for it."""
-    with open_volume(source, grey_range=grey_range) as volume:
+def _check_same(file: TripletFile, config: RunConfig) -> None:
+    """A dataset that is built stands for its volume and what was said of it, and for no other."""
+    known = {**file.card, "voxel_size": file.voxel_size}
+    for word, value in _said(config).items():
+        if known[word] != value:
+            option = f"--{word.replace('_', '-')}"
+            raise UserError(
+                f"{file.path} was built with another {option} than that of this run; leave it out, "
+                f"or give it to `bench data build {file.name} --source PATH --replace`."
+            )
+    source = config.source
+    if source is None:
+        return
+    with open_volume(source, grey_range=config.grey_range) as volume:
         if volume.digest not in {known["sha256"] for known in file.volumes}:
             raise UserError(
                 f"{file.path} was built from another volume than {source}; leave --source out, or "
@@ -189,26 +201,55 @@ def _build(
     volumes = _volumes(name, sources, labels, grey_range)
     tick = display.stage("build")
     try:
-        return build(
+        summary = build(
             name, volumes, load_card(name), options, target,
             progress=lambda words, done, total: tick(done, total, words), replace=replace,
         )  # fmt: skip
     finally:
         for volume in volumes:
             volume.close()
+    if not is_public(name):
+        _tell_doubt(target, display)
+    return summary
+
+
+def _tell_doubt(path: Path, display: Display) -> None:
+    with TripletFile(path) as file:
+        if sentence := doubt(file):
+            display.note(sentence)
 
 
 def build_options(card: Card, wishes: dict[str, Any]) -> BuildOptions:
     """The card's build options with what was asked for.
 
     Raises:
-        UserError: an option is not valid.
+        UserError: an option is not valid, or contradicts what is known of a public volume.
     """
     given = {key: value for key, value in wishes.items() if value is not None}
     try:
-        return BuildOptions.model_validate({**card.build, **given})
+        options = BuildOptions.model_validate({**card.build, **given})
     except ValidationError as error:
         raise UserError(invalid_option(error)) from error
+    for word, value in options.said.items():
+        if is_public(card.name) and getattr(card, word) != value:
+            raise UserError(
+                f"The card of '{card.name}' says {word} is {_shown(getattr(card, word))}, not "
+                f"{_shown(value)}; build another volume under a name of its own."
+            )
+    return options
+
+
+def _shown(value: Any) -> str:
+    return ",".join(f"{side:g}" for side in value) if isinstance(value, tuple) else str(value)
+
+
+def _options(name: str, config: RunConfig) -> BuildOptions:
+    return build_options(load_card(name), {"fold": config.fold, **_said(config)})
+
+
+def _said(config: RunConfig) -> dict[str, Any]:
+    """What a run says of its volume, in the words of a card."""
+    return config.model_dump(include=set(SAID), exclude_none=True)
 
 
 def download_volume(name: str, data: Path, display: Display) -> Path:

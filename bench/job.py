@@ -24,7 +24,7 @@ from bench.metrics import METRICS
 from bench.plan import Cell, Keys, budget_of, keys
 from bench.progress import Display, Tick, announcing
 from bench.provenance import compute_provenance, provenance
-from bench.resume import FILES, Resume
+from bench.resume import FILES, MissingError, Resume
 from bench.segmenters import Segmenters
 from bench.stages import predict, score, segment, train
 from bench.stages.train import spread
@@ -121,7 +121,10 @@ class Job:
         record = self._record()
         self.resume.set_damaged_aside(record)
         wanted = [stage for stage in self.config.stages if self._applies(stage)]
-        pending = self.resume.pending(record, wanted, rerun=self.config.rerun)
+        try:
+            pending = self.resume.pending(record, wanted, rerun=self.config.rerun)
+        except MissingError as error:
+            return self._refuse(record, error)
         if not pending:
             self._finish(record)
             return record
@@ -168,8 +171,6 @@ class Job:
         return remarks
 
     def _applies(self, stage: StageName) -> bool:
-        if stage == "train":
-            return self.cell.learns
         return stage in self.keys.stages
 
     def _compute(self, stage: StageName, record: Record) -> StageRecord:
@@ -339,6 +340,13 @@ class Job:
         if record.status != status:
             record.status, record.failure, record.finished = status, None, now()
             self.store.save(record, self.folder)
+
+    def _refuse(self, record: Record, error: MissingError) -> Record:
+        """Nothing can be computed: what earlier runs left stays, and so does the record on disk."""
+        record.status = "failed"
+        record.failure = Failure(stage=error.stage, reason=str(error), traceback="")
+        self.display.note(f"  {self.cell.title}: {error}")
+        return record
 
     def _fail(self, record: Record, stage: StageName, error: Exception) -> None:
         reason = str(error).strip() or type(error).__name__

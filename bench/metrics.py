@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -45,8 +46,7 @@ def ssim(prediction: Frame, truth: Frame) -> float:
     if min(height, width) <= 0:
         raise ValueError(f"SSIM needs frames of at least 11 x 11 pixels, not {truth.shape}.")
     total = 0.0
-    # Allocated once: memory that is fresh for every strip can cost more than the arithmetic.
-    space = _Space.of(truth.shape[1])
+    space = _Space(truth.shape[1])
     for start in range(0, height, _STRIP):
         strip = slice(start, start + _STRIP + 2 * _SSIM_RADIUS)
         total += float(np.sum(_likeness(prediction[strip], truth[strip], space)))
@@ -167,18 +167,23 @@ def _mean_square(prediction: Frame, truth: Frame) -> float:
     return total / truth.size
 
 
-class _Space(NamedTuple):
-    """What SSIM of a strip is computed in: four maps each, before, half-way and filtered."""
+class _Space:
+    """What SSIM of a strip is computed in: four maps each, before, half-way and filtered.
 
-    maps: NDArray[np.float64]
-    rows: NDArray[np.float64]
-    filtered: NDArray[np.float64]
+    Allocated once a frame: memory that is fresh for every strip can cost more than the
+    arithmetic.
+    """
 
-    @classmethod
-    def of(cls, width: int) -> _Space:
+    def __init__(self, width: int) -> None:
         rim = 2 * _SSIM_RADIUS
-        sizes = (_STRIP + rim, width), (_STRIP, width), (_STRIP, width - rim)
-        return cls(*(np.empty((4, *size)) for size in sizes))
+        self._sizes = (rim, width), (0, width), (0, width - rim)
+        self._parts = [np.empty(4 * (_STRIP + more) * across) for more, across in self._sizes]
+
+    def maps(self, height: int) -> Iterator[NDArray[np.float64]]:
+        """The three quadruples for so many lines that are wanted, without gaps between."""
+        for part, (more, across) in zip(self._parts, self._sizes, strict=True):
+            shape = (4, height + more, across)
+            yield part[: prod(shape)].reshape(shape)
 
 
 def _likeness(prediction: Frame, truth: Frame, space: _Space) -> NDArray[np.float64]:
@@ -187,11 +192,11 @@ def _likeness(prediction: Frame, truth: Frame, space: _Space) -> NDArray[np.floa
     Twice the product of both means is half of mean(u)^2 - mean(v)^2, and the sum of their
     squares half of mean(u)^2 + mean(v)^2; likewise the covariance and the variances.
     """
-    maps = space.maps[:, : len(truth)]
-    np.add(prediction, truth, out=maps[0], dtype=np.float64)
-    np.subtract(prediction, truth, out=maps[1], dtype=np.float64)
+    maps, rows, filtered = space.maps(len(truth) - 2 * _SSIM_RADIUS)
+    maps[0] = np.add(prediction, truth, dtype=np.int16)
+    maps[1] = np.subtract(prediction, truth, dtype=np.int16)
     np.square(maps[:2], out=maps[2:])
-    filtered = _gaussian_valid(maps, space)
+    _filter_valid(maps, rows, filtered)
     means, variances = filtered[:2], filtered[2:]
     np.square(means, out=means)
     variances -= means
@@ -206,38 +211,44 @@ def _likeness(prediction: Frame, truth: Frame, space: _Space) -> NDArray[np.floa
     return likeness
 
 
-def _gaussian_valid(maps: NDArray[np.float64], space: _Space) -> NDArray[np.float64]:
+def _filter_valid(
+    maps: NDArray[np.float64], rows: NDArray[np.float64], filtered: NDArray[np.float64]
+) -> None:
     """The Gaussian window at every place where it fits: N maps of HW to N of H-10, W-10.
 
     A product with a banded matrix, a few output lines at a time, does the sums of the
     window at the speed of the linear algebra library, several times that of ndimage.
     """
-    height, width = (length - 2 * _SSIM_RADIUS for length in maps.shape[1:])
-    rows, filtered = space.rows[:, :height], space.filtered[:, :height]
-    for lines, reach, band in _bands(height):
-        np.matmul(band, maps[:, reach], out=rows[:, lines])
-    for lines, reach, band in _bands(width):
-        np.matmul(rows[:, :, reach], band.T, out=filtered[:, :, lines])
-    return filtered
+    height, width = filtered.shape[1:]
+    band, upright = _gaussian_bands()
+    for lines, reach in _reaches(height, len(band)):
+        weights = band[: lines.stop - lines.start, : reach.stop - reach.start]
+        np.matmul(weights, maps[:, reach], out=rows[:, lines])
+    across, found = rows.reshape(-1, rows.shape[2]), filtered.reshape(-1, width)
+    for columns, reach in _reaches(width, len(band)):
+        weights = upright[: reach.stop - reach.start, : columns.stop - columns.start]
+        np.matmul(across[:, reach], weights, out=found[:, columns])
 
 
-def _bands(length: int) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
-    """Output lines, the input lines they read, and the band of weights between the two."""
-    band = _gaussian_band()
-    for start in range(0, length, len(band)):
-        stop = min(start + len(band), length)
-        reach = slice(start, stop + 2 * _SSIM_RADIUS)
-        yield slice(start, stop), reach, band[: stop - start, : reach.stop - start]
+def _reaches(length: int, size: int) -> Iterator[tuple[slice, slice]]:
+    """A few outputs at a time, and the inputs they read."""
+    for start in range(0, length, size):
+        stop = min(start + size, length)
+        yield slice(start, stop), slice(start, stop + 2 * _SSIM_RADIUS)
 
 
 @lru_cache(maxsize=1)
-def _gaussian_band(lines: int = 16) -> NDArray[np.float64]:
+def _gaussian_bands(lines: int = 16) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The weights of some outputs, and their transpose as a matrix of its own.
+
+    A view of the transpose makes so small a product two to three times slower.
+    """
     offsets = np.arange(-_SSIM_RADIUS, _SSIM_RADIUS + 1)
     window = np.exp(-0.5 * (offsets / _SSIM_SIGMA) ** 2)
     band = np.zeros((lines, lines + 2 * _SSIM_RADIUS))
     for line in range(lines):
         band[line, line : line + len(window)] = window / window.sum()
-    return band
+    return band, np.ascontiguousarray(band.T)
 
 
 def _gradient_energy(frame: Frame) -> float:

@@ -73,7 +73,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Keys:
-    """The content key of a cell and of its stages, and the settings they were made from."""
+    """The content key of a cell and of its stages, and the settings they were made from.
+
+    A stage without a key does not apply to the cell.
+    """
 
     cell: str
     stages: dict[str, str]
@@ -129,7 +132,7 @@ def _cells(
 
 def budget_of(cell: Cell, config: RunConfig) -> Preset:
     """The training budget of a trained cell: its preset's, unless the run sees fewer crops."""
-    preset = PRESETS[cell.preset]  # type: ignore[index]
+    preset = PRESETS[cell.preset].of_method(cell.variant.info.name)  # type: ignore[index]
     return preset if config.samples is None else replace(preset, samples=config.samples)
 
 
@@ -171,7 +174,7 @@ def keys(
         training["train_revision"] = train.REVISION
     if cell.trained:
         budget = dataclasses.asdict(budget_of(cell, config))
-        del budget["summary"]
+        del budget["summary"], budget["rates"]
         training |= {
             "loss": _loss_settings(cell, features),
             "seed": cell.seed,
@@ -184,11 +187,8 @@ def keys(
     cell_key = content_digest([train_key, config.predict_tile, *elsewhere.values()])
     predict_key = content_digest([cell_key, predict.REVISION])
     scoring = [score.REVISION, calibration.REVISION] if cell.is_null else [score.REVISION]
-    stages = {
-        "train": train_key,
-        "predict": predict_key,
-        "score": content_digest([predict_key, *scoring]),
-    }
+    stages = {"train": train_key} if cell.learns else {}
+    stages |= {"predict": predict_key, "score": content_digest([predict_key, *scoring])}
     if segmenter is not None:
         stages["segment"] = content_digest([predict_key, segmenter, segment.REVISION])
     return Keys(

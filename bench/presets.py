@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 PresetName = Literal["quick", "medium", "paper"]
@@ -33,6 +33,7 @@ class Preset:
             terms. Not the paper's: with its weights the style term is nine tenths of the loss
             from the first step, and a short training then finds no motion at all.
         validations: how often the validation split is scored, None for every epoch.
+        rates: learning rates of the methods that do not learn well at that of all others.
         summary: what ``bench list presets`` says.
     """
 
@@ -47,6 +48,7 @@ class Preset:
     feature_crop: int = 0
     features_from: float = 0.0
     validations: int | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
 
     def steps(self, triplets: int) -> int:
         """Optimiser steps of one training over a split of that many triplets."""
@@ -58,6 +60,10 @@ class Preset:
         steps = self.steps(triplets)
         points = self.validations or self.epochs or 1
         return frozenset(max(1, round(steps * (i + 1) / points)) for i in range(points))
+
+    def of_method(self, name: str) -> Preset:
+        """The same preset as one method is trained with it."""
+        return replace(self, learning_rate=self.rates.get(name, self.learning_rate), rates={})
 
     def learning_rate_at(self, step: int, steps: int, opening: int = 0) -> float:
         """Learning rate of a step (counted from 0).
@@ -82,7 +88,7 @@ def _warm_up_and_cosine(step: int, steps: int) -> float:
 PRESETS: Mapping[PresetName, Preset] = {
     "quick": Preset(
         crop=128, batch=2, samples=4_000, epochs=None, drop_at=None,
-        lowpass=1.0, feature_crop=64, features_from=0.6, validations=8,
+        lowpass=1.0, feature_crop=64, features_from=0.6, validations=8, rates={"sepconv": 5e-4},
         summary="small networks, 4,000 crops of 128, low-pass term: minutes a cell on 2 cores",
     ),
     "medium": Preset(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from bench.config import StageName
-from bench.errors import DamagedError
+from bench.errors import DamagedError, UserError
 from bench.files import file_digest, set_aside
 from bench.plan import Keys
 from bench.stages import predict, score, segment
@@ -19,6 +19,18 @@ FILES: Mapping[StageName, str] = {
 _READS: Mapping[StageName, StageName | None] = {
     "train": None, "predict": "train", "score": "predict", "segment": "predict",
 }  # fmt: skip
+
+
+class MissingError(UserError):
+    """A stage would read what is not there, or what an earlier version of the code made.
+
+    Attributes:
+        stage: that cannot be computed.
+    """
+
+    def __init__(self, stage: StageName, sentence: str) -> None:
+        super().__init__(sentence)
+        self.stage = stage
 
 
 class Resume:
@@ -74,14 +86,44 @@ class Resume:
     def pending(
         self, record: Record, wanted: Sequence[StageName], *, rerun: bool
     ) -> list[StageName]:
-        """The stages to compute; the record forgets them, and those that read what they made."""
+        """The stages to compute; the record forgets them, and those that read what they made.
+
+        Raises:
+            MissingError: one of them would read what none of them makes; nothing is forgotten.
+        """
         stale: set[StageName | None] = set()
         for stage, source in _READS.items():
             missing = stage in wanted and (rerun or not self.is_done(stage, record))
             if missing or source in stale:
                 stale.add(stage)
+        pending = [stage for stage in wanted if stage in stale]
+        for stage in pending:
+            if before := self._left_out(stage, pending, stale, record):
+                named = ",".join(s for s in _READS if s in wanted or s in before)
+                raise MissingError(
+                    stage,
+                    f"what {before[-1]} makes is missing or of an earlier version, and {stage} "
+                    f"reads it; repeat the command with --stages {named}.",
+                )
+        for stage in _READS:
+            if stage in stale:
                 record.stages.pop(stage, None)
-        return [stage for stage in wanted if stage in stale]
+        return pending
+
+    def _left_out(
+        self,
+        stage: StageName,
+        pending: Collection[StageName],
+        stale: Collection[StageName | None],
+        record: Record,
+    ) -> list[StageName]:
+        """The stages that have to be computed before this one, though nobody asked for them."""
+        source = _READS[stage]
+        if source is None or source not in self._keys.stages or source in pending:
+            return []
+        if source not in stale and self.is_done(source, record):
+            return []
+        return [*self._left_out(source, pending, stale, record), source]
 
     def is_done(self, stage: StageName, record: Record) -> bool:
         """Whether a stage's files are there, made with the keys of this run."""

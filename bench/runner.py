@@ -94,6 +94,8 @@ def run_cells(
 
 def _as_it_is_now(outcome: Outcome, store: Store) -> Outcome:
     """Hours may have passed, and another run may have repeated a stage of the cell meanwhile."""
+    if outcome.record.status == "failed":
+        return outcome  # what it refused to compute is not on disk
     try:
         record = store.load(outcome.folder)
     except UserError:

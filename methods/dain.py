@@ -15,7 +15,6 @@ from methods.layers.warp import adaptive_warp, fill_holes, project_flow
 
 _IMPORTANCE_FLOOR = 1e-6  # as the reference adds to inverse depth
 _LEAST_CONTRAST = 1e-3  # a quarter of a grey level, so that a blank slice stays blank
-_INNER_TAPS = (5, 6, 9, 10)  # of a 4 x 4 kernel: 1 there is a plain bilinear warp
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,8 @@ class _KernelNet(nn.Module):
         self.up = nn.ModuleList(map(_convolution, reversed(widths), reversed(below)))
         self.heads = nn.ModuleList(_kernel_head(stem) for _ in range(2))
         identity = torch.zeros(1, 16, 1, 1)
-        identity[:, _INNER_TAPS] = 1
+        # 1 at the inner taps of a 4 x 4 kernel is a plain bilinear warp.
+        identity.view(4, 4)[1:3, 1:3] = 1
         self.register_buffer("identity", identity, persistent=False)
 
     def forward(self, pair: Tensor) -> Tensor:

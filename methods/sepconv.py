@@ -60,7 +60,8 @@ class SepConv(Interpolator):
             "He initialisation; kernels start as half a unit impulse and are learned as 1/8 of "
             "their heads' output",
             "presets quick and medium work at half of the resolution with narrower layers (quick: "
-            "fewer taps too), on slices normalised to their common mean and standard deviation",
+            "fewer taps too), on slices normalised to their common mean and standard deviation; "
+            "quick trains at half of the learning rate",
         ),
     )
     Options: ClassVar[type[Any]] = SepConvOptions

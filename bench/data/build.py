@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.data.cards import Card
+from bench.data.cards import SAID, Card, LabelKind, LabelZero, VoxelSize
 from bench.data.contact_sheet import draw_contact_sheet
 from bench.data.histogram import ReferenceName
 from bench.data.reject import REASONS, Rules, judge
@@ -62,6 +62,10 @@ class BuildOptions(BaseModel):
         fold: which block is the test split; 0 is the last.
         seed: of the ``paper`` split.
         rules: thresholds of rejection.
+        label_kind: ``ids`` or ``membrane_mask``; None where the card is believed.
+        label_zero: what id 0 means, ``membrane`` or ``ignore``; likewise.
+        voxel_size: in nm (z, y, x), believed before the volume's own; None where the volume,
+            or else the card, is believed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,11 +80,28 @@ class BuildOptions(BaseModel):
     fold: int = Field(default=0, ge=0, le=4)
     seed: int = Field(default=0, ge=0)
     rules: Rules = Rules()
+    label_kind: LabelKind | None = None
+    label_zero: LabelZero | None = None
+    voxel_size: VoxelSize | None = None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What they say of the volume, in the words of its card."""
+        return self.model_dump(include=set(SAID), exclude_none=True)
 
     @model_validator(mode="after")
     def _search_is_used(self) -> Self:
         if self.align and self.search == 0:
             raise ValueError("search is 0; turn the alignment off instead")
+        return self
+
+    @model_validator(mode="after")
+    def _zero_is_an_id(self) -> Self:
+        if self.label_kind == "membrane_mask" and self.label_zero is not None:
+            raise ValueError(
+                "label-zero is for ids; in a mask anything but 0 is membrane, so invert one that "
+                "is 0 on membranes"
+            )
         return self
 
 
@@ -144,7 +165,7 @@ def build(
     Args:
         name: of the dataset.
         volumes: source stacks, each with a name of its own.
-        card: what is known of the dataset.
+        card: what is known of the dataset; what the options say of the volume is filled in.
         options: of the build.
         target: path of ``triplets.h5``.
         progress: called with the pass (``measure``, ``write``), steps done, and steps in all.
@@ -155,6 +176,7 @@ def build(
             there already, or the folder cannot be written to.
     """
     started = time.monotonic()
+    card = card.model_copy(update=options.said)
     _check(volumes, target, replace=replace)
     surveys = _measure(volumes, options, progress or _silent)
     table = _sort_into_splits(surveys, options)

@@ -7,9 +7,9 @@ import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bench.errors import UserError
 from bench.registry import unknown
@@ -19,6 +19,20 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LONGEST = 100  # of a name; a folder is called by it
 _OPTIONS = re.compile(r"[A-Za-z0-9_.,=+-]*")  # likewise
 _BUILD = ("tile", "stride", "align", "search", "histogram", "split", "split_axis")
+SAID = ("label_kind", "label_zero", "voxel_size")  # what the command line may say of a volume
+
+
+def _three_sides(value: object) -> object:
+    sides = value.split(",") if isinstance(value, str) else value
+    if isinstance(sides, list | tuple) and len(sides) != 3:
+        raise ValueError("give Z,Y,X in nm, for instance 30,6,6")
+    return sides
+
+
+LabelKind = Literal["ids", "membrane_mask"]
+LabelZero = Literal["membrane", "ignore"]
+_Side = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+VoxelSize = Annotated[tuple[_Side, _Side, _Side], BeforeValidator(_three_sides)]
 
 
 class CardFile(BaseModel):
@@ -49,7 +63,7 @@ class Card(BaseModel):
         licence: its terms, as far as they are known.
         credit: the line to show beside a picture of it.
         citation: the publication to cite.
-        voxel_size: in nm (z, y, x); a volume that says its own is believed before the card.
+        voxel_size: in nm (z, y, x); a volume that says its own is believed before a card.
         label_kind: ``ids`` of neurons, or ``membrane_mask``: anything but 0 is membrane.
             A mask is stored as labels 0 (membrane) and 1.
         label_zero: what label 0 means: ``membrane``, or ``ignore``.
@@ -67,9 +81,9 @@ class Card(BaseModel):
     licence: str = ""
     credit: str = ""
     citation: str = ""
-    voxel_size: tuple[float, float, float] | None = None
-    label_kind: Literal["ids", "membrane_mask"] = "ids"
-    label_zero: Literal["membrane", "ignore"] = "ignore"
+    voxel_size: VoxelSize | None = None
+    label_kind: LabelKind = "ids"
+    label_zero: LabelZero = "ignore"
     files: tuple[CardFile, ...] = ()
     phantom: dict[str, Any] | None = None
     build: dict[str, Any] = {}
@@ -87,6 +101,11 @@ def _read_cards() -> dict[str, Card]:
 
 
 CARDS: Mapping[str, Card] = _read_cards()
+
+
+def is_public(name: str) -> bool:
+    """Whether a dataset, with options or without, is one that there is a card for."""
+    return name.partition("[")[0] in CARDS
 
 
 def load_card(name: str) -> Card:

@@ -292,7 +292,7 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
         ("tile, stride", f"{options['tile']}, {options['stride']} px"),
         ("alignment", _alignment(keys, options)),
         ("histogram", options["histogram"]),
-        ("labels", "yes" if file.has_labels else "none"),
+        ("labels", _labels(file)),
         ("candidates", f"{len(keys)}, of which {kept} are kept"),
     ]
     if file.voxel_size is None:
@@ -305,6 +305,13 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
     rows.append(("leakage", f"{100 * file.leakage():.1f} % of test triplets"))
     rows += [(name, file.card[name]) for name in ("source", "licence", "credit") if file.card[name]]
     return [*rows, ("fingerprint", file.fingerprint)]
+
+
+def _labels(file: TripletFile) -> str:
+    if not file.has_labels:
+        return "none"
+    kind = str(file.card["label_kind"])
+    return f"{kind}, 0 = {file.card['label_zero']}" if kind == "ids" else kind
 
 
 def _alignment(keys: pd.DataFrame, options: dict[str, Any]) -> str:

@@ -139,8 +139,8 @@ def _labels(volume: Volume, z: int, card: Card) -> NDArray[np.uint64] | None:
         return ids
     if len(np.unique(ids[ids != UNLABELLED])) > 2:
         raise UserError(
-            f"The labels of '{volume.name}' have more than two values in slice {z}, but "
-            f"'{card.name}' takes membrane masks; build it under a new name to use neuron ids."
+            f"The labels of '{volume.name}' have more than two values in slice {z}, so they are no "
+            "mask of membranes; neuron ids are --label-kind ids, under a name of your own."
         )
     inside = np.where(ids == 0, np.uint64(1), np.uint64(0))
     return np.where(ids == UNLABELLED, np.uint64(UNLABELLED), inside)
@@ -219,8 +219,8 @@ def _write_facts(
     *,
     fingerprint_of: tuple[pd.DataFrame, NDArray[np.uint8]],
 ) -> None:
-    voxel_size = sources[0].volume.voxel_size or card.voxel_size
-    settings = options.model_dump(mode="json")
+    voxel_size = options.voxel_size or sources[0].volume.voxel_size or card.voxel_size
+    settings = options.model_dump(mode="json", exclude_none=True)
     file.attrs["schema"] = SCHEMA
     file.attrs["name"] = name
     file.attrs["version"] = _version()

@@ -10,50 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import prod, sqrt
-from typing import Literal, NamedTuple, cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from methods.layers.affinity import (
+    Grouping,
+    Widths,
+    add,
+    attend_in_pieces,
+    explicit_attention,
+    fused_attention,
+    project_and_add,
+)
 
 Form = Literal["equation", "released"]
-
-_WORTH_FUSING = 128  # positions in a group of unequal widths; measured on a CPU
-
-
-class Widths(NamedTuple):
-    """Channels of one attention, of queries (and keys) and of values, and how it ends."""
-
-    query: int
-    value: int
-    projects_output: bool
-
-
-class Grouping(NamedTuple):
-    """Which positions attend to one another: a grid of ``height x width``, ``spacing`` apart."""
-
-    height: int
-    width: int
-    spacing: int
-
-    def split(self, image: Tensor) -> Tensor:
-        """Gather the positions of each group: BHWC to (groups, positions, C)."""
-        batch, _, columns, channels = image.shape
-        spaced = image.reshape(
-            *(batch, -1, self.height, self.spacing),
-            *(columns // (self.width * self.spacing), self.width, self.spacing, channels),
-        )
-        groups = spaced.permute(0, 1, 3, 4, 6, 2, 5, 7)
-        return groups.reshape(-1, self.height * self.width, channels)
-
-    def merge(self, groups: Tensor, rows: int, columns: int) -> Tensor:
-        """Put the positions back: the inverse of ``split``."""
-        spaced = groups.reshape(
-            *(-1, rows // (self.height * self.spacing), self.spacing),
-            *(columns // (self.width * self.spacing), self.spacing),
-            *(self.height, self.width, groups.shape[-1]),
-        )
-        return spaced.permute(0, 1, 5, 2, 3, 6, 4, 7).reshape(-1, rows, columns, groups.shape[-1])
 
 
 def groupings(height: int, width: int, partition: tuple[int, ...]) -> list[Grouping]:
@@ -111,16 +83,18 @@ class SelfAttention(nn.Module):
 
     def forward(self, image: Tensor, grouping: Grouping) -> Tensor:
         """Attend within each group of a BHWC map; returns BHWC."""
-        _, rows, columns, _ = image.shape
         # Projected before the permutation: fewer channels to move.
-        query, key, value = torch.split(
-            grouping.split(self.project(image)),
-            [self.widths.query, self.widths.query, self.widths.value],
-            dim=-1,
-        )
+        projected = grouping.split(self.project(image))
+        if self.fused and self.widths.query != self.widths.value and grouping.is_small:
+            words = grouping, self.widths, self.scale
+            return attend_in_pieces(image, self.gamma, projected, *words)
         attend = fused_attention if self.fused else explicit_attention
-        found = grouping.merge(attend(query, key, value, self.scale), rows, columns)
-        return torch.addcmul(image, self.gamma, self.output(found))
+        found = attend(*self.widths.split(projected), self.scale)
+        del projected
+        found = grouping.merge(found, *image.shape[1:3])
+        if self.fused and isinstance(self.output, nn.Linear):
+            return project_and_add(image, self.gamma, found, self.output.weight)
+        return add(image, self.gamma, self.output(found))
 
 
 class AttentionAwareLayer(nn.Module):
@@ -169,26 +143,6 @@ class AttentionAwareLayer(nn.Module):
 
     def _attentions(self) -> Iterable[SelfAttention]:
         return cast(Iterable[SelfAttention], self.passes)
-
-
-def explicit_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-    """Softmax over the keys, affinity matrix and all; (groups, positions, channels) each."""
-    affinity = torch.softmax(query @ key.transpose(1, 2) * scale, dim=-1)
-    return affinity @ value
-
-
-def fused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-    """The same as ``explicit_attention`` by torch's fused kernels."""
-    missing = value.shape[-1] - query.shape[-1]
-    if missing and query.shape[1] < _WORTH_FUSING:
-        # The fused kernels want one width for all three; for small groups padding costs more.
-        return explicit_attention(query, key, value, scale)
-    if missing:  # zeros leave the products as they are
-        query, key = (functional.pad(tensor, (0, missing)) for tensor in (query, key))
-    found: Tensor = functional.scaled_dot_product_attention(
-        query[:, None], key[:, None], value[:, None], scale=scale
-    )
-    return found[:, 0]
 
 
 def attention_widths(channels: int, form: Form, k: int) -> Widths:

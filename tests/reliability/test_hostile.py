@@ -312,6 +312,7 @@ SOUND = [
     "run --methods ssan[k=4] --dataset nowhere --stages train --device cpu --threads 1 --json",
     "data build mine --source nowhere.tif --tile 64 --stride 32 --fold 1 --rule blur=2 --align",
     "data build mine --source kept.tif --labels kept.tif --grey-range 0,255 --split paper",
+    "data build mine --source kept.tif --label-kind ids --label-zero ignore --voxel-size 9,4,4",
     "data info mine --fold 1 --json",
     "data verify mine --fold 0",
     "verify --out nowhere --data data --json",

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import neurites
 from PIL import Image
 from scipy import ndimage
 
@@ -21,6 +22,8 @@ from bench.data.triplets import TripletFile, verify
 from bench.data.volumes import UNLABELLED, ArrayVolume
 from bench.data.writing import check_room
 from bench.errors import UserError
+from bench.membranes import true_membranes
+from segmentation.membranes import membranes
 
 SIDE, TILE = 128, 64
 
@@ -207,8 +210,39 @@ def test_membrane_masks_become_labels(tmp_path: Path) -> None:
     for i, key in file.keys.iterrows():
         y, x = key.y, key.x
         np.testing.assert_array_equal(file.labels(i), expected[key.z, y : y + TILE, x : x + TILE])
-    with pytest.raises(UserError, match="masks"):
+    said, _ = make(
+        tmp_path / "s.h5", stack, options(align=False, label_kind="membrane_mask"), labels=mask
+    )
+    assert all((said.labels(i) == file.labels(i)).all() for i in range(len(file)))
+    with pytest.raises(UserError, match="no mask of membranes"):
         make(tmp_path / "u.h5", stack, options(), card, stack.astype(np.uint64))
+
+
+def test_what_is_said_of_a_volume_is_what_everything_after_reads(tmp_path: Path) -> None:
+    grey, ids = neurites(side=SIDE)
+    ids[:, 1:][ids[:, 1:] != ids[:, :-1]] = 0  # lines of 0 between most of them
+    said = {"label_zero": "membrane", "voxel_size": (50.0, 9.0, 9.0)}
+    silent, _ = make(tmp_path / "a.h5", grey, options(), labels=ids)
+    told, _ = make(tmp_path / "b.h5", grey, options(**said), labels=ids)
+    assert not {"label_kind", "label_zero", "voxel_size"} & set(silent.options)
+    assert (silent.card["label_zero"], silent.voxel_size) == ("ignore", None)
+    assert (told.card["label_zero"], told.voxel_size) == ("membrane", (50.0, 9.0, 9.0))
+    zero, _ = make(tmp_path / "c.h5", grey, options(label_zero="membrane"), labels=ids)
+    assert len({silent.fingerprint, told.fingerprint, zero.fingerprint}) == 3
+    for file, pixel, meaning in ((silent, 5.0, "ignore"), (told, 9.0, "membrane")):
+        found, labels = true_membranes(file, 0), file.labels(0)
+        assert found is not None
+        np.testing.assert_array_equal(found.mask, membranes(labels, pixel, zero=meaning).mask)
+    again, _ = make(tmp_path / "d.h5", grey, BuildOptions.model_validate(told.options), labels=ids)
+    assert again.fingerprint == told.fingerprint
+
+
+def test_the_command_line_knows_a_voxel_better_than_the_volume(tmp_path: Path) -> None:
+    volume = ArrayVolume("v", drifting_stack(), voxel_size=(1.0, 1.0, 1.0))
+    build("m", [volume], load_card("m"), options(voxel_size="30,6,6"), tmp_path / "t.h5")
+    file = TripletFile(tmp_path / "t.h5")
+    assert file.voxel_size == (30.0, 6.0, 6.0)
+    assert file.volumes[0]["voxel_size"] == [1.0, 1.0, 1.0]  # what it says stays on record
 
 
 def test_everything_that_made_it_is_in_the_file(tmp_path: Path) -> None:
@@ -218,7 +252,7 @@ def test_everything_that_made_it_is_in_the_file(tmp_path: Path) -> None:
     build("mine", [volume], card, options(seed=7), tmp_path / "t.h5")
     file = TripletFile(tmp_path / "t.h5")
     assert file.voxel_size == (40.0, 4.0, 4.0)  # the volume knows better than the card
-    assert file.options == options(seed=7).model_dump(mode="json")
+    assert file.options == options(seed=7).model_dump(mode="json", exclude_none=True)
     assert file.card == card.model_dump(mode="json")
     assert file.volumes[0] | {"shape": [25, SIDE, SIDE], "sha256": volume.digest} == file.volumes[0]
     with h5py.File(tmp_path / "t.h5") as source:
@@ -309,7 +343,7 @@ def test_a_folder_that_cannot_be_written_and_a_disk_too_small_are_told(tmp_path:
 _FULL = """
 import resource, sys
 from pathlib import Path
-sys.path.insert(0, {root!r})
+sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 from tests.unit.test_build import *
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 try:

@@ -5,12 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 from command import bench
-from conftest import moving_texture
+from conftest import moving_texture, neurites
 
+from bench import job
 from bench.files import file_digest
 from bench.job import Job, Outcome
 from bench.stages.score import SCORES
@@ -133,6 +135,30 @@ def test_scoring_again_keeps_the_training(run, tmp_path: Path) -> None:  # type:
     assert trained == {p: p.stat().st_mtime_ns for p in trained}
 
 
+def test_scores_are_not_made_of_frames_of_an_earlier_version(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = ("--stages", "train,predict,score")
+    run("--json", *stages, methods="average")
+    records = {path: path.read_bytes() for path in (tmp_path / "results").rglob("record.json")}
+    monkeypatch.setattr("bench.stages.predict.REVISION", 1000)
+    monkeypatch.setitem(job._REVISIONS, "predict", 1000)
+    code, out, err = run("--json", "--stages", "score", methods="average")
+    rows = json.loads(out)["rows"]
+    assert code == 1
+    assert {row["status"] for row in rows} == {"failed"}
+    assert all("--stages predict,score" in row["failure"] for row in rows)
+    assert err.count("--stages predict,score") == len(rows)
+    assert records == {path: path.read_bytes() for path in records}  # their figures stay
+    code, out, _ = run("--json", "--stages", "predict,score", methods="average")
+    assert code == 0
+    assert {row["status"] for row in json.loads(out)["rows"]} == {"done"}
+    found = [
+        record.stages["predict"].revision for _, record in Store(tmp_path / "results").records()
+    ]
+    assert found == [1000, 1000]
+
+
 def test_what_follows_a_lost_file_is_computed_again(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     _, first, _ = run("--json")
     for path in (tmp_path / "results").rglob("tiny*/weights.safetensors"):
@@ -172,6 +198,35 @@ def test_another_source_does_not_pass_for_the_one_it_was_built_from(run, tmp_pat
     code, _, err = run("--source", tmp_path / "other.tif")
     assert code == 2
     assert "--replace" in err
+
+
+def test_what_is_said_of_a_volume_is_kept_and_not_contradicted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    grey, ids = neurites(side=96)
+    ids[:, 1:][ids[:, 1:] != ids[:, :-1]] = 0
+    ids[:, :, 1:][ids[:, :, 1:] != ids[:, :, :-1]] = 0
+    tifffile.imwrite(tmp_path / "grey.tif", grey)
+    tifffile.imwrite(tmp_path / "ids.tif", ids.astype(np.uint16))
+    words = ["mine", "--source", tmp_path / "grey.tif", "--labels", tmp_path / "ids.tif",
+             "--data", tmp_path, "--tile", 48, "--stride", 48, "--search", 4]  # fmt: skip
+    code, _, err = bench(capsys, "data", "build", *words)
+    assert (code, err.count("--label-zero membrane")) == (0, 1)
+    said = ["--label-zero", "membrane", "--voxel-size", "30,6,6"]
+    code, _, err = bench(capsys, "data", "build", *words, *said, "--replace")
+    assert (code, "--label-zero" in err) == (0, False)
+    _, out, _ = bench(capsys, "data", "info", "mine", "--data", tmp_path, "--json")
+    rows = json.loads(out)
+    assert (rows["labels"], rows["voxel size"]) == ("ids, 0 = membrane", "30 x 6 x 6 nm (z, y, x)")
+    run = ["run", "--methods", "average", "--dataset", "mine",
+           "--data", tmp_path, "--out", tmp_path / "results"]  # fmt: skip
+    code, _, err = bench(capsys, *run, *said, "--stages", "train,predict")
+    assert (code, "Building" in err) == (0, False)
+    for other in (["--label-zero", "ignore"], ["--voxel-size", "30,5,5"]):
+        code, _, err = bench(capsys, *run, *other)
+        assert code == 2
+        assert f"was built with another {other[0]}" in err
+        assert "--replace" in err
 
 
 def test_few_triplets_are_kept_ones(run) -> None:  # type: ignore[no-untyped-def]
@@ -219,6 +274,17 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
         ),
         (["data", "build", "mine"], "--source"),
         (["data", "build", "mine", "--source", "absent.tif"], "absent.tif"),
+        (["data", "build", "mine", "--label-zero", "membranes"], "did you mean 'membrane'"),
+        (["data", "build", "mine", "--voxel-size", "6"], "give Z,Y,X in nm"),
+        (
+            ["data", "build", "m", "--label-kind", "membrane_mask", "--label-zero", "membrane"],
+            "invert one",
+        ),
+        (["data", "build", "phantom", "--label-zero", "membrane"], "says label_zero is ignore"),
+        (
+            ["run", "--methods", "flow", "--dataset", "phantom", "--voxel-size", "30,4,4"],
+            "says voxel_size is 30,6,6, not 30,4,4",
+        ),
         (["runn"], "run"),
     ],
 )

@@ -23,6 +23,14 @@ def test_command_line_wins_over_file_and_file_over_defaults(tmp_path: Path) -> N
     assert config.losses == ("ls",)
 
 
+def test_a_file_says_of_a_volume_what_the_command_line_can_say(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('label-zero = "membrane"\nlabel_kind = "ids"\nvoxel-size = [30, 6, 6]\n')
+    config = load_config(file, WORDS)
+    assert (config.label_kind, config.label_zero) == ("ids", "membrane")
+    assert config.voxel_size == load_config(None, WORDS | {"voxel_size": "30,6,6"}).voxel_size
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
@@ -34,6 +42,11 @@ def test_command_line_wins_over_file_and_file_over_defaults(tmp_path: Path) -> N
         ({"methods": ""}, "--methods"),
         ({"dataset": None}, "--dataset"),
         ({"grey_range": "1,2,3"}, "--grey-range"),
+        ({"label_kind": "mask"}, "--label-kind"),
+        ({"label_zero": "membranes"}, "did you mean 'membrane'"),
+        ({"voxel_size": "30,6"}, "--voxel-size is not valid: give Z,Y,X in nm"),
+        ({"voxel_size": "30,6,-6"}, "--voxel-size"),
+        ({"voxel_size": "inf,6,6"}, "--voxel-size"),
     ],
 )
 def test_a_wrong_word_is_named_in_one_sentence(words: dict[str, object], hint: str) -> None:

@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import moving_texture
-from figure_store import CELLS, DATASET, build_striped, fail, folder_of, make_store
+from figure_store import CELLS, DATASET, TITLES, build_striped, fail, folder_of, make_store
+from matplotlib.cbook import is_math_text
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from PIL import Image
 
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
 from bench.report.figures import FIGURES, draw_figures
+from bench.report.figures.drawing import caption
 from bench.report.figures.learning import draw_learning
 from bench.report.figures.scene import scene_of, typical, where_they_differ
 from bench.report.figures.scores import front
@@ -132,6 +135,22 @@ def test_a_failed_and_a_damaged_cell_leave_the_rest_standing(
     assert len(told) == 1
     assert told[0].startswith("Figure 5")
     assert "frames.h5" in told[0]
+
+
+def test_dollars_in_a_name_are_dollars_in_figures_and_captions(
+    tmp_path: Path, file: TripletFile, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TITLES, "ssan", "$5^2$")
+    make_store(tmp_path / "results", file, [("linear", NONE), ("ssan", "lf"), ("ssan", "ls")])
+    subject = subject_of(_load(tmp_path / "results", data), DATASET)
+    for kind in FIGURES.values():
+        drawing = kind.draw(subject)
+        words = [text.get_text() for text in drawing.figure.findobj(Text)]
+        named = [word for word in words if "5^2" in word]
+        assert named
+        assert not any(is_math_text(word) for word in named)
+        assert "\\$" not in caption("", drawing, subject)
+    assert "$5^2$-Ls: trained with random VGG features" in caption("", drawing, subject)
 
 
 def test_without_triplets_the_figures_that_need_pixels_are_left_out(

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 
 from bench.config import RESULT_FIELDS, RUNTIME_FIELDS, RunConfig
 from bench.files import content_digest
-from bench.plan import Cell, keys, plan
+from bench.plan import Cell, budget_of, keys, plan
 from bench.stages import score
 from bench.variants import parse_variant
 from bench.weights import save_weights
@@ -18,8 +19,8 @@ CHANGES = {
     "precision": "bf16", "max_triplets": 3, "samples": 10, "predict_tile": 128,
 }  # fmt: skip
 BY_DIGEST = {
-    "dataset", "fold", "source", "labels", "grey_range", "vgg_weights", "segmenter",
-    "segmenter_encoder", "segmenter_weights", "segmenter_steps",
+    "dataset", "fold", "source", "labels", "grey_range", "label_kind", "label_zero", "voxel_size",
+    "vgg_weights", "segmenter", "segmenter_encoder", "segmenter_weights", "segmenter_steps",
 }  # fmt: skip
 RUNTIME_CHANGES = {
     "data": "elsewhere", "out": "elsewhere", "device": "cpu", "threads": 1, "stages": "train",
@@ -68,6 +69,17 @@ def test_the_segmenter_is_in_the_key_of_its_stage_alone() -> None:
     assert one.stages["segment"] != other.stages["segment"]
     assert one.cell == other.cell == without.cell
     assert {**one.stages, "segment": ""} == {**other.stages, "segment": ""}
+
+
+def test_a_learning_rate_of_its_own_reaches_one_method_and_leaves_the_keys_of_others() -> None:
+    config = RunConfig.model_validate(BASE | {"methods": "sepconv,ssan", "preset": "quick"})
+    rates = {cell.variant.info.name: budget_of(cell, config) for cell in plan(config)[1:]}
+    assert rates["sepconv"].learning_rate == 5e-4
+    assert rates["ssan"].learning_rate == 1e-3
+    assert dataclasses.replace(rates["sepconv"], learning_rate=1e-3) == rates["ssan"]
+    settings = {c.variant.info.name: keys(c, config, "f", None).settings for c in plan(config)[1:]}
+    assert settings["sepconv"]["preset"]["learning_rate"] == 5e-4
+    assert "rates" not in settings["ssan"]["preset"]
 
 
 @pytest.mark.usefixtures("tiny_bench")

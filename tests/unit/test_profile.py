@@ -65,14 +65,16 @@ def test_fused_attention_in_released_form_multiplies_padded_queries():
     assert count(subject, backward=False).total == subject.closed_form() + padding
 
 
-def test_backward_of_fused_attention_computes_the_affinities_again():
+def test_backward_of_fused_attention_computes_affinities_and_output_projection_again():
     both = {
         implementation: count(
             LayerSubject("sa", "equation", implementation, 16, 32, 32), backward=True
         ).total
         for implementation in ("explicit", "fused")
     }
-    assert both["fused"] - both["explicit"] == (32 * 32) ** 2 * 2  # C / k = 2
+    positions, narrow = 32 * 32, 16 // 8
+    again = positions**2 * narrow + positions * narrow * 16
+    assert both["fused"] - both["explicit"] == again
 
 
 def test_the_papers_ratio_is_counted_at_its_size():

@@ -8,7 +8,7 @@ import pytest
 
 from bench.config import StageName
 from bench.plan import Keys
-from bench.resume import FILES, Resume
+from bench.resume import FILES, MissingError, Resume
 from bench.store import Record, StageRecord, Store, now
 
 STAGES: list[StageName] = ["train", "predict", "score", "segment"]
@@ -63,6 +63,43 @@ def test_what_is_stale_is_forgotten_though_it_was_not_asked_for(resume: Resume) 
     record.stages["predict"].key = "another"
     assert resume.pending(record, ["train", "predict"], rerun=False) == ["predict"]
     assert list(record.stages) == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "wanted", "blocked", "named"),
+    [
+        (["predict"], ["score"], "score", "predict,score"),
+        (["predict", "score", "segment"], ["segment"], "segment", "predict,segment"),
+        (["predict", "score"], ["train", "score"], "score", "train,predict,score"),
+        (["train"], ["train", "segment"], "segment", "train,predict,segment"),
+        (["train", "predict"], ["score"], "score", "train,predict,score"),
+        (["train"], ["predict"], "predict", "train,predict"),
+    ],
+)
+def test_a_stage_is_not_computed_from_what_another_version_made(
+    resume: Resume, lost: list[StageName], wanted: list[StageName], blocked: str, named: str
+) -> None:
+    record = whole()
+    for stage in lost:
+        record.stages[stage].key = "another"
+    known = record.model_copy(deep=True)
+    with pytest.raises(MissingError, match=f"--stages {named}.$") as caught:
+        resume.pending(record, wanted, rerun=True)
+    assert caught.value.stage == blocked
+    assert record == known
+
+
+def test_frames_are_enough_to_score_again(resume: Resume, tmp_path: Path) -> None:
+    (tmp_path / FILES["train"]).unlink()
+    assert resume.pending(whole(), ["score"], rerun=True) == ["score"]
+
+
+def test_what_learns_nothing_waits_for_no_training(tmp_path: Path) -> None:
+    keys = Keys("cell", {"predict": "predict key", "score": "score key"}, {})
+    record = whole()
+    record.stages.clear()
+    classical = Resume(tmp_path, Store(tmp_path), keys, lambda: None, print)
+    assert classical.pending(record, ["predict", "score"], rerun=False) == ["predict", "score"]
 
 
 def test_another_key_or_segmenter_is_not_done(resume: Resume) -> None:

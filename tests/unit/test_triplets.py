@@ -150,6 +150,7 @@ def test_what_it_says_of_itself(built: Path) -> None:
     assert file.voxel_size == (40.0, 4.0, 4.0)
     rows = dict(describe(file))
     assert rows["volume"] == "stack, 15 x 80 x 80"
+    assert rows["labels"] == "ids, 0 = ignore"
     assert rows["leakage"] == "0.0 % of test triplets"
     assert rows["candidates"].startswith("52")
     assert rows["test"].startswith(f"{len(file.indices('test'))} ")

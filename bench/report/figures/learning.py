@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import WIDE, colour, line, marker, new_figure
-from bench.report.figures.subject import AbsentError, Subject, label
+from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.report.results import Entry
 
 _SMOOTHED = 20  # running means are over the steps divided by this
@@ -29,7 +29,6 @@ def draw_learning(subject: Subject) -> Drawing:
     for entry in shown:
         for number, seed in enumerate(subject.seeds(entry)):
             _draw(errors, quality, seed, named=number == 0)
-    errors.set_yscale("log")
     errors.set_ylabel("$L_1$ on training crops")
     quality.set_ylabel("PSNR on validation slices (dB)")
     for axes in (errors, quality):
@@ -65,7 +64,7 @@ def _draw(errors: Axes, quality: Axes, entry: Entry, *, named: bool) -> None:
     known: pd.Series = log["validation_psnr"].notna()
     quality.plot(
         seen[known], log.loc[known, "validation_psnr"], marker=marker(entry), markersize=2.5,
-        label=label(entry) if named else None, **look,
+        label=drawn(label(entry)) if named else None, **look,
     )  # fmt: skip
 
 

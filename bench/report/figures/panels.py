@@ -12,7 +12,14 @@ from bench.report.comparison import show_error, show_frame
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import Scene, scene_of, triplets_of, typical
 from bench.report.figures.sheet import Sheet, leave_empty, mark, scale_bar, show_inset
-from bench.report.figures.subject import AbsentError, Subject, label, loss_of, method_of
+from bench.report.figures.subject import (
+    AbsentError,
+    Subject,
+    drawn,
+    label,
+    loss_of,
+    method_of,
+)
 from bench.report.results import Entry
 from methods.losses import LOSSES
 
@@ -131,20 +138,20 @@ def draw_errors(subject: Subject) -> Drawing:
     """
     shown = _pictured(subject, subject.leading)
     scene = scene_of(subject, shown, typical(subject, shown))
-    drawn = [entry for entry in shown if scene.frames[label(entry)] is not None]
-    count = len(drawn) + 1
+    there = [entry for entry in shown if scene.frames[label(entry)] is not None]
+    count = len(there) + 1
     rows = -(-count // _WIDE)
     columns = min(_WIDE, count) if rows == 1 else -(-count // rows)
     sheet = Sheet([2] * rows, max(3, columns), foot=96)
     axes = sheet.place(0, 0, "truth")
     _show(axes, scene.truth, scene, bar=True, box=False)
     image = None
-    for number, entry in enumerate(drawn, 1):
+    for number, entry in enumerate(there, 1):
         frame = scene.frames[label(entry)]
         if frame is None:
             continue
         axes = sheet.place(*divmod(number, columns))
-        axes.set_title(f"{label(entry)}\n{_quality(entry, scene.triplet, 'ie')}")
+        axes.set_title(f"{drawn(label(entry))}\n{_quality(entry, scene.triplet, 'ie')}")
         image = show_error(axes, frame, scene.truth)
     if image is None:
         raise AbsentError("none of its cells has frames")
@@ -152,7 +159,7 @@ def draw_errors(subject: Subject) -> Drawing:
     bar.outline.set_visible(False)
     bar.set_label("synthesised less true (grey levels)", labelpad=1)
     words = f"{_which(subject, scene)} IE: mean absolute error of the whole slice in grey levels."
-    return Drawing(sheet.figure, words, drawn, 1)
+    return Drawing(sheet.figure, words, there, 1)
 
 
 def _pictured(subject: Subject, entries: list[Entry]) -> list[Entry]:
@@ -183,7 +190,7 @@ def _panel(
         return (*_of_cell(scene, entry), "")
     title = next(str(e.record.method.get("title", method)) for e in subject.leading
                  if method_of(e) == method)  # fmt: skip
-    return f"{title}-{_loss_title(loss)}", None, _why_not(entry)
+    return f"{drawn(title)}-{_loss_title(loss)}", None, _why_not(entry)
 
 
 def _of_cell(scene: Scene, entry: Entry | None) -> tuple[str, NDArray[np.uint8] | None]:
@@ -191,7 +198,7 @@ def _of_cell(scene: Scene, entry: Entry | None) -> tuple[str, NDArray[np.uint8] 
     frame = None if entry is None else scene.frames.get(label(entry))
     if entry is None or frame is None:
         return "", None
-    return f"{label(entry)}\n{_quality(entry, scene.triplet, 'psnr')}", frame
+    return f"{drawn(label(entry))}\n{_quality(entry, scene.triplet, 'psnr')}", frame
 
 
 def _quality(entry: Entry, triplet: int, metric: str) -> str:

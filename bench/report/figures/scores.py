@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from bench.metrics import METRICS
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import BLACK, GREY, WIDE, colour, marker, new_figure
-from bench.report.figures.subject import AbsentError, Subject, label
+from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.report.results import Entry
 from bench.stages.train import spread
 from bench.statistics import Interval, paired_gain
@@ -34,7 +34,7 @@ def draw_distributions(subject: Subject) -> Drawing:
         raise AbsentError("no cell has scores")
     tables = {metric: _by_cell(subject, metric) for metric in _METRICS}
     order = tables[_METRICS[0]].mean().sort_values(kind="stable").index
-    names = [label(subject.scored[position]) for position in order]
+    names = [drawn(label(subject.scored[position])) for position in order]
     figure = new_figure(WIDE, 0.75 + 0.3 * len(names))
     panels = figure.subplots(1, len(_METRICS), sharey=True)
     for axes, metric in zip(panels, _METRICS, strict=True):
@@ -190,7 +190,7 @@ def _draw_cost(axes: Axes, cost: _Cost, metric: str) -> None:
 
 
 def _handle(cost: _Cost) -> Line2D:
-    words = label(cost.entry)
+    words = drawn(label(cost.entry))
     if cost.training is not None:
         words += f"\n(trained {_duration(cost.training)})"
     return Line2D(

@@ -16,7 +16,7 @@ from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import CROP, Inset, triplets_of, typical, where_they_differ
 from bench.report.figures.sheet import Sheet, mark, scale_bar, show_inset
 from bench.report.figures.style import BLUE, VERMILLION
-from bench.report.figures.subject import AbsentError, Subject, label
+from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.report.results import Entry, read_one
 from segmentation.membranes import Membranes
 
@@ -46,7 +46,7 @@ def draw_membranes(subject: Subject) -> Drawing:
     for entry in shown:
         frame, mask = entry.frame(triplet), read_mask(entry.folder / MASKS, triplet)
         if frame is not None and mask is not None:
-            pictures.append((label(entry), frame, mask))
+            pictures.append((drawn(label(entry)), frame, mask))
     if not pictures:
         raise AbsentError("its cells have no membranes of the triplet that would be shown")
     crops = [(name, _crop(frame), _crop(mask)) for name, frame, mask in pictures]

@@ -14,7 +14,7 @@ from bench.metrics import ring_correlation
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import triplets_of
 from bench.report.figures.style import GREY, WIDE, colour, line, new_figure
-from bench.report.figures.subject import AbsentError, Subject, label
+from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.report.results import Entry
 from bench.stages.train import spread
 
@@ -50,7 +50,7 @@ def draw_spectrum(subject: Subject) -> Drawing:
     left, right = figure.subplots(1, 2)
     for entry in shown:
         curves = _curves(entry, triplets, truths, powers)
-        style = {"color": colour(entry), "linestyle": line(entry), "label": label(entry)}
+        style = {"color": colour(entry), "linestyle": line(entry), "label": drawn(label(entry))}
         left.plot(curves.frequency, curves.ratio, **style)
         right.plot(curves.frequency, curves.correlation, **style)
     left.axhline(1, color=GREY, linewidth=0.6, zorder=0)

@@ -34,12 +34,13 @@ def loss_of(entry: Entry) -> str:
 
 
 def label(entry: Entry) -> str:
-    """What a figure writes beside a cell: ``SSAN-Ls``, or ``linear`` as on the command line.
+    """What a text calls a cell: ``SSAN-Ls``, or ``linear`` as on the command line."""
+    return entry.title if entry.trained else str(entry.words["method"])
 
-    A dollar is escaped: matplotlib would read what stands between two of them as mathematics.
-    """
-    name = entry.title if entry.trained else str(entry.words["method"])
-    return name.replace("$", r"\$")
+
+def drawn(text: str) -> str:
+    """A name for matplotlib, which reads what stands between two dollars as mathematics."""
+    return text.replace("$", r"\$")
 
 
 @dataclass

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import BLUE, CYCLE, GREEN, GREY, NARROW, VERMILLION, new_figure
-from bench.report.figures.subject import AbsentError, Subject, label, method_of
+from bench.report.figures.subject import AbsentError, Subject, drawn, label, method_of
 from bench.report.results import Entry
 
 _STYLE = {
@@ -34,7 +34,7 @@ def draw_gamma(subject: Subject) -> Drawing:
     rows = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for axes, entry in zip(rows, shown, strict=True):
         _gamma_lines(axes, [log for _, log in _logs(subject.seeds(entry))])
-        axes.set_title(label(entry))
+        axes.set_title(drawn(label(entry)))
         axes.set_ylabel("$\\gamma$")
     rows[-1].set_xlabel("training step")
     rows[-1].set_xlim(0, max(float(log["step"].iloc[-1]) for _, log in _logs(shown)))
@@ -68,7 +68,7 @@ def draw_style(subject: Subject) -> Drawing:
                 label=words if number == 0 else None,
             )  # fmt: skip
     _limit(axes, entry, power)
-    axes.set_title(label(entry))
+    axes.set_title(drawn(label(entry)))
     axes.set_xlabel("training step")
     axes.set_ylabel(f"signed style term ($10^{{{power}}}$)")
     figure.legend(loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.2)

@@ -1,0 +1,78 @@
+"""Whether the labels of a dataset look like something else than what they are taken for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.triplets import TripletFile
+from bench.data.volumes import UNLABELLED
+
+_LINE = 10  # pixels: what is wider than this is no membrane that somebody drew
+_LOOKED_AT = 32  # triplets
+
+
+class Borders(NamedTuple):
+    """How often one id follows another along the rows and columns of labels.
+
+    Attributes:
+        touching: with nothing between them.
+        apart: with a short line of 0 between them.
+    """
+
+    touching: int
+    apart: int
+
+
+def doubt(file: TripletFile) -> str:
+    """One sentence on labels that are hardly what nobody said they are; empty for others.
+
+    Labels are taken as neuron ids that touch, 0 where nobody labelled a pixel. Without one
+    membrane to be seen these are two others: a mask of membranes, which has a single value
+    beside 0, and ids between which somebody drew the membranes as 0, most of whose borders
+    are then lines of 0: three in four in AC4, and less than one in ten where ids touch and
+    only some neurites, down to one in twenty, are labelled.
+
+    Args:
+        file: triplets with labels; up to 32 of them, evenly spread, are looked at.
+    """
+    seen, touching, apart = set[int](), 0, 0
+    for index in np.linspace(0, len(file) - 1, min(_LOOKED_AT, len(file))).astype(int):
+        labels = file.labels(int(index))
+        if labels is None:
+            return ""
+        seen |= set(np.unique(labels).tolist())
+        found = borders(labels)
+        touching, apart = touching + found.touching, apart + found.apart
+    again = f"`bench data build {file.name}` with --replace and"
+    said = file.options
+    if "label_kind" not in said and 0 in seen and len(seen - {0, UNLABELLED}) == 1:
+        return (
+            f"The labels of '{file.name}' have one value beside 0, so as neuron ids they hold no "
+            f"membrane; if they are a mask of membranes, repeat {again} --label-kind membrane_mask."
+        )
+    if said.get("label_kind") != "membrane_mask" and "label_zero" not in said and apart > touching:
+        share = apart / (apart + touching)
+        return (
+            f"{share:.0%} of the borders of neuron ids in the labels of '{file.name}' are lines of "
+            f"0, which is taken as unlabelled; if these lines are membranes, repeat {again} "
+            "--label-zero membrane."
+        )
+    return ""
+
+
+def borders(labels: NDArray[np.uint64]) -> Borders:
+    """Count where ids (HW) follow one another; a line of 0 is at most 10 pixels wide."""
+    touching = apart = 0
+    for lines in (labels, labels.T):
+        # Something unlabelled at the end of every line parts it from the next one.
+        ended = np.pad(lines, ((0, 0), (0, 1)), constant_values=UNLABELLED).ravel()
+        places = np.flatnonzero(ended)
+        ids, between = ended[places], np.diff(places) - 1
+        known = (ids[:-1] != UNLABELLED) & (ids[1:] != UNLABELLED)
+        differ = known & (ids[:-1] != ids[1:])
+        touching += int((differ & (between == 0)).sum())
+        apart += int((differ & (between > 0) & (between <= _LINE)).sum())
+    return Borders(touching, apart)
