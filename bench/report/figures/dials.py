@@ -25,7 +25,7 @@ _ROWS = {
 }
 _GAINS = ("psnr", "frc_10")  # the null is their zero
 _HEIGHTS = {"psnr": 1.25, "frc_10": 1.25, "gap": 1.25, "ceiling": 0.7}  # inches
-_MARKERS = "osD^vPX<>"
+_MARKERS = "osD^v<>ph"
 
 
 def draw_dials(results: Results) -> list[tuple[Subject, Drawing]]:
@@ -65,7 +65,7 @@ def _draw(subject: Subject, found: dict[Dial, pd.DataFrame]) -> Drawing:
     for column, (dial, table) in zip(panels.T, found.items(), strict=True):
         column[0].set_title(_title(dial))
         for axes, score in zip(column, rows, strict=True):
-            _draw_panel(axes, dial, table[table["score"] == score], subject.scored)
+            _draw_panel(axes, dial, score, table[table["score"] == score], subject.scored)
         column[-1].set_xlabel(UNITS[dial.name])
     for axes, score in zip(panels[:, 0], rows, strict=True):
         axes.set_ylabel(_ROWS[score])
@@ -75,31 +75,39 @@ def _draw(subject: Subject, found: dict[Dial, pd.DataFrame]) -> Drawing:
     return Drawing(figure, _words(found, every, rows), subject.scored, numbers=_csv(found))
 
 
-def _draw_panel(axes: Axes, dial: Dial, table: pd.DataFrame, shown: Sequence[Entry]) -> None:
+def _draw_panel(
+    axes: Axes, dial: Dial, score: str, table: pd.DataFrame, shown: Sequence[Entry]
+) -> None:
     # By square roots: small values stand apart, and there is a place for zero.
-    axes.set_xticks(np.sqrt(list(dial.settings)), [f"{value:g}" for value in dial.settings])
+    axes.set_xticks(np.sqrt(list(dial.settings)), [_short(value) for value in dial.settings])
     axes.axvline(np.sqrt(dial.middle), color=GREY, linewidth=0.6, linestyle=(0, (1, 1.5)), zorder=0)
-    gains = table["score"].isin(_GAINS).all()
-    if gains:
+    if score == "ceiling":
+        _draw_curve(axes, table, GREY, "")
+        return
+    if score in _GAINS:
         axes.axhline(0, color=BLACK, linewidth=0.6, linestyle=(0, (3, 2)), zorder=0)
     for position, entry in enumerate(shown):
-        if gains and method_of(entry) == NULL:
-            continue
-        curve = table[table["method"] == label(entry)]
-        _draw_curve(axes, curve, colour(entry), _MARKERS[position % len(_MARKERS)])
-    _draw_curve(axes, table[table["score"] == "ceiling"], GREY, "")
+        if method_of(entry) != NULL or score not in _GAINS:
+            curve = table[table["method"] == label(entry)]
+            _draw_curve(axes, curve, colour(entry), _MARKERS[position % len(_MARKERS)])
 
 
 def _draw_curve(axes: Axes, curve: pd.DataFrame, tint: str, marker: str) -> None:
     place = np.sqrt(curve["value"].to_numpy())
     axes.fill_between(
-        place, curve["low"].to_numpy(), curve["high"].to_numpy(), color=tint, alpha=0.22,
+        place, curve["low"].to_numpy(), curve["high"].to_numpy(), color=tint, alpha=0.16,
         linewidth=0, zorder=1,
     )  # fmt: skip
     axes.plot(
         place, curve["mean"].to_numpy(), color=tint, marker=marker, markersize=2.8,
         linewidth=0.9, markeredgecolor="white", markeredgewidth=0.3, zorder=2,
     )  # fmt: skip
+
+
+def _short(value: float) -> str:
+    """A number without the zero before its point: ticks stand close."""
+    text = f"{value:g}"
+    return text.removeprefix("0") if value else text
 
 
 def _title(dial: Dial) -> str:
