@@ -11,17 +11,26 @@ import pytest
 from bench.report.write import wanted, write_report
 
 REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
-TABLES = ("table4.md", "table4_extended.md", "table5.md")
+VOLUMES = ("mouse_triplet", "vnc_triplet")
 
 
-@pytest.mark.parametrize("preset", ["quick"])
-def test_the_committed_tables_come_from_the_committed_records(preset: str, tmp_path: Path) -> None:
-    shutil.copytree(REFERENCE / preset / "runs", tmp_path / "runs")
-    wishes = wanted("4,5", None, "markdown")
-    write_report(tmp_path, tmp_path / "data", wishes, (), None, pytest.fail)
-    for name in TABLES:
+@pytest.mark.parametrize(
+    ("tables", "datasets", "names"),
+    [
+        ("4,5", VOLUMES, ("table4.md", "table4_extended.md", "table5.md")),
+        ("preparation", (), ("preparation.md",)),
+    ],
+)
+def test_the_committed_tables_come_from_the_committed_records(
+    tables: str, datasets: tuple[str, ...], names: tuple[str, ...], tmp_path: Path
+) -> None:
+    quick = REFERENCE / "quick"
+    shutil.copytree(quick / "runs", tmp_path / "runs")
+    wishes = wanted(tables, None, "markdown")
+    write_report(tmp_path, tmp_path / "data", wishes, datasets, None, pytest.fail)
+    for name in names:
         made = (tmp_path / "report" / name).read_text(encoding="utf-8")
-        assert made == (REFERENCE / preset / "report" / name).read_text(encoding="utf-8"), name
+        assert made == (quick / "report" / name).read_text(encoding="utf-8"), name
 
 
 def test_the_committed_curves_come_from_the_committed_records(tmp_path: Path) -> None:
