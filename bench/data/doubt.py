@@ -51,7 +51,8 @@ def doubt(file: TripletFile) -> str:
     if "label_kind" not in said and 0 in seen and len(seen - {0, UNLABELLED}) == 1:
         return (
             f"The labels of '{file.name}' have one value beside 0, so as neuron ids they hold no "
-            f"membrane; if they are a mask of membranes, repeat {again} --label-kind membrane_mask."
+            "membrane; if they are a mask of membranes (anything but 0 is membrane), repeat "
+            f"{again} --label-kind membrane_mask."
         )
     if said.get("label_kind") != "membrane_mask" and "label_zero" not in said and apart > touching:
         share = apart / (apart + touching)

@@ -169,12 +169,14 @@ def row_title(entry_or_none: Entry | None, method: str, loss: str) -> str:
 
 def training_note(preset: str, entries: list[Entry]) -> str:
     """How long the trained cells were trained, as their records say."""
-    budgets = [entry.record.config.get("preset") for entry in entries if entry.trained]
-    budget = next((dict(b) for b in budgets if isinstance(b, dict)), None)
-    if budget is None and preset in PRESETS:
-        budget = dataclasses.asdict(PRESETS[preset])  # type: ignore[index]
-    if budget is None:
-        return ""
+    configs = [entry.record.config.get("preset") for entry in entries if entry.trained]
+    budgets = [dict(budget) for budget in configs if isinstance(budget, dict)]
+    if not budgets and preset in PRESETS:
+        budgets = [dataclasses.asdict(PRESETS[preset])]  # type: ignore[index]
+    return " or ".join(dict.fromkeys(map(_budget_words, budgets)))
+
+
+def _budget_words(budget: dict[str, Any]) -> str:
     crop = budget.get("crop")
     if budget.get("samples") is not None:
         return f"{budget['samples']:,} training crops of {crop} pixels"
