@@ -78,7 +78,8 @@ def three_channels(features: VggFeatures) -> nn.ModuleList:
             weight = module.weight.detach().contiguous()
             if weight.shape[1] == 1:
                 weight = weight.repeat(1, 3, 1, 1) / 3
-            convolution = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+            outputs, inputs = weight.shape[:2]
+            convolution = nn.Conv2d(inputs, outputs, 3, padding=1, dtype=weight.dtype)
             convolution.load_state_dict({"weight": weight, "bias": module.bias})
             layers.append(convolution)
         stages.append(nn.Sequential(*layers))
