@@ -118,6 +118,7 @@ class Job:
         self.display.note(f"  {holder} is at work on {self.cell.title}; waiting for it.")
 
     def _run(self) -> Record:
+        remove_leftovers(self.folder)  # a run may have been killed at its very last write
         record = self._record()
         self.resume.set_damaged_aside(record)
         wanted = [stage for stage in self.config.stages if self._applies(stage)]
@@ -130,7 +131,6 @@ class Job:
             return record
         # The same initial weights whatever was computed before in this process.
         torch.manual_seed(self.cell.seed)
-        remove_leftovers(self.folder)
         record.status, record.failure = "running", None
         self.store.save(record, self.folder)
         stage = pending[0]
