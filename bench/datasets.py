@@ -48,15 +48,18 @@ def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
         UserError: a dataset or its source is damaged, or was built from another source.
     """
     check_datasets(config)
-    opened: dict[str, Dataset] = {}
-    for variant in map(parse_dataset, config.dataset):
-        test = training = _open(variant.built, config, display)
-        if variant.trained_on != variant.built:
-            of_the_other = ("source", "labels", "grey_range", *SAID)
-            given = dict.fromkeys(of_the_other, None)
-            training = _open(variant.trained_on, config.model_copy(update=given), display)
-        opened[variant.text] = Dataset(variant.text, test, training)
-    return opened
+    variants = [parse_dataset(text) for text in config.dataset]
+    # Opening checks every byte of a file, so each is opened once.
+    tested = dict.fromkeys(variant.built for variant in variants)
+    files = {name: _open(name, config, display) for name in tested}
+    # What is said of a volume is said of what is tested, not of what is learned from.
+    other = config.model_copy(update=dict.fromkeys(("source", "labels", "grey_range", *SAID)))
+    learned = dict.fromkeys(variant.trained_on for variant in variants)
+    files |= {name: _open(name, other, display) for name in learned if name not in files}
+    return {
+        variant.text: Dataset(variant.text, files[variant.built], files[variant.trained_on])
+        for variant in variants
+    }
 
 
 def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
