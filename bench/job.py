@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -126,6 +126,7 @@ class Job:
             pending = self.resume.pending(record, wanted, rerun=self.config.rerun)
         except MissingError as error:
             return self._refuse(record, error)
+        self._tell_done([stage for stage in wanted if stage not in pending])
         if not pending:
             self._finish(record)
             return record
@@ -149,6 +150,11 @@ class Job:
             return record
         self._finish(record)
         return record
+
+    def _tell_done(self, stages: Sequence[StageName]) -> None:
+        if stages:
+            words = ", ".join(stages)
+            self.display.note(f"  {self.cell.title}: {words} computed before, used as it is.")
 
     def _record(self) -> Record:
         """The cell's record, the one on disk or a new one."""
@@ -246,6 +252,7 @@ class Job:
             for name in (train.LOG, FILES["train"]):
                 if (folder / name).exists():
                     copy_file(folder / name, self.folder / name)
+            self.display.note(f"  {self.cell.title}: the same training is in {folder}, taken over.")
             return done.facts
         return None
 

@@ -26,6 +26,7 @@ from bench.data.split import (
     measured_leakage,
     random_blocks,
     split_names,
+    split_words,
 )
 from bench.data.survey import Survey, survey
 from bench.data.triplets import TripletFile, digest_path
@@ -115,6 +116,7 @@ class BuildSummary:
         kept: those that no rule rejected.
         no_room: grid places without a triplet, because tile and shifts did not fit.
         reasons: rejected triplets by rule.
+        split: how they were split, in words.
         splits: kept triplets by split.
         leakage: share of test triplets that share a pixel with training or validation.
         fingerprint: of the file.
@@ -126,6 +128,7 @@ class BuildSummary:
     kept: int
     no_room: int
     reasons: dict[str, int]
+    split: str
     splits: dict[str, int]
     leakage: float
     fingerprint: str
@@ -138,6 +141,7 @@ class BuildSummary:
             ("contact sheet", str(self.path.with_name(SHEET_NAME))),
             ("candidates", f"{self.candidates}, of which {self.kept} are kept"),
             *((f"rejected: {name}", str(count)) for name, count in self.reasons.items()),
+            ("split", self.split),
             *((name, str(count)) for name, count in self.splits.items()),
             ("leakage", f"{100 * self.leakage:.1f} % of test triplets"),
             ("fingerprint", self.fingerprint),
@@ -197,6 +201,7 @@ def build(
         kept=int(kept.sum()),
         no_room=sum(seen.no_room for seen in surveys),
         reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
+        split=split_words(options.split, options.split_axis, options.fold),
         splits={s: int((kept & (table["split"] == s)).sum()) for s in ("train", *_HELD, "gap")},
         leakage=measured_leakage(table, options.tile),
         fingerprint=found,

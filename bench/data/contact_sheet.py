@@ -17,6 +17,8 @@ _KEPT, _REJECTED = 9, 15  # triplets shown at most
 _THUMBNAIL = 128  # pixels
 _GAP, _MARGIN, _CAPTION, _TITLE = 4, 12, 30, 34  # pixels
 _TEXT, _HEADING = 11, 16  # font sizes
+_TINT = 0.4  # share of an id's colour over the slice
+_GOLDEN = 0.618034  # of a turn from one id's hue to the next: neighbours look different
 
 
 def draw_contact_sheet(file: TripletFile, target: Path) -> None:
@@ -25,24 +27,28 @@ def draw_contact_sheet(file: TripletFile, target: Path) -> None:
     Args:
         file: the triplets.
         target: of the PNG; each triplet shows before, middle and after side by side under
-            the values that its rules looked at.
+            the values that its rules looked at, and where there are labels, the middle once
+            more with a colour over every id but 0: labels beside their slice are seen here.
     """
     chosen = _chosen(file.keys)
     step = max(file.tile // _THUMBNAIL, 1)
     side = file.tile // step
-    width, height = 3 * max(side, _THUMBNAIL) + 2 * _GAP + _MARGIN, side + _CAPTION + _MARGIN
+    pictures = 4 if file.has_labels else 3
+    room = pictures * (side + _GAP) - _GAP
+    width, height = max(room, 3 * _THUMBNAIL) + _MARGIN, side + _CAPTION + _MARGIN
     rows = -(-len(chosen) // _COLUMNS)
-    sheet = Image.new("L", (_COLUMNS * width + _MARGIN, rows * height + _TITLE + _MARGIN), 255)
+    sheet = Image.new(
+        "RGB", (_COLUMNS * width + _MARGIN, rows * height + _TITLE + _MARGIN), "white"
+    )
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
     title = _title(file.keys, file.name)
-    pen.text((_MARGIN, _MARGIN), title, 0, ImageFont.load_default(_HEADING))
+    pen.text((_MARGIN, _MARGIN), title, "black", ImageFont.load_default(_HEADING))
     for place, index in enumerate(chosen):
         row, column = divmod(place, _COLUMNS)
         corner = _MARGIN + column * width, _MARGIN + _TITLE + row * height
-        pen.multiline_text(corner, _caption(file.keys.iloc[index]), 0, font, spacing=2)
-        for i, frame in enumerate(_shrunk(file.frames(index), step)):
-            place_at = corner[0] + i * (side + _GAP), corner[1] + _CAPTION
-            sheet.paste(Image.fromarray(frame), place_at)
+        pen.multiline_text(corner, _caption(file.keys.iloc[index]), "black", font, spacing=2)
+        for i, picture in enumerate(_pictures(file, index, step)):
+            sheet.paste(picture, (corner[0] + i * (side + _GAP), corner[1] + _CAPTION))
     sheet.save(target, format="png")
 
 
@@ -74,6 +80,24 @@ def _caption(key: pd.Series) -> str:
         f"NCC {key['ncc_before']:.2f} {key['ncc_after']:.2f}  continuity {key['continuity']:+.1f}  "
         f"duplicate {key['duplicate']:+.1f}  blur {key['blur']:.2f}  defect {key['defect']:.3f}"
     )
+
+
+def _pictures(file: TripletFile, index: int, step: int) -> list[Image.Image]:
+    frames = _shrunk(file.frames(index), step)
+    pictures = [Image.fromarray(frame).convert("RGB") for frame in frames]
+    labels = file.labels(index)
+    if labels is not None:
+        side = frames.shape[-1]
+        pictures.append(_tinted(pictures[1], labels[::step, ::step][:side, :side]))
+    return pictures
+
+
+def _tinted(picture: Image.Image, labels: NDArray[np.uint64]) -> Image.Image:
+    hue = (labels % 4096) * _GOLDEN % 1
+    colour = np.stack([hue, np.ones_like(hue), np.ones_like(hue)], axis=-1) * 255
+    colours = Image.fromarray(colour.astype(np.uint8), mode="HSV").convert("RGB")
+    share = np.where(labels > 0, _TINT * 255, 0).astype(np.uint8)
+    return Image.composite(colours, picture, Image.fromarray(share))
 
 
 def _shrunk(frames: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:

@@ -128,6 +128,13 @@ def split_names(blocks: NDArray[np.intp], fold: int) -> NDArray[np.str_]:
     return names
 
 
+def split_words(split: SplitName, axis: Axis, fold: int) -> str:
+    """How triplets were split, for somebody who reads the counts below."""
+    if split == "paper":
+        return f"at random, as in the paper, fold {fold}"
+    return f"blocked along {axis}, fold {fold}; in the gap, in no split: what crosses two blocks"
+
+
 def measured_leakage(keys: pd.DataFrame, tile: int) -> float:
     """Share of test triplets that share a pixel with a training or validation triplet.
 

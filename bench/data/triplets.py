@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.reject import REASONS
-from bench.data.split import SPLITS, measured_leakage
+from bench.data.split import SPLITS, measured_leakage, split_words
 from bench.errors import UserError
 from bench.files import canonical_json, file_digest
 
@@ -281,9 +281,6 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
     """What a triplet file holds, as rows of a table."""
     keys, options = file.keys, file.options
     kept = int((keys["reason"] == "").sum())
-    split = options["split"]
-    if split == "blocked":
-        split = f"blocked along {options['split_axis']}"
     rows = [
         ("dataset", f"{file.name}: {file.card['title']}"),
         ("file", str(file.path)),
@@ -298,7 +295,8 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
     if file.voxel_size is None:
         rows = [row for row in rows if row[0] != "voxel size"]
     rows += [(f"rejected: {name}", str(int((keys["reason"] == name).sum()))) for name in REASONS]
-    rows.append(("split", f"{split}, fold {options['fold']}"))
+    words = split_words(options["split"], options["split_axis"], options["fold"])
+    rows.append(("split", words))
     for name in SPLITS:
         every = int((keys["split"] == name).sum())
         rows.append((name, f"{len(file.indices(name))} ({every} with rejected ones)"))

@@ -118,6 +118,12 @@ class Table:
         return any(column.width is not None for column in self.columns)
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing in it was measured."""
+        cells = [cell for row in self.rows for cell in row.cells]
+        return not self.prose and all(cell.value is None for cell in cells)
+
+    @property
     def groups(self) -> list[tuple[Column, int]]:
         """The first column of each group, and how many columns the group has."""
         groups: list[tuple[Column, int]] = []

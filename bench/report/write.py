@@ -128,7 +128,8 @@ def _write(
         from bench.report.page import write_page
 
         page = folder / "index.html"
-        write_page(results, "\n".join(map(html, tables)), page, tell)
+        shown = (html(table) for table in tables if not table.empty)
+        write_page(results, "\n".join(shown), page, tell)
         written.append(page)
     return written
 
@@ -169,9 +170,16 @@ def stem(table: Table) -> str:
 
 
 def _index(selection: Selection, tables: Sequence[Table]) -> str:
-    """All tables on one page, under what is in the store and what is wrong with it."""
-    parts = [_state(selection.results), *(markdown(table).strip() for table in tables)]
-    return "\n\n".join(["# Report", *parts]) + "\n"
+    """All tables with figures on one page, under what is in the store and wrong with it."""
+    shown = [markdown(table).strip() for table in tables if not table.empty]
+    empty = [f"- {table.title}: `{stem(table)}.md`" for table in tables if table.empty]
+    parts = ["# Report", _state(selection.results), *shown]
+    if empty:
+        parts.append(
+            "## Nothing measured\n\nThe files of these tables say which command fills them.\n\n"
+            + "\n".join(empty)
+        )
+    return "\n\n".join(parts) + "\n"
 
 
 def _state(results: Results) -> str:

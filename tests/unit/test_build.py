@@ -275,6 +275,24 @@ def test_a_contact_sheet_and_a_digest_lie_beside_the_file(tmp_path: Path) -> Non
         assert np.asarray(sheet.convert("L")).std() > 30
 
 
+def test_the_contact_sheet_shows_where_labels_lie(tmp_path: Path) -> None:
+    stack = drifting_stack()
+    ids = np.zeros(stack.shape, np.uint64)
+    ids[:, :, SIDE // 2 :] = 7  # the tiles on the right, and no pixel of the others
+    make(tmp_path / "t.h5", stack, options(align=False), labels=ids)
+    with Image.open(tmp_path / "contact_sheet.png") as sheet:
+        pixels = np.asarray(sheet).astype(int)
+    coloured = np.ptp(pixels, axis=-1) > 30
+    file = TripletFile(tmp_path / "t.h5")
+    (tmp_path / "grey").mkdir()
+    make(tmp_path / "grey" / "t.h5", stack, options(align=False))
+    with Image.open(tmp_path / "grey" / "contact_sheet.png") as sheet:
+        assert np.ptp(np.asarray(sheet).astype(int), axis=-1).max() == 0
+    assert set(file.keys["x"]) == {0, TILE}
+    assert coloured.sum() % TILE**2 == 0  # whole tiles
+    assert 0 < coloured.sum() < 24 * TILE**2
+
+
 def test_progress_counts_both_passes_to_their_end(tmp_path: Path) -> None:
     steps: list[tuple[str, int, int]] = []
     make(tmp_path / "t.h5", drifting_stack(), options(), progress=lambda *step: steps.append(step))

@@ -318,6 +318,9 @@ def test_two_reports_of_one_store_are_the_same(filled: Path, tmp_path: Path) -> 
     index = (tmp_path / "one/report.md").read_text()
     assert "1 failed, 1 running" in index
     assert "DAIN-style-Ls on mouse_triplet, seed 0: still running, or interrupted" in index
+    assert "- Table 2: Cost of the layers: `table2.md`" in index.split("## Nothing measured")[1]
+    assert "## Table 2" not in index
+    assert index.index("## Table 4") < index.index("## Nothing measured")
 
 
 def test_csv_holds_what_was_not_rounded(tables: dict[str, Table]) -> None:
