@@ -61,14 +61,23 @@ def test_the_page_s_method_keeps_every_promise(
     assert "BROKEN" not in said
 
 
-def test_the_page_s_command_puts_it_into_the_table(
+def test_the_page_s_commands_put_it_into_the_table_and_the_leaderboard(
     environment: tuple[Path, dict[str, str]], data_folder: Path, tmp_path: Path
 ) -> None:
     """On a small dataset with a short `quick`, so that it takes seconds."""
-    words = block("sh", 1).strip().removeprefix("bench").replace("phantom", "texture").split()
-    command = [sys.executable, str(ROOT / "tests/tiny.py"), *words, "--json"]
-    said = run([*command, "--data", str(data_folder), "--out", str(tmp_path)], environment)
-    rows = {row["method"]: row for row in json.loads(said)["rows"]}
+    learn, report = block("sh", 1).splitlines()
+    words = learn.removeprefix("bench").replace("phantom", "texture").split()
+    folders = ["--data", str(data_folder), "--out", str(tmp_path)]
+    bench = [sys.executable, str(ROOT / "tests/tiny.py")]
+    rows = {
+        row["method"]: row
+        for row in json.loads(run([*bench, *words, "--json", *folders], environment))["rows"]
+    }
     assert set(rows) == {"linear", "average", "blend"}
     assert rows["blend"]["status"] == "done"
     assert rows["blend"]["skill"]["psnr"]["low"] is not None
+
+    run([*bench, *report.removeprefix("bench").split(), *folders, "--format", "html"], environment)
+    page = (tmp_path / "report/index.html").read_text()
+    board = page[page.index('id="leaderboard"') :]
+    assert "Blend" in board[: board.index("</section>")]
