@@ -95,6 +95,12 @@ def _facts(method: Method) -> None:
     _require(fitted == (info.kind == "fitted"), "kind 'fitted' and FittedInterpolator go together")
 
 
+def _motion(method: Method) -> None:
+    parts = dict(build(method).named_modules())
+    strange = [name for name in method.info.motion if name not in parts]
+    _require(not strange, f"there is no submodule {', '.join(strange)}")
+
+
 def _options(method: Method) -> None:
     options = method.Options
     frozen = dataclasses.is_dataclass(options) and options.__dataclass_params__.frozen  # type: ignore[attr-defined]
@@ -205,6 +211,7 @@ def _trained(info: MethodInfo) -> bool:
 CHECKS = (
     Check("it says who it is", _facts),
     Check("its options are a frozen dataclass, its presets known ones", _options),
+    Check("what `info` says estimates motion is there", _motion),
     Check("any size comes back, finite, in float32", _sizes),
     Check("the inputs stay as they are", _inputs),
     Check("every extra is named in `info`", _extras),

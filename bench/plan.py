@@ -175,6 +175,8 @@ def keys(
     if cell.trained:
         budget = dataclasses.asdict(budget_of(cell, config))
         del budget["summary"], budget["rates"]
+        if features is None or not info.motion:
+            del budget["motion_share"]
         training |= {
             "loss": _loss_settings(cell, features),
             "seed": cell.seed,

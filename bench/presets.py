@@ -32,6 +32,9 @@ class Preset:
         features_from: share of the steps after which feature and style terms join the pixel
             terms. Not the paper's: with its weights the style term is nine tenths of the loss
             from the first step, and a short training then finds no motion at all.
+        motion_share: once features have joined, what estimates motion and nothing else learns
+            at this share of the rate. Not the paper's: style is the same wherever a pixel
+            comes from, so that its gradient moves motion at random.
         validations: how often the validation split is scored, None for every epoch.
         rates: learning rates of the methods that do not learn well at that of all others.
         summary: what ``bench list presets`` says.
@@ -47,6 +50,7 @@ class Preset:
     lowpass: float = 0.0
     feature_crop: int = 0
     features_from: float = 0.0
+    motion_share: float = 1.0
     validations: int | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
 
@@ -88,7 +92,8 @@ def _warm_up_and_cosine(step: int, steps: int) -> float:
 PRESETS: Mapping[PresetName, Preset] = {
     "quick": Preset(
         crop=128, batch=2, samples=4_000, epochs=None, drop_at=None,
-        lowpass=1.0, feature_crop=64, features_from=0.6, validations=8, rates={"sepconv": 5e-4},
+        lowpass=1.0, feature_crop=64, features_from=0.6, motion_share=0.1, validations=8,
+        rates={"sepconv": 5e-4},
         summary="small networks, 4,000 crops of 128, low-pass term: minutes a cell on 2 cores",
     ),
     "medium": Preset(

@@ -102,6 +102,7 @@ class Dain(Interpolator):
             "kernels are learned as a change of a bilinear warp, and flow, kernels and residual "
             "start at zero: untrained, it returns the average",
         ),
+        motion=("flow",),
     )
     Options = DainOptions
     presets = MappingProxyType(_PRESETS)

@@ -54,6 +54,8 @@ class MethodInfo:
         swap_symmetric: exchanging before and after leaves the result the same.
         extras: names of the tensors in ``Interpolation.extras``.
         deviations: where this differs from the reference; printed as footnotes.
+        motion: names of the submodules that estimate motion and nothing else; a training may
+            let them learn slower where its loss says little about motion.
     """
 
     name: str
@@ -65,6 +67,7 @@ class MethodInfo:
     swap_symmetric: bool = False
     extras: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
+    motion: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

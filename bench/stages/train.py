@@ -79,6 +79,12 @@ class Training:
         """The loss of a step (counted from 0)."""
         return self._pixel_loss if step < self.opening else self.loss
 
+    def rates_at(self, step: int) -> tuple[float, float]:
+        """Learning rates of a step: of most parameters, and of those that estimate motion."""
+        rate = self.preset.learning_rate_at(step, self.steps, self.opening)
+        joined = 0 < self.opening <= step
+        return rate, rate * (self.preset.motion_share if joined else 1.0)
+
     @cached_property
     def _pixel_loss(self) -> TripletLoss:
         return build_loss("l1", self.loss.options, None)
@@ -123,9 +129,7 @@ def train(
     """
     model.to(training.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     training.loss.to(training.device)
-    optimiser = torch.optim.Adam(
-        model.parameters(), lr=training.preset.learning_rate, betas=(0.9, 0.999)
-    )
+    optimiser = torch.optim.Adam(_parameter_groups(model, training), betas=(0.9, 0.999))
     checkpoint, log = folder / CHECKPOINT, folder / LOG
     state, best, rows = _State(), _copy_weights(model), list[dict[str, float]]()
     if checkpoint.exists():
@@ -188,8 +192,8 @@ def _step(
         # The features' gradients are hundreds of times larger; scaled by the moments of those
         # before, the first of them would throw away what the opening has learned.
         optimiser.state.clear()
-    rate = training.preset.learning_rate_at(step, training.steps, training.opening)
-    for group in optimiser.param_groups:
+    rates = training.rates_at(step)
+    for group, rate in zip(optimiser.param_groups, rates, strict=False):
         group["lr"] = rate
     batch = Triplets(*(frames.to(training.device, non_blocking=True) for frames in batch))
     autocast = torch.autocast("cuda", torch.bfloat16) if training.bf16 else nullcontext()
@@ -203,7 +207,7 @@ def _step(
     norm = nn.utils.get_total_norm(
         [p.grad for p in model.parameters() if p.grad is not None], foreach=True
     )
-    row = _log_row(terms, output.extras, rate, float(norm))
+    row = _log_row(terms, output.extras, rates[0], float(norm))
     if not (math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])):
         raise DivergenceError(
             f"The training diverged at step {step + 1}: loss {row['loss']:.4g}, gradient norm "
@@ -213,6 +217,15 @@ def _step(
     if step == training.opening:
         row |= {f"share_{name}": share for name, share in loss.shares(terms).items()}
     return row
+
+
+def _parameter_groups(model: Interpolator, training: Training) -> list[dict[str, Any]]:
+    """All parameters; where features join later, those that estimate motion by themselves."""
+    motion = [p for name in model.info.motion for p in model.get_submodule(name).parameters()]
+    if not motion or not training.opening:
+        return [{"params": list(model.parameters())}]
+    own = set(motion)
+    return [{"params": [p for p in model.parameters() if p not in own]}, {"params": motion}]
 
 
 def _log_row(

@@ -36,7 +36,7 @@ def measure(setting: Setting) -> Result:
     largest = setting.size or SIZE
     sides = [_FEWEST << step for step in range((largest // _FEWEST).bit_length())]
     figures = []
-    for name, make in {**LAYERS, **{name: partial(_method, name) for name in _METHODS}}.items():
+    for name, make in SUBJECTS.items():
         setting.say(name)
         figures.append(_figure(name, make, sides, setting.patience))
     return Result(figures, [], largest)
@@ -68,6 +68,7 @@ def _figure(name: str, make: Build, sides: list[int], patience: float) -> Figure
 def _seconds(make: Build, side: int, patience: float) -> float:
     """Seconds of a pass: the median of as many as patience allows, or else of the first."""
     module, inputs = make(side)
+    module = module.to(memory_format=torch.channels_last)  # here: fake tensors cannot be moved
 
     def once() -> None:
         with torch.inference_mode():
@@ -89,7 +90,7 @@ class _Call(nn.Module):
 
 def _method(name: str, side: int) -> tuple[nn.Module, list[Tensor]]:
     torch.manual_seed(0)
-    model = parse_variant(name, "quick").build().to(memory_format=torch.channels_last).eval()
+    model = parse_variant(name, "quick").build().eval()
     return model, [torch.rand(1, 1, side, side) for _ in range(2)]
 
 
@@ -120,11 +121,12 @@ def _warping(side: int) -> tuple[nn.Module, list[Tensor]]:
     return _Call(adaptive_warp), [_map(side), smooth_flow(side), torch.rand(1, 16, side, side)]
 
 
-LAYERS: dict[str, Build] = {
+SUBJECTS: dict[str, Build] = {
     "ssa": partial(_attention, (8,)),
     "aal": partial(_attention, (8, 4)),
     "separable": _separable,
     "cost volume": _correlation,
     "flow projection": _projection,
     "adaptive warping": _warping,
+    **{name: partial(_method, name) for name in _METHODS},
 }

@@ -53,6 +53,10 @@ class StrangePreset(Half):
     presets = MappingProxyType({"huge": None})
 
 
+class Motionless(Half):
+    info = info(motion=("flow",))
+
+
 class Crops(Half):
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
         return Interpolation(((before + after) / 2)[..., :64, :64])
@@ -132,6 +136,7 @@ BROKEN = {
     NotFitted: "FittedInterpolator",
     Thawed: "not a frozen dataclass",
     StrangePreset: "there is no preset huge",
+    Motionless: "there is no submodule flow",
     Crops: "(96, 160) came back as (1, 1, 64, 64)",
     Doubles: "not float32",
     Divides: "not finite",

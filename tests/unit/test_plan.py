@@ -82,6 +82,16 @@ def test_a_learning_rate_of_its_own_reaches_one_method_and_leaves_the_keys_of_ot
     assert "rates" not in settings["ssan"]["preset"]
 
 
+def test_the_rate_of_motion_is_in_the_keys_that_it_matters_to() -> None:
+    """A method that estimates motion by itself, under a loss whose features join later."""
+    config = RunConfig.model_validate(BASE | {"methods": "dain,ssan", "preset": "quick"})
+    for cell in plan(config)[1:]:
+        moves = cell.variant.info.name == "dain"
+        for features in (None, "digest"):
+            preset = keys(cell, config, "f", features).settings["preset"]
+            assert ("motion_share" in preset) == (moves and features is not None)
+
+
 @pytest.mark.usefixtures("tiny_bench")
 def test_what_was_learned_elsewhere_is_the_same_training_and_another_cell() -> None:
     cell, config = only_trained()

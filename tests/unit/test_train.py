@@ -1,4 +1,5 @@
 import dataclasses
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,26 @@ def test_features_join_after_the_opening_and_resume_there(
     expected, _ = load_tensors(whole / "weights.safetensors")
     resumed, _ = load_tensors(killed / "weights.safetensors")
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+
+
+def test_motion_learns_slower_once_features_have_joined(
+    texture: TripletFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a share of 0 it stands still from there on, and the rest learns on."""
+    monkeypatch.setattr(Tiny, "info", dataclasses.replace(Tiny.info, motion=("body",)))
+    loss = build_loss("ls", LossOptions(), load_features("random"))
+    preset = dataclasses.replace(QUICK, samples=16, features_from=0.5, motion_share=0.0)
+    seen: list[dict[str, torch.Tensor]] = []
+    model = fresh()
+
+    def look(*_: object) -> None:
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+
+    train(model, make_training(texture, loss=loss, preset=preset), tmp_path, look)
+    for name in model.state_dict():
+        moved = [not torch.equal(a[name], b[name]) for a, b in pairwise(seen)]
+        joined = 0 if name.startswith("body") else 4
+        assert (sum(moved[:3]), sum(moved[3:])) == (3, joined), name
 
 
 def test_another_seed_trains_other_weights(
