@@ -59,6 +59,7 @@ def run(
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32, or bf16 on CUDA.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads torch computes with.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Cells computed side by side.")] = None,
     stages: Annotated[str | None, typer.Option(help="train,predict,score,segment.")] = None,
     max_triplets: Annotated[int | None, typer.Option(help="Of each split: to try out.")] = None,
     samples: Annotated[int | None, typer.Option(help="Crops to train on: to try out.")] = None,

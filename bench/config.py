@@ -39,6 +39,7 @@ class RunConfig(BaseModel):
         device: ``cuda``, ``cpu``, or ``auto``: CUDA where there is one.
         precision: ``bf16`` trains under autocast, on CUDA only.
         threads: threads torch computes with; None leaves the choice to torch.
+        jobs: cells computed at the same time, each in a process of its own.
         stages: which stages are computed, in their natural order; earlier ones must be there.
         max_triplets: look at only so many triplets of each split: for trying things out.
         samples: train on only so many crops instead of the preset's: likewise.
@@ -70,6 +71,7 @@ class RunConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"
     threads: int | None = Field(default=None, ge=1)
+    jobs: int = Field(default=1, ge=1)
     stages: tuple[StageName, ...] = ("train", "predict", "score", "segment")
     max_triplets: int | None = Field(default=None, ge=1)
     samples: int | None = Field(default=None, ge=1)
@@ -105,7 +107,7 @@ RESULT_FIELDS = frozenset(
      "label_zero", "voxel_size", "segmenter", "segmenter_encoder", "segmenter_weights",
      "segmenter_steps"}
 )  # fmt: skip
-RUNTIME_FIELDS = frozenset({"data", "out", "device", "threads", "stages", "rerun"})
+RUNTIME_FIELDS = frozenset({"data", "out", "device", "threads", "jobs", "stages", "rerun"})
 
 
 def load_config(file: Path | None, words: dict[str, Any]) -> RunConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from rich.console import Console
@@ -84,8 +85,14 @@ class LiveDisplay:
 class PlainDisplay:
     """A line now and then: for log files and pipes."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, write: Callable[[str], None], seconds: float = _PLAIN_SECONDS) -> None:
+        """Say where lines go.
+
+        Args:
+            write: takes a line.
+            seconds: from one line of a stage to the next.
+        """
+        self._write, self._seconds = write, seconds
 
     def cell(self, number: int, count: int, title: str) -> None:
         """Print which cell begins."""
@@ -98,7 +105,7 @@ class PlainDisplay:
         def tick(done: int, total: int, words: str) -> None:
             nonlocal spoken
             present = time.monotonic()
-            if done < total and present - spoken < _PLAIN_SECONDS:
+            if done < total and present - spoken < self._seconds:
                 return
             spoken = present
             left = (present - started) / max(done, 1) * (total - done)
@@ -108,7 +115,7 @@ class PlainDisplay:
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._write(text)
 
     def close(self) -> None:
         """Nothing is left on the screen."""
@@ -140,7 +147,9 @@ def announcing(tick: Tick, title: str, hint: str, display: Display) -> Tick:
 def open_display() -> Display:
     """A live display if standard error is a terminal, plain lines if it is not."""
     console = Console(stderr=True)
-    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
+    if console.is_terminal:
+        return LiveDisplay(console)
+    return PlainDisplay(partial(console.print, highlight=False, markup=False, soft_wrap=True))
 
 
 def duration(seconds: float) -> str:

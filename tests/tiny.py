@@ -74,9 +74,10 @@ def patches() -> list[mock._patch]:  # type: ignore[type-arg]
     ]
 
 
+if __name__ in ("__main__", "__mp_main__"):  # a helper of a run imports it under the second
+    for patch in patches():
+        patch.start()
 if __name__ == "__main__":
     from bench.cli import main
 
-    for patch in patches():
-        patch.start()
     main()
