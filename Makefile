@@ -4,13 +4,10 @@ BIN := .venv/bin
 
 .PHONY: demo test soak bench check baseline clean
 
-# One thread for each of two processes: small networks lose by sharing a step between cores. The second
-# trains the slowest network meanwhile, and ends with the first.
-DEMO := --dataset phantom --losses l1 --segmenter-steps 300 --threads 1
+# Two jobs: small networks lose by sharing a step between cores.
 demo: .venv/installed
-	@$(BIN)/bench run --methods dain $(DEMO) --stages train > demo.log 2>&1 & \
-	trap "kill $$! 2> /dev/null || true" EXIT; \
-	$(BIN)/bench run --methods average,ssan,sepconv,dain $(DEMO)
+	$(BIN)/bench run --methods average,ssan,sepconv,dain --dataset phantom --losses l1 \
+	  --segmenter-steps 300 --jobs 2
 
 test: .venv/installed-dev
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --durations 25
