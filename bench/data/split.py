@@ -67,9 +67,10 @@ def grid_size(region: Region, tile: int, stride: int) -> int:
     rows, columns = _grid(region, tile, stride)
     if not rows or not columns:
         size = f"{region.bottom - region.top} x {region.right - region.left} pixels"
-        where = "slices" if region.block is None else "split bands"
+        bands = region.block is not None
+        where, remedy = ("split bands", ", or --split-axis z") if bands else ("slices", "")
         raise UserError(
-            f"A tile of {tile} pixels does not fit {where} of {size}; choose a smaller --tile."
+            f"A tile of {tile} pixels does not fit {where} of {size}; choose a smaller --tile{remedy}."
         )
     return len(rows) * len(columns)
 
