@@ -165,8 +165,16 @@ def _notes(rows: list[Row]) -> list[str]:
             reason = record.failure.reason.splitlines()[0]
             notes.append(f"{cell.title}: failed in {record.failure.stage}: {reason}")
         notes += [f"{cell.title}: {warning}" for warning in row.warnings]
-        notes += [f"{cell.variant.text}: {deviation}" for deviation in cell.variant.info.deviations]
-    return list(dict.fromkeys([*notes, *filter(None, _cautions(rows))]))
+    return list(dict.fromkeys([*notes, *filter(None, _cautions(rows)), *_departures(rows)]))
+
+
+def _departures(rows: list[Row]) -> list[str]:
+    """Which methods are not quite those of their papers."""
+    infos = [row.outcome.cell.variant.info for row in rows]
+    names = list(dict.fromkeys(info.name for info in infos if info.deviations))
+    if not names:
+        return []
+    return [f"Where {', '.join(names)} depart from their papers is a footnote of `bench report`."]
 
 
 def _cautions(rows: list[Row]) -> Iterator[str]:
