@@ -70,7 +70,8 @@ def grid_size(region: Region, tile: int, stride: int) -> int:
         bands = region.block is not None
         where, remedy = ("split bands", ", or --split-axis z") if bands else ("slices", "")
         raise UserError(
-            f"A tile of {tile} pixels does not fit {where} of {size}; choose a smaller --tile{remedy}."
+            f"A tile of {tile} pixels does not fit {where} of {size}; choose a smaller "
+            f"--tile{remedy}."
         )
     return len(rows) * len(columns)
 
