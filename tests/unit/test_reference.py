@@ -15,27 +15,30 @@ VOLUMES = ("mouse_triplet", "vnc_triplet")
 
 
 @pytest.mark.parametrize(
-    ("tables", "datasets", "names"),
+    ("study", "tables", "datasets", "names"),
     [
         (
+            "quick",
             "1,2,3,4,5",
             VOLUMES,
             ("table1", "table2", "table3", "table4", "table4_extended", "table5"),
         ),
-        ("preparation", (), ("preparation",)),
+        ("quick", "preparation", (), ("preparation",)),
+        ("seeds", "4", VOLUMES, ("table4", "table4_extended")),
     ],
 )
 def test_the_committed_tables_come_from_the_committed_records(
-    tables: str, datasets: tuple[str, ...], names: tuple[str, ...], tmp_path: Path
+    study: str, tables: str, datasets: tuple[str, ...], names: tuple[str, ...], tmp_path: Path
 ) -> None:
-    quick = REFERENCE / "quick"
+    committed = REFERENCE / study
     for part in ("runs", "profile"):
-        shutil.copytree(quick / part, tmp_path / part)
+        if (committed / part).exists():
+            shutil.copytree(committed / part, tmp_path / part)
     wishes = wanted(tables, None, "markdown")
     write_report(tmp_path, tmp_path / "data", wishes, datasets, None, pytest.fail)
     for name in names:
         made = (tmp_path / "report" / f"{name}.md").read_text(encoding="utf-8")
-        assert made == (quick / "report" / f"{name}.md").read_text(encoding="utf-8"), name
+        assert made == (committed / "report" / f"{name}.md").read_text(encoding="utf-8"), name
 
 
 def test_the_committed_curves_come_from_the_committed_records(tmp_path: Path) -> None:
