@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import time
 from dataclasses import dataclass
 from unittest import mock
@@ -80,4 +81,6 @@ if __name__ in ("__main__", "__mp_main__"):  # a helper of a run imports it unde
 if __name__ == "__main__":
     from bench.cli import main
 
+    # Ctrl-C works, even where a shell in the background has its commands ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main()

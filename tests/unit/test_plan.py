@@ -23,8 +23,8 @@ BY_DIGEST = {
     "vgg_weights", "segmenter", "segmenter_encoder", "segmenter_weights", "segmenter_steps",
 }  # fmt: skip
 RUNTIME_CHANGES = {
-    "data": "elsewhere", "out": "elsewhere", "device": "cpu", "threads": 1, "stages": "train",
-    "rerun": True,
+    "data": "elsewhere", "out": "elsewhere", "device": "cpu", "threads": 1, "jobs": 2,
+    "stages": "train", "rerun": True,
 }  # fmt: skip
 
 
