@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -43,11 +43,14 @@ class Entry:
         folder: where its files lie.
         record: what it left on disk.
         damage: why its tables cannot be read, if they cannot.
+        outlier: whether another segmenter found its membranes than those of most cells; they
+            are then left out, for they cannot be compared.
     """
 
     folder: Path
     record: Record
     damage: str = ""
+    outlier: bool = False
 
     @property
     def words(self) -> dict[str, Any]:
@@ -128,6 +131,8 @@ class Entry:
     def _table(self, stage: str, *, rejected: bool = False) -> pd.DataFrame | None:
         done = self.record.stages.get(stage)
         if self.damage or done is None or done.file is None:
+            return None
+        if stage == "segment" and self.outlier:
             return None
         path = self.folder / done.file
         try:
@@ -228,9 +233,17 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
             chosen[words] = entry
     if not chosen:
         raise UserError(f"There is no record below {store.root}; `bench run` makes them.")
+    entries = _with_outliers(list(chosen.values()))
+    problems += [
+        f"The membranes of {entry.title} on {entry.words['dataset']} were found by another "
+        "segmenter than those of most cells and are left out; repeat their runs with the same "
+        "segmenter options."
+        for entry in entries
+        if entry.outlier
+    ]
     for problem in problems:
         tell(problem)
-    results = Results(list(chosen.values()), problems)
+    results = Results(entries, problems)
     results.files = _open_files(results, data, tell)
     return results
 
@@ -243,6 +256,30 @@ def _entry(folder: Path, record: Record) -> Entry:
     except UserError as error:
         return Entry(folder, record, str(error))
     return entry
+
+
+def _with_outliers(entries: list[Entry]) -> list[Entry]:
+    """The cells, marked where their segmenter is not the one of most of its dataset's cells."""
+    found: dict[Any, Counter[Any]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.record.started, reverse=True):
+        if entry.membranes is not None:
+            found.setdefault(_place(entry), Counter())[_segmenter(entry)] += 1
+    usual = {place: counts.most_common(1)[0][0] for place, counts in found.items()}
+    return [
+        replace(entry, outlier=True)
+        if entry.membranes is not None and _segmenter(entry) != usual[_place(entry)]
+        else entry
+        for entry in entries
+    ]
+
+
+def _place(entry: Entry) -> tuple[Any, Any]:
+    return entry.words["dataset"], entry.words["fold"]
+
+
+def _segmenter(entry: Entry) -> tuple[Any, Any]:
+    facts = entry.record.stages["segment"].facts
+    return facts.get("ceiling"), facts.get("segmenter")
 
 
 def _rank(entry: Entry) -> tuple[bool, bool, bool, str, str]:

@@ -248,6 +248,27 @@ def test_table_5_leads_with_the_gap_to_the_real_slice(tables: dict[str, Table]) 
     assert cell(table, "DAIN-style-L_s", "Dice").text == "–"
 
 
+def test_membranes_of_another_segmenter_are_not_compared(tmp_path: Path) -> None:
+    report_store.fill(tmp_path)
+    store = Store(tmp_path)
+    (folder,) = [path for path in store.folders() if path.name.startswith("ssan-l1")]
+    record = store.load(folder)
+    assert record is not None
+    record.stages["segment"].facts["ceiling"] = "segmenter-2"
+    store.save(record, folder)
+    other = store.root / "mouse_triplet" / "segmenter-2"
+    other.mkdir()
+    report_store.membranes(0.95).to_parquet(other / "ceiling.parquet", index=False)
+    told: list[str] = []
+    results = load_results(tmp_path, tmp_path / "data", told.append)
+    (table,) = TABLES["5"](select(results, (), None, load_reported(), tmp_path / "profile"))
+    assert "The membranes of SSAN-L1 on mouse_triplet were found by another segmenter" in told[0]
+    left_out = [row for row in table.rows if row.label == "SSAN-L_1" and row.cells]
+    assert all(c.value is None for row in left_out for c in row.cells)
+    assert cell(table, "SSAN-L_s", "Gap in Dice").value == pytest.approx(0.2, abs=0.02)
+    assert cell(table, "Real slice", "Dice").value == pytest.approx(0.9, abs=0.02)
+
+
 def test_the_interval_of_f1_is_that_of_the_jackknife(tables: dict[str, Table]) -> None:
     table = membranes(0.7)
     clusters = np.arange(COUNT) // 15 * 5 + np.arange(COUNT) % 15 // 3
