@@ -14,8 +14,9 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from methods.layers.window_sum import WindowSum
+
 _TAPS = 4  # the side of an adaptive kernel
-_CHUNK = 1 << 17  # numbers that a core's cache holds
 
 
 def backward_warp(image: Tensor, flow: Tensor) -> Tensor:
@@ -55,24 +56,48 @@ def project_flow(flow: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         grid points that nothing reached, where the flow is 0.
     """
     batch, _, height, width = flow.shape
-    x, y = _positions(flow)
+    x, y = _positions(flow.detach())
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    column, row = x.detach().floor().long(), y.detach().floor().long()
-    cells = batch * height * width
     image = torch.arange(batch, device=flow.device).view(-1, 1, 1)
-    cell = ((image * height + row) * width + column).masked_fill(~inside, cells)
+    cell = (image * height + y.long()) * width + x.long()
+    cell = cell.masked_fill(~inside, batch * height * width)
 
-    # All four corners of a cell receive the same, so one sum per cell is enough: a
-    # grid point then adds up the four cells that it is a corner of. The last cell
-    # collects what lands outside.
-    carried = torch.cat([-weight * flow, weight], dim=1).transpose(0, 1).flatten(1)
-    landed = carried.new_zeros(3, cells + 1).index_add(1, cell.flatten(), carried)[:, :-1]
-    padded = functional.pad(landed.view(3, batch, height, width), (1, 0, 1, 0))
-    rows = padded[..., 1:, :] + padded[..., :-1, :]
-    sums = (rows[..., 1:] + rows[..., :-1]).transpose(0, 1)
+    carried = torch.cat([weight * flow, weight], dim=1).transpose(0, 1)
+    sums, total = _Landing.apply(carried, cell.flatten()).transpose(0, 1).split([2, 1], dim=1)
+    holes = total <= 0
+    return -sums / total.masked_fill(holes, 1), holes
 
-    holes = sums[:, 2:] <= 0
-    return sums[:, :2] / sums[:, 2:].masked_fill(holes, 1), holes
+
+class _Landing(Function):
+    """What each grid point receives from all that lands around it: CBHW, BHW cells -> CBHW.
+
+    All four corners of a cell receive the same, so one sum per cell is enough: a grid point
+    then adds up the four cells that it is a corner of. One cell more, the last, collects what
+    lands outside. Written by hand, because autograd would fill and copy the whole for every slice.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, carried: Tensor, cell: Tensor) -> Tensor:
+        ctx.save_for_backward(cell)
+        landed = carried.new_zeros(len(carried), len(cell) + 1)
+        landed.index_add_(1, cell, carried.flatten(1))
+        return _pairs(_pairs(landed[:, :-1].view_as(carried), -2, 1), -1, 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (cell,) = ctx.saved_tensors
+        corners = grad.new_zeros(len(grad), len(cell) + 1)
+        corners[:, :-1] = _pairs(_pairs(grad, -1, -1), -2, -1).flatten(1)
+        return corners.index_select(1, cell).view_as(grad), None
+
+
+def _pairs(cells: Tensor, dim: int, step: int) -> Tensor:
+    """Each cell plus the one before it (``step`` 1) or after it (-1) along ``dim``."""
+    size = cells.shape[dim] - 1
+    total = cells.clone()
+    total.narrow(dim, max(step, 0), size).add_(cells.narrow(dim, max(-step, 0), size))
+    return total
 
 
 def fill_holes(flow: Tensor, holes: Tensor) -> Tensor:
@@ -125,7 +150,7 @@ def adaptive_warp(image: Tensor, flow: Tensor, kernels: Tensor) -> Tensor:
     corner = (first + row.long()) * wide + column.long()
     steps = torch.arange(_TAPS, device=image.device)
     taps = (steps.unsqueeze(1) * wide + steps).flatten()
-    warped: Tensor = _WindowSum.apply(
+    warped: Tensor = WindowSum.apply(
         # By way of one dimension, so that even the strides of a single channel are plain:
         # the bag has no fast path for others.
         padded.permute(0, 2, 3, 1).flatten().view(-1, channels),
@@ -134,128 +159,6 @@ def adaptive_warp(image: Tensor, flow: Tensor, kernels: Tensor) -> Tensor:
         taps,
     )
     return warped.view(batch, height, width, channels).permute(0, 3, 1, 2)
-
-
-class _WindowSum(Function):
-    """Weighted sums of table rows at constant distances from a corner: RC, NT, N, T -> NC.
-
-    This is what an embedding bag computes, without ever holding the shifted images. Its
-    own gradient for the table sorts all N T indices, which takes longer than all the
-    rest; here only the N corners are sorted (see ``_transpose``).
-    """
-
-    @staticmethod
-    def forward(ctx: Any, table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
-        ctx.save_for_backward(table, weights, corner, taps)
-        summed: Tensor = _window_sum(table, weights, corner, taps)
-        return summed
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        needed = list(ctx.needs_input_grad[:2])
-        found = iter(_window_gradients(grad, *ctx.saved_tensors, needed))
-        grad_table, grad_weights = (next(found) if wanted else None for wanted in needed)
-        return grad_table, grad_weights, None, None
-
-
-# Operators of their own, so that a counter of arithmetic sees them, and so that shapes alone
-# can pass through: sorting takes values.
-@torch.library.custom_op(
-    "interslice::window_sum",
-    mutates_args=(),
-    schema="(Tensor table, Tensor weights, Tensor corner, Tensor taps) -> Tensor",
-)
-def _window_sum(table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
-    return functional.embedding_bag(
-        _indices(corner, taps), table, per_sample_weights=weights, mode="sum"
-    )
-
-
-@_window_sum.register_fake
-def _empty_sum(table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
-    del weights, taps
-    return table.new_empty(len(corner), table.shape[1])
-
-
-@torch.library.custom_op(
-    "interslice::window_sum_backward",
-    mutates_args=(),
-    schema="(Tensor grad, Tensor table, Tensor weights, Tensor corner, Tensor taps, bool[] needed)"
-    " -> Tensor[]",
-)
-def _window_gradients(
-    grad: Tensor, table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor, needed: list[bool]
-) -> list[Tensor]:
-    grad = grad.flatten().view(grad.shape)
-    found = []
-    if needed[0]:
-        index, values, starts = _transpose(weights, corner, taps.tolist(), len(table))
-        found.append(
-            functional.embedding_bag(index, grad, starts, per_sample_weights=values, mode="sum")
-        )
-    if needed[1]:
-        found.append(_window_products(table, grad, corner, taps))
-    return found
-
-
-@_window_gradients.register_fake
-def _empty_window_gradients(
-    grad: Tensor, table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor, needed: list[bool]
-) -> list[Tensor]:
-    del grad, corner, taps
-    inputs = (table, weights)
-    return [
-        torch.empty_like(tensor) for tensor, wanted in zip(inputs, needed, strict=True) if wanted
-    ]
-
-
-def _indices(corner: Tensor, taps: Tensor) -> Tensor:
-    """The rows of each window, NT, in 32 bits: the largest tensor here."""
-    return corner.int().unsqueeze(1) + taps.int()
-
-
-def _window_products(table: Tensor, grad: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
-    """Dot product of each pixel's gradient with each row of its window: NT."""
-    products = grad.new_empty(len(corner), len(taps))
-    # A GPU wants one large piece; on a CPU the gathered rows should fit its cache.
-    budget = _CHUNK if table.device.type == "cpu" else 64 * _CHUNK
-    pieces = max(budget // (len(taps) * table.shape[1]), 64)
-    for start in range(0, len(corner), pieces):
-        part = slice(start, start + pieces)
-        rows = table.index_select(0, _indices(corner[part], taps).flatten())
-        rows = rows.view(-1, len(taps), table.shape[1])
-        products[part] = (rows * grad[part].unsqueeze(1)).sum(-1)
-    return products
-
-
-def _transpose(
-    weights: Tensor, corner: Tensor, taps: list[int], rows: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The windows seen from the table: for each row the pixels that read it, and how much.
-
-    Returns:
-        Pixels and their weights, both in the order of the rows, and where each row starts.
-    """
-    order = corner.argsort()
-    corner, weights = corner.gather(0, order), weights.index_select(0, order)
-    count = torch.bincount(corner, minlength=rows)
-    first = (count.cumsum(0) - count).gather(0, corner)
-    rank = torch.arange(len(corner), device=corner.device) - first
-
-    readers = torch.zeros_like(count)
-    for tap in taps:
-        readers[tap:] += count[: rows - tap]
-    starts = readers.cumsum(0) - readers
-    index = torch.empty(weights.numel(), dtype=torch.int, device=corner.device)
-    values = weights.new_empty(weights.numel())
-    free = starts.clone()
-    for tap, weight in zip(taps, weights.t().contiguous(), strict=True):
-        place = free.gather(0, corner + tap) + rank
-        index.scatter_(0, place, order.int())
-        values.scatter_(0, place, weight)
-        free[tap:] += count[: rows - tap]
-    return index, values, starts.int()
 
 
 def _positions(flow: Tensor) -> tuple[Tensor, Tensor]:
