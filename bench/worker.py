@@ -14,6 +14,7 @@ from bench.device import choose_device
 from bench.errors import UserError
 from bench.files import probe_folder
 from bench.job import Job, Outcome
+from bench.memory import keep_freed_memory, return_freed_memory
 from bench.plan import Cell
 from bench.progress import Display
 from bench.segmenters import Segmenters, check_segmenter
@@ -41,6 +42,7 @@ class Worker:
         check_segmenter(config)
         self._device = _device(config)
         torch.set_num_threads(_threads(config))
+        keep_freed_memory()
         self._features = _features(cells, config)
         self._segmenters = Segmenters(config, self._device, self._store, display)
 
@@ -56,10 +58,14 @@ class Worker:
         """
         cell = self._cells[number]
         self._display.cell(number + 1, len(self._cells), f"{cell.title} on {cell.dataset}")
-        return Job(
+        job = Job(
             cell, datasets[cell.dataset], self._config, self._device, self._features,
             self._segmenters, self._store, self._display,
-        ).run()  # fmt: skip
+        )  # fmt: skip
+        try:
+            return job.run()
+        finally:
+            return_freed_memory()  # the next cell may need less
 
 
 def _threads(config: RunConfig) -> int:

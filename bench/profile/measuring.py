@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import signal
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.memory import keep_freed_memory, return_freed_memory
 from bench.profile.counting import run_pass
 from bench.profile.subjects import Subject
 
@@ -102,6 +102,7 @@ def measure(
     subject: Subject, device: torch.device, threads: int, repeats: int, backward: bool
 ) -> Measurement:
     """Measure in this process, which should be a fresh one."""
+    keep_freed_memory()  # as a run does
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     module = subject.build().to(device).train(backward)
@@ -130,7 +131,7 @@ class PeakMeter:
 
     def __init__(self, device: torch.device) -> None:
         gc.collect()
-        _return_free_memory()
+        return_freed_memory()  # or it would hide as much of the peak
         self._device = device
         if device.type == "cuda":
             torch.cuda.synchronize(device)
@@ -176,12 +177,6 @@ def _forget(module: nn.Module, inputs: list[Tensor]) -> None:
 def _synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _return_free_memory() -> None:
-    """Free memory that the process keeps would hide as much of the next peak (glibc keeps it)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _reset_resident_peak() -> bool:

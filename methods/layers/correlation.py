@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+_CPU_BAND = 1 << 16  # numbers of features at once, so that products stay in the cache
 
 
 def correlation(first: Tensor, second: Tensor, radius: int) -> Tensor:
@@ -59,8 +62,12 @@ class _Correlation(Function):
     schema="(Tensor first, Tensor second, int radius) -> Tensor",
 )
 def _volume(first: Tensor, second: Tensor, radius: int) -> Tensor:
-    costs = [(first * second[window]).mean(-1) for window in _windows(first, radius)]
-    return torch.stack(costs, dim=-1)
+    volume = _empty_volume(first, second, radius)
+    for rows, seen in _bands(first, radius):
+        one, other = first[:, rows], second[:, seen]
+        costs = [(one * other[window]).mean(-1) for window in _windows(one, radius)]
+        volume[:, rows] = torch.stack(costs, dim=-1)
+    return volume
 
 
 @_volume.register_fake
@@ -76,10 +83,13 @@ def _empty_volume(first: Tensor, second: Tensor, radius: int) -> Tensor:
 )
 def _gradients(grad: Tensor, first: Tensor, second: Tensor, radius: int) -> list[Tensor]:
     grad_first, grad_second = torch.zeros_like(first), torch.zeros_like(second)
-    for cost, window in zip(grad.unbind(1), _windows(first, radius), strict=True):
-        share = cost.unsqueeze(-1) / first.shape[-1]
-        grad_first.addcmul_(share, second[window])
-        grad_second[window].addcmul_(share, first)
+    for rows, seen in _bands(first, radius):
+        one, other = first[:, rows], second[:, seen]
+        to_first, to_second = grad_first[:, rows], grad_second[:, seen]
+        costs = grad[:, :, rows].unsqueeze(-1) / first.shape[-1]
+        for share, window in zip(costs.unbind(1), _windows(one, radius), strict=True):
+            to_first.addcmul_(share, other[window])
+            to_second[window].addcmul_(share, one)
     return [grad_first, grad_second]
 
 
@@ -87,6 +97,17 @@ def _gradients(grad: Tensor, first: Tensor, second: Tensor, radius: int) -> list
 def _empty_gradients(grad: Tensor, first: Tensor, second: Tensor, radius: int) -> list[Tensor]:
     del grad, radius
     return [torch.empty_like(first), torch.empty_like(second)]
+
+
+def _bands(first: Tensor, radius: int) -> Iterator[tuple[slice, slice]]:
+    """Rows that are computed at once, and the rows of the padded partner that they see."""
+    batch, height, width, channels = first.shape
+    size = height
+    if first.device.type == "cpu":
+        size = max(1, _CPU_BAND // (batch * width * channels))
+    for top in range(0, height, size):
+        bottom = min(top + size, height)
+        yield slice(top, bottom), slice(top, bottom + 2 * radius)
 
 
 def _windows(first: Tensor, radius: int) -> list[tuple[slice, slice, slice]]:

@@ -1,0 +1,30 @@
+"""What the process does with memory that torch has freed."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+
+# Of glibc's <malloc.h>.
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed for the next tensor of this process.
+
+    By itself it maps every tensor of 32 MiB or more anew and returns it when it is freed, and
+    each of its pages is faulted in again and zeroed: two fifths of the time of ``dain`` on
+    512 x 512. Other C libraries are left as they are.
+    """
+    _call("mallopt", _MMAP_MAX, 0)
+    _call("mallopt", _TRIM_THRESHOLD, -1)
+
+
+def return_freed_memory() -> None:
+    """Give back to the system what glibc keeps."""
+    _call("malloc_trim", 0)
+
+
+def _call(name: str, *numbers: int) -> None:
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        getattr(ctypes.CDLL(None), name)(*numbers)
