@@ -77,7 +77,11 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
             display.note(f"Building the dataset '{name}' in {path.parent}.")
             sources = [config.source] if config.source else []
             labels = [config.labels] if config.labels else []
-            _build(name, sources, labels, config.grey_range, options, path, display, replace=False)
+            summary = _build(
+                name, sources, labels, config.grey_range, options, path, display, replace=False
+            )
+            for line in summary.coverage:
+                display.note(f"  The tiles cover {line}.")
     return TripletFile(path)
 
 

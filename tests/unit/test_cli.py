@@ -229,6 +229,15 @@ def test_what_is_said_of_a_volume_is_kept_and_not_contradicted(
         assert "--replace" in err
 
 
+def test_a_run_that_builds_tells_how_little_the_tiles_cover(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    name = "phantom_small[depth=25,height=160,width=160,tile=144,stride=144]"
+    words = ["run", "--methods", "average", "--dataset", name, "--stages", "train"]
+    _, _, err = bench(capsys, *words, "--data", tmp_path, "--out", tmp_path / "results")
+    assert "The tiles cover 81 % of each slice of 160 x 160, by 1 tile of 144 x 144." in err
+
+
 def test_few_triplets_are_kept_ones(run) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = run("--json", "--max-triplets", 5)
     assert [row["n"] for row in json.loads(out)["rows"]] == [5, 5, 5]
