@@ -30,12 +30,6 @@ from bench.errors import UserError
 from bench.files import canonical_json, file_digest
 
 SCHEMA = 1
-FILE_NAME = "triplets.h5"
-
-
-def dataset_path(root: Path, name: str, fold: int) -> Path:
-    """Where the triplets of a dataset lie in the folder of datasets."""
-    return root / name / f"fold{fold}" / FILE_NAME
 
 
 def digest_path(path: Path) -> Path:

@@ -13,6 +13,7 @@ from command import bench
 from conftest import moving_texture, neurites
 
 from bench import job
+from bench.data.cards import CARDS
 from bench.files import file_digest
 from bench.job import Job, Outcome
 from bench.stages.score import SCORES
@@ -266,6 +267,8 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
     ("words", "sentence"),
     [
         (["run", "--methods", "sann", "--dataset", "phantom"], "did you mean 'ssan'"),
+        (["run", "--methods", "SSAN", "--dataset", "phantom"], "did you mean 'ssan'"),
+        (["run", "--methods", "average", "flow", "--dataset", "phantom"], "average,flow"),
         (["run", "--methods", "ssan", "--dataset", "phantm"], "did you mean 'phantom'"),
         (["run", "--methods", "ssan", "--dataset", "mouse_triplet"], "bench data build"),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--losses", "l4"], "no loss 'l4'"),
@@ -274,8 +277,21 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
         (["list", "method"], "did you mean 'methods'"),
         (["data", "info", "nothing"], "bench data build nothing"),
         (["data", "info", "phantim"], "did you mean 'phantom'"),
+        (["data", "info"], "none is built in data yet"),
+        (
+            ["data", "info", "phantom[noise=20]", "--fold", "1"],
+            "`bench data build 'phantom[noise=20]' --fold 1` builds it",
+        ),
         (["run", "--methods", "linear[window=4]", "--dataset", "phantom"], "must be odd"),
-        (["run", "--methods", "ssan", "--dataset", "phantom", "--seeds=-1"], "--seeds"),
+        (
+            ["run", "--methods", "ssan", "--dataset", "phantom", "--seeds=-1"],
+            "The value '-1' of --seeds is not valid: it has to be at least 0.",
+        ),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--seeds", "a"], "a whole number."),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--jobs", "0"], "at least 1."),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--fold", "5"], "at most 4."),
+        (["run", "--methods", ",", "--dataset", "phantom"], "it names nothing."),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--grey-range", "5"], "a value."),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--predict-tile", "64"], "128"),
         (
             ["run", "--methods", "ssan", "--dataset", "phantom", "--losses", "ls[styl=plain]"],
@@ -357,13 +373,61 @@ def test_a_read_only_results_folder(run, tmp_path: Path) -> None:  # type: ignor
     assert "cannot be written to" in err
 
 
-def test_light_commands_do_not_import_heavy_packages() -> None:
+def test_ones_own_datasets_are_named_wherever_names_are_and_only_what_is_whole(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for path in ("mine/fold1/triplets.h5", "phantom/fold0/triplets.h5", "failed/fold0/.lock"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    (tmp_path / "volumes").mkdir()
+    data = ["--data", tmp_path]
+
+    _, out, _ = bench(capsys, "list", "datasets", *data, "--json")
+    listed = json.loads(out)
+    assert [name for name in listed if name not in CARDS] == ["mine"]
+    assert listed["mine"] == f"built, in {tmp_path / 'mine'}"
+
+    code, _, err = bench(capsys, "data", "info", "zzzz", *data)
+    named = err.partition("choose from ")[2].partition(" (")[0].split(", ")
+    assert (code, named) == (2, list(listed))
+    _, _, err = bench(capsys, "run", "--methods", "average", "--dataset", "mien", *data)
+    assert "did you mean 'mine'" in err
+    _, _, err = bench(capsys, "run", "--methods", "average", "--dataset", "failed", *data)
+    assert "There is no dataset 'failed'" in err
+
+    for command in ("info", "verify"):
+        code, out, err = bench(capsys, "data", command, *data)
+        assert (code, out) == (2, "")
+        assert f"these are built in {tmp_path}: mine, phantom." in err
+
+
+_RUN = ["run", "--methods", "average", "--dataset", "phantom"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", "methods"],
+        [*_RUN, "--methods", "sann"],
+        [*_RUN, "--dataset", "phantm"],
+        [*_RUN, "--dataset", "mouse_triplet"],
+        [*_RUN, "--losses", "l4"],
+        [*_RUN, "--jobs", "0"],
+        ["data", "info", "phantm"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_answered_at_once_imports_no_heavy_packages(
+    words: list[str], tmp_path: Path
+) -> None:
     program = (
-        "import sys\nfrom bench import cli\nsys.argv = ['bench', 'list', 'methods']\n"
+        f"import sys\nfrom bench import cli\nsys.argv = ['bench', *{words!r}]\n"
         "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
         "print([name for name in ('torch', 'pandas', 'matplotlib') if name in sys.modules])"
     )
+    root = Path(__file__).resolve().parents[2]
     answer = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(root)},
+    )  # fmt: skip
     assert answer.stdout.splitlines()[-1] == "[]"
