@@ -184,6 +184,26 @@ def test_ctrl_c_is_exit_130_and_the_record_says_so(run, tmp_path: Path) -> None:
     assert run("--json")[0] == 0
 
 
+def test_a_training_that_goes_on_says_from_where(run) -> None:  # type: ignore[no-untyped-def]
+    validations = []
+
+    def second(*given: object) -> tuple[float, float]:
+        validations.append(given)
+        if len(validations) == 2:
+            raise KeyboardInterrupt
+        return 0.1, 20.0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.stages.train.validate", second)
+        code, _, err = run("--json", methods="tiny")
+    assert (code, "goes on after" in err) == (130, False)
+    code, _, err = run("--json", methods="tiny")
+    assert code == 0
+    assert "  tiny l1: the training goes on after step 10 of 30.\n" in err
+    _, _, err = run("--json", "--rerun", methods="tiny")
+    assert "goes on after" not in err
+
+
 def test_single_stages_end_as_partial(run) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = run("--json", "--stages", "train")
     status = {row["method"]: row["status"] for row in json.loads(out)["rows"]}
