@@ -32,6 +32,7 @@ app.add_typer(data, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Data = Annotated[Path, typer.Option(help="Folder of the datasets.")]
+Built = Annotated[str | None, typer.Argument(help="A dataset that has been built.")]
 LabelKind = Annotated[str | None, typer.Option(help="ids or membrane_mask; ids if not given.")]
 LabelZero = Annotated[str | None, typer.Option(help="Id 0 is membrane, or ignore.")]
 VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
@@ -79,6 +80,10 @@ def run(
     from bench.config import load_config
 
     settings = load_config(config, words | {"rerun": rerun or None})
+
+    from bench.names import check_names
+
+    check_names(settings)
 
     from bench.runner import compute
     from bench.summary import summarise
@@ -234,21 +239,30 @@ def data_build(
 
 
 @data.command("info")
-def data_info(name: str, data: Data = Path("data"), fold: int = 0, as_json: Json = False) -> None:
+def data_info(
+    name: Built = None, data: Data = Path("data"), fold: int = 0, as_json: Json = False
+) -> None:
     """Say what a dataset holds: counts, split, leakage, options."""
-    from bench.data.triplets import TripletFile, describe
-    from bench.datasets import built_path
+    from bench.data.places import built_path, given_name
 
-    _print_pairs(describe(TripletFile(built_path(name, data, fold))), as_json=as_json)
+    path = built_path(given_name(name, data), data, fold)
+
+    from bench.data.triplets import TripletFile, describe
+
+    _print_pairs(describe(TripletFile(path)), as_json=as_json)
 
 
 @data.command("verify")
-def data_verify(name: str, data: Data = Path("data"), fold: int = 0, as_json: Json = False) -> None:
+def data_verify(
+    name: Built = None, data: Data = Path("data"), fold: int = 0, as_json: Json = False
+) -> None:
     """Check every byte of a dataset against its digests."""
-    from bench.data.triplets import verify
-    from bench.datasets import built_path
+    from bench.data.places import built_path, given_name
 
-    path = built_path(name, data, fold)
+    path = built_path(given_name(name, data), data, fold)
+
+    from bench.data.triplets import verify
+
     problems = verify(path)
     if as_json:
         _print_json({"file": str(path), "problems": problems})
@@ -344,12 +358,13 @@ def check_method_(
 @app.command("list")
 def list_(
     what: Annotated[str, typer.Argument(help="methods, datasets, losses or presets")],
+    data: Data = Path("data"),
     as_json: Json = False,
 ) -> None:
     """List what can be named on the command line."""
     from bench.listing import listing
 
-    _print_pairs(listing(what), as_json=as_json)
+    _print_pairs(listing(what, data), as_json=as_json)
 
 
 def _pair(text: str | None) -> tuple[float, float] | None:
@@ -395,11 +410,18 @@ def main() -> None:
         if message is None:
             raise
         if words := " ".join(message().split()):
-            _leave(words, 2)
+            _leave(words + _advice(words), 2)
         code = 2  # no command given: the help was printed
     if code == _INTERRUPTED:  # by us or by typer, which turns Ctrl-C into this code
         _leave("interrupted; the same command goes on from here.", _INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _advice(words: str) -> str:
+    """What to do about a mistake that only typer has met."""
+    if "unexpected extra argument" not in words:
+        return ""
+    return "; a list has commas and no blanks, as in --methods average,flow."
 
 
 def _leave(sentence: str, code: int) -> NoReturn:

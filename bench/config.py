@@ -147,6 +147,21 @@ def _read(file: Path) -> dict[str, Any]:
     return {key.replace("-", "_"): value for key, value in values.items()}
 
 
+# In place of pydantic's own, which speak to programmers.
+_WORDS = {
+    "greater_than_equal": "it has to be at least {ge}",
+    "greater_than": "it has to be more than {gt:g}",
+    "less_than_equal": "it has to be at most {le}",
+    "int_parsing": "it has to be a whole number",
+    "int_type": "it has to be a whole number",
+    "float_parsing": "it has to be a number",
+    "finite_number": "it has to be a finite number",
+    "too_short": "it names nothing",
+    "missing": "it lacks a value",
+    "too_long": "it has a value too many",
+}
+
+
 def invalid_option(error: ValidationError) -> str:
     """What is wrong with the first option that pydantic refused, in one sentence."""
     first = error.errors()[0]
@@ -161,5 +176,6 @@ def invalid_option(error: ValidationError) -> str:
             unknown(f"--{option} value", str(first["input"]), valid)
         except UserError as sentence:
             return str(sentence)
-    why = first["msg"].removeprefix("Value error, ")
+    why = _WORDS.get(first["type"], "").format_map(first.get("ctx", {}))
+    why = why or first["msg"].removeprefix("Value error, ")
     return f"The value {first['input']!r} of --{option} is not valid: {why}."

@@ -11,16 +11,17 @@ from pydantic import ValidationError
 
 from bench.config import RunConfig, invalid_option
 from bench.data.build import BuildOptions, BuildSummary, build
-from bench.data.cards import CARDS, SAID, Card, is_public, load_card
+from bench.data.cards import SAID, Card, is_public, load_card
 from bench.data.doubt import doubt
 from bench.data.download import download
-from bench.data.triplets import TripletFile, dataset_path, digest_path
+from bench.data.places import dataset_path
+from bench.data.triplets import TripletFile, digest_path
 from bench.data.volumes import ArrayVolume, Volume, open_volume
 from bench.dataset_variants import Dataset, parse_dataset
 from bench.errors import UserError
 from bench.files import file_digest, locked, probe_folder, set_aside
+from bench.names import check_built
 from bench.progress import Display
-from bench.registry import unknown
 
 
 def check_datasets(config: RunConfig) -> None:
@@ -33,10 +34,7 @@ def check_datasets(config: RunConfig) -> None:
         raise UserError("--source builds one dataset; name a single one with --dataset.")
     for variant in map(parse_dataset, config.dataset):
         _options(variant.built, config)
-        if config.source is None and not load_card(variant.built).generated:
-            built_path(variant.built, config.data, config.fold)
-        if variant.trained_on != variant.built and not load_card(variant.trained_on).generated:
-            built_path(variant.trained_on, config.data, config.fold)
+    check_built(config)
 
 
 def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
@@ -77,7 +75,11 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
             display.note(f"Building the dataset '{name}' in {path.parent}.")
             sources = [config.source] if config.source else []
             labels = [config.labels] if config.labels else []
-            _build(name, sources, labels, config.grey_range, options, path, display, replace=False)
+            summary = _build(
+                name, sources, labels, config.grey_range, options, path, display, replace=False
+            )
+            for line in summary.coverage:
+                display.note(f"  The tiles cover {line}.")
     return TripletFile(path)
 
 
@@ -282,37 +284,3 @@ def _volumes(
 
     phantom = phantom_volume(PhantomOptions(**card.phantom))
     return [ArrayVolume(name, phantom.raw, labels=phantom.ids, voxel_size=card.voxel_size)]
-
-
-def built_path(name: str, data: Path, fold: int) -> Path:
-    """The triplet file of a dataset that has been built.
-
-    Raises:
-        UserError: it has not; the exact command that builds it.
-    """
-    name = load_card(name).name  # refuses what cannot be the name of a folder
-    path = dataset_path(data, name, fold)
-    if not path.exists():
-        raise _not_built(name, data, fold)
-    return path
-
-
-def _not_built(name: str, data: Path, fold: int) -> UserError:
-    own = [path.name for path in data.glob("*") if path.is_dir() and path.name != "volumes"]
-    if name not in CARDS and name not in own:
-        try:
-            unknown("dataset", name, [*CARDS, *own])
-        except UserError as error:
-            return UserError(
-                f"{str(error).rstrip('.?')} (a volume of your own becomes a dataset by "
-                f"`bench data build {name} --source PATH`)."
-            )
-    command = f"bench data build {shlex.quote(name)} --source PATH [--labels PATH]"
-    command += f" --fold {fold}" if fold else ""
-    card = load_card(name)
-    download = " (or --download in its place)" if card.files else ""
-    source = f"; its volume: {card.source}" if card.source else ""
-    return UserError(
-        f"The dataset '{name}' is not built for fold {fold}: `{command}`{download} builds it, and "
-        f"`bench run` does if it is given --source PATH{source}."
-    )

@@ -216,7 +216,7 @@ class Job:
             loss=build_loss(loss.name, loss.options, self.features), seed=self.cell.seed,
             device=self.device, bf16=self.config.precision == "bf16",
         )  # fmt: skip
-        self._check_checkpoint()
+        self._tell_checkpoint(training.steps)
         hint = "" if self.cell.preset == "quick" else "; `--preset quick` takes minutes"
         tick = announcing(tick, self.cell.title, hint, self.display)
         facts = train.train(model, training, self.folder, tick)
@@ -224,15 +224,22 @@ class Job:
         features = self.features.name if self.features else None
         return facts | {"parameters": parameters, "features": features}
 
-    def _check_checkpoint(self) -> None:
-        """A checkpoint that cannot be gone on from makes room for a training from the start."""
+    def _tell_checkpoint(self, steps: int) -> None:
+        """Say that a training goes on; a checkpoint that it cannot go on from makes room."""
         path = self.folder / train.CHECKPOINT
+        if not path.exists():
+            return
         try:
-            usable = not path.exists() or train.ROWS in load_tensors(path)[0]
+            tensors, facts = load_tensors(path)
         except DamagedError:
-            usable = False
-        if not usable:
+            tensors, facts = {}, {}
+        if train.ROWS not in tensors:
             self.resume.set_aside([path.name], "the training begins anew")
+            return
+        done = facts["state"]["step"]
+        self.display.note(
+            f"  {self.cell.title}: the training goes on after step {done} of {steps}."
+        )
 
     def _take_over(self, model: Interpolator) -> dict[str, Any] | None:
         """Use a finished training with the same key, made under other prediction settings."""

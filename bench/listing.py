@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.registry import METHODS, method_names, unknown
+from bench.registry import LOSSES, METHODS, method_names, unknown
 
 if TYPE_CHECKING:
     from bench.data.cards import Card
@@ -13,28 +14,36 @@ if TYPE_CHECKING:
 Pairs = list[tuple[str, str]]
 
 
-def listing(what: str) -> Pairs:
+def listing(what: str, data: Path) -> Pairs:
     """Names and one line on each.
+
+    Args:
+        what: methods, datasets, losses or presets.
+        data: folder of the datasets.
 
     Raises:
         UserError: there is no such list.
     """
     if what not in _LISTS:
         unknown("list", what, list(_LISTS))
-    return _LISTS[what]()
+    return _LISTS[what](data)
 
 
-def _methods() -> Pairs:
+def _methods(_: Path) -> Pairs:
     return [
         (name, f"{METHODS[name].title} ({METHODS[name].kind})" if name in METHODS else "plug-in")
         for name in method_names()
     ]
 
 
-def _datasets() -> Pairs:
-    from bench.data.cards import CARDS, load_card
+def _datasets(data: Path) -> Pairs:
+    from bench.data.cards import CARDS
+    from bench.data.places import dataset_names
 
-    return [(name, _described(load_card(name))) for name in CARDS]
+    return [
+        (name, _described(CARDS[name]) if name in CARDS else f"built, in {data / name}")
+        for name in dataset_names(data)
+    ]
 
 
 def _described(card: Card) -> str:
@@ -43,19 +52,17 @@ def _described(card: Card) -> str:
     return f"{card.title}; with other dials: {card.name}[noise=20]"
 
 
-def _losses() -> Pairs:
-    from bench.plan import LOSSES
-
+def _losses(_: Path) -> Pairs:
     return list(LOSSES.items())
 
 
-def _presets() -> Pairs:
+def _presets(_: Path) -> Pairs:
     from bench.presets import PRESETS
 
     return [(name, preset.summary) for name, preset in PRESETS.items()]
 
 
-_LISTS: dict[str, Callable[[], Pairs]] = {
+_LISTS: dict[str, Callable[[Path], Pairs]] = {
     "methods": _methods,
     "datasets": _datasets,
     "losses": _losses,

@@ -22,13 +22,6 @@ from bench.variants import LossVariant, Variant, parse_loss, parse_variant
 
 NULL = "linear"
 
-# What the paper trains every method with; ``bench list losses`` prints it.
-LOSSES = {
-    "l1": "Charbonnier",
-    "lf": "Charbonnier + VGG16 features",
-    "ls": "Charbonnier + VGG16 features + style balance (the paper's)",
-}
-
 
 @dataclass(frozen=True)
 class Cell:

@@ -101,15 +101,18 @@ class PlainDisplay:
     def stage(self, name: str) -> Tick:
         """Print a line every few seconds and at the end."""
         started = spoken = time.monotonic()
+        before: int | None = None  # done, where this goes on from
 
         def tick(done: int, total: int, words: str) -> None:
-            nonlocal spoken
+            nonlocal spoken, before
+            before = done - 1 if before is None else before
             present = time.monotonic()
             if done < total and present - spoken < self._seconds:
                 return
             spoken = present
-            left = (present - started) / max(done, 1) * (total - done)
-            self.note(f"  {name}: {done}/{total} {words}, {duration(left)} left")
+            left = (present - started) / max(done - before, 1) * (total - done)
+            said = f"{done}/{total} {words}".rstrip()
+            self.note(f"  {name}: {said}, {duration(left)} left")
 
         return tick
 

@@ -40,10 +40,37 @@ METHODS: Mapping[str, Method] = {
     "ssan": Method("methods.ssan:Ssan", "trained", "SSAN"),
 }
 
+# What the paper trains every method with; ``methods.losses`` builds them.
+LOSSES: Mapping[str, str] = {
+    "l1": "Charbonnier",
+    "lf": "Charbonnier + VGG16 features",
+    "ls": "Charbonnier + VGG16 features + style balance (the paper's)",
+}
+
 
 def method_names() -> list[str]:
     """Every known method: the built-in ones, then those of other packages."""
     return [*METHODS, *(name for name in _entry_points() if name not in METHODS)]
+
+
+def require_method(name: str) -> None:
+    """Refuse a name that no method has, without importing any.
+
+    Raises:
+        UserError: there is none; the nearest that there is.
+    """
+    if name not in (names := method_names()):
+        unknown("method", name, names)
+
+
+def require_loss(name: str) -> None:
+    """Refuse a name that no loss has.
+
+    Raises:
+        UserError: there is none; the nearest that there is.
+    """
+    if name not in LOSSES:
+        unknown("loss", name, list(LOSSES))
 
 
 def load_method(name: str) -> type[Interpolator]:
@@ -60,8 +87,7 @@ def load_method(name: str) -> type[Interpolator]:
         )
     if name in METHODS:
         return _load(METHODS[name].target)
-    if name not in points:
-        unknown("method", name, method_names())
+    require_method(name)
     try:
         return _load(points[name])
     except Exception as error:
@@ -93,8 +119,11 @@ def load_target(text: str) -> type[Interpolator]:
 
 def unknown(what: str, word: str, valid: list[str]) -> NoReturn:
     """Say that a word is not known, and name the nearest one that is."""
-    nearest = get_close_matches(word, valid, n=1, cutoff=0.5)
-    hint = f"did you mean '{nearest[0]}'?" if nearest else f"choose from {', '.join(valid)}."
+    spelled = {each.lower(): each for each in valid}
+    nearest = get_close_matches(word.lower(), spelled, n=1, cutoff=0.5)
+    hint = (
+        f"did you mean '{spelled[nearest[0]]}'?" if nearest else f"choose from {', '.join(valid)}."
+    )
     raise UserError(f"There is no {what} '{word}'; {hint}")
 
 

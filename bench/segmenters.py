@@ -260,6 +260,12 @@ class Segmenters:
         model = UNet(options)
         tick = self._display.stage("segmenter")
         trained = train(model, slices, validation, budget, self._device, tick)
+        steps = int(trained.curve[-1]["step"])
+        if steps < budget.steps:
+            self._display.note(
+                f"  The segmenter's training stopped at step {steps} of {budget.steps}: its "
+                f"validation no longer improved; kept are its weights of step {trained.steps}."
+            )
         write_text(folder / LOG, _curve(trained))
         # No times beside the weights: the same training has to give the same digest.
         origin = {"dataset": file.name, "pixel_size": pixel_size(file)}
@@ -269,7 +275,7 @@ class Segmenters:
         save_segmenter(folder / WEIGHTS, model, thresholds, origin)
         return {
             "slices": len(slices.frames), "validation_slices": len(validation.frames),
-            "steps": int(trained.curve[-1]["step"]), "best_step": trained.steps,
+            "steps": steps, "best_step": trained.steps,
             "validation_dice": trained.dice, "seed_threshold": thresholds.seeds,
             "training_seconds": round(trained.curve[-1]["seconds"], 1),
             "parameters": sum(parameter.numel() for parameter in model.parameters()),

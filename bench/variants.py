@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import UserError
-from bench.registry import load_method, unknown
+from bench.registry import load_method, require_loss, unknown
 
 if TYPE_CHECKING:
     from bench.presets import Preset
@@ -120,11 +120,10 @@ def parse_loss(text: str, preset: Preset) -> LossVariant:
     Raises:
         UserError: unknown loss or option, or a value that the option does not take.
     """
-    from methods.losses import LOSSES, LossOptions
+    from methods.losses import LossOptions
 
     name, wanted = read_words(text)
-    if name not in LOSSES:
-        unknown("loss", name, list(LOSSES))
+    require_loss(name)
     base = LossOptions(lowpass=preset.lowpass, feature_crop=preset.feature_crop)
     options = with_options(name, LossOptions, base, wanted)
     return LossVariant(spelling(name, wanted), name, options)

@@ -148,7 +148,8 @@ def _imagenet_weights() -> dict[str, Tensor]:
         )
     except (OSError, RuntimeError) as error:
         raise ValueError(
-            f"The ImageNet weights of VGG16 cannot be downloaded ({error}); give a safetensors "
+            f"The ImageNet weights of VGG16 cannot be downloaded ({error}); train without them "
+            "with `--losses l1` (not given, the loss is ls, which needs them), give a safetensors "
             "file with `--vgg-weights FILE`, or take `--vgg-weights random`."
         ) from error
     return weights

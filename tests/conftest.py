@@ -15,7 +15,8 @@ from tiny import patches
 
 from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
-from bench.data.triplets import TripletFile, dataset_path
+from bench.data.places import dataset_path
+from bench.data.triplets import TripletFile
 from bench.data.volumes import ArrayVolume
 
 # The cores are shared among the processes of pytest-xdist.

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.data.cards import SAID, Card, LabelKind, LabelZero, VoxelSize
 from bench.data.contact_sheet import draw_contact_sheet
+from bench.data.coverage import poor_coverage
 from bench.data.histogram import ReferenceName
 from bench.data.reject import REASONS, Rules, judge
 from bench.data.split import (
@@ -115,6 +116,7 @@ class BuildSummary:
         candidates: triplets in it, rejected ones included.
         kept: those that no rule rejected.
         no_room: grid places without a triplet, because tile and shifts did not fit.
+        coverage: how much of a slice lies in tiles, where much of it does not.
         reasons: rejected triplets by rule.
         split: how they were split, in words.
         splits: kept triplets by split.
@@ -127,6 +129,7 @@ class BuildSummary:
     candidates: int
     kept: int
     no_room: int
+    coverage: list[str]
     reasons: dict[str, int]
     split: str
     splits: dict[str, int]
@@ -136,10 +139,12 @@ class BuildSummary:
 
     def describe(self) -> list[tuple[str, str]]:
         """The summary as rows of a table."""
-        rows = [
+        return [
             ("file", str(self.path)),
             ("contact sheet", str(self.path.with_name(SHEET_NAME))),
+            *(("coverage", line) for line in self.coverage),
             ("candidates", f"{self.candidates}, of which {self.kept} are kept"),
+            *self._without_room(),
             *((f"rejected: {name}", str(count)) for name, count in self.reasons.items()),
             ("split", self.split),
             *((name, str(count)) for name, count in self.splits.items()),
@@ -147,9 +152,11 @@ class BuildSummary:
             ("fingerprint", self.fingerprint),
             ("seconds", f"{self.seconds:.1f}"),
         ]
-        if self.no_room:
-            rows.insert(3, ("no room for", f"{self.no_room} grid places: tile and shifts"))
-        return rows
+
+    def _without_room(self) -> list[tuple[str, str]]:
+        if not self.no_room:
+            return []
+        return [("no room for", f"{self.no_room} grid places: tile and shifts")]
 
 
 def build(
@@ -200,6 +207,7 @@ def build(
         candidates=len(table),
         kept=int(kept.sum()),
         no_room=sum(seen.no_room for seen in surveys),
+        coverage=poor_coverage([volume.shape for volume in volumes], options.model_dump()),
         reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
         split=split_words(options.split, options.split_axis, options.fold),
         splits={s: int((kept & (table["split"] == s)).sum()) for s in ("train", *_HELD, "gap")},

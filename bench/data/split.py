@@ -76,6 +76,15 @@ def grid_size(region: Region, tile: int, stride: int) -> int:
     return len(rows) * len(columns)
 
 
+def covered(region: Region, tile: int, stride: int) -> int:
+    """How many pixels of a region lie in a place of its grid."""
+    rows, columns = (
+        (len(places) - 1) * min(tile, stride) + tile if places else 0
+        for places in _grid(region, tile, stride)
+    )
+    return rows * columns
+
+
 def place_tiles(region: Region, shifts: Sequence[Shift], tile: int, stride: int) -> list[Tile]:
     """Lay the grid on the middle slice.
 

@@ -23,18 +23,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.coverage import poor_coverage
 from bench.data.reject import REASONS
 from bench.data.split import SPLITS, measured_leakage, split_words
 from bench.errors import UserError
 from bench.files import canonical_json, file_digest
 
 SCHEMA = 1
-FILE_NAME = "triplets.h5"
-
-
-def dataset_path(root: Path, name: str, fold: int) -> Path:
-    """Where the triplets of a dataset lie in the folder of datasets."""
-    return root / name / f"fold{fold}" / FILE_NAME
 
 
 def digest_path(path: Path) -> Path:
@@ -289,6 +284,7 @@ def _damaged_triplets(file: TripletFile) -> Iterator[str]:
 def describe(file: TripletFile) -> list[tuple[str, str]]:
     """What a triplet file holds, as rows of a table."""
     keys, options = file.keys, file.options
+    shapes = [volume["shape"] for volume in file.volumes]
     kept = int((keys["reason"] == "").sum())
     rows = [
         ("dataset", f"{file.name}: {file.card['title']}"),
@@ -296,6 +292,7 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
         *(("volume", f"{v['name']}, {' x '.join(map(str, v['shape']))}") for v in file.volumes),
         ("voxel size", " x ".join(f"{s:g}" for s in file.voxel_size or ()) + " nm (z, y, x)"),
         ("tile, stride", f"{options['tile']}, {options['stride']} px"),
+        *(("coverage", line) for line in poor_coverage(shapes, options)),
         ("alignment", _alignment(keys, options)),
         ("histogram", options["histogram"]),
         ("labels", _labels(file)),

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 from bench.dataset_variants import parse_dataset
 from bench.metrics import METRICS
-from bench.plan import LOSSES
-from bench.registry import METHODS
+from bench.registry import LOSSES, METHODS
 from bench.report.caption import caption
 from bench.report.measured import Measurement, Standing
 from bench.report.score_cells import dashes, mean_cells

@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.calibration import read_calibration
-from bench.data.triplets import TripletFile, dataset_path
+from bench.data.places import dataset_path
+from bench.data.triplets import TripletFile
 from bench.dataset_variants import parse_dataset
 from bench.errors import UserError
 from bench.files import file_digest

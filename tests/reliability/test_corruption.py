@@ -14,7 +14,8 @@ from faults import Answer, difference, flip, rows, run_words, times
 
 from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
-from bench.data.triplets import TripletFile, dataset_path
+from bench.data.places import dataset_path
+from bench.data.triplets import TripletFile
 from bench.data.volumes import open_volume
 
 # A file of each kind, as a pattern below the results of `finished`.

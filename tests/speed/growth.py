@@ -17,7 +17,8 @@ import torch
 
 from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
-from bench.data.triplets import TripletFile, dataset_path
+from bench.data.places import dataset_path
+from bench.data.triplets import TripletFile
 from bench.data.volumes import open_volume
 from bench.presets import PRESETS
 from bench.stages.predict import predict

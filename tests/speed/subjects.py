@@ -11,7 +11,8 @@ from scipy import ndimage
 
 from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
-from bench.data.triplets import TripletFile, dataset_path
+from bench.data.places import dataset_path
+from bench.data.triplets import TripletFile
 from bench.data.volumes import ArrayVolume
 from methods.interface import Triplets
 

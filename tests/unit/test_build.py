@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from bench.data.build import BuildOptions, BuildSummary, build
 from bench.data.cards import Card, load_card
-from bench.data.triplets import TripletFile, verify
+from bench.data.triplets import TripletFile, describe, verify
 from bench.data.volumes import UNLABELLED, ArrayVolume
 from bench.data.writing import check_room
 from bench.errors import UserError
@@ -264,6 +264,21 @@ def test_everything_that_made_it_is_in_the_file(tmp_path: Path) -> None:
     raw = windows(stack, file.keys.iloc[index])
     expected = np.stack([lut[w] for lut, w in zip(table, raw, strict=True)])
     np.testing.assert_array_equal(file.frames(index), expected)
+
+
+def test_slices_that_tiles_hardly_cover_are_told_with_what_covers_more(tmp_path: Path) -> None:
+    file, summary = make(
+        tmp_path / "t.h5", drifting_stack(depth=15, side=304), options(tile=200, stride=200)
+    )
+    told = "43 % of each slice of 304 x 304, by 1 tile of 200 x 200; "
+    told += "--tile 152 --stride 152 would make it 100 %"
+    assert dict(summary.describe())["coverage"] == told
+    assert dict(describe(file))["coverage"] == told
+    file, summary = make(
+        tmp_path / "u.h5", drifting_stack(depth=15, side=304), options(tile=152, stride=152)
+    )
+    assert len(file) == 4 * 13
+    assert "coverage" not in {**dict(summary.describe()), **dict(describe(file))}
 
 
 def test_a_contact_sheet_and_a_digest_lie_beside_the_file(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.config import load_config
-from bench.data.triplets import TripletFile, dataset_path
+from bench.data.places import dataset_path
+from bench.data.triplets import TripletFile
 from bench.files import file_digest
 from bench.runner import compute
 from bench.stages.score import score

@@ -13,6 +13,7 @@ from command import bench
 from conftest import moving_texture, neurites
 
 from bench import job
+from bench.data.cards import CARDS
 from bench.files import file_digest
 from bench.job import Job, Outcome
 from bench.stages.score import SCORES
@@ -183,6 +184,26 @@ def test_ctrl_c_is_exit_130_and_the_record_says_so(run, tmp_path: Path) -> None:
     assert run("--json")[0] == 0
 
 
+def test_a_training_that_goes_on_says_from_where(run) -> None:  # type: ignore[no-untyped-def]
+    validations = []
+
+    def second(*given: object) -> tuple[float, float]:
+        validations.append(given)
+        if len(validations) == 2:
+            raise KeyboardInterrupt
+        return 0.1, 20.0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.stages.train.validate", second)
+        code, _, err = run("--json", methods="tiny")
+    assert (code, "goes on after" in err) == (130, False)
+    code, _, err = run("--json", methods="tiny")
+    assert code == 0
+    assert "  tiny l1: the training goes on after step 10 of 30.\n" in err
+    _, _, err = run("--json", "--rerun", methods="tiny")
+    assert "goes on after" not in err
+
+
 def test_single_stages_end_as_partial(run) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = run("--json", "--stages", "train")
     status = {row["method"]: row["status"] for row in json.loads(out)["rows"]}
@@ -229,6 +250,15 @@ def test_what_is_said_of_a_volume_is_kept_and_not_contradicted(
         assert "--replace" in err
 
 
+def test_a_run_that_builds_tells_how_little_the_tiles_cover(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    name = "phantom_small[depth=25,height=160,width=160,tile=144,stride=144]"
+    words = ["run", "--methods", "average", "--dataset", name, "--stages", "train"]
+    _, _, err = bench(capsys, *words, "--data", tmp_path, "--out", tmp_path / "results")
+    assert "The tiles cover 81 % of each slice of 160 x 160, by 1 tile of 144 x 144." in err
+
+
 def test_few_triplets_are_kept_ones(run) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = run("--json", "--max-triplets", 5)
     assert [row["n"] for row in json.loads(out)["rows"]] == [5, 5, 5]
@@ -257,6 +287,8 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
     ("words", "sentence"),
     [
         (["run", "--methods", "sann", "--dataset", "phantom"], "did you mean 'ssan'"),
+        (["run", "--methods", "SSAN", "--dataset", "phantom"], "did you mean 'ssan'"),
+        (["run", "--methods", "average", "flow", "--dataset", "phantom"], "average,flow"),
         (["run", "--methods", "ssan", "--dataset", "phantm"], "did you mean 'phantom'"),
         (["run", "--methods", "ssan", "--dataset", "mouse_triplet"], "bench data build"),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--losses", "l4"], "no loss 'l4'"),
@@ -265,8 +297,21 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
         (["list", "method"], "did you mean 'methods'"),
         (["data", "info", "nothing"], "bench data build nothing"),
         (["data", "info", "phantim"], "did you mean 'phantom'"),
+        (["data", "info"], "none is built in data yet"),
+        (
+            ["data", "info", "phantom[noise=20]", "--fold", "1"],
+            "`bench data build 'phantom[noise=20]' --fold 1` builds it",
+        ),
         (["run", "--methods", "linear[window=4]", "--dataset", "phantom"], "must be odd"),
-        (["run", "--methods", "ssan", "--dataset", "phantom", "--seeds=-1"], "--seeds"),
+        (
+            ["run", "--methods", "ssan", "--dataset", "phantom", "--seeds=-1"],
+            "The value '-1' of --seeds is not valid: it has to be at least 0.",
+        ),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--seeds", "a"], "a whole number."),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--jobs", "0"], "at least 1."),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--fold", "5"], "at most 4."),
+        (["run", "--methods", ",", "--dataset", "phantom"], "it names nothing."),
+        (["run", "--methods", "ssan", "--dataset", "phantom", "--grey-range", "5"], "a value."),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--predict-tile", "64"], "128"),
         (
             ["run", "--methods", "ssan", "--dataset", "phantom", "--losses", "ls[styl=plain]"],
@@ -348,13 +393,61 @@ def test_a_read_only_results_folder(run, tmp_path: Path) -> None:  # type: ignor
     assert "cannot be written to" in err
 
 
-def test_light_commands_do_not_import_heavy_packages() -> None:
+def test_ones_own_datasets_are_named_wherever_names_are_and_only_what_is_whole(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for path in ("mine/fold1/triplets.h5", "phantom/fold0/triplets.h5", "failed/fold0/.lock"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).touch()
+    (tmp_path / "volumes").mkdir()
+    data = ["--data", tmp_path]
+
+    _, out, _ = bench(capsys, "list", "datasets", *data, "--json")
+    listed = json.loads(out)
+    assert [name for name in listed if name not in CARDS] == ["mine"]
+    assert listed["mine"] == f"built, in {tmp_path / 'mine'}"
+
+    code, _, err = bench(capsys, "data", "info", "zzzz", *data)
+    named = err.partition("choose from ")[2].partition(" (")[0].split(", ")
+    assert (code, named) == (2, list(listed))
+    _, _, err = bench(capsys, "run", "--methods", "average", "--dataset", "mien", *data)
+    assert "did you mean 'mine'" in err
+    _, _, err = bench(capsys, "run", "--methods", "average", "--dataset", "failed", *data)
+    assert "There is no dataset 'failed'" in err
+
+    for command in ("info", "verify"):
+        code, out, err = bench(capsys, "data", command, *data)
+        assert (code, out) == (2, "")
+        assert f"these are built in {tmp_path}: mine, phantom." in err
+
+
+_RUN = ["run", "--methods", "average", "--dataset", "phantom"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", "methods"],
+        [*_RUN, "--methods", "sann"],
+        [*_RUN, "--dataset", "phantm"],
+        [*_RUN, "--dataset", "mouse_triplet"],
+        [*_RUN, "--losses", "l4"],
+        [*_RUN, "--jobs", "0"],
+        ["data", "info", "phantm"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_answered_at_once_imports_no_heavy_packages(
+    words: list[str], tmp_path: Path
+) -> None:
     program = (
-        "import sys\nfrom bench import cli\nsys.argv = ['bench', 'list', 'methods']\n"
+        f"import sys\nfrom bench import cli\nsys.argv = ['bench', *{words!r}]\n"
         "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
         "print([name for name in ('torch', 'pandas', 'matplotlib') if name in sys.modules])"
     )
+    root = Path(__file__).resolve().parents[2]
     answer = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(root)},
+    )  # fmt: skip
     assert answer.stdout.splitlines()[-1] == "[]"

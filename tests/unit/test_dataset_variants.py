@@ -12,7 +12,8 @@ from conftest import neurites
 
 from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
-from bench.data.triplets import TripletFile, dataset_path, leakage_between
+from bench.data.places import dataset_path
+from bench.data.triplets import TripletFile, leakage_between
 from bench.data.volumes import ArrayVolume
 from bench.dataset_variants import Dataset, parse_dataset
 from bench.errors import UserError

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import moving_texture, neurites
+from scipy import ndimage
 
 from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
@@ -29,7 +30,7 @@ def lined(ids: np.ndarray) -> np.ndarray:
 
 
 def doubted(path: Path, labels: np.ndarray, **said: Any) -> str:
-    volume = ArrayVolume("v", moving_texture(25, labels.shape[1]), labels)
+    volume = ArrayVolume("v", moving_texture(len(labels), labels.shape[1]), labels)
     options = BuildOptions(tile=80, stride=80, search=4, **said)
     build("mine", [volume], load_card("mine"), options, path / "t.h5")
     with TripletFile(path / "t.h5") as file:
@@ -71,6 +72,40 @@ def test_a_mask_of_membranes_is_told(tmp_path: Path, ids: np.ndarray) -> None:
     assert doubted(tmp_path / "b", mask, label_kind="membrane_mask") == ""
 
 
+@pytest.fixture(scope="module")
+def phantom() -> tuple[np.ndarray, np.ndarray]:
+    found = phantom_volume(PhantomOptions(depth=16, height=160, width=160))
+    return found.raw, found.ids
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda raw: raw,
+        lambda raw: ndimage.gaussian_filter(raw, (0, 4, 4)),
+        lambda raw: raw // 16,
+        lambda raw: np.where(raw < 100, 0, raw),
+    ],
+    ids=["as it is", "blurred", "of 16 grey levels", "mostly black"],
+)
+@pytest.mark.parametrize("said", [{}, {"label_kind": "ids"}, {"label_zero": "membrane"}])
+def test_a_grey_image_is_told(
+    tmp_path: Path, phantom: tuple[np.ndarray, np.ndarray], spoilt: Any, said: dict[str, str]
+) -> None:
+    sentence = doubted(tmp_path, spoilt(phantom[0]), **said)
+    assert "of neighbouring pixels differ in the labels of 'mine', as in a grey image" in sentence
+    assert sentence.endswith("with --replace and the file of neuron ids as --labels.")
+
+
+def test_ids_in_pixels_of_any_usual_size_are_no_image(
+    tmp_path: Path, phantom: tuple[np.ndarray, np.ndarray]
+) -> None:
+    for step in (1, 2, 8):  # 6, 12 and 48 nm
+        coarse = np.tile(phantom[1][:, ::step, ::step], (1, step, step))
+        assert doubted(tmp_path / str(step), coarse) == ""
+        assert "image" not in doubted(tmp_path / f"lined {step}", lined(coarse))
+
+
 def test_a_volume_without_labels_is_not_doubted(texture: TripletFile) -> None:
     assert doubt(texture) == ""
 
@@ -88,13 +123,16 @@ def test_borders_are_those_that_a_walk_along_rows_and_columns_meets() -> None:
     labels[20:, 4:26] = 0  # lines of 0 up to and beyond what counts
     for row in range(20, 40):
         labels[row, 4 : 4 + row - 20] = 7
-    touching = apart = 0
+    touching = apart = pairs = 0
     for line in [*labels, *labels.T]:
         there = [(place, value) for place, value in enumerate(line.tolist()) if value]
         for (at, one), (to, other) in pairwise(there):
-            if UNLABELLED in (one, other) or one == other:
+            if UNLABELLED in (one, other):
+                continue
+            pairs += to - at == 1
+            if one == other:
                 continue
             touching += to - at == 1
             apart += 1 < to - at <= 11
-    assert borders(labels) == Borders(touching, apart)
+    assert borders(labels) == Borders(touching, apart, pairs)
     assert min(touching, apart) > 50

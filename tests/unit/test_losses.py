@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench import registry
 from methods.features import VggFeatures, load_features
 from methods.interface import Interpolation, Triplets
 from methods.losses import LOSSES, LossOptions, TripletLoss, build_loss, gram
@@ -220,6 +221,10 @@ def test_feature_crop_looks_at_the_centre_alone(exact_vgg: VggFeatures) -> None:
         assert larger.parts[name].item() == whole.parts[name].item()
         assert cropped.parts[name].item() != whole.parts[name].item()
     assert cropped.parts["l1"].item() == whole.parts["l1"].item()
+
+
+def test_the_harness_knows_the_losses_by_name() -> None:
+    assert list(registry.LOSSES) == list(LOSSES)
 
 
 @pytest.mark.parametrize("name", LOSSES)

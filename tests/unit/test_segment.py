@@ -10,10 +10,14 @@ import pytest
 from command import bench
 from rich.console import Console
 
+from bench import segmenters
+from bench.config import RunConfig
 from bench.data.triplets import TripletFile
 from bench.progress import LiveDisplay
 from bench.stages.segment import read_masks
 from bench.store import Store
+from segmentation.training import Budget
+from segmentation.unet import UNetOptions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -92,6 +96,21 @@ def test_a_second_run_trains_nothing_and_a_lost_segmenter_is_made_again(  # type
     _, third, err = run("--json")
     assert "Training the segmenter" in err
     assert json.loads(first)["rows"] == json.loads(second)["rows"] == json.loads(third)["rows"]
+
+
+def test_a_segmenter_that_stops_early_says_so(run, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def options(config: RunConfig) -> tuple[UNetOptions, Budget]:
+        return UNetOptions(decoder=(8, 4, 4)), Budget(40, crop=48, batch=2, every=1, patience=3)
+
+    monkeypatch.setattr(segmenters, "options_of", options)
+    # As it never gets any better, the first validation is the best.
+    monkeypatch.setattr("segmentation.training.validate", lambda *_: (0.5, 0.6))
+    code, _, err = run("--json")
+    assert code == 0, err
+    told = "training stopped at step 4 of 40: its validation no longer improved; kept are its "
+    assert err.count(f"{told}weights of step 1.") == 1
+    record = json.loads((segmenter_folder(tmp_path) / "segmenter.json").read_text())
+    assert (record["training"]["steps"], record["training"]["best_step"]) == (4, 1)
 
 
 def test_a_longer_training_is_another_segmenter_and_no_other_cell(  # type: ignore[no-untyped-def]

@@ -13,7 +13,8 @@ import pytest
 
 from bench.data.build import BuildOptions, build
 from bench.data.cards import Card
-from bench.data.triplets import TripletFile, dataset_path, describe, digest_path, verify
+from bench.data.places import dataset_path
+from bench.data.triplets import TripletFile, describe, digest_path, verify
 from bench.data.volumes import ArrayVolume
 from bench.errors import UserError
 
