@@ -62,7 +62,7 @@ class _Correlation(Function):
     schema="(Tensor first, Tensor second, int radius) -> Tensor",
 )
 def _volume(first: Tensor, second: Tensor, radius: int) -> Tensor:
-    volume = _empty_volume(first, second, radius)
+    volume: Tensor = _empty_volume(first, second, radius)
     for rows, seen in _bands(first, radius):
         one, other = first[:, rows], second[:, seen]
         costs = [(one * other[window]).mean(-1) for window in _windows(one, radius)]

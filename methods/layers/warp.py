@@ -14,7 +14,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from methods.layers.window_sum import WindowSum
+from methods.layers.window_sum import window_sum
 
 _TAPS = 4  # the side of an adaptive kernel
 
@@ -150,7 +150,7 @@ def adaptive_warp(image: Tensor, flow: Tensor, kernels: Tensor) -> Tensor:
     corner = (first + row.long()) * wide + column.long()
     steps = torch.arange(_TAPS, device=image.device)
     taps = (steps.unsqueeze(1) * wide + steps).flatten()
-    warped: Tensor = WindowSum.apply(
+    warped = window_sum(
         # By way of one dimension, so that even the strides of a single channel are plain:
         # the bag has no fast path for others.
         padded.permute(0, 2, 3, 1).flatten().view(-1, channels),

@@ -16,11 +16,26 @@ from torch.nn import functional
 _HELD = 1 << 23  # numbers of gathered rows at once
 
 
-class WindowSum(Function):
-    """Weighted sums of table rows at constant distances from a corner: RC, NT, N, T -> NC.
+def window_sum(table: Tensor, weights: Tensor, corner: Tensor, taps: Tensor) -> Tensor:
+    """Weighted sums of table rows at constant distances from a corner.
 
-    This is what an embedding bag computes, without ever holding the shifted images. Its
-    own gradient for the table sorts all N T indices, which takes longer than all the rest.
+    Args:
+        table: RC.
+        weights: NT, for each pixel that of each row of its window.
+        corner: N, the first row of each window.
+        taps: T, how far each row lies from the first; the same for all windows.
+
+    Returns:
+        NC, differentiable in ``table`` and ``weights``.
+    """
+    summed: Tensor = _WindowSum.apply(table, weights, corner, taps)
+    return summed
+
+
+class _WindowSum(Function):
+    """What an embedding bag computes, without ever holding the shifted images.
+
+    Its own gradient for the table sorts all N T indices, which takes longer than all the rest.
     The windows are a sparse matrix of N lines with T entries each: on a CPU the gradients
     are its transposed product and its sampled one. Elsewhere atomic sums would differ from
     run to run, so the N corners are sorted (``_transpose``).
@@ -118,7 +133,8 @@ def _sparse_products(grad: Tensor, table: Tensor, corner: Tensor, taps: Tensor) 
             ends, index, grad.new_zeros(len(index)), (len(corner), len(table)),
             check_invariants=False,
         )  # fmt: skip
-    return torch.sparse.sampled_addmm(windows, grad, table.t()).values().view(-1, len(taps))
+    found: Tensor = torch.sparse.sampled_addmm(windows, grad, table.t()).values()
+    return found.view(-1, len(taps))
 
 
 def _sorted_readers(
