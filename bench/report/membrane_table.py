@@ -51,11 +51,14 @@ def segmentation(selection: Selection) -> list[Table]:
 
 
 def _pairs(selection: Selection) -> list[tuple[str, str]]:
-    """The untrained methods that were segmented, the paper's rows, then whatever else was."""
+    """The untrained methods that were segmented, the paper's rows, then whatever else was.
+
+    A cell whose membranes are left out keeps its row: the footnote says why.
+    """
     found = {
         (str(entry.words["method"]), str(entry.words["loss"]))
         for entry in selection.entries
-        if entry.membranes is not None
+        if entry.membranes is not None or entry.outlier
     }
     untrained = [(name, NONE) for name, method in METHODS.items() if method.kind != "trained"]
     first = [pair for pair in untrained if pair in found or pair[0] == NULL]

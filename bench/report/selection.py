@@ -242,6 +242,12 @@ def why_not(selection: Selection, entry: Entry) -> str:
         return f"failed in {record.failure.stage}: {reason.rstrip('.')}"
     if record.status in ("interrupted", "running"):
         return unfinished(record.status)
+    if entry.outlier and entry.scores is not None:  # then it is the membranes that are asked for
+        return (
+            "another segmenter found its membranes than those of most cells; repeat its run with "
+            "their `--segmenter`, `--segmenter-encoder`, `--segmenter-weights` and "
+            "`--segmenter-steps`"
+        )
     return "not computed yet: the run stopped before this stage"
 
 

@@ -263,8 +263,10 @@ def test_membranes_of_another_segmenter_are_not_compared(tmp_path: Path) -> None
     results = load_results(tmp_path, tmp_path / "data", told.append)
     (table,) = TABLES["5"](select(results, (), None, load_reported(), tmp_path / "profile"))
     assert "The membranes of SSAN-L1 on mouse_triplet were found by another segmenter" in told[0]
-    left_out = [row for row in table.rows if row.label == "SSAN-L_1" and row.cells]
-    assert all(c.value is None for row in left_out for c in row.cells)
+    left_out = cell(table, "SSAN-L_1", "Dice")
+    assert left_out.text == "–"
+    assert "another segmenter found its membranes" in notes(table, left_out)
+    assert "`--segmenter-steps`" in notes(table, left_out)
     assert cell(table, "SSAN-L_s", "Gap in Dice").value == pytest.approx(0.2, abs=0.02)
     assert cell(table, "Real slice", "Dice").value == pytest.approx(0.9, abs=0.02)
 
