@@ -162,6 +162,25 @@ def test_seeds_are_averaged_triplet_by_triplet(tmp_path: Path) -> None:
     assert "seeds 0, 1" in " ".join(table.caption)
 
 
+def test_a_row_with_fewer_seeds_than_the_caption_says_so(tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0), segmented=membranes(0.5))
+    for method, seeds in (("ssan", (0, 1, 2)), ("dain", (0, 2)), ("sepconv", (1,))):
+        for seed in seeds:
+            add(tmp_path, method, "l1", seed=seed, table=scores(method, 19.5, seed),
+                segmented=membranes(0.6))  # fmt: skip
+    selection = read(tmp_path)
+    columns = {"4": "PSNR (dB)", "5": "Gap in Dice", "preparation": "PSNR (dB)"}
+    for name, column in columns.items():
+        table = TABLES[name](selection)[0]
+        assert "seeds 0, 1, 2 (" in " ".join(table.caption)
+        group = "aligned, kept" if name == "preparation" else "mouse_triplet"
+        said = [notes(table, cell(table, row, column, group))
+                for row in ("Linear", "Ssan", "Dain", "Sepconv")]  # fmt: skip
+        for words, own in zip(said[2:], ("Seeds 0, 2 only.", "Seed 1 only."), strict=True):
+            assert own in words
+        assert not any("only" in words for words in said[:2])
+
+
 def test_folds_are_pooled(tmp_path: Path) -> None:
     for fold, mean in ((0, 18.0), (1, 20.0)):
         add(tmp_path, "linear", fold=fold, table=scores("linear", mean))
