@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -273,8 +274,9 @@ def unfinished(status: str) -> str:
 def absence(selection: Selection, measurement: Measurement, dataset: str, config: str) -> list[str]:
     """Why there is no number where there should be one."""
     if not measurement.entries:
+        command = f"bench run --config configs/{config}.toml --dataset {shlex.quote(dataset)}"
         return [
-            f"not run; `bench run --config configs/{config}.toml --dataset {dataset}` computes it."
+            f"not run; `{command}` computes the whole table (long; its `ls` needs VGG16 weights)."
         ]
     return list(
         dict.fromkeys(

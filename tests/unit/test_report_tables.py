@@ -96,7 +96,8 @@ def test_a_missing_cell_is_a_dash_with_its_reason(tables: dict[str, Table]) -> N
     reasons = {
         "DAIN-style-L_1": "failed in train: the loss became {NaN} & 50% of it",
         "DAIN-style-L_s": "interrupted",
-        "SSAN-L_f": "not run; `bench run --config configs/table4.toml --dataset mouse_triplet`",
+        "SSAN-L_f": "not run; `bench run --config configs/table4.toml --dataset mouse_triplet` "
+        "computes the whole table (long; its `ls` needs VGG16 weights).",
     }
     for label, reason in reasons.items():
         shown = cell(table, label, "SSIM")
