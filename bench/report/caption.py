@@ -59,4 +59,5 @@ def _title(preset: str, title: str, seeds: Sequence[int]) -> str:
 def _seeds(seeds: Sequence[int]) -> str:
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
-    return f"seeds {', '.join(map(str, seeds))} (a triplet's scores are averaged over those of its row)"
+    names = ", ".join(map(str, seeds))
+    return f"seeds {names} (a triplet's scores are averaged over those of its row)"

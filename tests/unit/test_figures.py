@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ from bench.report.figures.spectrum import radial_power
 from bench.report.figures.subject import subject_of
 from bench.report.figures.training import spread_apart
 from bench.report.results import Results, load_results
+from bench.report.write import Wanted, write_report
 from bench.store import NONE
 from segmentation.membranes import Membranes
 
@@ -86,6 +88,20 @@ def test_captions_name_dataset_preset_seeds_triplets_credit_and_remarks(drawn: P
     for words in (f"`{DATASET}`", "preset quick", "seeds: 1", "1 of", "random VGG features"):
         assert words in caption
     assert text.count("](") == len(FIGURES)
+
+
+def test_the_report_shows_every_figure_that_was_drawn(
+    tmp_path: Path, file: TripletFile, data: Path
+) -> None:
+    out = tmp_path / "results"
+    make_store(out, file, [("linear", NONE), ("average", NONE)])
+    wishes = Wanted((), ("distributions", "pareto"), (), whole=True)
+    written = write_report(out, data, wishes, (), None, pytest.fail)
+    text = (out / "report" / "report.md").read_text(encoding="utf-8")
+    shown = re.findall(r"\]\((\S+\.png)\)", text)
+    assert shown == [f"figures/{name}-{DATASET}.png" for name in ("distributions", "pareto")]
+    assert {out / "report" / address for address in shown} < set(written)
+    assert "](figures/figures.md)" in text
 
 
 def test_another_process_draws_the_same_bytes(drawn: Path, out: Path, data: Path) -> None:
