@@ -19,6 +19,7 @@ from PIL import Image
 
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
+from bench.report.comparison import title_of
 from bench.report.figures import FIGURES, draw_figures
 from bench.report.figures.drawing import caption
 from bench.report.figures.learning import draw_learning
@@ -88,6 +89,17 @@ def test_captions_name_dataset_preset_seeds_triplets_credit_and_remarks(drawn: P
     for words in (f"`{DATASET}`", "preset quick", "seeds: 1", "1 of", "random VGG features"):
         assert words in caption
     assert text.count("](") == len(FIGURES)
+
+
+def test_a_volume_of_ones_own_is_named_once(out: Path, data: Path) -> None:
+    subject = subject_of(_load(out, data), DATASET)
+    drawing = FIGURES["pareto"].draw(subject)
+    drawing.entries[0].record.dataset["title"] = DATASET
+    assert f"Dataset: `{DATASET}`, fold 0" in caption("T.", drawing, subject)
+    drawing.entries[0].record.dataset["title"] = "Stripes"
+    assert f"Dataset: Stripes (`{DATASET}`), fold 0" in caption("T.", drawing, subject)
+    assert title_of("mine", 421, "") == "mine, triplet 421"
+    assert title_of("mouse_triplet", 3, "Kasthuri") == "mouse_triplet, triplet 3 (Kasthuri)"
 
 
 def test_the_report_shows_every_figure_that_was_drawn(
