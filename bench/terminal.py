@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,10 +28,12 @@ _SHOWN = ("psnr", "ssim", "ie", "frc_10", "frc_25", "sharpness")
 
 
 def print_rows(rows: list[Row], console: Console) -> None:
-    """Print one table a dataset, and under each what has to be known to read it."""
+    """Print the tables of each dataset, and under them what has to be known to read them."""
     for dataset in dict.fromkeys(row.outcome.cell.dataset for row in rows):
         chosen = [row for row in rows if row.outcome.cell.dataset == dataset]
-        console.print(_table(dataset, chosen))
+        console.print(_scores(dataset, chosen))
+        _print_gains([row for row in chosen if row.skill], console)
+        console.print()
         for line in (*_legend(chosen), *_notes(chosen)):
             _say(line, console)
         _print_membranes([row for row in chosen if row.membranes], console)
@@ -42,36 +45,73 @@ def _say(line: str, console: Console) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
+def _table(title: str, several: bool, columns: Iterable[str]) -> Table:
+    """A table without rows, narrow enough for a terminal of 80 columns.
+
+    Only the method may be broken: a number that is cannot be read.
+    """
+    table = Table(
+        title=Text(title), title_justify="left", box=SIMPLE, show_edge=False, padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )  # fmt: skip
+    table.add_column("method", overflow="fold")
+    for name in ("loss", "seed") if several else ("loss",):
+        table.add_column(name, no_wrap=True)
+    for name in columns:
+        table.add_column(name.replace(" ", "\n", 1), justify="right", no_wrap=True)
+    return table
+
+
+def _scores(dataset: str, rows: list[Row]) -> Table:
+    count = max((row.outcome.record.triplets for row in rows), default=0)
+    several = _several_seeds(rows)
+    title = f"{dataset}: test split, {count} triplets"
+    table = _table(title, several, (METRICS[name].title for name in _SHOWN))
+    for row in rows:
+        table.add_row(*_lead(row, several), *_numbers(row))
+    return table
+
+
+def _print_gains(rows: list[Row], console: Console) -> None:
+    if not rows:
+        return
+    several = _several_seeds(rows)
+    title = f"{rows[0].outcome.cell.dataset}: gain over linear [95 %]"
+    table = _table(title, several, (METRICS[name].title for name in SKILLS))
+    for row in rows:
+        table.add_row(*_lead(row, several), *(_gain(row, name) for name in SKILLS))
+    console.print()
+    console.print(table)
+
+
 def _print_membranes(rows: list[Row], console: Console) -> None:
-    """The table of what a segmenter makes of the frames; the gap to the ceiling leads."""
+    """What a segmenter makes of the frames; the gap to the ceiling leads."""
     if not rows:
         return
     several = _several_seeds(rows)
     first = rows[0].membranes
     reference = "the labels" if first and first.reference == "labels" else _AGREEMENT
-    table = Table(
-        title=Text(f"{rows[0].outcome.cell.dataset}: membranes against {reference}"),
-        title_justify="left", pad_edge=False,
+    title = f"{rows[0].outcome.cell.dataset}: membranes against {reference}"
+    gaps = _table(
+        f"{title}, gap to real slice [95 %]", several,
+        (MEMBRANE_METRICS[name].title for name in _GAPS),
     )  # fmt: skip
-    table.add_column("method", no_wrap=True)
-    table.add_column("loss")
-    if several:
-        table.add_column("seed")
-    for name in _GAPS:
-        title = MEMBRANE_METRICS[name].title
-        table.add_column(f"gap to real slice\n{title} [95 %]", justify="right")
-    for metric in MEMBRANE_METRICS.values():
-        table.add_column(metric.title, justify="right")
+    scores = _table(title, several, (metric.title for metric in MEMBRANE_METRICS.values()))
     seen = set()
     for row in rows:
         found = row.membranes
-        if found is not None and (found.segmenter, found.n) not in seen:
+        if found is None:
+            continue
+        if (found.segmenter, found.n) not in seen:
             seen.add((found.segmenter, found.n))
             blank = [Text("-")] * (2 if several else 1)
-            table.add_row(Text("real slice"), *blank, *_membrane_numbers(found, real=True))
-        if found is not None:
-            table.add_row(*_lead(row, several), *_membrane_numbers(found, real=False))
-    console.print(table)
+            scores.add_row(Text("real slice"), *blank, *_membrane_numbers(found.ceiling))
+        gaps.add_row(*_lead(row, several), *(_gap(found, name) for name in _GAPS))
+        scores.add_row(*_lead(row, several), *_membrane_numbers(found.means))
+    for table in (gaps, scores):
+        console.print()
+        console.print(table)
+    console.print()
     if first and first.reference == "agreement":
         _say(
             "These scores are the agreement with the real slice's segmentation: the dataset has no "
@@ -79,35 +119,15 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
         )  # fmt: skip
 
 
-def _membrane_numbers(found: Membranes, *, real: bool) -> list[Text]:
-    gaps = [
-        Text("-" if real or name not in found.gap else interval_text(found.gap[name], 3))
-        for name in _GAPS
-    ]
-    shown = found.ceiling if real else found.means
-    return gaps + [
+def _gap(found: Membranes, name: str) -> Text:
+    return Text(interval_text(found.gap[name], 3) if name in found.gap else "-")
+
+
+def _membrane_numbers(shown: Mapping[str, Interval]) -> list[Text]:
+    return [
         Text(f"{shown[name].mean:.{metric.digits}f}" if name in shown else "-")
         for name, metric in MEMBRANE_METRICS.items()
     ]
-
-
-def _table(dataset: str, rows: list[Row]) -> Table:
-    count = max((row.outcome.record.triplets for row in rows), default=0)
-    table = Table(
-        title=Text(f"{dataset}: test split, {count} triplets"), title_justify="left", pad_edge=False
-    )
-    table.add_column("method", no_wrap=True)
-    table.add_column("loss")
-    several = _several_seeds(rows)
-    if several:
-        table.add_column("seed")
-    for name in _SHOWN:
-        table.add_column(METRICS[name].title, justify="right")
-    for name in SKILLS:
-        table.add_column(f"gain over linear\n{METRICS[name].title} [95 %]", justify="right")
-    for row in rows:
-        table.add_row(*_lead(row, several), *_numbers(row))
-    return table
 
 
 def _legend(rows: list[Row]) -> Iterator[str]:
@@ -132,7 +152,7 @@ def _numbers(row: Row) -> list[Text]:
     record = row.outcome.record
     if not row.means:
         return [Text(record.status, style="red")]
-    return [*(_mean(row, name) for name in _SHOWN), *(_gain(row, name) for name in SKILLS)]
+    return [_mean(row, name) for name in _SHOWN]
 
 
 def _mean(row: Row, name: str) -> Text:

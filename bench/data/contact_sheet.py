@@ -15,7 +15,13 @@ from bench.data.triplets import TripletFile
 _COLUMNS = 3
 _KEPT, _REJECTED = 9, 15  # triplets shown at most
 _THUMBNAIL = 128  # pixels
-_GAP, _MARGIN, _CAPTION, _TITLE = 4, 12, 30, 34  # pixels
+_GAP, _MARGIN, _CAPTION, _LINE = 4, 12, 30, 20  # pixels
+_HEAD = 3 * _LINE  # title, legend, headings
+_HEADINGS = ("before", "middle", "after", "middle, labels")
+_LEGEND = (
+    "z: the middle slice; y, x: upper left corner of the tile, in pixels of the volume; "
+    "NCC: correlation of the middle with before and after"
+)
 _TEXT, _HEADING = 11, 16  # font sizes
 _TINT = 0.4  # share of an id's colour over the slice
 _GOLDEN = 0.618034  # of a turn from one id's hue to the next: neighbours look different
@@ -26,9 +32,9 @@ def draw_contact_sheet(file: TripletFile, target: Path) -> None:
 
     Args:
         file: the triplets.
-        target: of the PNG; each triplet shows before, middle and after side by side under
-            the values that its rules looked at, and where there are labels, the middle once
-            more with a colour over every id but 0: labels beside their slice are seen here.
+        target: of the PNG; under headings, each triplet shows before, middle and after side by
+            side under the values that its rules looked at, and where there are labels, the middle
+            once more with a colour over every id but 0: labels beside their slice are seen here.
     """
     chosen = _chosen(file.keys)
     step = max(file.tile // _THUMBNAIL, 1)
@@ -38,14 +44,19 @@ def draw_contact_sheet(file: TripletFile, target: Path) -> None:
     width, height = max(room, 3 * _THUMBNAIL) + _MARGIN, side + _CAPTION + _MARGIN
     rows = -(-len(chosen) // _COLUMNS)
     sheet = Image.new(
-        "RGB", (_COLUMNS * width + _MARGIN, rows * height + _TITLE + _MARGIN), "white"
+        "RGB", (_COLUMNS * width + _MARGIN, rows * height + _HEAD + 2 * _MARGIN), "white"
     )
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
-    title = _title(file.keys, file.name)
-    pen.text((_MARGIN, _MARGIN), title, "black", ImageFont.load_default(_HEADING))
+    pen.text((_MARGIN, _MARGIN), _title(file.keys, file.name), "black",
+             ImageFont.load_default(_HEADING))  # fmt: skip
+    pen.text((_MARGIN, _MARGIN + _LINE), _LEGEND, "black", font)
+    for column in range(min(_COLUMNS, len(chosen))):
+        for i, heading in enumerate(_HEADINGS[:pictures]):
+            corner = _MARGIN + column * width + i * (side + _GAP), _MARGIN + 2 * _LINE
+            pen.text(corner, heading, "black", font)
     for place, index in enumerate(chosen):
         row, column = divmod(place, _COLUMNS)
-        corner = _MARGIN + column * width, _MARGIN + _TITLE + row * height
+        corner = _MARGIN + column * width, _MARGIN + _HEAD + row * height
         pen.multiline_text(corner, _caption(file.keys.iloc[index]), "black", font, spacing=2)
         for i, picture in enumerate(_pictures(file, index, step)):
             sheet.paste(picture, (corner[0] + i * (side + _GAP), corner[1] + _CAPTION))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.cautions import seeds_caution
-from bench.report.measured import Measurement
+from bench.report.measured import Measurement, every_seed
 from bench.report.selection import Selection, training_note
 
 _EMPHASIS = "Best bold, second underlined, by unrounded values."
@@ -29,7 +29,7 @@ def caption(
     """
     every = [each for rows in measurements.values() for each in rows if each.count]
     trained = [each for each in every if any(entry.trained for entry in each.entries)]
-    seeds = sorted({seed for each in trained for seed in each.seeds})
+    seeds = every_seed(every)
     sentences = [_title(selection.preset, title, seeds)]
     entries = [entry for each in trained for entry in each.entries]
     if trained:
@@ -59,4 +59,5 @@ def _title(preset: str, title: str, seeds: Sequence[int]) -> str:
 def _seeds(seeds: Sequence[int]) -> str:
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
-    return f"seeds {', '.join(map(str, seeds))} (a triplet's scores are averaged over them)"
+    names = ", ".join(map(str, seeds))
+    return f"seeds {names} (a triplet's scores are averaged over those of its row)"

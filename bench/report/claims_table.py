@@ -47,7 +47,9 @@ def _claims(selection: Selection, judgements: Sequence[Judgement]) -> Table:
             over = each.claim.table
             heading = f"Table {over}" if over.isdigit() else over[:1].upper() + over[1:]
             rows.append(TableRow(heading, rule=bool(rows)))
-        rows.append(TableRow(each.claim.text, _claim(each), notes.mark(_place(each.claim))))
+        bare = each.verdict == "not measured" and not each.elsewhere
+        marks = notes.mark(_place(each.claim))
+        rows.append(TableRow(each.claim.text, _claim(each), marks, unmeasured=bare))
     caption = (
         "Claims of the paper, reported and measured.",
         f"{tally(judgements)}.",

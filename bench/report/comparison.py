@@ -51,9 +51,14 @@ def draw_comparison(rows: list[Row], dataset: Dataset, out: Path) -> Path | None
     frames = {row.outcome.cell.title: _frame(row, index) for row in drawn}
     panels = {"before": before, "truth": truth, **frames, "after": after}
     with tidied(target.parent), atomic_path(target) as temporary:
-        credit = dataset.test.card.get("credit") or dataset.name
-        _draw(panels, truth, list(frames), f"{dataset.name}, triplet {index} ({credit})", temporary)
+        title = title_of(dataset.name, index, dataset.test.card.get("credit") or "")
+        _draw(panels, truth, list(frames), title, temporary)
     return target
+
+
+def title_of(dataset: str, triplet: int, credit: str) -> str:
+    """What stands over the picture; a volume of one's own has no credit."""
+    return f"{dataset}, triplet {triplet}" + (f" ({credit})" if credit else "")
 
 
 def ranked(scores: pd.DataFrame) -> NDArray[np.int64]:

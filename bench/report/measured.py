@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -57,9 +57,10 @@ class Measurement:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds that were measured."""
+        """The seeds that were trained and measured; none where nothing is trained."""
         pairs = zip(self.entries, self.tables, strict=True)
-        return tuple(sorted({entry.words["seed"] for entry, t in pairs if t is not None}))
+        found = {entry.words["seed"] for entry, t in pairs if t is not None and entry.trained}
+        return tuple(sorted(found))
 
     @property
     def count(self) -> int:
@@ -95,6 +96,11 @@ class Measurement:
             return None
         mine = one.loc[shared]
         return mine[metric], two.loc[shared, metric], mine["cluster"]
+
+
+def every_seed(measurements: Iterable[Measurement]) -> tuple[int, ...]:
+    """The seeds of all of them; single ones may have fewer."""
+    return tuple(sorted({seed for each in measurements for seed in each.seeds}))
 
 
 def _average(seeds: list[pd.DataFrame]) -> pd.DataFrame:

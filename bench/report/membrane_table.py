@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.plan import NULL
 from bench.registry import METHODS
 from bench.report.caption import caption
-from bench.report.measured import Measurement, Standing, standings
+from bench.report.measured import Measurement, Standing, every_seed, standings
 from bench.report.results import Entry
 from bench.report.score_cells import ends, interval_text
 from bench.report.selection import (
@@ -35,12 +35,12 @@ def segmentation(selection: Selection) -> list[Table]:
         for title in ("Gap in Dice", *_METRICS.values())
     )
     pairs = _pairs(selection)
-    rows = [_row(selection, datasets, pair, pairs, notes) for pair in pairs]
-    rows.append(_ceiling(selection, datasets, notes))
     measured = {
         name: [selection.membranes((method,), loss, name) for method, loss in pairs]
         for name in datasets
     }
+    rows = [_row(selection, measured, pairs, i, notes) for i in range(len(pairs))]
+    rows.append(_ceiling(selection, datasets, notes))
     words = caption(
         selection, "Membranes found in the synthesised slices", measured,
         "Dice: mean over slices. F1: boundary F1 of pooled counts. The gap is the Dice of the real "
@@ -51,11 +51,14 @@ def segmentation(selection: Selection) -> list[Table]:
 
 
 def _pairs(selection: Selection) -> list[tuple[str, str]]:
-    """The untrained methods that were segmented, the paper's rows, then whatever else was."""
+    """The untrained methods that were segmented, the paper's rows, then whatever else was.
+
+    A cell whose membranes are left out keeps its row: the footnote says why.
+    """
     found = {
         (str(entry.words["method"]), str(entry.words["loss"]))
         for entry in selection.entries
-        if entry.membranes is not None
+        if entry.membranes is not None or entry.outlier
     }
     untrained = [(name, NONE) for name, method in METHODS.items() if method.kind != "trained"]
     first = [pair for pair in untrained if pair in found or pair[0] == NULL]
@@ -63,17 +66,17 @@ def _pairs(selection: Selection) -> list[tuple[str, str]]:
 
 
 def _row(
-    selection: Selection, datasets: tuple[str, ...], pair: tuple[str, str],
-    pairs: list[tuple[str, str]], notes: Notes,
+    selection: Selection, measured: dict[str, list[Measurement]], pairs: list[tuple[str, str]],
+    index: int, notes: Notes,
 ) -> TableRow:  # fmt: skip
-    method, loss = pair
-    entries = tuple(e for name in datasets for e in selection.cells((method,), loss, name))
+    method, loss = pair = pairs[index]
+    entries = tuple(e for rows in measured.values() for e in rows[index].entries)
     marks = notes.mark(*method_notes(entries))
+    seeds = every_seed(each for rows in measured.values() for each in rows)
     cells: list[TableCell] = []
-    for dataset in datasets:
-        rows = [selection.membranes((one,), other, dataset) for one, other in pairs]
-        places = [standings(rows, metric, "higher")[pairs.index(pair)] for metric in _METRICS]
-        cells += _cells(selection, rows[pairs.index(pair)], dataset, places, notes)
+    for dataset, rows in measured.items():
+        places = [standings(rows, metric, "higher")[index] for metric in _METRICS]
+        cells += _cells(selection, rows[index], dataset, places, seeds, notes)
     label = row_title(entries[0] if entries else None, method, loss)
     trained = [pair for pair in pairs if pair[1] != NONE]
     return TableRow(label, tuple(cells), marks, rule=pair in (trained[0], *_first_other(pairs)))
@@ -85,13 +88,13 @@ def _first_other(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _cells(
     selection: Selection, measurement: Measurement, dataset: str, places: list[Standing],
-    notes: Notes,
+    seeds: tuple[int, ...], notes: Notes,
 ) -> list[TableCell]:  # fmt: skip
     if measurement.scores is None:
         marks = notes.mark(*absence(selection, measurement, dataset, "table5"))
         return [TableCell(DASH, marks=marks)] * (1 + len(_METRICS))
     ceiling = selection.ceiling(dataset)
-    marks = notes.mark(*cell_notes(selection, measurement, ceiling.count))
+    marks = notes.mark(*cell_notes(selection, measurement, ceiling.count, seeds))
     cells = [_gap(ceiling, measurement, marks)]
     for metric, place in zip(_METRICS, places, strict=True):
         cells.append(_mean(measurement, metric, place))

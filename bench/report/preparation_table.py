@@ -5,13 +5,13 @@ Rejection and alignment look at the middle slice, which is what a user lacks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bench.dataset_variants import parse_dataset
 from bench.metrics import METRICS
 from bench.registry import LOSSES, METHODS
 from bench.report.caption import caption
-from bench.report.measured import Measurement, Standing
+from bench.report.measured import Standing, every_seed
 from bench.report.score_cells import dashes, mean_cells
 from bench.report.selection import Selection, absence, cell_notes, dataset_notes, row_title
 from bench.report.table import Column, Notes, Table, TableCell, TableRow
@@ -25,15 +25,20 @@ def preparation(selection: Selection) -> list[Table]:
     notes = Notes()
     columns = tuple(Column(METRICS[metric].title, group) for group in _GROUPS for metric in SKILLS)
     rows: list[TableRow] = []
-    measured: dict[str, list[Measurement]] = {}
-    for dataset in selection.datasets:
-        if parse_dataset(dataset).trained_on != dataset:
-            continue
-        pairs = _pairs(selection, dataset)
-        measured[dataset] = [selection.scores((method,), loss, dataset) for method, loss in pairs]
+    pairs = {
+        name: _pairs(selection, name)
+        for name in selection.datasets
+        if parse_dataset(name).trained_on == name
+    }
+    measured = {
+        name: [selection.scores((method,), loss, name) for method, loss in own]
+        for name, own in pairs.items()
+    }
+    seeds = every_seed(each for found in measured.values() for each in found)
+    for dataset, own in pairs.items():
         marks = notes.mark(*dataset_notes(selection, dataset))
         rows.append(TableRow(dataset, marks=marks, rule=bool(rows)))
-        rows += [_row(selection, dataset, pair, notes) for pair in pairs]
+        rows += [_row(selection, dataset, pair, seeds, notes) for pair in own]
     words = caption(
         selection,
         "What the preparation hides",
@@ -76,20 +81,23 @@ def _pairs(selection: Selection, dataset: str) -> list[tuple[str, str]]:
     return sorted(found, key=place)
 
 
-def _row(selection: Selection, dataset: str, pair: tuple[str, str], notes: Notes) -> TableRow:
+def _row(
+    selection: Selection, dataset: str, pair: tuple[str, str], seeds: Sequence[int], notes: Notes
+) -> TableRow:
     method, loss = pair
     entries = selection.cells((method,), loss, dataset)
     cells = [
         cell
         for name in (dataset, twin_of(selection, dataset))
-        for cell in _cells(selection, dataset, name, pair, notes)
+        for cell in _cells(selection, dataset, name, pair, seeds, notes)
     ]
     return TableRow(row_title(entries[0] if entries else None, method, loss), tuple(cells))
 
 
 def _cells(
-    selection: Selection, dataset: str, name: str | None, pair: tuple[str, str], notes: Notes
-) -> Iterator[TableCell]:
+    selection: Selection, dataset: str, name: str | None, pair: tuple[str, str],
+    seeds: Sequence[int], notes: Notes,
+) -> Iterator[TableCell]:  # fmt: skip
     """The kept triplets of a dataset, then all of them."""
     method, loss = pair
     if name is None:
@@ -104,7 +112,7 @@ def _cells(
     every = selection.unfiltered((method,), loss, name)
     counts = f"{kept.count} of {every.count} test triplets of {name} were kept."
     for measurement, marks in (
-        (kept, notes.mark(*cell_notes(selection, kept, kept.count), counts)), (every, ())
+        (kept, notes.mark(*cell_notes(selection, kept, kept.count, seeds), counts)), (every, ())
     ):  # fmt: skip
         places = [Standing()] * len(SKILLS)
         yield from mean_cells(measurement, SKILLS, places, notes, marks, spread=True)

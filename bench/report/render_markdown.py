@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from bench.report.table import Table, TableCell, TableRow, spans
 
@@ -19,9 +20,16 @@ def markdown(table: Table) -> str:
         columns.append(f"{over}{_text(column.title)}")
     align = ["---", *("---" if column.width else "---:" for column in table.columns)]
     lines = [_line(columns), _line(align), *(_row(row, len(columns)) for row in table.rows)]
-    notes = [f"- {_mark(mark)} {_text(sentence)}" for mark, sentence in table.notes]
-    blocks = [f"## {_text(table.title)}", " ".join(map(_text, table.caption[1:])), "\n".join(lines)]
-    return "\n\n".join(block for block in [*blocks, "\n".join(notes)] if block) + "\n"
+    blocks = [
+        f"## {_text(table.title)}", " ".join(map(_text, table.caption[1:])), "\n".join(lines),
+        " ".join(map(_text, table.remarks)), footnotes(table.notes),
+    ]  # fmt: skip
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def footnotes(notes: Iterable[tuple[str, str]]) -> str:
+    """A list of footnotes by mark."""
+    return "\n".join(f"- {_mark(mark)} {_text(sentence)}" for mark, sentence in notes)
 
 
 def inert(text: str) -> str:

@@ -10,7 +10,7 @@ from bench.plan import NULL
 from bench.registry import METHODS
 from bench.report.calibration_rows import calibration_rows
 from bench.report.caption import caption
-from bench.report.measured import Measurement, Standing, standings
+from bench.report.measured import Measurement, Standing, every_seed, standings
 from bench.report.results import Entry
 from bench.report.score_cells import dashes, gain_cells, mean_cells
 from bench.report.selection import (
@@ -123,6 +123,8 @@ def _paper_form(selection: Selection, number_: str, title: str, lines: list[Line
     notes = Notes()
     datasets = _with_cells(selection, lines)
     columns = _columns(selection, datasets, notes)
+    measured = _measurements(selection, lines, datasets)
+    seeds = every_seed(each for found in measured.values() for each in found)
     standing = _standing(selection, lines, datasets, PAPER_METRICS)
     rows = []
     for i, line in enumerate(lines):
@@ -134,12 +136,12 @@ def _paper_form(selection: Selection, number_: str, title: str, lines: list[Line
             cell
             for dataset in datasets
             for cell in _means(
-                selection, line, dataset, f"table{number_}", notes,
+                selection, line, dataset, f"table{number_}", notes, seeds,
                 [standing[dataset, metric][i] for metric in PAPER_METRICS],
             )
         ]  # fmt: skip
         rows.append(TableRow(line.label, tuple(cells), marks, line.rule))
-    words = caption(selection, title, _measurements(selection, lines, datasets))
+    words = caption(selection, title, measured)
     ties = any(s.tie for column in standing.values() for s in column)
     return Table(number_, words, "Method", columns, tuple(rows), notes.listed(ties=ties))
 
@@ -148,6 +150,8 @@ def _extended(selection: Selection, lines: list[Line]) -> Table:
     """A block of rows a dataset; means with half their 95 % interval, and the skill."""
     notes = Notes()
     datasets = _with_cells(selection, lines)
+    measured = _measurements(selection, lines, datasets)
+    seeds = every_seed(each for found in measured.values() for each in found)
     standing = _standing(selection, lines, datasets, _EXTENDED)
     rows: list[TableRow] = []
     for dataset in datasets:
@@ -157,7 +161,9 @@ def _extended(selection: Selection, lines: list[Line]) -> Table:
             own = [standing[dataset, metric][i] for metric in _EXTENDED]
             label_marks = notes.mark(*method_notes(_cells(selection, line, [dataset])))
             cells = [
-                *_means(selection, line, dataset, "table4", notes, own, _EXTENDED, spread=True),
+                *_means(
+                    selection, line, dataset, "table4", notes, seeds, own, _EXTENDED, spread=True
+                ),
                 *_skills(selection, line, dataset, notes),
             ]
             rows.append(TableRow(line.label, tuple(cells), label_marks))
@@ -165,7 +171,7 @@ def _extended(selection: Selection, lines: list[Line]) -> Table:
     columns = [Column(METRICS[metric].title) for metric in _EXTENDED]
     columns += [Column(METRICS[metric].title, f"Gain over `{NULL}`") for metric in SKILLS]
     words = caption(
-        selection, "Methods and losses", _measurements(selection, lines, datasets),
+        selection, "Methods and losses", measured,
         "A number behind ± is half the 95 % interval over clusters of neighbouring slices. "
         "Sharpness is best at 1. A gain is paired over the same triplets.",
     )  # fmt: skip
@@ -177,13 +183,14 @@ def _extended(selection: Selection, lines: list[Line]) -> Table:
 
 def _means(
     selection: Selection, line: Line, dataset: str, config: str, notes: Notes,
-    standing: Sequence[Standing], metrics: Sequence[str] = PAPER_METRICS, *, spread: bool = False,
+    seeds: Sequence[int], standing: Sequence[Standing], metrics: Sequence[str] = PAPER_METRICS,
+    *, spread: bool = False,
 ) -> list[TableCell]:  # fmt: skip
     measurement = selection.scores(line.methods, line.loss, dataset)
     if measurement.scores is None:
         marks = notes.mark(*absence(selection, measurement, dataset, config))
         return dashes(len(metrics), marks)
-    marks = notes.mark(*cell_notes(selection, measurement, _most(selection, dataset)))
+    marks = notes.mark(*cell_notes(selection, measurement, _most(selection, dataset), seeds))
     return mean_cells(measurement, metrics, standing, notes, marks, spread=spread)
 
 

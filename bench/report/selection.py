@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -210,12 +212,21 @@ def method_notes(entries: tuple[Entry, ...]) -> list[str]:
         deviations = method.get("deviations") or []
         if deviations:
             title = method.get("title", entry.words["method"])
-            notes.append(f"{title} departs from its paper: {'; '.join(deviations)}.")
+            notes.append(f"{title} departs from its paper: {'; '.join(deviations).rstrip('.')}.")
     return list(dict.fromkeys(notes))
 
 
-def cell_notes(selection: Selection, measurement: Measurement, wanted: int) -> list[str]:
-    """What has to be known of a number: warnings, seeds without a number, few triplets."""
+def cell_notes(
+    selection: Selection, measurement: Measurement, wanted: int, seeds: Sequence[int]
+) -> list[str]:
+    """What has to be known of a number: warnings, seeds without a number, few triplets.
+
+    Args:
+        selection: what the report is about.
+        measurement: behind the number.
+        wanted: how many test triplets it should be a mean over.
+        seeds: those that the caption names.
+    """
     notes = []
     for entry, table in zip(measurement.entries, measurement.tables, strict=True):
         if table is None:
@@ -227,6 +238,9 @@ def cell_notes(selection: Selection, measurement: Measurement, wanted: int) -> l
             notes.append(f"--max-triplets {limit}: not all triplets were looked at.")
     if 0 < measurement.count < wanted:
         notes.append(f"Mean over {measurement.count} of {wanted} test triplets.")
+    own = measurement.seeds
+    if own and own != tuple(seeds):
+        notes.append(f"{'Seed' if len(own) == 1 else 'Seeds'} {', '.join(map(str, own))} only.")
     return list(dict.fromkeys(notes))
 
 
@@ -242,6 +256,12 @@ def why_not(selection: Selection, entry: Entry) -> str:
         return f"failed in {record.failure.stage}: {reason.rstrip('.')}"
     if record.status in ("interrupted", "running"):
         return unfinished(record.status)
+    if entry.outlier and entry.scores is not None:  # then it is the membranes that are asked for
+        return (
+            "another segmenter found its membranes than those of most cells; repeat its run with "
+            "their `--segmenter`, `--segmenter-encoder`, `--segmenter-weights` and "
+            "`--segmenter-steps`"
+        )
     return "not computed yet: the run stopped before this stage"
 
 
@@ -254,8 +274,9 @@ def unfinished(status: str) -> str:
 def absence(selection: Selection, measurement: Measurement, dataset: str, config: str) -> list[str]:
     """Why there is no number where there should be one."""
     if not measurement.entries:
+        command = f"bench run --config configs/{config}.toml --dataset {shlex.quote(dataset)}"
         return [
-            f"not run; `bench run --config configs/{config}.toml --dataset {dataset}` computes it."
+            f"not run; `{command}` computes the whole table (long; its `ls` needs VGG16 weights)."
         ]
     return list(
         dict.fromkeys(

@@ -77,12 +77,15 @@ class TableRow:
         cells: one for each column.
         marks: footnotes of the label.
         rule: whether a line is drawn above.
+        unmeasured: of running text: whether it says that nothing was measured. A row of numbers
+            shows it by having none.
     """
 
     label: str
     cells: tuple[TableCell, ...] = ()
     marks: tuple[str, ...] = ()
     rule: bool = False
+    unmeasured: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Table:
         columns: from left to right.
         rows: from top to bottom.
         notes: footnotes by mark.
+        remarks: sentences that a page shows below the table: what it leaves out of it.
     """
 
     name: str
@@ -104,6 +108,12 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
     notes: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        """The name of its files."""
+        return f"table{self.name}" if self.name[0].isdigit() else self.name
 
     @property
     def title(self) -> str:
@@ -120,8 +130,13 @@ class Table:
     @property
     def empty(self) -> bool:
         """Whether nothing in it was measured."""
-        cells = [cell for row in self.rows for cell in row.cells]
-        return not self.prose and all(cell.value is None for cell in cells)
+        return all(self.bare(row) for row in self.rows if row.cells)
+
+    def bare(self, row: TableRow) -> bool:
+        """Whether nothing in one of its rows was measured; a heading is not bare."""
+        if self.prose:
+            return row.unmeasured
+        return bool(row.cells) and all(cell.value is None for cell in row.cells)
 
     @property
     def groups(self) -> list[tuple[Column, int]]:
@@ -147,9 +162,9 @@ class Notes:
     marks: dict[str, str] = field(default_factory=dict)
 
     def mark(self, *sentences: str) -> tuple[str, ...]:
-        """The mark of each sentence, in letters: a to z, then aa."""
+        """The mark of each sentence."""
         for sentence in sentences:
-            self.marks.setdefault(sentence, _letters(len(self.marks)))
+            self.marks.setdefault(sentence, letters(len(self.marks)))
         return tuple(dict.fromkeys(self.marks[sentence] for sentence in sentences))
 
     def listed(self, *, ties: bool = False) -> tuple[tuple[str, str], ...]:
@@ -185,5 +200,6 @@ def plain(text: str) -> str:
     return "".join(f"L{part}" if style == "loss" else part for style, part in spans(text))
 
 
-def _letters(number: int) -> str:
-    return ("" if number < 26 else _letters(number // 26 - 1)) + chr(ord("a") + number % 26)
+def letters(number: int) -> str:
+    """A mark: a to z, then aa."""
+    return ("" if number < 26 else letters(number // 26 - 1)) + chr(ord("a") + number % 26)

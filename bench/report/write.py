@@ -6,7 +6,6 @@ same, byte for byte.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +14,15 @@ from bench.files import tidied, write_text
 from bench.registry import unknown
 from bench.report.claims import judge
 from bench.report.claims_table import claims_tables
+from bench.report.digest import digest
+from bench.report.index import FIGURES, index
 from bench.report.render_csv import csv_text
-from bench.report.render_html import html
+from bench.report.render_html import html_tables
 from bench.report.render_latex import document, latex
-from bench.report.render_markdown import inert, markdown
+from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
-from bench.report.results import Entry, Results, load_results
-from bench.report.selection import Selection, select, unfinished
+from bench.report.results import Results, load_results
+from bench.report.selection import Selection, select
 from bench.report.table import Table
 from bench.report.tables import TABLES
 from bench.variants import split_variants
@@ -118,19 +119,22 @@ def _write(
     results: Results, selection: Selection, wishes: Wanted, folder: Path, tell: Tell
 ) -> list[Path]:
     tables = make_tables(selection, wishes)
-    written = _write_files(tables, selection, wishes, folder)
+    written, pictures = write_tables(tables, wishes.formats, folder), []
     if wishes.figures:
         from bench.report.figures import draw_figures
 
-        with tidied(folder / "figures"):
-            written += draw_figures(results, wishes.figures, folder / "figures", tell)
-    if wishes.whole and "html" in wishes.formats:
-        from bench.report.page import write_page
+        with tidied(folder / FIGURES):
+            drawn = draw_figures(results, wishes.figures, folder / FIGURES, tell)
+        written, pictures = [*written, *drawn.files], drawn.pictures
+    if wishes.whole:
+        shown = digest(tables)
+        written.append(folder / "report.md")
+        write_text(written[-1], index(selection.results, shown, pictures))
+        if "html" in wishes.formats:
+            from bench.report.page import write_page
 
-        page = folder / "index.html"
-        shown = (html(table) for table in tables if not table.empty)
-        write_page(results, "\n".join(shown), page, tell)
-        written.append(page)
+            written.append(folder / "index.html")
+            write_page(results, html_tables(shown), pictures, written[-1], tell)
     return written
 
 
@@ -142,59 +146,15 @@ def make_tables(selection: Selection, wishes: Wanted) -> list[Table]:
     return tables
 
 
-def write_tables(selection: Selection, wishes: Wanted, folder: Path) -> list[Path]:
-    """Write every table in every format that has files, and the index."""
-    return _write_files(make_tables(selection, wishes), selection, wishes, folder)
-
-
-def _write_files(
-    tables: Sequence[Table], selection: Selection, wishes: Wanted, folder: Path
-) -> list[Path]:
+def write_tables(tables: Sequence[Table], formats: Sequence[str], folder: Path) -> list[Path]:
+    """Write every table in every format that has a file for each."""
     texts: dict[Path, str] = {}
-    for name in wishes.formats:
+    for name in formats:
         if name in _SUFFIXES:
             suffix, render = _SUFFIXES[name]
-            texts |= {folder / f"{stem(table)}{suffix}": render(table) for table in tables}
-    if "latex" in wishes.formats and tables:
-        texts[folder / "tables.tex"] = document((stem(t), t) for t in tables)
-    if wishes.whole:
-        texts[folder / "report.md"] = _index(selection, tables)
+            texts |= {folder / f"{table.stem}{suffix}": render(table) for table in tables}
+    if "latex" in formats and tables:
+        texts[folder / "tables.tex"] = document((table.stem, table) for table in tables)
     for path, text in texts.items():
         write_text(path, text)
     return list(texts)
-
-
-def stem(table: Table) -> str:
-    """The name of a table's files."""
-    return f"table{table.name}" if table.name[0].isdigit() else table.name
-
-
-def _index(selection: Selection, tables: Sequence[Table]) -> str:
-    """All tables with figures on one page, under what is in the store and wrong with it."""
-    shown = [markdown(table).strip() for table in tables if not table.empty]
-    empty = [f"- {table.title}: `{stem(table)}.md`" for table in tables if table.empty]
-    parts = ["# Report", _state(selection.results), *shown]
-    if empty:
-        parts.append(
-            "## Nothing measured\n\nThe files of these tables say which command fills them.\n\n"
-            + "\n".join(empty)
-        )
-    return "\n\n".join(parts) + "\n"
-
-
-def _state(results: Results) -> str:
-    counts = Counter(entry.record.status for entry in results.entries)
-    words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    lines = [f"{len(results.entries)} cells: {words}."]
-    for entry in results.entries:
-        if entry.record.status not in ("done", "partial"):
-            where = f"{entry.title} on {entry.words['dataset']}, seed {entry.words['seed']}"
-            lines.append(f"- {where}: {_why(entry)}")
-    return inert("\n".join([*lines, *(f"- {problem}" for problem in results.problems)]))
-
-
-def _why(entry: Entry) -> str:
-    record = entry.record
-    if record.failure is None:
-        return unfinished(record.status)
-    return f"failed in {record.failure.stage}: {record.failure.reason.strip().splitlines()[0]}"

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromium import Page, chromium, find_chromium
+from PIL import Image
 from stored import add_cell, add_unfinished
 
 from bench.data.triplets import TripletFile
 from bench.report.page import write_page
+from bench.report.picture import Picture
 from bench.report.results import load_results
 
 REQUIRED = "INTERSLICE_REQUIRE_CHROMIUM"
@@ -49,7 +51,7 @@ def folder(
     tables = (
         '<div class="scroll"><table><tr><td>' + "a wide table " * 40 + "</td></tr></table></div>"
     )
-    write_page(load_results(folder, data_folder, print), tables, folder / "report.html", print)
+    write_page(load_results(folder, data_folder, print), tables, [], folder / "report.html", print)
     return folder
 
 
@@ -210,10 +212,26 @@ def test_a_store_without_pictures_or_scores_is_no_error(
     browser.errors.clear()
     add_cell(tmp_path, texture, "ssan", None, loss="l1", status="interrupted")
     target = tmp_path / "report.html"
-    write_page(load_results(tmp_path, tmp_path, print), "", target, print)
+    write_page(load_results(tmp_path, tmp_path, print), "", [], target, print)
     browser.open(target.as_uri(), 390)
     add_cell(tmp_path, texture, "linear", 6.0)
-    write_page(load_results(tmp_path, tmp_path, print), "", target, print)
+    write_page(load_results(tmp_path, tmp_path, print), "", [], target, print)
     browser.open(target.as_uri(), 390)
     browser.wait("!document.querySelector('#missing').hidden")
+    assert browser.errors == []
+
+
+def test_a_figure_beside_the_page_is_shown(
+    browser: Page, texture: TripletFile, tmp_path: Path
+) -> None:
+    browser.errors.clear()
+    add_cell(tmp_path, texture, "linear", 6.0)
+    picture = Picture("pareto-mine[a=1].png", "Figure 'pareto', mine[a=1]", "Gain against time.")
+    (tmp_path / "figures").mkdir()
+    Image.new("L", (30, 20)).save(tmp_path / "figures" / picture.file)
+    target = tmp_path / "report.html"
+    write_page(load_results(tmp_path, tmp_path, print), "", [picture], target, print)
+    browser.open(target.as_uri(), 390)
+    browser.value("document.querySelector('#figures').scrollIntoView()")
+    browser.wait("document.querySelector('#figures img').naturalWidth === 30")
     assert browser.errors == []

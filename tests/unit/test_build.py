@@ -7,13 +7,14 @@ import sys
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import neurites
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from bench.data.build import BuildOptions, BuildSummary, build
@@ -306,6 +307,28 @@ def test_the_contact_sheet_shows_where_labels_lie(tmp_path: Path) -> None:
     assert set(file.keys["x"]) == {0, TILE}
     assert coloured.sum() % TILE**2 == 0  # whole tiles
     assert 0 < coloured.sum() < 24 * TILE**2
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_the_contact_sheet_says_what_its_pictures_and_numbers_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labelled: bool
+) -> None:
+    said: list[tuple[float, str]] = []
+    write = ImageDraw.ImageDraw.text
+
+    def record(pen: Any, xy: tuple[float, float], text: str, *more: Any, **named: Any) -> None:
+        said.append((xy[0], text))
+        write(pen, xy, text, *more, **named)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", record)
+    stack = drifting_stack()
+    labels = np.ones(stack.shape, np.uint64) if labelled else None
+    make(tmp_path / "t.h5", stack, options(align=False), labels=labels)
+    headings = ["before", "middle", "after", *(["middle, labels"] if labelled else [])]
+    places = [place for place, text in said if text in headings]
+    assert [text for _, text in said if text in headings] == headings * 3
+    assert places == sorted(places)
+    assert any("y, x: upper left corner of the tile" in text for _, text in said)
 
 
 def test_progress_counts_both_passes_to_their_end(tmp_path: Path) -> None:

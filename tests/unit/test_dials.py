@@ -87,7 +87,7 @@ def test_curves_are_paired_gains_with_the_rejected_triplets(tmp_path: Path) -> N
 def test_the_figure_is_drawn_once_and_always_the_same(tmp_path: Path) -> None:
     results = _store(tmp_path)
     told: list[str] = []
-    paths = draw_figures(results, ["dials"], tmp_path / "one", told.append)
+    paths = draw_figures(results, ["dials"], tmp_path / "one", told.append).files
     assert told == []
     assert [path.name for path in paths] == [
         "dials-phantom.pdf", "dials-phantom.png", "dials-phantom.csv", "figures.md",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from PIL import Image
 
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
+from bench.report.comparison import title_of
 from bench.report.figures import FIGURES, draw_figures
 from bench.report.figures.drawing import caption
 from bench.report.figures.learning import draw_learning
@@ -28,6 +30,7 @@ from bench.report.figures.spectrum import radial_power
 from bench.report.figures.subject import subject_of
 from bench.report.figures.training import spread_apart
 from bench.report.results import Results, load_results
+from bench.report.write import Wanted, write_report
 from bench.store import NONE
 from segmentation.membranes import Membranes
 
@@ -86,6 +89,31 @@ def test_captions_name_dataset_preset_seeds_triplets_credit_and_remarks(drawn: P
     for words in (f"`{DATASET}`", "preset quick", "seeds: 1", "1 of", "random VGG features"):
         assert words in caption
     assert text.count("](") == len(FIGURES)
+
+
+def test_a_volume_of_ones_own_is_named_once(out: Path, data: Path) -> None:
+    subject = subject_of(_load(out, data), DATASET)
+    drawing = FIGURES["pareto"].draw(subject)
+    drawing.entries[0].record.dataset["title"] = DATASET
+    assert f"Dataset: `{DATASET}`, fold 0" in caption("T.", drawing, subject)
+    drawing.entries[0].record.dataset["title"] = "Stripes"
+    assert f"Dataset: Stripes (`{DATASET}`), fold 0" in caption("T.", drawing, subject)
+    assert title_of("mine", 421, "") == "mine, triplet 421"
+    assert title_of("mouse_triplet", 3, "Kasthuri") == "mouse_triplet, triplet 3 (Kasthuri)"
+
+
+def test_the_report_shows_every_figure_that_was_drawn(
+    tmp_path: Path, file: TripletFile, data: Path
+) -> None:
+    out = tmp_path / "results"
+    make_store(out, file, [("linear", NONE), ("average", NONE)])
+    wishes = Wanted((), ("distributions", "pareto"), (), whole=True)
+    written = write_report(out, data, wishes, (), None, pytest.fail)
+    text = (out / "report" / "report.md").read_text(encoding="utf-8")
+    shown = re.findall(r"\]\((\S+\.png)\)", text)
+    assert shown == [f"figures/{name}-{DATASET}.png" for name in ("distributions", "pareto")]
+    assert {out / "report" / address for address in shown} < set(written)
+    assert "](figures/figures.md)" in text
 
 
 def test_another_process_draws_the_same_bytes(drawn: Path, out: Path, data: Path) -> None:

@@ -14,6 +14,7 @@ from bench.data.triplets import TripletFile
 from bench.membranes import boundary_f1
 from bench.report.page import write_page
 from bench.report.page.pictures import LIMITS, Album, centre, listing
+from bench.report.picture import Picture
 from bench.report.results import Entry, Results, load_results
 from bench.store import Record
 
@@ -48,7 +49,7 @@ def store(tmp_path: Path, texture: TripletFile) -> Path:
 def page_of(store: Path, data: Path, tables: str = "", told: list[str] | None = None) -> str:
     notes: list[str] = [] if told is None else told
     target = store / "report.html"
-    write_page(load_results(store, data, notes.append), tables, target, notes.append)
+    write_page(load_results(store, data, notes.append), tables, [], target, notes.append)
     return target.read_text(encoding="utf-8")
 
 
@@ -98,6 +99,19 @@ def test_the_page_asks_for_nothing(store: Path, data_folder: Path) -> None:
     ]
     assert addresses
     assert [address for address in addresses if not address.startswith(("#", "data:"))] == []
+
+
+def test_figures_are_shown_from_the_folder_beside_the_page(store: Path, data_folder: Path) -> None:
+    words = "A <b>figure</b> of `texture`."
+    picture = Picture("figure7-a[b=1].png", "Figure 7, a[b=1]", words)
+    write_page(load_results(store, data_folder, print), "", [picture], store / "page.html", print)
+    page = (store / "page.html").read_text(encoding="utf-8")
+    sources = [attrs.get("src") for tag, attrs in Elements(page).tags if tag == "img"]
+    assert sources == ["figures/figure7-a%5Bb%3D1%5D.png"]
+    assert "A &lt;b&gt;figure&lt;/b&gt; of <code>texture</code>." in page
+    assert '<a href="#figures">' in page
+    assert "img-src 'self' data:" in page
+    assert 'id="figures"' not in page_of(store, data_folder)
 
 
 def test_tables_are_taken_as_they_are(store: Path, data_folder: Path) -> None:
@@ -183,7 +197,7 @@ def test_ten_methods_with_a_hundred_triplets_stay_below_20_mb(tmp_path: Path) ->
         )
         entries.append(entry)
     target = tmp_path / "report.html"
-    write_page(Results(entries, []), "", target, print)
+    write_page(Results(entries, []), "", [], target, print)
     places = 10 * 100 * len('"preview": 1300') + 2 * 100 * len('"100": [1300, 1300, 1300],')
     marks = 2 * sum(len('"", ') * 1300 for _ in LIMITS)
     assert target.stat().st_size + places + marks + sum(LIMITS.values()) < 20_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,14 +14,16 @@ from rich.console import Console
 
 from bench.config import RunConfig
 from bench.job import Outcome
+from bench.membranes import MEMBRANE_METRICS
 from bench.plan import plan
 from bench.report.reported import load_reported
 from bench.report.results import load_results
 from bench.report.selection import select
 from bench.report.table import Table
 from bench.report.tables import TABLES
+from bench.statistics import Interval
 from bench.store import Failure, Store
-from bench.summary import Row, summarise
+from bench.summary import Membranes, Row, summarise
 from bench.terminal import print_rows
 
 CLOSE = {"linear": 19.0, "average": 18.5, "flow": 19.0005}
@@ -47,14 +50,14 @@ def run(out: Path, methods: str, tables: list[pd.DataFrame | None], seeds: str =
     return summarise(outcomes)
 
 
-def printed(rows: list[Row], *, colours: bool = False) -> str:
+def printed(rows: list[Row], *, colours: bool = False, width: int = 200) -> str:
     stream = io.StringIO()
-    print_rows(rows, Console(file=stream, width=200, force_terminal=colours))
+    print_rows(rows, Console(file=stream, width=width, force_terminal=colours))
     return stream.getvalue()
 
 
 def line(text: str, method: str) -> str:
-    return next(found for found in text.splitlines() if found.startswith(f"│{method} "))
+    return next(found for found in text.splitlines() if found.startswith(f"{method} "))
 
 
 @pytest.fixture
@@ -65,13 +68,36 @@ def close(tmp_path: Path) -> list[Row]:
 
 def test_what_cannot_be_told_apart_is_marked_and_explained(close: list[Row]) -> None:
     text = printed(close)
-    assert "│   = 19.00 │" in line(text, "linear")
-    assert "│     19.00 │" in line(text, "flow")
-    assert "│     18.50 │" in line(text, "average")
+    assert "  = 19.00  " in line(text, "linear")
+    assert "    19.00  " in line(text, "flow")
+    assert "    18.50  " in line(text, "average")
     assert "= cannot be told apart from the best: paired over the test triplets" in text
     bold = line(printed(close, colours=True), "flow")
     assert re.search(r"\x1b\[1m *19\.00", bold)
     assert not re.search(r"\x1b\[1m *18\.50", printed(close, colours=True))
+
+
+@pytest.mark.parametrize("width", [80, 180])
+def test_no_table_is_wider_than_80_columns_and_no_number_is_broken(
+    tmp_path: Path, width: int
+) -> None:
+    methods = "ssan,ssan[aggregation=kel]"
+    tables = [scores(str(i), 19 + i / 10, i) for i in range(1 + 2 * 2)]
+    rows = run(tmp_path, methods, tables, seeds="0,1")
+    ends = Interval(-0.126, -0.153, -0.100, 10)
+    values = dict.fromkeys(MEMBRANE_METRICS, ends)
+    found = Membranes("labels", "digest", 0.5, 30, values, values, values)
+    text = printed([replace(row, membranes=found) for row in rows], width=width)
+    lines = [line for line in text.splitlines() if line.startswith(("ssan", "real", "linear"))]
+    numbers = [line for line in lines if ":" not in line]
+    assert len(numbers) == 5 + 4 + 5 + (1 + 5)
+    assert all(re.search(r"\d(\]|\d)$", line.rstrip()) for line in numbers)
+    names = [part for line in numbers for part in re.findall(r"ssan\[\S*", line)]
+    assert names
+    if width == 80:
+        assert max(len(line) for line in numbers) <= 80
+    else:
+        assert set(names) == {"ssan[aggregation=kel]"}
 
 
 def test_the_json_rows_say_the_same(close: list[Row]) -> None:

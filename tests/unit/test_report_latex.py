@@ -11,7 +11,7 @@ from test_report_tables import read
 from bench.report.render_latex import document, latex
 from bench.report.table import Column, Table, TableCell, TableRow
 from bench.report.tables import TABLES
-from bench.report.write import Wanted, write_tables
+from bench.report.write import Wanted, make_tables, write_tables
 
 NASTY = r"a_b 50% & #1 $x$ {y} ~ ^ \z <tag> | [*] --layers “é” ± 中 ` '"
 
@@ -34,7 +34,7 @@ def compile_tex(document: Path) -> str:
 def test_every_table_compiles(tmp_path: Path) -> None:
     report_store.fill(tmp_path)
     wishes = Wanted(tuple(TABLES), (), ("latex",), whole=True)
-    write_tables(read(tmp_path), wishes, tmp_path / "report")
+    write_tables(make_tables(read(tmp_path), wishes), wishes.formats, tmp_path / "report")
     said = compile_tex(tmp_path / "report" / "tables.tex")
     assert "undefined" not in said
     assert "Too many" not in said

@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +22,11 @@ from bench.report.score_tables import AGGREGATIONS, EXTRACTORS
 from bench.report.selection import Selection, select
 from bench.report.table import Table, TableCell
 from bench.report.tables import TABLES
-from bench.report.write import FORMATS, Wanted, write_tables
+from bench.report.write import FORMATS, Wanted, write_report
 from bench.statistics import cluster_interval, paired_gain
 from bench.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = tuple(name for name in FORMATS if name != "html")
 
 
 def read(out: Path, *datasets: str, preset: str | None = None) -> Selection:
@@ -96,7 +97,8 @@ def test_a_missing_cell_is_a_dash_with_its_reason(tables: dict[str, Table]) -> N
     reasons = {
         "DAIN-style-L_1": "failed in train: the loss became {NaN} & 50% of it",
         "DAIN-style-L_s": "interrupted",
-        "SSAN-L_f": "not run; `bench run --config configs/table4.toml --dataset mouse_triplet`",
+        "SSAN-L_f": "not run; `bench run --config configs/table4.toml --dataset mouse_triplet` "
+        "computes the whole table (long; its `ls` needs VGG16 weights).",
     }
     for label, reason in reasons.items():
         shown = cell(table, label, "SSIM")
@@ -160,6 +162,25 @@ def test_seeds_are_averaged_triplet_by_triplet(tmp_path: Path) -> None:
     assert shown.low == pytest.approx(cluster_interval(mean, clusters).low)
     assert "seed 2 is not counted: failed in train: no memory." in notes(table, shown)
     assert "seeds 0, 1" in " ".join(table.caption)
+
+
+def test_a_row_with_fewer_seeds_than_the_caption_says_so(tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0), segmented=membranes(0.5))
+    for method, seeds in (("ssan", (0, 1, 2)), ("dain", (0, 2)), ("sepconv", (1,))):
+        for seed in seeds:
+            add(tmp_path, method, "l1", seed=seed, table=scores(method, 19.5, seed),
+                segmented=membranes(0.6))  # fmt: skip
+    selection = read(tmp_path)
+    columns = {"4": "PSNR (dB)", "5": "Gap in Dice", "preparation": "PSNR (dB)"}
+    for name, column in columns.items():
+        table = TABLES[name](selection)[0]
+        assert "seeds 0, 1, 2 (" in " ".join(table.caption)
+        group = "aligned, kept" if name == "preparation" else "mouse_triplet"
+        said = [notes(table, cell(table, row, column, group))
+                for row in ("Linear", "Ssan", "Dain", "Sepconv")]  # fmt: skip
+        for words, own in zip(said[2:], ("Seeds 0, 2 only.", "Seed 1 only."), strict=True):
+            assert own in words
+        assert not any("only" in words for words in said[:2])
 
 
 def test_folds_are_pooled(tmp_path: Path) -> None:
@@ -263,8 +284,10 @@ def test_membranes_of_another_segmenter_are_not_compared(tmp_path: Path) -> None
     results = load_results(tmp_path, tmp_path / "data", told.append)
     (table,) = TABLES["5"](select(results, (), None, load_reported(), tmp_path / "profile"))
     assert "The membranes of SSAN-L1 on mouse_triplet were found by another segmenter" in told[0]
-    left_out = [row for row in table.rows if row.label == "SSAN-L_1" and row.cells]
-    assert all(c.value is None for row in left_out for c in row.cells)
+    left_out = cell(table, "SSAN-L_1", "Dice")
+    assert left_out.text == "–"
+    assert "another segmenter found its membranes" in notes(table, left_out)
+    assert "`--segmenter-steps`" in notes(table, left_out)
     assert cell(table, "SSAN-L_s", "Gap in Dice").value == pytest.approx(0.2, abs=0.02)
     assert cell(table, "Real slice", "Dice").value == pytest.approx(0.9, abs=0.02)
 
@@ -328,20 +351,85 @@ def write_profile(out: Path) -> None:
     path.write_text(json.dumps(document))
 
 
+def report(out: Path, formats: tuple[str, ...] = FORMATS) -> Path:
+    """Everything but the figures, made of a store."""
+    wishes = Wanted(tuple(TABLES), (), formats, whole=True)
+    write_report(out, out / "data", wishes, (), None, print)
+    return out / "report"
+
+
 def test_two_reports_of_one_store_are_the_same(filled: Path, tmp_path: Path) -> None:
-    wishes = Wanted(tuple(TABLES), (), FILES, whole=True)
     folders = tmp_path / "one", tmp_path / "two"
-    one, two = (write_tables(read(filled), wishes, folder) for folder in folders)
-    assert [path.name for path in one] == [path.name for path in two]
-    assert {"table4.tex", "table4_extended.csv", "claims.md", "report.md"} <= {p.name for p in one}
-    for first, second in zip(one, two, strict=True):
-        assert first.read_bytes() == second.read_bytes()
-    index = (tmp_path / "one/report.md").read_text()
+    for folder in folders:
+        shutil.copytree(filled / "runs", folder / "runs")
+    one, two = map(report, folders)
+    names = {path.name for path in one.iterdir() if path.name != ".lock"}
+    assert {"table4.tex", "table4_extended.csv", "claims.md", "report.md", "index.html"} <= names
+    assert [name for name in names if (one / name).read_bytes() != (two / name).read_bytes()] == []
+    index = (one / "report.md").read_text()
     assert "1 failed, 1 running" in index
     assert "DAIN-style-Ls on mouse_triplet, seed 0: still running, or interrupted" in index
     assert "- Table 2: Cost of the layers: `table2.md`" in index.split("## Nothing measured")[1]
     assert "## Table 2" not in index
     assert index.index("## Table 4") < index.index("## Nothing measured")
+
+
+def section(text: str, title: str) -> str:
+    return text.split(f"## {title}")[1].split("\n## ")[0]
+
+
+def test_a_small_store_is_a_short_report(tmp_path: Path) -> None:
+    for name in ("linear", "average"):
+        add(tmp_path, name, table=scores(name, report_store.PSNR[name]), dataset="mine")
+    folder = report(tmp_path)
+    text, page = (folder / "report.md").read_text(), (folder / "index.html").read_text()
+    table = section(text, "Table 4: Methods and losses")
+    assert [line.split("|")[1].strip() for line in table.splitlines() if line[:1] == "|"][2:] == [
+        "Average", "Linear (the null)",
+    ]  # fmt: skip
+    (said,) = [line for line in table.splitlines() if line.startswith("Not measured:")]
+    assert "; SepConv-L1; " in said
+    assert "`bench run --config configs/table4.toml --dataset mine` computes" in said
+    assert "In full: `table4.md`." in said
+    assert "not aligned, kept PSNR" not in section(text, "What the preparation hides")[:200]
+    nothing = section(text, "Nothing measured")
+    assert "`claims.md`" in nothing
+    assert "`comparisons.md`" in nothing
+    assert "Not measured: Copy of the slice before; " in page
+    assert "Table 2: Cost of the layers (<code>table2.md</code>)" in page
+    # The files keep the rows of the paper, each with its reason.
+    assert (folder / "table4.md").read_text().count("| SSAN-L") == 3
+    assert (folder / "table4.tex").read_text().count("SSAN-$") == 3
+    assert (folder / "claims.md").read_text().count("not measured |") == 19
+
+
+def test_the_report_names_every_row_of_its_tables_and_every_footnote(filled: Path) -> None:
+    folder = report(filled)
+    text = (folder / "report.md").read_text()
+    for name in ("table4", "table4_extended", "table5", "claims"):
+        own = (folder / f"{name}.md").read_text().split("\n- <sup>")
+        rows = [line.split("|")[1] for line in own[0].splitlines() if line.startswith("| ")][2:]
+        labels = [row.split("<sup>")[0].strip() for row in rows if not row.startswith(" *")]
+        assert [label for label in labels if label not in text] == []
+    assert "for calibration: not methods" in text  # a heading that has only a footnote
+    marks = dict(re.findall(r"^- <sup>(\S+)</sup> (.*)$", (folder / "table4.md").read_text(), re.M))
+    shown = section(text, "Table 4: Methods and losses")
+    assert [note for note in marks.values() if note.rstrip(".").lower() not in shown.lower()] == []
+
+
+def test_a_long_footnote_of_several_tables_is_said_once(tmp_path: Path) -> None:
+    long = ["; ".join(f"departure {i}" for i in range(20))]
+    add(tmp_path, "linear", table=scores("linear", 19.0))
+    add(tmp_path, "ssan", "l1", table=scores("ssan", 19.5), title="SSAN", deviations=long)
+    folder = report(tmp_path)
+    text, page = (folder / "report.md").read_text(), (folder / "index.html").read_text()
+    assert text.count(long[0]) == 1
+    assert f"- <sup>A</sup> SSAN departs from its paper: {long[0]}." in text
+    assert text.count("| SSAN-L1<sup>A</sup> |") == 2
+    assert page.count(f"departs from its paper: {long[0]}") == 1
+    assert page.count('SSAN-<i>L</i><sub>1</sub><sup><a href="#note-A">A</a></sup>') == 2
+    assert '<li id="note-A">' in page
+    assert long[0] in (folder / "table4.md").read_text()
 
 
 def test_csv_holds_what_was_not_rounded(tables: dict[str, Table]) -> None:

@@ -13,6 +13,7 @@ from bench.report.figures import dials, learning, panels, scores, segmentation, 
 from bench.report.figures.drawing import Drawing, caption
 from bench.report.figures.style import look, save
 from bench.report.figures.subject import AbsentError, Subject, subject_of
+from bench.report.picture import Picture, captioned
 from bench.report.render_markdown import inert
 from bench.report.results import Results
 from bench.store import file_name
@@ -69,9 +70,22 @@ STUDIES = {
 }
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn.
+
+    Attributes:
+        files: that were written, the captions last.
+        pictures: as a page shows them.
+    """
+
+    files: list[Path]
+    pictures: list[Picture]
+
+
 def draw_figures(
     results: Results, wanted: Sequence[str], folder: Path, tell: Callable[[str], None]
-) -> list[Path]:
+) -> Drawn:
     """Draw figures of every dataset, as PDF and PNG, with their captions in ``figures.md``.
 
     A figure whose cells are missing, or whose files are damaged, is left out and told of.
@@ -83,7 +97,7 @@ def draw_figures(
         tell: told of each figure that is left out.
 
     Returns:
-        The files, the captions last.
+        Its files and pictures.
 
     Raises:
         UserError: there is no figure of such a name.
@@ -115,7 +129,8 @@ class _Written:
     def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
         self._folder, self._tell = folder, tell
         self._paths: list[Path] = []
-        self._parts, self._left_out = ["# Figures"], list[str]()
+        self._pictures: list[Picture] = []
+        self._left_out: list[str] = []
 
     def add(self, name: str, title: str, subject: Subject, drawing: Drawing) -> None:
         """Write a figure, and the numbers behind it if it has any."""
@@ -126,21 +141,22 @@ class _Written:
             self._paths.append(self._folder / f"{stem}.csv")
             write_text(self._paths[-1], drawing.numbers)
         head, words = f"{_head(name)}, {dataset}", caption(title, drawing, subject)
-        self._parts += [f"![{head}]({stem}.png)", f"**{head}.** {words}"]
+        self._pictures.append(Picture(f"{stem}.png", head, words))
 
     def leave_out(self, what: str, error: Exception) -> None:
         """Tell of a figure that cannot be drawn."""
         self._left_out.append(f"{what} is left out: {str(error).rstrip('.')}.")
         self._tell(self._left_out[-1])
 
-    def finish(self) -> list[Path]:
-        """Write the captions; all files, the captions last."""
+    def finish(self) -> Drawn:
+        """Write the captions."""
+        parts = ["# Figures", *captioned(self._pictures)]
         if self._left_out:
             listed = (f"- {sentence}" for sentence in self._left_out)
-            self._parts.append("\n".join(["Left out:", "", *listed]))
+            parts.append("\n".join(["Left out:", "", *listed]))
         path = self._folder / CAPTIONS
-        write_text(path, inert("\n\n".join(self._parts)) + "\n")
-        return [*self._paths, path]
+        write_text(path, inert("\n\n".join(parts)) + "\n")
+        return Drawn([*self._paths, path], self._pictures)
 
 
 def _head(name: str) -> str:

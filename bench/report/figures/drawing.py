@@ -34,10 +34,12 @@ def caption(title: str, drawing: Drawing, subject: Subject) -> str:
     """The whole caption: what it shows, of which cells, and what a reader has to know of them."""
     record = drawing.entries[0].record
     facts = record.dataset
+    name = f"`{subject.dataset}`"
+    if facts.get("title", subject.dataset) != subject.dataset:  # one's own volume has no other
+        name = f"{facts['title']} ({name})"
     sentences = [
         f"{title} {drawing.words}",
-        f"Dataset: {facts.get('title', subject.dataset)} (`{subject.dataset}`), "
-        f"{'; '.join(_circumstances(drawing, subject))}.",
+        f"Dataset: {name}, {'; '.join(_circumstances(drawing, subject))}.",
     ]
     unfinished = [_state(entry) for entry in subject.leading if entry.record.status != "done"]
     if unfinished:

@@ -81,8 +81,9 @@ def _device(given: dict[str, Any]) -> str:
 
 def _dataset(entry: Entry, facts: dict[str, Any]) -> list[tuple[str, str]]:
     size, counts, leakage = facts.get("voxel_size"), facts.get("triplets"), facts.get("leakage")
+    name, title = str(entry.words["dataset"]), facts.get("title") or "no title"
     rows = [
-        ("dataset", f"{entry.words['dataset']}: {facts.get('title') or 'no title'}"),
+        ("dataset", name if title == name else f"{name}: {title}"),
         ("fingerprint", str(facts.get("fingerprint") or _UNKNOWN)),
         ("credit", facts.get("credit") or ""),
         ("licence", facts.get("licence") or ""),

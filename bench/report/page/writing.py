@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,30 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.files import write_text
+from bench.report.index import FIGURES
 from bench.report.page.gallery import gallery
 from bench.report.page.leaderboard import leaderboard
 from bench.report.page.origins import dataset_facts, origins, preset_facts
 from bench.report.page.pictures import CROP
 from bench.report.page.printing import kind, print_board, print_notes, status
+from bench.report.picture import Picture
+from bench.report.render_html import prose
 from bench.report.results import Entry, Results
 from bench.store import NONE
 
 
-def write_page(results: Results, tables_html: str, path: Path, tell: Callable[[str], None]) -> None:
-    """Write the page: leaderboard, viewer, tables, cells, provenance.
+def write_page(
+    results: Results, tables_html: str, pictures: Sequence[Picture], path: Path,
+    tell: Callable[[str], None],
+) -> None:  # fmt: skip
+    """Write the page: leaderboard, viewer, tables, figures, cells, provenance.
 
     It holds no time of its own, so that two pages from one store are the same byte for byte.
 
     Args:
         results: what the store holds.
         tables_html: the paper's tables, a piece of HTML that is taken as it is; may be empty.
+        pictures: the figures, which lie in their folder beside the page.
         path: of the HTML file.
         tell: told of frames that cannot be read; the page says so too.
     """
@@ -55,6 +62,9 @@ def write_page(results: Results, tables_html: str, path: Path, tell: Callable[[s
         crop=CROP,
         without_pictures=[name for name in results.datasets if name not in results.files],
         tables=Markup(tables_html),  # noqa: S704 (made and escaped by the report)
+        pictures=pictures,
+        figures=FIGURES,
+        prose=lambda text: Markup(prose(text)),  # noqa: S704 (it escapes)
         cells=[_cell(entry) for entry in results.entries],
         problems=[*results.problems, *shown.problems],
         origins=origins(results),
