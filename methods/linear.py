@@ -72,12 +72,12 @@ class Linear(FittedInterpolator):
         Raises:
             ValueError: there are no triplets.
         """
-        products: Tensor | None = None
+        equations = _NormalEquations(self.options.window)
         for triplet in triplets:
             padded = self._pad(triplet.before.double(), triplet.after.double())
             for image, truth in zip(padded, triplet.middle.double(), strict=True):
-                added = self._products(image, truth[0])
-                products = added if products is None else products + added
+                equations.add(image, truth[0])
+        products = equations.products
         if products is None:
             raise ValueError("The method 'linear' has no training triplets to be fitted on.")
         # Constant slices leave the system without full rank: then the smallest filter is taken.
@@ -86,27 +86,44 @@ class Linear(FittedInterpolator):
         self.weight.copy_(solution[:-1].view_as(self.weight))
         self.bias.copy_(solution[-1:])
 
-    def _products(self, image: Tensor, truth: Tensor) -> Tensor:
-        """Sums over pixels of the products of all pairs of (filter inputs, 1, truth).
+    def _pad(self, before: Tensor, after: Tensor) -> Tensor:
+        edge = self.options.window // 2
+        return functional.pad(torch.cat([before, after], dim=1), (edge,) * 4, mode="replicate")
+
+
+class _NormalEquations:
+    """Sums over pixels of the products of all pairs of (filter inputs, 1, truth).
+
+    Attributes:
+        products: the sums; None before the first image.
+    """
+
+    def __init__(self, window: int) -> None:
+        self.products: Tensor | None = None
+        self._window = window
+        # One table for all images: tables that come and go leave gaps that memory grows by.
+        self._held = torch.empty(0)
+
+    def add(self, image: Tensor, truth: Tensor) -> None:
+        """Add the pixels of a triplet.
 
         Args:
             image: both neighbours, padded, 2HW.
             truth: the middle slice, HW.
         """
-        window, (height, width) = self.options.window, truth.shape
-        inputs = 2 * window**2
-        products = truth.new_zeros(inputs + 2, inputs + 2)
+        window, (height, width) = self._window, truth.shape
+        columns = 2 * window**2 + 2
+        numbers = columns * min(_ROWS, height) * width
+        if self._held.numel() != numbers:
+            self._held = truth.new_empty(numbers)
+        products = truth.new_zeros(columns, columns)
         for top in range(0, height, _ROWS):
             lines = min(_ROWS, height - top)
-            table = truth.new_ones(inputs + 2, lines, width)
+            table = self._held[: columns * lines * width].view(columns, lines * width)
             block = image[:, top : top + lines + window - 1]
             shifted = block.unfold(1, lines, 1).unfold(2, width, 1)  # neighbour, dy, dx, y, x
-            table[:inputs] = shifted.reshape(inputs, lines, width)
-            table[-1] = truth[top : top + lines]
-            flat = table.flatten(1)
-            products += flat @ flat.T
-        return products
-
-    def _pad(self, before: Tensor, after: Tensor) -> Tensor:
-        edge = self.options.window // 2
-        return functional.pad(torch.cat([before, after], dim=1), (edge,) * 4, mode="replicate")
+            table[:-2].view(shifted.shape).copy_(shifted)
+            table[-2] = 1
+            table[-1] = truth[top : top + lines].flatten()
+            products += table @ table.T
+        self.products = products if self.products is None else self.products + products
