@@ -151,7 +151,8 @@ class _AttentionInPieces(Function):
         ctx.words = grouping, widths, scale
         found = projected.new_empty(*projected.shape[:2], widths.value)
         for piece, target in zip(*_pieces(projected, found), strict=True):
-            target.copy_(explicit_attention(*widths.split(piece), scale))
+            query, key, value = widths.split(piece)
+            torch.bmm(_affinity(query, key, scale), value, out=target)
         return add(image, gamma, grouping.merge(found, *image.shape[1:3]))
 
     @staticmethod
@@ -160,15 +161,25 @@ class _AttentionInPieces(Function):
         gamma, projected = ctx.saved_tensors
         grouping, widths, scale = cast(tuple[Grouping, Widths, float], ctx.words)
         to_gamma, to_projected = torch.zeros_like(gamma), torch.empty_like(projected)
-        given = grouping.split(grad)
+        given = grouping.split(grad.to(projected.dtype))
         for piece, share, target in zip(*_pieces(projected, given, to_projected), strict=True):
-            with torch.enable_grad():
-                weight, part = (tensor.detach().requires_grad_() for tensor in (gamma, piece))
-                found = weight * explicit_attention(*widths.split(part), scale)
-            grads = torch.autograd.grad(found, (weight, part), share.to(found.dtype))
-            to_gamma += grads[0]
-            target.copy_(grads[1])
+            query, key, value = widths.split(piece)
+            affinity = _affinity(query, key, scale)
+            change = share @ value.transpose(1, 2)  # the gradient of the affinities, over gamma
+            mean = (change * affinity).sum(-1, keepdim=True)
+            to_gamma += mean.sum()
+            change.sub_(mean).mul_(affinity).mul_(scale)  # that of the logits
+            parts = [change @ key, change.transpose(1, 2) @ query, affinity.transpose(1, 2) @ share]
+            torch.cat(parts, dim=-1, out=target)
+            target.mul_(gamma)
         return grad, to_gamma, to_projected, None, None, None
+
+
+def _affinity(query: Tensor, key: Tensor, scale: float) -> Tensor:
+    """Softmax of the logits over the keys, in their memory."""
+    empty = query.new_empty(1)
+    logits = torch.baddbmm(empty, query, key.transpose(1, 2), beta=0, alpha=scale)
+    return torch.softmax(logits, dim=-1, out=logits)
 
 
 def _pieces(*groups: Tensor) -> list[tuple[Tensor, ...]]:
