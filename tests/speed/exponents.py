@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from bench.memory import keep_freed_memory
 from bench.profile.counting import UncountedError, count_pass
 from bench.variants import parse_variant
 from methods.layers.correlation import correlation
@@ -35,6 +36,7 @@ Build = Callable[[int], tuple[nn.Module, list[Tensor]]]
 
 def measure(setting: Setting) -> Result:
     """Forward, from 128 pixels a side by doubling to the largest; slopes of the logarithms."""
+    keep_freed_memory()  # as a run does
     largest = setting.size or SIZE
     sides = [_FEWEST << step for step in range((largest // _FEWEST).bit_length())]
     figures = []

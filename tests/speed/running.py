@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from bench.memory import keep_freed_memory
 from bench.provenance import compute_provenance, provenance
 from speed.figures import Setting
 from speed.rows import ROWS
@@ -20,7 +19,6 @@ from speed.shares import shares
 def run(name: str, size: int | None, patience: float, threads: int) -> dict[str, Any]:
     """Run one benchmark, or take the shares, in this process; returns its document."""
     torch.set_num_threads(threads)
-    keep_freed_memory()  # as a run does
     gc.freeze()  # so that no turn begins with a search through all that was imported
     started = datetime.now(UTC)
 
