@@ -185,8 +185,11 @@ def report(
     def tell(line: str) -> None:
         typer.echo(line, err=True)
 
-    for path in write_report(out, data, wishes, datasets, preset, tell):
+    written = write_report(out, data, wishes, datasets, preset, tell)
+    for path in written:
         typer.echo(path)
+    if wishes.whole:
+        tell(f"Begin with {written[-1]}.")
 
 
 @data.command("build")

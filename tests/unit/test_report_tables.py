@@ -484,6 +484,16 @@ def test_the_command_writes_the_table_asked_for(
     assert "| SSAN-Ls" in (folder / "table4.md").read_text()
 
 
+def test_the_whole_report_says_where_to_begin(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, told = bench(capsys, "report", "--format", "markdown", "--out", filled)
+    assert code == 0
+    begin = filled / "report/report.md"
+    assert told.splitlines()[-1] == f"Begin with {begin}."
+    assert str(begin) in out.splitlines()
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
