@@ -380,8 +380,21 @@ def _pair(text: str | None) -> tuple[float, float] | None:
     return low, high
 
 
-def _rules(words: list[str] | None) -> dict[str, str] | None:
-    return dict(word.partition("=")[::2] for word in words) if words else None
+def _rules(words: list[str] | None) -> dict[str, float] | None:
+    """Thresholds by rule, of ``NAME=NUMBER`` words."""
+    from bench.data.reject import Rules
+    from bench.registry import unknown
+
+    rules = {}
+    for word in words or []:
+        name, _, number = word.partition("=")
+        if name not in Rules.model_fields:
+            unknown("rule", name, list(Rules.model_fields))
+        try:
+            rules[name] = float(number)
+        except ValueError as error:
+            raise UserError(f"--rule takes NAME=NUMBER, as in blur=2, not '{word}'.") from error
+    return rules or None
 
 
 def _print_pairs(pairs: list[tuple[str, str]], *, as_json: bool) -> None:

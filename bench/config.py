@@ -168,6 +168,8 @@ def invalid_option(error: ValidationError) -> str:
     if not first["loc"]:
         return f"These options do not go together: {first['msg'].removeprefix('Value error, ')}."
     option = str(first["loc"][0]).replace("_", "-")
+    if option == "rules":  # given one by one
+        option = f"rule {first['loc'][-1]}"
     if first["type"] == "literal_error":
         valid = [
             word.strip("'") for word in first["ctx"]["expected"].replace(" or ", ", ").split(", ")

@@ -46,7 +46,7 @@ class Rules(BaseModel):
             nerve cord, visibly softer than its neighbours, reach 2.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     defect: float = Field(default=0.1, gt=0, le=1)
     duplicate: float = Field(default=10.0, gt=0)
