@@ -10,9 +10,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from bench.config import RunConfig
@@ -26,29 +24,20 @@ from bench.files import (
     locked,
     remove_leftovers,
     set_aside,
-    write_text,
 )
-from bench.membranes import label_truth, membrane_means, pixel_size, true_membranes
+from bench.membranes import membrane_means
 from bench.progress import Display
 from bench.provenance import compute_provenance, provenance
-from bench.segmenter import Segmenter, load_segmenter, save_segmenter
+from bench.segmenter import Segmenter, load_segmenter
+from bench.segmenter_training import WEIGHTS, train_segmenter
 from bench.stages.segment import segment
-from bench.stages.train import spread
 from bench.store import SCHEMA, Store, file_name, load_document, now, save_document
-from segmentation.scores import Thresholds
-from segmentation.thresholds import best_seed_threshold
-from segmentation.training import Budget, Slices, Trained, probability, train
+from segmentation.training import Budget
 from segmentation.unet import UNet, UNetOptions
 
 REVISION = 4
 RECORD = "segmenter.json"
-WEIGHTS = "weights.safetensors"
-LOG = "training.csv"
 CEILING, CEILING_MASKS = "ceiling.parquet", "ceiling.h5"
-_TRAIN_SLICES = 128
-_VALIDATION_SLICES = 16
-_VALIDATION_SIDE = 256
-_SEED_SLICES = 8  # whole ones: a neurite that is cut off merges with fewer others
 
 
 class SegmenterRecord(BaseModel):
@@ -221,7 +210,9 @@ class Segmenters:
             self.get(own)
             copy_file(self._folder(own) / WEIGHTS, folder / WEIGHTS)
         else:
-            training = self._train(file, folder)
+            training = train_segmenter(
+                file, folder, *options_of(self._config), self._device, self._display
+            )
         digest = file_digest(folder / WEIGHTS)
         segmenter = Segmenter(folder / WEIGHTS, digest, file, self._device)
         indices = file.indices("test", rejected=True)
@@ -242,45 +233,6 @@ class Segmenters:
         save_document(folder / RECORD, record.model_dump(mode="json"))
         return record
 
-    def _seed_threshold(self, model: UNet, file: TripletFile, most: float) -> float:
-        """The threshold for the seeds of segments, chosen on validation slices too."""
-        slices = [
-            (probability(model, file.frames(int(index))[1], self._device), truth.segments)
-            for index in _labelled(file, "validation", _SEED_SLICES)
-            if (truth := label_truth(file, int(index))) is not None
-        ]
-        return best_seed_threshold(slices, most, pixel_size(file))
-
-    def _train(self, file: TripletFile, folder: Path) -> dict[str, Any]:
-        self._display.note(f"  Training the segmenter of '{file.name}' on real slices, once.")
-        options, budget = options_of(self._config)
-        slices = labelled_slices(file, "train", _TRAIN_SLICES, file.tile)
-        validation = labelled_slices(file, "validation", _VALIDATION_SLICES, _VALIDATION_SIDE)
-        torch.manual_seed(budget.seed)
-        model = UNet(options)
-        tick = self._display.stage("segmenter")
-        trained = train(model, slices, validation, budget, self._device, tick)
-        steps = int(trained.curve[-1]["step"])
-        if steps < budget.steps:
-            self._display.note(
-                f"  The segmenter's training stopped at step {steps} of {budget.steps}: its "
-                f"validation no longer improved; kept are its weights of step {trained.steps}."
-            )
-        write_text(folder / LOG, _curve(trained))
-        # No times beside the weights: the same training has to give the same digest.
-        origin = {"dataset": file.name, "pixel_size": pixel_size(file)}
-        thresholds = Thresholds(
-            trained.threshold, self._seed_threshold(model, file, trained.threshold)
-        )
-        save_segmenter(folder / WEIGHTS, model, thresholds, origin)
-        return {
-            "slices": len(slices.frames), "validation_slices": len(validation.frames),
-            "steps": steps, "best_step": trained.steps,
-            "validation_dice": trained.dice, "seed_threshold": thresholds.seeds,
-            "training_seconds": round(trained.curve[-1]["seconds"], 1),
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        }  # fmt: skip
-
 
 def _own(file: TripletFile) -> Dataset:
     """A dataset that learns from its own training split."""
@@ -290,53 +242,3 @@ def _own(file: TripletFile) -> Dataset:
 def _damaged(path: Path, record: SegmenterRecord) -> bool:
     digest = record.files.get(path.name)
     return digest is not None and path.exists() and file_digest(path) != digest
-
-
-def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slices:
-    """Real middle slices of a split with their membranes, spread evenly over it.
-
-    Args:
-        file: the triplets.
-        split: which of them.
-        most: slices at most.
-        side: of the central square that is read, at most.
-
-    Raises:
-        UserError: none of them is labelled.
-    """
-
-    def read(index: int) -> tuple[NDArray[Any], ...]:
-        found = true_membranes(file, index)
-        if found is None:
-            raise ValueError(f"Triplet {index} of {file.path} has no labels.")
-        return tuple(_centre(part, side) for part in (file.frames(index)[1], *found))
-
-    indices = _labelled(file, split, most)
-    parts = zip(*(read(int(index)) for index in indices), strict=True)
-    return Slices(*(np.stack(part) for part in parts))
-
-
-def _labelled(file: TripletFile, split: str, most: int) -> NDArray[np.intp]:
-    indices = file.indices(split)
-    labelled = np.array([i for i in indices if _is_labelled(file.labels(int(i)))], np.intp)
-    if len(labelled) == 0:
-        raise UserError(
-            f"No slice in the {split} split of '{file.name}' is labelled; give a segmenter that "
-            "was trained elsewhere with --segmenter FILE, or leave the stage segment out."
-        )
-    return spread(labelled, most)
-
-
-def _is_labelled(labels: NDArray[np.uint64] | None) -> bool:
-    return labels is not None and bool((labels != np.uint64(2**64 - 1)).any())
-
-
-def _centre(part: NDArray[Any], side: int) -> NDArray[Any]:
-    top, left = (max(0, (length - side) // 2) for length in part.shape)
-    return part[top : top + side, left : left + side]
-
-
-def _curve(trained: Trained) -> str:
-    columns = list(trained.curve[0])
-    lines = [",".join(f"{row[column]:.6g}" for column in columns) for row in trained.curve]
-    return "\n".join([",".join(columns), *lines]) + "\n"

@@ -16,7 +16,8 @@ from bench.membranes import MEMBRANE_METRICS, labelled
 from bench.metrics import METRICS
 from bench.plan import NULL
 from bench.ranking import Place, rank
-from bench.segmenters import CEILING, RECORD, WEIGHTS, SegmenterRecord
+from bench.segmenter_training import WEIGHTS
+from bench.segmenters import CEILING, RECORD, SegmenterRecord
 from bench.stages.score import SCORES, kept, read_scores
 from bench.stages.segment import MEMBRANES
 from bench.statistics import Interval, cluster_ids, cluster_interval, paired_gain

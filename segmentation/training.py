@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -81,58 +81,113 @@ class Trained(NamedTuple):
     curve: list[dict[str, float]]
 
 
+@dataclass
+class Course:
+    """A training under way, and all that it needs to go on.
+
+    Attributes:
+        model: what is trained.
+        averaged: the running average of its weights, which is validated and kept.
+        optimiser: of the model.
+        best: the averaged weights of the best validation.
+        found: at the validations so far.
+        step: done.
+        waited: validations since the last progress.
+        seconds: of training.
+        losses: of the steps since the last validation.
+    """
+
+    model: UNet
+    averaged: UNet
+    optimiser: torch.optim.Optimizer
+    best: dict[str, Tensor]
+    found: Trained = field(default_factory=lambda: Trained(0.5, -math.inf, 0, []))
+    step: int = 0
+    waited: int = 0
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+
+
+def begin(model: UNet, budget: Budget, device: torch.device) -> Course:
+    """The course of a training before its first step."""
+    model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    averaged = copy.deepcopy(model).eval()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=budget.learning_rate, weight_decay=1e-4)
+    return Course(model, averaged, optimiser, copy.deepcopy(averaged.state_dict()))
+
+
 def train(
-    model: UNet,
+    course: Course,
     slices: Slices,
     validation: Slices,
     budget: Budget,
-    device: torch.device,
     progress: Progress,
+    keep: Callable[[Course], None] = lambda _: None,
 ) -> Trained:
-    """Train a segmenter; it ends with the weights of its best validation, in evaluation mode.
+    """Train a segmenter; its model ends with the weights of the best validation, to be evaluated.
 
     What is validated and kept is a running average of the weights, which settles without a
     learning rate that falls: so a training can be ended at any step.
 
+    Args:
+        course: from ``begin``, or of a training that was ended before.
+        slices: to learn from.
+        validation: to validate on.
+        budget: how long.
+        progress: told after each step.
+        keep: called after each validation; a training of the course as it then was goes on to
+            the same weights.
+
     Raises:
         ValueError: the loss is no longer a number.
     """
-    model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    averaged = copy.deepcopy(model).eval()
-    best = copy.deepcopy(averaged.state_dict())
-    optimiser = torch.optim.AdamW(model.parameters(), lr=budget.learning_rate, weight_decay=1e-4)
     weight = _membrane_weight(slices)
-    found = Trained(0.5, -math.inf, 0, [])
-    losses, started, waited = list[float](), time.monotonic(), 0
-    for step, batch in enumerate(_batches(slices, budget), start=1):
-        for group in optimiser.param_groups:
-            group["lr"] = budget.learning_rate * min(1.0, step / _WARM_UP)
-        frames, masks, valid = (part.to(device) for part in batch)
-        loss = membrane_loss(model(frames), masks, valid, weight)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        losses.append(float(loss.detach()))
-        if not math.isfinite(losses[-1]):
-            raise ValueError(f"The segmenter's training diverged at step {step}.")
-        optimiser.step()
-        _average(averaged, model, min(_AVERAGED, step / (step + 10)))
-        if step % budget.every == 0 or step == budget.steps:
-            threshold, dice = validate(averaged, validation, device)
-            found.curve.append(
-                {"step": step, "seconds": time.monotonic() - started,
-                 "loss": float(np.mean(losses)), "validation_dice": dice}
-            )  # fmt: skip
-            waited = 0 if dice > found.dice + _RISE else waited + 1
-            if dice > found.dice:
-                found = found._replace(threshold=threshold, dice=dice, steps=step)
-                best = copy.deepcopy(averaged.state_dict())
-            losses.clear()
-        progress(step, budget.steps, f"Dice {found.dice:.3f}" if found.curve else "")
-        if waited >= budget.patience:
+    started = time.monotonic() - course.seconds
+    for batch in _batches(slices, budget, course.step):
+        if course.waited >= budget.patience:
             break
-    model.load_state_dict(best)
-    model.eval()
-    return found
+        _step(course, batch, weight, budget)
+        course.seconds = time.monotonic() - started
+        if course.step % budget.every == 0 or course.step == budget.steps:
+            _validate(course, validation)
+            keep(course)
+        found = course.found
+        progress(course.step, budget.steps, f"Dice {found.dice:.3f}" if found.curve else "")
+    course.model.load_state_dict(course.best)
+    course.model.eval()
+    return course.found
+
+
+def _step(course: Course, batch: tuple[Tensor, ...], weight: float, budget: Budget) -> None:
+    course.step += 1
+    for group in course.optimiser.param_groups:
+        group["lr"] = budget.learning_rate * min(1.0, course.step / _WARM_UP)
+    device = next(course.model.parameters()).device
+    frames, masks, valid = (part.to(device) for part in batch)
+    loss = membrane_loss(course.model(frames), masks, valid, weight)
+    course.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    course.losses.append(float(loss.detach()))
+    if not math.isfinite(course.losses[-1]):
+        raise ValueError(f"The segmenter's training diverged at step {course.step}.")
+    course.optimiser.step()
+    _average(course.averaged, course.model, min(_AVERAGED, course.step / (course.step + 10)))
+
+
+def _validate(course: Course, validation: Slices) -> None:
+    device = next(course.averaged.parameters()).device
+    threshold, dice = validate(course.averaged, validation, device)
+    point = {
+        "step": course.step, "seconds": course.seconds, "loss": float(np.mean(course.losses)),
+        "validation_dice": dice,
+    }  # fmt: skip
+    course.losses = []
+    before = course.found
+    course.waited = 0 if dice > before.dice + _RISE else course.waited + 1
+    course.found = before._replace(curve=[*before.curve, point])
+    if dice > before.dice:
+        course.found = Trained(threshold, dice, course.step, course.found.curve)
+        course.best = copy.deepcopy(course.averaged.state_dict())
 
 
 def validate(model: UNet, slices: Slices, device: torch.device) -> tuple[float, float]:
@@ -153,7 +208,7 @@ def probability(model: UNet, frame: NDArray[np.uint8], device: torch.device) -> 
         return cast(NDArray[np.float32], model(grey[None, None])[0, 0].sigmoid().cpu().numpy())
 
 
-def _batches(slices: Slices, budget: Budget) -> Iterator[tuple[Tensor, ...]]:
+def _batches(slices: Slices, budget: Budget, first: int) -> Iterator[tuple[Tensor, ...]]:
     """Augmented crops; a step's are a function of seed and step, made while one is trained."""
 
     def batch(step: int) -> tuple[Tensor, ...]:
@@ -163,8 +218,8 @@ def _batches(slices: Slices, budget: Budget) -> Iterator[tuple[Tensor, ...]]:
         return tuple(map(torch.from_numpy, parts))
 
     with ThreadPoolExecutor(max_workers=1) as worker:
-        coming = worker.submit(batch, 0)
-        for step in range(budget.steps):
+        coming = worker.submit(batch, first)
+        for step in range(first, budget.steps):
             present = coming.result()
             coming = worker.submit(batch, step + 1)
             yield present

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.checkpoints import below, load_optimiser, named, optimiser_tensors
 from bench.data.sampling import CropSampler, to_triplets
 from bench.data.triplets import TripletFile
 from bench.files import write_text
@@ -281,10 +282,7 @@ def _save(
     state: _State,
     rows: list[dict[str, float]],
 ) -> None:
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
-    for number, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
+    tensors = named({"model": model.state_dict(), "best": best}) | optimiser_tensors(optimiser)
     columns = _columns(rows)
     values = [[row.get(column, math.nan) for column in columns] for row in rows]
     tensors[ROWS] = torch.tensor(values, dtype=torch.float64)
@@ -295,26 +293,13 @@ def _resume(
     path: Path, model: nn.Module, optimiser: torch.optim.Optimizer
 ) -> tuple[_State, dict[str, Tensor], list[dict[str, float]]]:
     tensors, facts = load_tensors(path)
-    model.load_state_dict(_below("model.", tensors))
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in _below("optimiser.", tensors).items():
-        number, _, moment = name.partition(".")
-        moments.setdefault(int(number), {})[moment] = value
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    model.load_state_dict(below("model.", tensors))
+    load_optimiser(optimiser, tensors)
     rows = [
         {name: v for name, v in zip(facts["columns"], values, strict=True) if not math.isnan(v)}
         for values in tensors[ROWS].tolist()
     ]
-    return _State(**facts["state"]), _below("best.", tensors), rows
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
+    return _State(**facts["state"]), below("best.", tensors), rows
 
 
 def _write_log(path: Path, rows: list[dict[str, float]]) -> None:

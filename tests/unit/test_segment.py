@@ -176,7 +176,7 @@ def test_a_failed_training_is_each_cells_failure_and_is_tried_once(run, monkeypa
         tried.append(1)
         raise ValueError("out of luck")
 
-    monkeypatch.setattr("bench.segmenters.train", fail)
+    monkeypatch.setattr("bench.segmenters.train_segmenter", fail)
     code, out, _ = run("--json")
     assert code == 1
     assert len(tried) == 1

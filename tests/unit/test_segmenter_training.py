@@ -1,13 +1,21 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn import functional
 
+from bench.data.triplets import TripletFile
+from bench.progress import PlainDisplay, Tick
+from bench.segmenter_training import train_segmenter
 from segmentation.augment import Crop, augment
 from segmentation.loss import membrane_loss
 from segmentation.scores import segment_scores, watershed
 from segmentation.thresholds import THRESHOLDS, best_seed_threshold, dice_by_threshold
-from segmentation.training import Budget, Slices, probability, train
+from segmentation.training import Budget, Slices, begin, probability, train
 from segmentation.unet import UNet, UNetOptions
 
 CPU = torch.device("cpu")
@@ -126,7 +134,8 @@ def test_training_learns_and_is_a_function_of_the_seed() -> None:
         torch.manual_seed(0)
         model = UNet(SMALL)
         budget = Budget(steps=60, crop=32, batch=4, every=20)
-        return model, train(model, slices(8, 0), slices(4, 1), budget, CPU, lambda *_: None)
+        course = begin(model, budget, CPU)
+        return model, train(course, slices(8, 0), slices(4, 1), budget, lambda *_: None)
 
     model, found = trained()
     assert found.dice > 0.8
@@ -141,5 +150,64 @@ def test_training_learns_and_is_a_function_of_the_seed() -> None:
 def test_training_ends_when_there_is_nothing_more_to_gain() -> None:
     budget = Budget(steps=60, crop=32, batch=1, every=2, patience=2, learning_rate=0.0)
     torch.manual_seed(0)
-    found = train(UNet(SMALL), slices(2, 0), slices(2, 1), budget, CPU, lambda *_: None)
+    course = begin(UNet(SMALL), budget, CPU)
+    found = train(course, slices(2, 0), slices(2, 1), budget, lambda *_: None)
     assert found.curve[-1]["step"] < 60
+
+
+class _Killing(PlainDisplay):
+    """Interrupts a training after a step."""
+
+    def __init__(self, write: Callable[[str], None], step: int) -> None:
+        super().__init__(write)
+        self._step = step
+
+    def stage(self, name: str) -> Tick:
+        del name
+
+        def tick(done: int, *_: object) -> None:
+            if done == self._step:
+                raise KeyboardInterrupt
+
+        return tick
+
+
+def _segmenter(file: TripletFile, folder: Path, display: PlainDisplay) -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)
+    budget = Budget(steps=12, every=4, crop=32, batch=2)
+    return train_segmenter(file, folder, SMALL, budget, CPU, display)
+
+
+def test_a_killed_training_goes_on_bit_equal(cells: TripletFile, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    said: list[str] = []
+    expected = _segmenter(cells, whole, PlainDisplay(said.append))
+    with pytest.raises(KeyboardInterrupt):
+        _segmenter(cells, killed, _Killing(said.append, 10))
+    assert "goes on" not in "\n".join(said)
+    found = _segmenter(cells, killed, PlainDisplay(said.append))
+    assert "The training goes on after step 8 of 12." in "\n".join(said)
+    assert (killed / "weights.safetensors").read_bytes() == (
+        whole / "weights.safetensors"
+    ).read_bytes()
+    assert {**found, "training_seconds": 0} == {**expected, "training_seconds": 0}
+    logs = [pd.read_csv(folder / "training.csv") for folder in (whole, killed)]
+    pd.testing.assert_frame_equal(*(log.drop(columns="seconds") for log in logs))
+    assert sorted(path.name for path in killed.iterdir()) == ["training.csv", "weights.safetensors"]
+
+
+def test_a_damaged_checkpoint_is_kept_and_the_training_begins_anew(
+    cells: TripletFile, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    expected = _segmenter(cells, tmp_path / "whole", PlainDisplay(said.append))
+    with pytest.raises(KeyboardInterrupt):
+        _segmenter(cells, tmp_path / "killed", _Killing(said.append, 10))
+    checkpoint = tmp_path / "killed/checkpoint.safetensors"
+    damaged = bytearray(checkpoint.read_bytes())
+    damaged[-5] ^= 1
+    checkpoint.write_bytes(damaged)
+    found = _segmenter(cells, tmp_path / "killed", PlainDisplay(said.append))
+    assert "begins anew" in "\n".join(said)
+    assert found["validation_dice"] == expected["validation_dice"]
+    assert (tmp_path / "killed/checkpoint.safetensors.corrupt").read_bytes() == damaged
