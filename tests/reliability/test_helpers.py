@@ -94,7 +94,7 @@ def test_a_helper_that_is_killed_loses_nothing(
     tally("SIGKILL of a helper", fate, (code, told))
 
 
-@pytest.mark.parametrize(("sent", "code"), [("SIGINT", 130), ("SIGKILL", -9)])
+@pytest.mark.parametrize(("sent", "code"), [("SIGINT", 130), ("SIGTERM", 130), ("SIGKILL", -9)])
 def test_a_helper_ends_with_its_run(
     finished: tuple[Path, str], data: Path, tmp_path: Path, tally, sent: str, code: int
 ) -> None:
