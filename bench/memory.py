@@ -12,10 +12,9 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 def keep_freed_memory() -> None:
     """Let glibc keep what is freed for the next tensor of this process.
 
-    By itself it maps every tensor of 32 MiB or more anew and returns it when it is freed, so that
-    each of its pages is faulted in again and zeroed: a third of a training step of the published
-    ``ssan``. The price is memory: a tenth to two fifths more at the peak, for the gaps between
-    what is kept. Other C libraries are left as they are.
+    By itself it maps every large tensor anew and returns it when it is freed, so that each of its
+    pages is faulted in again and zeroed: a tenth to a quarter of the time of a prediction of
+    512 x 512 (docs/decisions/0009). Other C libraries are left as they are.
     """
     _call("mallopt", _MMAP_MAX, 0)
     _call("mallopt", _TRIM_THRESHOLD, -1)
