@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.memory import keep_freed_memory, return_freed_memory
+from bench.memory import return_freed_memory
 from bench.profile.counting import run_pass
 from bench.profile.subjects import Subject
 
@@ -102,7 +102,6 @@ def measure(
     subject: Subject, device: torch.device, threads: int, repeats: int, backward: bool
 ) -> Measurement:
     """Measure in this process, which should be a fresh one."""
-    keep_freed_memory()  # as a run does
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     module = subject.build().to(device).train(backward)
