@@ -9,9 +9,9 @@ from bench.config import RunConfig
 from bench.dataset_variants import Dataset
 from bench.datasets import check_datasets, open_datasets
 from bench.errors import UserError
-from bench.helpers import Helpers, taken
 from bench.job import Outcome
 from bench.plan import Cell, budget_of, plan
+from bench.processes import Helpers, taken
 from bench.progress import Display, open_display
 from bench.store import Store
 from bench.worker import Worker

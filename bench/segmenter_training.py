@@ -16,7 +16,7 @@ from bench.files import set_aside, write_text
 from bench.membranes import label_truth, pixel_size, true_membranes
 from bench.progress import Display
 from bench.segmenter import save_segmenter
-from bench.stages.train import CHECKPOINT, LOG, spread
+from bench.stages.train import CHECKPOINT, LOG, centre, spread
 from bench.weights import load_tensors, save_tensors
 from segmentation.scores import Thresholds
 from segmentation.thresholds import best_seed_threshold
@@ -61,7 +61,7 @@ def train_segmenter(
         course, slices, validation, budget, display.stage("segmenter"),
         keep=lambda present: _keep(checkpoint, present),
     )  # fmt: skip
-    _tell_early_end(trained, budget, display)
+    _tell_early_end(course, budget, display)
     write_text(folder / LOG, _curve(trained))
     # No times beside the weights: the same training has to give the same digest.
     origin = {"dataset": file.name, "pixel_size": pixel_size(file)}
@@ -107,12 +107,11 @@ def _go_on(course: Course, path: Path, budget: Budget, display: Display) -> None
     display.note(f"  The training goes on after step {course.step} of {budget.steps}.")
 
 
-def _tell_early_end(trained: Trained, budget: Budget, display: Display) -> None:
-    steps = int(trained.curve[-1]["step"])
-    if steps < budget.steps:
+def _tell_early_end(course: Course, budget: Budget, display: Display) -> None:
+    if course.step < budget.steps:
         display.note(
-            f"  The segmenter's training stopped at step {steps} of {budget.steps}: its "
-            f"validation no longer improved; kept are its weights of step {trained.steps}."
+            f"  The segmenter's training stopped at step {course.step} of {budget.steps}: its "
+            f"validation no longer improved; kept are its weights of step {course.found.steps}."
         )
 
 
@@ -143,7 +142,7 @@ def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slic
         found = true_membranes(file, index)
         if found is None:
             raise ValueError(f"Triplet {index} of {file.path} has no labels.")
-        return tuple(_centre(part, side) for part in (file.frames(index)[1], *found))
+        return tuple(centre(part, side) for part in (file.frames(index)[1], *found))
 
     indices = _labelled(file, split, most)
     parts = zip(*(read(int(index)) for index in indices), strict=True)
@@ -163,11 +162,6 @@ def _labelled(file: TripletFile, split: str, most: int) -> NDArray[np.intp]:
 
 def _is_labelled(labels: NDArray[np.uint64] | None) -> bool:
     return labels is not None and bool((labels != np.uint64(2**64 - 1)).any())
-
-
-def _centre(part: NDArray[Any], side: int) -> NDArray[Any]:
-    top, left = (max(0, (length - side) // 2) for length in part.shape)
-    return part[top : top + side, left : left + side]
 
 
 def _curve(trained: Trained) -> str:

@@ -248,7 +248,7 @@ def validate(model: Interpolator, training: Training) -> tuple[float, float]:
     losses, scores = [], []
     with torch.inference_mode():
         for index in chosen:
-            frames = _centre(training.file.frames(int(index)), _VALIDATION_SIDE)
+            frames = centre(training.file.frames(int(index)), _VALIDATION_SIDE)
             triplet = to_triplets(frames[None])
             triplet = Triplets(*(part.to(training.device) for part in triplet))
             output = model(triplet.before, triplet.after)
@@ -265,9 +265,10 @@ def spread(indices: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:
     return indices[np.linspace(0, len(indices) - 1, most).round().astype(np.intp)]
 
 
-def _centre(frames: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    top, left = (max(0, (length - side) // 2) for length in frames.shape[1:])
-    return frames[:, top : top + side, left : left + side]
+def centre(frames: NDArray[Any], side: int) -> NDArray[Any]:
+    """The central square of frames (...HW), or all where they are no larger."""
+    top, left = (max(0, (length - side) // 2) for length in frames.shape[-2:])
+    return frames[..., top : top + side, left : left + side]
 
 
 def _copy_weights(model: nn.Module) -> dict[str, Tensor]:

@@ -11,19 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.data.coverage import poor_coverage
-from bench.data.split import place_tiles, split_regions
+from bench.data.split import Axis, place_tiles, split_regions
 
 
-def options(tile: int, stride: int, axis: str = "z", search: int = 16) -> dict[str, Any]:
+def options(tile: int, stride: int, axis: Axis = "z", search: int = 16) -> dict[str, Any]:
     return {
         "tile": tile, "stride": stride, "split": "blocked", "split_axis": axis,
         "align": search > 0, "search": search,
     }  # fmt: skip
 
 
-def counted(height: int, width: int, tile: int, stride: int, axis: str) -> float:
+def counted(height: int, width: int, tile: int, stride: int, axis: Axis) -> float:
     there = np.zeros((height, width), dtype=bool)
-    for region in split_regions(height, width, "blocked", axis):  # type: ignore[arg-type]
+    for region in split_regions(height, width, "blocked", axis):
         for _, y, x in place_tiles(region, [], tile, stride):
             there[y : y + tile, x : x + tile] = True
     return float(there.mean())
@@ -37,7 +37,7 @@ def counted(height: int, width: int, tile: int, stride: int, axis: str) -> float
     axis=st.sampled_from("zyx"),
 )
 def test_the_share_is_that_of_the_pixels_in_tiles(
-    height: int, width: int, tile: int, stride: int, axis: str
+    height: int, width: int, tile: int, stride: int, axis: Axis
 ) -> None:
     tile = min(tile, height // 5, width // 5) if axis != "z" else tile
     share = counted(height, width, tile, stride, axis)
@@ -54,7 +54,7 @@ def test_the_share_is_that_of_the_pixels_in_tiles(
     axis=st.sampled_from("zx"),
 )
 def test_a_tile_that_is_proposed_covers_what_is_said_and_fits_with_every_shift(
-    height: int, width: int, tile: int, axis: str
+    height: int, width: int, tile: int, axis: Axis
 ) -> None:
     tile = min(tile, width // 5) if axis == "x" else tile
     for line in poor_coverage([(20, height, width)], options(tile, tile, axis)):
@@ -66,7 +66,7 @@ def test_a_tile_that_is_proposed_covers_what_is_said_and_fits_with_every_shift(
         assert share > counted(height, width, tile, tile, axis)
         assert percent == int(100 * share)
         assert 128 <= side <= tile
-        for region in split_regions(height, width, "blocked", axis):  # type: ignore[arg-type]
+        for region in split_regions(height, width, "blocked", axis):
             assert place_tiles(region, [(-16, 16), (16, -16)], side, stride)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from threading import Thread
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import NamedTuple, Self
 
 from bench.config import RunConfig
@@ -111,7 +111,7 @@ def taken(take: Callable[[], int]) -> int | None:
 def _help(config: RunConfig, pipe: Connection) -> None:
     """Compute the cells that are handed out: all that a helper does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run that is helped says when to stop
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     Thread(target=_end_with_parent, daemon=True).start()
     with suppress(KeyboardInterrupt):
         try:
@@ -129,10 +129,6 @@ def _ask(pipe: Connection) -> int | None:
     pipe.send(_Wish())
     number: int | None = pipe.recv()
     return number
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:
