@@ -75,8 +75,8 @@ def start(words: list[object], folder: Path, prepare: Callable[[], None] | None 
 
 
 def _run(words: list[str], said: Path, told: Path, prepare: Callable[[], None] | None) -> None:
+    import tiny
     import torch
-    from tiny import patches
 
     from bench import cli
     from bench.data.cards import CARDS, Card
@@ -89,8 +89,11 @@ def _run(words: list[str], said: Path, told: Path, prepare: Callable[[], None] |
     card = Card(name="grown", title="grown", build={"tile": 80, "stride": 80, "search": 4})
     mock.patch.dict(CARDS, {"grown": card}).start()
     mock.patch.object(cli, "_draw", return_value=[]).start()
-    for patch in patches():
+    for patch in tiny.patches():
         patch.start()
+    # What helps this process imports the file that it believes to be its program.
+    main = sys.modules["__main__"]
+    main.__spec__, main.__file__ = None, tiny.__file__
     if prepare is not None:
         prepare()
     sys.argv = ["bench", *words]
@@ -135,6 +138,14 @@ def at(place: str, number: int, act: Callable[[], object]) -> Any:
         return ticked
 
     return mock.patch.object(PlainDisplay, "stage", counted)
+
+
+def slow_down(seconds: float) -> None:
+    """Let every step of a training take longer, here and in what helps."""
+    import tiny
+
+    tiny.PAUSE = seconds
+    os.environ["TINY_PAUSE"] = str(seconds)
 
 
 def kill(place: str, number: int, delay: float) -> None:

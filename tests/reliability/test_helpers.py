@@ -5,51 +5,36 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from faults import Answer, digests, rows, run_words
+from faults import digests, rows, run_words
+from processes import Running, hold, slow_down, start
 
-TINY = Path(__file__).resolve().parents[1] / "tiny.py"
 PATIENCE = 300.0  # seconds
 
 
-class Run:
-    """`bench run --jobs 2` in a process of its own, its trainings slow enough to be met."""
-
-    def __init__(self, words: list[object], folder: Path, pause: float = 0.3) -> None:
-        self.told = folder / "told"
-        command = [sys.executable, TINY, *map(str, words), "--jobs", "2"]
-        environment = os.environ | {"TINY_PAUSE": str(pause)}
-        with self.told.open("w") as told:
-            self.process = subprocess.Popen(
-                command, env=environment, text=True, start_new_session=True,
-                stdout=subprocess.PIPE, stderr=told,
-            )  # fmt: skip
-
-    def wait_for(self, words: str) -> None:
-        """Wait until it says something."""
-        wait_until(lambda: words in self.told.read_text())
-
-    def helper(self) -> int:
-        """The process that helps it."""
-        (pid,) = [child for child in children(self.process.pid) if is_helper(child)]
-        return pid
-
-    def end(self) -> Answer:
-        said, _ = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, said, self.told.read_text()
+def with_helper(words: list[object], folder: Path, pause: float = 0) -> Running:
+    """Start a run, and let it predict once its helper has the cell that is trained."""
+    go = folder / "go"
+    prepare = partial(_prepare, pause, folder / "held", go)
+    run = start([*words, "--jobs", 2], folder, prepare)
+    run.wait_until(lambda: "tiny l1 on cells, beside the others" in run.told.read_text())
+    go.touch()
+    return run
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
-    started = time.monotonic()
-    while not happened():
-        assert time.monotonic() - started < PATIENCE, "it never came"
-        time.sleep(0.05)
+def _prepare(pause: float, held: Path, go: Path) -> None:
+    slow_down(pause)
+    hold("predict", 1, held, go)
+
+
+def helper_of(run: Running) -> int:
+    """The process that helps a run."""
+    (pid,) = [child for child in children(run.process.pid) if is_helper(child)]
+    return pid
 
 
 def children(pid: int) -> list[int]:
@@ -64,6 +49,13 @@ def is_helper(pid: int) -> bool:
         return False
 
 
+def wait_for_end_of(helper: int) -> None:
+    started = time.monotonic()
+    while is_helper(helper):
+        assert time.monotonic() - started < PATIENCE, "it stays behind"
+        time.sleep(0.02)
+
+
 def statuses(out: Path) -> list[str]:
     """Of the cell that the helper takes, if it has begun."""
     paths = out.glob("runs/cells/tiny*/record.json")
@@ -74,20 +66,17 @@ def test_two_processes_compute_what_one_does(
     finished: tuple[Path, str], data: Path, tmp_path: Path, tally
 ) -> None:
     out = tmp_path / "both"
-    run = Run(run_words(data, out), tmp_path, pause=0)
-    code, said, told = run.end()
-    good = code == 0 and "tiny l1 on cells, beside the others" in told
+    code, said, told = with_helper(run_words(data, out), tmp_path).end()
     same = digests(out) == digests(finished[0]) and rows(said) == finished[1]
-    tally("two jobs", ("survived" if same else "silent") if good else "lost", (code, told))
+    tally("two jobs", ("survived" if same else "silent") if code == 0 else "lost", (code, told))
 
 
 def test_a_helper_that_is_killed_loses_nothing(
     finished: tuple[Path, str], data: Path, tmp_path: Path, tally
 ) -> None:
     out = tmp_path / "both"
-    run = Run(run_words(data, out), tmp_path)
-    run.wait_for("tiny l1 on cells, beside the others")
-    os.kill(run.helper(), signal.SIGKILL)
+    run = with_helper(run_words(data, out), tmp_path, pause=0.1)
+    os.kill(helper_of(run), signal.SIGKILL)
     code, said, told = run.end()
     same = digests(out) == digests(finished[0]) and rows(said) == finished[1]
     fate = ("survived" if same else "silent") if code == 0 else "lost"
@@ -100,15 +89,14 @@ def test_a_helper_ends_with_its_run(
 ) -> None:
     """Ctrl-C reaches the run alone here, and SIGKILL gives it no chance to say anything."""
     out = tmp_path / "both"
-    run = Run(run_words(data, out), tmp_path, pause=2)
-    run.wait_for("tiny l1 on cells, beside the others")
-    wait_until(lambda: statuses(out) == ["running"])
-    helper = run.helper()
-    run.process.send_signal(getattr(signal, sent))
+    run = with_helper(run_words(data, out), tmp_path, pause=2)
+    run.wait_until(lambda: statuses(out) == ["running"])
+    helper = helper_of(run)
+    os.kill(run.process.pid, getattr(signal, sent))
     answer = run.end()
-    wait_until(lambda: not is_helper(helper))
+    wait_for_end_of(helper)
     good = answer[0] == code and statuses(out) == ["interrupted"]
-    again = Run(run_words(data, out), tmp_path, pause=0).end()
+    again = start(run_words(data, out), tmp_path).end()
     same = digests(out) == digests(finished[0]) and rows(again[1]) == finished[1]
     fate = ("survived" if same else "silent") if good and again[0] == 0 else "lost"
     tally(f"{sent} of a run with a helper", fate, (answer, again))
@@ -118,14 +106,14 @@ def test_what_a_helper_cannot_write_ends_the_run(data: Path, tmp_path: Path, tal
     """The cell that the helper takes has no folder that it could use."""
     out = tmp_path / "both"
     words = run_words(data, out)
-    code, said, told = Run([*words, "--stages", "train"], tmp_path, pause=0).end()
+    code, said, told = start([*words, "--stages", "train"], tmp_path).end()
     assert code == 0, told
     (folder,) = out.glob("runs/cells/tiny*")
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
     folder.write_text("not a folder")
-    code, said, told = Run(words, tmp_path, pause=0).end()
+    code, said, told = with_helper(words, tmp_path).end()
     sentence = told.strip().splitlines()[-1]
     good = code == 2 and sentence.startswith("bench: ") and str(folder) in sentence
     tally("a folder that a helper cannot use", "survived" if good else "lost", (code, said, told))
