@@ -87,7 +87,7 @@ def test_a_dataset_is_predicted_with_what_another_one_taught(
     def run(dataset: str, out: Path) -> str:
         code, table, err = bench(
             capsys, "run", "--methods", "average,tiny", "--dataset", dataset, "--losses", "l1",
-            "--data", data_folder, "--out", out,
+            "--segmenter-steps", 500, "--data", data_folder, "--out", out,
         )  # fmt: skip
         assert code == 0, err
         assert all(f"{name}: test split" in table for name in dataset.split(","))

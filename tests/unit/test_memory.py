@@ -15,7 +15,7 @@ from bench.variants import parse_variant
 torch.set_num_threads(1)
 if sys.argv[1] == "keep":
     keep_freed_memory()
-network = parse_variant("dain", "quick").build().eval().to(memory_format=torch.channels_last)
+network = parse_variant("ssan", "quick").build().eval().to(memory_format=torch.channels_last)
 images = [torch.rand(1, 1, 640, 640) for _ in range(2)]
 
 def resident():

@@ -102,7 +102,7 @@ def test_features_join_after_the_opening_and_resume_there(
     texture: TripletFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loss = build_loss("ls", LossOptions(), load_features("random"))
-    preset = dataclasses.replace(QUICK, samples=16, features_from=0.5)
+    preset = dataclasses.replace(QUICK, samples=16, validations=1, features_from=0.5)
     training = make_training(texture, loss=loss, preset=preset)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     train(fresh(), training, whole, quiet)
@@ -131,7 +131,9 @@ def test_motion_learns_slower_once_features_have_joined(
     """With a share of 0 it stands still from there on, and the rest learns on."""
     monkeypatch.setattr(Tiny, "info", dataclasses.replace(Tiny.info, motion=("body",)))
     loss = build_loss("ls", LossOptions(), load_features("random"))
-    preset = dataclasses.replace(QUICK, samples=16, features_from=0.5, motion_share=0.0)
+    preset = dataclasses.replace(
+        QUICK, samples=16, validations=1, features_from=0.5, motion_share=0.0
+    )
     seen: list[dict[str, torch.Tensor]] = []
     model = fresh()
 
