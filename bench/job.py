@@ -29,7 +29,7 @@ from bench.segmenters import Segmenters
 from bench.stages import predict, score, segment, train
 from bench.stages.train import spread
 from bench.store import CALIBRATION, MASKS, Failure, Record, StageRecord, Status, Store, now
-from bench.weights import load_tensors, load_weights, save_weights
+from bench.weights import load_weights, save_weights
 from methods.features import VggFeatures
 from methods.interface import FittedInterpolator, Interpolator
 from methods.losses import build_loss
@@ -216,30 +216,26 @@ class Job:
             loss=build_loss(loss.name, loss.options, self.features), seed=self.cell.seed,
             device=self.device, bf16=self.config.precision == "bf16",
         )  # fmt: skip
-        self._tell_checkpoint(training.steps)
+        found = self._checkpoint(training.steps)
         hint = "" if self.cell.preset == "quick" else "; `--preset quick` takes minutes"
         tick = announcing(tick, self.cell.title, hint, self.display)
-        facts = train.train(model, training, self.folder, tick)
+        facts = train.train(model, training, self.folder, tick, found)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         features = self.features.name if self.features else None
         return facts | {"parameters": parameters, "features": features}
 
-    def _tell_checkpoint(self, steps: int) -> None:
-        """Say that a training goes on; a checkpoint that it cannot go on from makes room."""
-        path = self.folder / train.CHECKPOINT
-        if not path.exists():
-            return
+    def _checkpoint(self, steps: int) -> train.Checkpoint | None:
+        """Where a killed training goes on; a checkpoint that none can go on from makes room."""
         try:
-            tensors, facts = load_tensors(path)
+            found = train.load_checkpoint(self.folder)
         except DamagedError:
-            tensors, facts = {}, {}
-        if train.ROWS not in tensors:
-            self.resume.set_aside([path.name], "the training begins anew")
-            return
-        done = facts["state"]["step"]
-        self.display.note(
-            f"  {self.cell.title}: the training goes on after step {done} of {steps}."
-        )
+            self.resume.set_aside([train.CHECKPOINT], "the training begins anew")
+            return None
+        if found is not None:
+            self.display.note(
+                f"  {self.cell.title}: the training goes on after step {found.step} of {steps}."
+            )
+        return found
 
     def _take_over(self, model: Interpolator) -> dict[str, Any] | None:
         """Use a finished training with the same key, made under other prediction settings."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,12 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def neurites(depth: int = 25, side: int = 160, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Cells around drifting centres, dark where two meet: uint8 ZYX and their ids from 1."""
+    grey, ids = _neurites(depth, side, seed)
+    return grey.copy(), ids.copy()
+
+
+@functools.cache
+def _neurites(depth: int, side: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     centres = random.uniform(0, side, (40, 2))
     drift = random.normal(scale=0.7, size=(40, 2))
@@ -100,6 +107,12 @@ def tiny_bench() -> Iterator[None]:
         for patch in patches():
             stack.enter_context(patch)
         yield
+
+
+@pytest.fixture
+def without_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run ends with its table: a picture takes longer than all that such a run computes."""
+    monkeypatch.setattr("bench.cli._draw", lambda *_: [])
 
 
 @pytest.fixture

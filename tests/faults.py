@@ -64,12 +64,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def command(
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
     tiny_bench: None,
     one_thread: None,
+    without_picture: None,
 ) -> Callable[..., Answer]:
     """The command line in this process, with the method `tiny` and without the picture."""
-    monkeypatch.setattr("bench.cli._draw", lambda *_: [])
     return lambda *words: bench(capsys, *words)
 
 

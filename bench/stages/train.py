@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from bench.checkpoints import below, load_optimiser, named, optimiser_tensors
 from bench.data.sampling import CropSampler, to_triplets
 from bench.data.triplets import TripletFile
+from bench.errors import DamagedError
 from bench.files import write_text
 from bench.metrics import psnr
 from bench.presets import Preset
@@ -30,7 +31,7 @@ from methods.losses import LossTerms, TripletLoss, build_loss
 REVISION = 1
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "training.csv"
-ROWS = "rows"  # of the log, in a checkpoint: beside it the log is only for readers
+_ROWS = "rows"  # of the log, in a checkpoint: beside it the log is only for readers
 _CHECKPOINT_SECONDS = 60.0
 _VALIDATION_TRIPLETS = 16
 _VALIDATION_SIDE = 256
@@ -102,6 +103,33 @@ class _State:
     seconds: float = 0.0
 
 
+class Checkpoint(NamedTuple):
+    """A training on its way: tensors, and what else it has to know, as it was written."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        """Steps that were done."""
+        return int(self.facts["state"]["step"])
+
+
+def load_checkpoint(folder: Path) -> Checkpoint | None:
+    """What a killed training has left in a folder, if it has left anything.
+
+    Raises:
+        DamagedError: no training can go on from it.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    found = Checkpoint(*load_tensors(path))
+    if _ROWS not in found.tensors:
+        raise DamagedError(path, f"{path} does not hold the log of its training.")
+    return found
+
+
 def fit(model: FittedInterpolator, file: TripletFile, train: NDArray[np.intp]) -> None:
     """Fit a closed-form method on the training split, read a triplet at a time."""
 
@@ -113,11 +141,15 @@ def fit(model: FittedInterpolator, file: TripletFile, train: NDArray[np.intp]) -
 
 
 def train(
-    model: Interpolator, training: Training, folder: Path, progress: Progress
+    model: Interpolator,
+    training: Training,
+    folder: Path,
+    progress: Progress,
+    found: Checkpoint | None = None,
 ) -> dict[str, Any]:
     """Train a network and leave ``weights.safetensors`` and ``training.csv`` in ``folder``.
 
-    A checkpoint is written at every validation and once a minute; where one is found, the
+    A checkpoint is written at every validation and once a minute; where one is given, the
     training goes on from it. On a CPU the result is the same to the last bit.
 
     Returns:
@@ -133,8 +165,8 @@ def train(
     optimiser = torch.optim.Adam(_parameter_groups(model, training), betas=(0.9, 0.999))
     checkpoint, log = folder / CHECKPOINT, folder / LOG
     state, best, rows = _State(), _copy_weights(model), list[dict[str, float]]()
-    if checkpoint.exists():
-        state, best, rows = _resume(checkpoint, model, optimiser)
+    if found is not None:
+        state, best, rows = _resume(found, model, optimiser)
     sampler = CropSampler(
         training.file, training.train, training.preset.crop, training.preset.batch, training.seed
     )
@@ -286,19 +318,19 @@ def _save(
     tensors = named({"model": model.state_dict(), "best": best}) | optimiser_tensors(optimiser)
     columns = _columns(rows)
     values = [[row.get(column, math.nan) for column in columns] for row in rows]
-    tensors[ROWS] = torch.tensor(values, dtype=torch.float64)
+    tensors[_ROWS] = torch.tensor(values, dtype=torch.float64)
     save_tensors(path, tensors, {"state": vars(state), "columns": columns})
 
 
 def _resume(
-    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer
+    found: Checkpoint, model: nn.Module, optimiser: torch.optim.Optimizer
 ) -> tuple[_State, dict[str, Tensor], list[dict[str, float]]]:
-    tensors, facts = load_tensors(path)
+    tensors, facts = found
     model.load_state_dict(below("model.", tensors))
     load_optimiser(optimiser, tensors)
     rows = [
         {name: v for name, v in zip(facts["columns"], values, strict=True) if not math.isnan(v)}
-        for values in tensors[ROWS].tolist()
+        for values in tensors[_ROWS].tolist()
     ]
     return _State(**facts["state"]), below("best.", tensors), rows
 

@@ -21,8 +21,18 @@ from bench.store import Store
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], data_folder: Path, tmp_path: Path, tiny_bench: None):  # type: ignore[no-untyped-def]
-    def call(*words: object, methods: str = "average,tiny") -> tuple[int, str, str]:
+def run(
+    capsys: pytest.CaptureFixture[str],
+    data_folder: Path,
+    tmp_path: Path,
+    tiny_bench: None,
+    request: pytest.FixtureRequest,
+):  # type: ignore[no-untyped-def]
+    def call(
+        *words: object, methods: str = "average,tiny", picture: bool = False
+    ) -> tuple[int, str, str]:
+        if not picture:
+            request.getfixturevalue("without_picture")
         return bench(
             capsys, "run", "--methods", methods, "--dataset", "texture", "--losses", "l1",
             "--data", data_folder, "--out", tmp_path / "results", *words,
@@ -32,7 +42,7 @@ def run(capsys: pytest.CaptureFixture[str], data_folder: Path, tmp_path: Path, t
 
 
 def test_a_run_ends_with_rows_and_a_picture(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    code, out, _ = run("--json")
+    code, out, _ = run("--json", picture=True)
     document = json.loads(out)
     assert code == 0
     rows = {row["method"]: row for row in document["rows"]}
@@ -275,7 +285,7 @@ def test_prediction_settings_reuse_the_training(run, tmp_path: Path) -> None:  #
 
 
 def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untyped-def]
-    code, out, err = run()
+    code, out, err = run(picture=True)
     assert code == 0
     assert "texture: test split" in out
     assert "gain over linear" in out
@@ -372,6 +382,7 @@ def test_a_disk_that_fills_is_one_sentence_and_keeps_what_is_finished(
     root = Path(__file__).resolve().parents[2]
     words = [sys.executable, str(root / "tests/tiny.py"), "run", "--methods", "average"]
     words += ["--dataset", "texture", "--data", str(data_folder), "--out", str(tmp_path)]
+    words += ["--stages", "train,predict,score"]
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))

@@ -80,7 +80,7 @@ def _records(out: Path, dataset: str) -> dict[str, tuple[Path, Record]]:
     return {str(record.cell["method"]): (folder, record) for folder, record in found}
 
 
-@pytest.mark.usefixtures("one_thread", "tiny_bench", "twin")
+@pytest.mark.usefixtures("one_thread", "tiny_bench", "twin", "without_picture")
 def test_a_dataset_is_predicted_with_what_another_one_taught(
     capsys: pytest.CaptureFixture[str], data_folder: Path, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from bench.store import Store
 from segmentation.training import Budget
 from segmentation.unet import UNetOptions
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "without_picture")
 
 
 @pytest.fixture

@@ -10,7 +10,14 @@ from tiny import QUICK, Tiny, TinyOptions
 
 from bench.data.triplets import TripletFile
 from bench.stages import train as stage
-from bench.stages.train import DivergenceError, Training, spread, train, validate
+from bench.stages.train import (
+    DivergenceError,
+    Training,
+    load_checkpoint,
+    spread,
+    train,
+    validate,
+)
 from bench.weights import load_tensors
 from methods.features import load_features
 from methods.losses import LossOptions, build_loss
@@ -63,7 +70,7 @@ def test_a_killed_training_resumes_bit_equal(
         train(fresh(), make_training(texture), tmp_path, kill)
     # What the process had in memory is lost: another start, other initial weights.
     torch.manual_seed(99)
-    train(Tiny(), make_training(texture), tmp_path, quiet)
+    train(Tiny(), make_training(texture), tmp_path, quiet, load_checkpoint(tmp_path))
     expected, _ = load_tensors(whole / "weights.safetensors")
     resumed, _ = load_tensors(tmp_path / "weights.safetensors")
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
@@ -118,7 +125,7 @@ def test_features_join_after_the_opening_and_resume_there(
     monkeypatch.setattr(stage, "_CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         train(fresh(), training, killed, kill)
-    facts = train(fresh(), training, killed, quiet)
+    facts = train(fresh(), training, killed, quiet, load_checkpoint(killed))
     assert set(facts["first_shares"]) == {"pixel", "feature", "style"}
     expected, _ = load_tensors(whole / "weights.safetensors")
     resumed, _ = load_tensors(killed / "weights.safetensors")
