@@ -1,6 +1,5 @@
 import json
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -373,38 +372,6 @@ def test_crops_larger_than_the_tiles(run) -> None:  # type: ignore[no-untyped-de
     assert code == 2
     assert "80 pixels" in err
     assert "512" in err
-
-
-def test_a_disk_that_fills_is_one_sentence_and_keeps_what_is_finished(
-    data_folder: Path, tmp_path: Path
-) -> None:
-    """A limit on the size of files stands in for the disk: both refuse a write half way."""
-    root = Path(__file__).resolve().parents[2]
-    words = [sys.executable, str(root / "tests/tiny.py"), "run", "--methods", "average"]
-    words += ["--dataset", "texture", "--data", str(data_folder), "--out", str(tmp_path)]
-    words += ["--stages", "train,predict,score"]
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
-
-    environment = os.environ | {"PYTHONPATH": str(root)}
-    full = subprocess.run(
-        words, capture_output=True, text=True, env=environment, preexec_fn=limit, check=False
-    )
-    assert full.returncode == 2, full.stderr
-    assert full.stderr.splitlines()[-1].startswith("bench: The disk that holds")
-    assert not list(tmp_path.rglob(".tmp-*"))
-    assert list(tmp_path.rglob("linear*/weights.safetensors"))
-    assert not list(tmp_path.rglob("frames.h5"))
-    subprocess.run(words, capture_output=True, env=environment, check=True)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to a read-only folder")
-def test_a_read_only_results_folder(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "results").mkdir(mode=0o555)
-    code, _, err = run()
-    assert code == 2
-    assert "cannot be written to" in err
 
 
 def test_ones_own_datasets_are_named_wherever_names_are_and_only_what_is_whole(
