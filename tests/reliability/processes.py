@@ -5,6 +5,7 @@ They are forked from one process that has imported everything, so that each begi
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import resource
@@ -83,6 +84,7 @@ def _run(words: list[str], said: Path, told: Path, prepare: Callable[[], None] |
 
     for number, path in ((1, said), (2, told)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
+    faulthandler.enable()
     # Where the tests run in the background of a shell, it has them ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
