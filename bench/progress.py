@@ -99,18 +99,20 @@ class PlainDisplay:
         self.note(f"[{number}/{count}] {title}")
 
     def stage(self, name: str) -> Tick:
-        """Print a line every few seconds and at the end."""
-        started = spoken = time.monotonic()
+        """Print a line every few seconds and at the end; a count that falls begins anew."""
+        started = seen = spoken = time.monotonic()
         before: int | None = None  # done, where this goes on from
+        last = 0
 
         def tick(done: int, total: int, words: str) -> None:
-            nonlocal spoken, before
-            before = done - 1 if before is None else before
-            present = time.monotonic()
-            if done < total and present - spoken < self._seconds:
+            nonlocal started, seen, spoken, before, last
+            if before is None or done < last:
+                started, before = seen, done - 1
+            seen, last = time.monotonic(), done
+            if done < total and seen - spoken < self._seconds:
                 return
-            spoken = present
-            left = (present - started) / max(done - before, 1) * (total - done)
+            spoken = seen
+            left = (seen - started) / max(done - before, 1) * (total - done)
             said = f"{done}/{total} {words}".rstrip()
             self.note(f"  {name}: {said}, {duration(left)} left")
 

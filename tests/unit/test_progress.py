@@ -36,3 +36,15 @@ def test_what_is_left_of_a_training_that_goes_on_is_told_by_its_own_pace(
         clock[0] += 1
         tick(done, 600, "loss 0.1")
     assert lines == ["  train: 515/600 loss 0.1, 85 s left"]
+
+
+def test_a_second_pass_is_told_by_its_own_pace(clock: list[float]) -> None:
+    lines: list[str] = []
+    tick = PlainDisplay(lines.append).stage("build")
+    for done in range(1, 101):
+        clock[0] += 1
+        tick(done, 100, "measure")
+    for done in range(1, 11):
+        clock[0] += 2
+        tick(done, 40, "write")
+    assert lines[-2:] == ["  build: 100/100 measure, 0 s left", "  build: 8/40 write, 64 s left"]
