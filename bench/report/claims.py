@@ -26,6 +26,7 @@ Verdict = Literal["holds", "does not hold", "not settled", "not measured"]
 VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "not measured", "not settled")
 _MEMBRANES = ("dice", "f1")
 _PERCENT = 100.0
+_LAYERS_AT = (1, 64, 512, 512)  # the shares change with the size
 _SPREAD = "the spread of the repeats in place of an interval"
 
 
@@ -142,7 +143,7 @@ def _compare(selection: Selection, claim: Claim, datasets: Sequence[str]) -> lis
         ]
     )
     return [
-        _comparison(selection, member, one, two, p)
+        _comparison(member, one, two, p)
         for member, (one, two), p in zip(family, pairs, p_values, strict=True)
     ]
 
@@ -154,14 +155,13 @@ def _row(selection: Selection, row: str, dataset: str, metric: str) -> Measureme
 
 
 def _comparison(
-    selection: Selection, member: tuple[str, str, str, str], ours: Measurement, over: Measurement,
-    p_value: float,
-) -> Comparison:  # fmt: skip
+    member: tuple[str, str, str, str], ours: Measurement, over: Measurement, p_value: float
+) -> Comparison:
     dataset, metric, *rows = member
     names = [row_title(None, *_words(row)) for row in rows]
     gain = ours.gain(over, metric)
     if gain is None:
-        why = _missing(selection, [(names[0], ours), (names[1], over)])
+        why = _missing([(names[0], ours), (names[1], over)])
         return Comparison(dataset, metric, names[0], names[1], None, "not measured", why)
     if math.isnan(gain.low):
         why = "no interval: fewer than 4 blocks of slices"
@@ -176,11 +176,11 @@ def _comparison(
     return Comparison(dataset, metric, names[0], names[1], gain, verdict)
 
 
-def _missing(selection: Selection, rows: Sequence[tuple[str, Measurement]]) -> str:
+def _missing(rows: Sequence[tuple[str, Measurement]]) -> str:
     absent = [(name, row.entries) for name, row in rows if row.scores is None]
     if any(not entries for _, entries in absent):
         return "not run"
-    reasons = [f"{name} {why_not(selection, entries[0])}" for name, entries in absent]
+    reasons = [f"{name} {why_not(entries[0])}" for name, entries in absent]
     return ", ".join(reasons) or "no such score"
 
 
@@ -194,6 +194,10 @@ def _layers(selection: Selection, claim: Claim) -> Comparison:
     metric, names = claim.metrics[0], (claim.ours[0].upper(), claim.over[0].upper())
     found = [_layer(profile.rows, name) if profile else None for name in names]
     ours, over = (None if layer is None else _cost(layer, metric) for layer in found)
+    if profile is not None and profile.size != _LAYERS_AT:
+        given, asked = (" x ".join(map(str, size)) for size in (profile.size, _LAYERS_AT))
+        why = f"the profile is of {given}, the claim of {asked}: run `bench profile --layers`"
+        return Comparison("", metric, *names, None, "not measured", why)
     if ours is None or over is None:
         why = "run `bench profile --layers`" if profile is None else "the profile has no such rows"
         return Comparison("", metric, *names, None, "not measured", why)

@@ -91,10 +91,10 @@ def _cells(
     seeds: tuple[int, ...], notes: Notes,
 ) -> list[TableCell]:  # fmt: skip
     if measurement.scores is None:
-        marks = notes.mark(*absence(selection, measurement, dataset, "table5"))
+        marks = notes.mark(*absence(measurement, dataset, "table5"))
         return [TableCell(DASH, marks=marks)] * (1 + len(_METRICS))
     ceiling = selection.ceiling(dataset)
-    marks = notes.mark(*cell_notes(selection, measurement, ceiling.count, seeds))
+    marks = notes.mark(*cell_notes(measurement, ceiling.count, seeds))
     cells = [_gap(ceiling, measurement, marks)]
     for metric, place in zip(_METRICS, places, strict=True):
         cells.append(_mean(measurement, metric, place))

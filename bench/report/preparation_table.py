@@ -106,13 +106,13 @@ def _cells(
         return
     kept = selection.scores((method,), loss, name)
     if kept.scores is None:
-        marks = notes.mark(*absence(selection, kept, name, "table4"))
+        marks = notes.mark(*absence(kept, name, "table4"))
         yield from dashes(2 * len(SKILLS), marks)
         return
     every = selection.unfiltered((method,), loss, name)
     counts = f"{kept.count} of {every.count} test triplets of {name} were kept."
     for measurement, marks in (
-        (kept, notes.mark(*cell_notes(selection, kept, kept.count, seeds), counts)), (every, ())
+        (kept, notes.mark(*cell_notes(kept, kept.count, seeds), counts)), (every, ())
     ):  # fmt: skip
         places = [Standing()] * len(SKILLS)
         yield from mean_cells(measurement, SKILLS, places, notes, marks, spread=True)

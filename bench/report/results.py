@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from bench.stages.score import clustered
 from bench.store import NONE, Record, Store
 
 CEILING = "ceiling.parquet"
+_Place = tuple[str, int]  # dataset and fold
 _WORDS = ("method", "loss", "dataset", "fold", "seed", "preset")
 
 
@@ -44,6 +45,8 @@ class Entry:
         folder: where its files lie.
         record: what it left on disk.
         damage: why its tables cannot be read, if they cannot.
+        other_build: whether it was computed on another build of its dataset than the one that
+            counts; it has then no scores, for its triplets are not those of the others.
         outlier: whether another segmenter found its membranes than those of most cells; they
             are then left out, for they cannot be compared.
     """
@@ -51,6 +54,7 @@ class Entry:
     folder: Path
     record: Record
     damage: str = ""
+    other_build: bool = False
     outlier: bool = False
 
     @property
@@ -91,6 +95,8 @@ class Entry:
     @cached_property
     def calibration(self) -> dict[str, pd.DataFrame]:
         """What lies beside the null's scores, by kind, each laid out like ``scores``."""
+        if self.other_build:
+            return {}
         return read_calibration(self.folder, self.record.stages.get("score"))
 
     @cached_property
@@ -131,7 +137,7 @@ class Entry:
 
     def _table(self, stage: str, *, rejected: bool = False) -> pd.DataFrame | None:
         done = self.record.stages.get(stage)
-        if self.damage or done is None or done.file is None:
+        if self.damage or self.other_build or done is None or done.file is None:
             return None
         if stage == "segment" and self.outlier:
             return None
@@ -205,7 +211,8 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
     """Read the store.
 
     A cell may have been computed several times, under other settings or by older code; the
-    one that counts was not cut short, is finished, and is the newest, in this order.
+    one that counts was computed on the build of its dataset that is at hand, was not cut
+    short, is finished, and is the newest, in this order.
 
     Args:
         out: folder of the results.
@@ -216,7 +223,7 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
         UserError: there is not a single record.
     """
     store = Store(out)
-    chosen: dict[tuple[Any, ...], Entry] = {}
+    every: list[Entry] = []
     problems = []
     for folder in store.folders():
         try:
@@ -229,12 +236,13 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
             continue
         if entry.damage:
             problems.append(entry.damage)
-        words = tuple(entry.words[name] for name in _WORDS)
-        if words not in chosen or _rank(entry) > _rank(chosen[words]):
-            chosen[words] = entry
-    if not chosen:
+        every.append(entry)
+    if not every:
         raise UserError(f"There is no record below {store.root}; `bench run` makes them.")
-    entries = _with_outliers(list(chosen.values()))
+    files = _at_hand(every, data)
+    entries = _with_other_builds(_one_each(every, files), files)
+    problems += _told_builds(entries)
+    entries = _with_outliers(entries)
     problems += [
         f"The membranes of {entry.title} on {entry.words['dataset']} were found by another "
         "segmenter than those of most cells and are left out; repeat their runs with the same "
@@ -244,9 +252,7 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
     ]
     for problem in problems:
         tell(problem)
-    results = Results(entries, problems)
-    results.files = _open_files(results, data, tell)
-    return results
+    return Results(entries, problems, _fitting(entries, files, tell))
 
 
 def _entry(folder: Path, record: Record) -> Entry:
@@ -257,6 +263,62 @@ def _entry(folder: Path, record: Record) -> Entry:
     except UserError as error:
         return Entry(folder, record, str(error))
     return entry
+
+
+def _at_hand(entries: list[Entry], data: Path) -> dict[_Place, TripletFile]:
+    """The triplets of each dataset and fold that lie in the folder of datasets."""
+    files = {}
+    for place in dict.fromkeys(map(_place, entries)):
+        name, fold = place
+        path = dataset_path(data, parse_dataset(name).built, fold)
+        if path.exists():
+            files[place] = TripletFile(path)
+    return files
+
+
+def _one_each(entries: list[Entry], files: Mapping[_Place, TripletFile]) -> list[Entry]:
+    """The entry that counts of each method, loss, dataset, fold, seed and preset."""
+    chosen: dict[tuple[Any, ...], tuple[Any, Entry]] = {}
+    for entry in entries:
+        words = tuple(entry.words[name] for name in _WORDS)
+        file = files.get(_place(entry))
+        rank = (file is not None and file.fingerprint == _build(entry), *_rank(entry))
+        if words not in chosen or rank > chosen[words][0]:
+            chosen[words] = rank, entry
+    return [entry for _, entry in chosen.values()]
+
+
+def _with_other_builds(entries: list[Entry], files: Mapping[_Place, TripletFile]) -> list[Entry]:
+    """The cells, marked where the build of their dataset is not the one that counts.
+
+    That is the one at hand, or the one that most cells saw if none saw that one.
+    """
+    found: dict[_Place, Counter[str]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.record.started, reverse=True):
+        found.setdefault(_place(entry), Counter())[_build(entry)] += 1
+    usual = {place: counts.most_common(1)[0][0] for place, counts in found.items()}
+    usual |= {
+        place: file.fingerprint for place, file in files.items() if file.fingerprint in found[place]
+    }
+    return [
+        entry if _build(entry) == usual[_place(entry)] else replace(entry, other_build=True)
+        for entry in entries
+    ]
+
+
+def _told_builds(entries: list[Entry]) -> list[str]:
+    """A sentence for each dataset of which some cells were computed on another build."""
+    counts = Counter(entry.words["dataset"] for entry in entries if entry.other_build)
+    return [
+        f"{count} cell{'s' if count > 1 else ''} of '{name}' "
+        f"{'were' if count > 1 else 'was'} computed on another build of it and "
+        f"{'are' if count > 1 else 'is'} left out; repeat the run of their methods."
+        for name, count in counts.items()
+    ]
+
+
+def _build(entry: Entry) -> str:
+    return str(entry.record.dataset.get("fingerprint"))
 
 
 def _with_outliers(entries: list[Entry]) -> list[Entry]:
@@ -274,7 +336,7 @@ def _with_outliers(entries: list[Entry]) -> list[Entry]:
     ]
 
 
-def _place(entry: Entry) -> tuple[Any, Any]:
+def _place(entry: Entry) -> _Place:
     return entry.words["dataset"], entry.words["fold"]
 
 
@@ -294,18 +356,19 @@ def _rank(entry: Entry) -> tuple[bool, bool, bool, str, str]:
     )
 
 
-def _open_files(
-    results: Results, data: Path, tell: Callable[[str], None]
+def _fitting(
+    entries: list[Entry], files: Mapping[_Place, TripletFile], tell: Callable[[str], None]
 ) -> dict[str, TripletFile]:
-    files = {}
-    for entry in results.entries:
-        name = entry.words["dataset"]
-        path = dataset_path(data, parse_dataset(name).built, entry.words["fold"])
-        if name in files or not path.exists():
-            continue
-        file = TripletFile(path)
-        if file.fingerprint == entry.record.dataset.get("fingerprint"):
-            files[name] = file
+    """The triplets that the cells of a dataset were computed on, of its first fold at hand."""
+    fitting: dict[str, TripletFile] = {}
+    for (name, fold), file in files.items():
+        builds = {
+            _build(entry)
+            for entry in entries
+            if _place(entry) == (name, fold) and not entry.other_build
+        }
+        if file.fingerprint in builds:
+            fitting.setdefault(name, file)
         else:
-            tell(f"{path} is not what the cells of '{name}' were computed on; no pictures of it.")
-    return files
+            tell(f"{file.path} is not what the cells of '{name}' were computed on; no pictures.")
+    return fitting

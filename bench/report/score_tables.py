@@ -188,16 +188,16 @@ def _means(
 ) -> list[TableCell]:  # fmt: skip
     measurement = selection.scores(line.methods, line.loss, dataset)
     if measurement.scores is None:
-        marks = notes.mark(*absence(selection, measurement, dataset, config))
+        marks = notes.mark(*absence(measurement, dataset, config))
         return dashes(len(metrics), marks)
-    marks = notes.mark(*cell_notes(selection, measurement, _most(selection, dataset), seeds))
+    marks = notes.mark(*cell_notes(measurement, _most(selection, dataset), seeds))
     return mean_cells(measurement, metrics, standing, notes, marks, spread=spread)
 
 
 def _skills(selection: Selection, line: Line, dataset: str, notes: Notes) -> list[TableCell]:
     measurement = selection.scores(line.methods, line.loss, dataset)
     if measurement.scores is None:
-        marks = notes.mark(*absence(selection, measurement, dataset, "table4"))
+        marks = notes.mark(*absence(measurement, dataset, "table4"))
         return dashes(len(SKILLS), marks)
     if line.methods == (NULL,):
         return dashes(len(SKILLS), notes.mark("the null itself."))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -71,28 +70,25 @@ class Selection:
     def scores(self, methods: tuple[str, ...], loss: str, dataset: str) -> Measurement:
         """The image scores of a row on a dataset."""
         entries = self.cells(methods, loss, dataset)
-        return Measurement(entries, tuple(self._if_same(entry, entry.scores) for entry in entries))
+        return Measurement(entries, tuple(entry.scores for entry in entries))
 
     @cache  # noqa: B019
     def unfiltered(self, methods: tuple[str, ...], loss: str, dataset: str) -> Measurement:
         """The same with the triplets that were rejected."""
         entries = self.cells(methods, loss, dataset)
-        tables = tuple(self._if_same(entry, entry.unfiltered.scores) for entry in entries)
-        return Measurement(entries, tables)
+        return Measurement(entries, tuple(entry.unfiltered.scores for entry in entries))
 
     @cache  # noqa: B019
     def calibration(self, kind: str, dataset: str) -> Measurement:
         """The image scores of a kind of calibration frames, which lie with the null's."""
         entries = self.cells((NULL,), NONE, dataset)
-        tables = tuple(self._if_same(entry, entry.calibration.get(kind)) for entry in entries)
-        return Measurement(entries, tables)
+        return Measurement(entries, tuple(entry.calibration.get(kind) for entry in entries))
 
     @cache  # noqa: B019
     def membranes(self, methods: tuple[str, ...], loss: str, dataset: str) -> Measurement:
         """Dice and boundary F1 of a row on a dataset."""
         entries = self.cells(methods, loss, dataset)
-        tables = tuple(self._if_same(entry, entry.membranes) for entry in entries)
-        return Measurement(entries, tables, _with_f1)
+        return Measurement(entries, tuple(entry.membranes for entry in entries), _with_f1)
 
     @cache  # noqa: B019
     def ceiling(self, dataset: str) -> Measurement:
@@ -103,23 +99,6 @@ class Selection:
                 of_fold.setdefault(entry.words["fold"], entry)
         entries = tuple(of_fold.values())
         return Measurement(entries, tuple(entry.ceiling for entry in entries), _with_f1)
-
-    def same_dataset(self, entry: Entry) -> bool:
-        """Whether a cell saw the build of its dataset that most cells saw."""
-        words = entry.words
-        fingerprint = entry.record.dataset.get("fingerprint")
-        return bool(fingerprint == self._fingerprints[words["dataset"], words["fold"]])
-
-    @cached_property
-    def _fingerprints(self) -> dict[tuple[str, int], Any]:
-        found: dict[tuple[str, int], Counter[Any]] = {}
-        for entry in sorted(self.entries, key=lambda entry: entry.record.started, reverse=True):
-            place = (entry.words["dataset"], entry.words["fold"])
-            found.setdefault(place, Counter())[entry.record.dataset.get("fingerprint")] += 1
-        return {place: counts.most_common(1)[0][0] for place, counts in found.items()}
-
-    def _if_same(self, entry: Entry, table: pd.DataFrame | None) -> pd.DataFrame | None:
-        return table if self.same_dataset(entry) else None
 
 
 def select(
@@ -191,7 +170,7 @@ def dataset_notes(selection: Selection, dataset: str) -> list[str]:
     remark = selection.reported.datasets.get(dataset)
     notes.append(f"{dataset}: {remark or 'not in the paper'}.")
     entries = [entry for entry in selection.entries
-               if entry.words["dataset"] == dataset and selection.same_dataset(entry)]  # fmt: skip
+               if entry.words["dataset"] == dataset and not entry.other_build]  # fmt: skip
     leakages = [float(entry.record.dataset.get("leakage") or 0.0) for entry in entries]
     leakage = max(leakages, default=0.0)
     saturated = max((_saturated(entry) for entry in entries), default=0.0)
@@ -216,13 +195,10 @@ def method_notes(entries: tuple[Entry, ...]) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
-def cell_notes(
-    selection: Selection, measurement: Measurement, wanted: int, seeds: Sequence[int]
-) -> list[str]:
+def cell_notes(measurement: Measurement, wanted: int, seeds: Sequence[int]) -> list[str]:
     """What has to be known of a number: warnings, seeds without a number, few triplets.
 
     Args:
-        selection: what the report is about.
         measurement: behind the number.
         wanted: how many test triplets it should be a mean over.
         seeds: those that the caption names.
@@ -230,7 +206,7 @@ def cell_notes(
     notes = []
     for entry, table in zip(measurement.entries, measurement.tables, strict=True):
         if table is None:
-            notes.append(f"{_which(entry)} is not counted: {why_not(selection, entry)}.")
+            notes.append(f"{_which(entry)} is not counted: {why_not(entry)}.")
             continue
         notes += [_sentence(warning) for warning in entry.record.warnings]
         limit = entry.record.config.get("max_triplets")
@@ -244,12 +220,12 @@ def cell_notes(
     return list(dict.fromkeys(notes))
 
 
-def why_not(selection: Selection, entry: Entry) -> str:
+def why_not(entry: Entry) -> str:
     """Why a cell that is in the store has no number, in a few words."""
     record = entry.record
     if entry.damage:
         return "its files are damaged; repeat the run"
-    if not selection.same_dataset(entry):
+    if entry.other_build:
         return "it was computed on another build of the dataset; repeat the run"
     if record.failure is not None and record.status == "failed":
         reason = (record.failure.reason.strip() or "no reason given").splitlines()[0]
@@ -271,7 +247,7 @@ def unfinished(status: str) -> str:
     return f"{said}; the same `bench run` goes on from there"
 
 
-def absence(selection: Selection, measurement: Measurement, dataset: str, config: str) -> list[str]:
+def absence(measurement: Measurement, dataset: str, config: str) -> list[str]:
     """Why there is no number where there should be one."""
     if not measurement.entries:
         command = f"bench run --config configs/{config}.toml --dataset {shlex.quote(dataset)}"
@@ -279,9 +255,7 @@ def absence(selection: Selection, measurement: Measurement, dataset: str, config
             f"not run; `{command}` computes the whole table (long; its `ls` needs VGG16 weights)."
         ]
     return list(
-        dict.fromkeys(
-            f"{_which(entry)}: {why_not(selection, entry)}." for entry in measurement.entries
-        )
+        dict.fromkeys(f"{_which(entry)}: {why_not(entry)}." for entry in measurement.entries)
     )
 
 

@@ -136,6 +136,30 @@ def test_another_process_draws_the_same_bytes(drawn: Path, out: Path, data: Path
     assert [p.name for p in pictures if p.read_bytes() != (drawn / p.name).read_bytes()] == []
 
 
+def test_only_cells_of_the_build_at_hand_are_set_side_by_side(
+    tmp_path: Path, file: TripletFile, data: Path
+) -> None:
+    out, rebuilt = tmp_path / "results", tmp_path / "data"
+    store = make_store(out, file, [("linear", NONE), ("average", NONE), ("flow", NONE)])
+    again = build_striped(rebuilt, moving_texture(seed=1))
+    null = next(store.root.glob("*/linear-*"))
+    record = store.load(null)
+    assert record is not None
+    record.dataset = again.facts()
+    store.save(record, null)
+    for folder, counted in ((rebuilt, {"linear"}), (data, {"average", "flow"})):
+        told: list[str] = []
+        results = load_results(out, folder, told.append)
+        scored = {str(e.words["method"]) for e in results.entries if e.scores is not None}
+        assert scored == counted
+        assert results.files[DATASET].path.is_relative_to(folder)
+        (sentence,) = told
+        assert "computed on another build of it" in sentence
+    # Without a build at hand, the one of most cells counts.
+    results = load_results(out, tmp_path / "nowhere", lambda _: None)
+    assert [e.words["method"] for e in results.entries if e.other_build] == ["linear"]
+
+
 def test_figures_without_their_cells_are_left_out_and_told(
     tmp_path: Path, file: TripletFile, data: Path
 ) -> None:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,18 @@ def test_layers_are_judged_by_the_profile(tmp_path: Path) -> None:
     faster = judged["aal-faster"]
     assert faster.verdict == "holds"
     assert faster.comparisons[0].measured[:3] == pytest.approx((-52, -62, -42))  # type: ignore[index]
+
+
+def test_layers_of_another_size_say_nothing_about_the_paper(tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0))
+    write_profile(tmp_path)
+    (path,) = tmp_path.rglob("layers.json")
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document | {"size": [1, 64, 128, 128]}))
+    for name in ("aal-flops", "aal-memory", "aal-faster"):
+        judged = by_id(tmp_path)[name]
+        assert judged.verdict == "not measured"
+        assert "the profile is of 1 x 64 x 128 x 128" in judged.why
 
 
 def comparisons(*verdicts: str) -> list[Comparison]:
