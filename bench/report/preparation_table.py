@@ -94,6 +94,14 @@ def _row(
     return TableRow(row_title(entries[0] if entries else None, method, loss), tuple(cells))
 
 
+def _not_run(dataset: str) -> str:
+    apart = f"{dataset}[align=no]"
+    return (
+        f"not run; build '{apart}' as '{dataset}' was built (`bench data build`), then run the same "
+        f"methods with `--dataset '{dataset}[align=no,trained_on={dataset}]'`."
+    )
+
+
 def _cells(
     selection: Selection, dataset: str, name: str | None, pair: tuple[str, str],
     seeds: Sequence[int], notes: Notes,
@@ -101,8 +109,7 @@ def _cells(
     """The kept triplets of a dataset, then all of them."""
     method, loss = pair
     if name is None:
-        twin = f"{dataset}[align=no,trained_on={dataset}]"
-        yield from dashes(2 * len(SKILLS), notes.mark(f"not run; `bench run --dataset '{twin}'`."))
+        yield from dashes(2 * len(SKILLS), notes.mark(_not_run(dataset)))
         return
     kept = selection.scores((method,), loss, name)
     if kept.scores is None:
