@@ -97,8 +97,8 @@ def _row(
 def _not_run(dataset: str) -> str:
     apart = f"{dataset}[align=no]"
     return (
-        f"not run; build '{apart}' as '{dataset}' was built (`bench data build`), then run the same "
-        f"methods with `--dataset '{dataset}[align=no,trained_on={dataset}]'`."
+        f"not run; build '{apart}' as '{dataset}' was built (`bench data build`), then run the "
+        f"same methods with `--dataset '{dataset}[align=no,trained_on={dataset}]'`."
     )
 
 
