@@ -428,19 +428,24 @@ def main() -> None:
         message = getattr(error, "format_message", None)
         if message is None:
             raise
-        if words := " ".join(message().split()):
-            _leave(words + _advice(words), 2)
-        code = 2  # no command given: the help was printed
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
+            typer.echo(message(), err=True)
+            sys.exit(2)
+        words = " ".join(message().split())
+        _leave(_advised(words, error), 2)
     if code == _INTERRUPTED:  # by us or by typer, which turns Ctrl-C into this code
         _leave("interrupted; the same command goes on from here.", _INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _advice(words: str) -> str:
-    """What to do about a mistake that only typer has met."""
-    if "unexpected extra argument" not in words:
-        return ""
-    return "; a list has commas and no blanks, as in --methods average,flow."
+def _advised(words: str, error: Exception) -> str:
+    """A mistake that only typer has met, with what to do about it."""
+    if "unexpected extra argument" in words:
+        return f"{words}; a list has commas and no blanks, as in --methods average,flow."
+    wanted = getattr(getattr(error, "param", None), "help", None)
+    if words.startswith("Missing") and wanted:
+        return f"{words.rstrip('.')}: {wanted.rstrip('.')}."
+    return words
 
 
 def _leave(sentence: str, code: int) -> NoReturn:

@@ -304,6 +304,7 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
         (["run", "--methos", "ssan"], "--methods"),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--threads", "many"], "--threads"),
         (["list", "method"], "did you mean 'methods'"),
+        (["list"], "Missing argument 'what': methods, datasets, losses or presets."),
         (["data", "info", "nothing"], "bench data build nothing"),
         (["data", "info", "phantim"], "did you mean 'phantom'"),
         (["data", "info"], "none is built in data yet"),
@@ -358,6 +359,17 @@ def test_a_wrong_word_is_one_sentence_and_exit_2(
     assert out == ""
     assert sentence in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["data"]])
+def test_without_a_command_the_help_is_printed_as_it_is_for_help(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    _, asked, _ = bench(capsys, *words, "--help")
+    code, out, err = bench(capsys, *words)
+    assert (code, out) == (2, "")
+    assert err == asked
+    assert len(asked.splitlines()) > 5
 
 
 def test_cuda_asked_for_and_absent(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
