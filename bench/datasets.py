@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from bench.data.build import BuildOptions, BuildSummary, build
 from bench.data.cards import SAID, Card, is_public, load_card
 from bench.data.doubt import doubt
 from bench.data.download import download
-from bench.data.places import dataset_path
+from bench.data.places import anew, dataset_path
 from bench.data.triplets import TripletFile, digest_path
 from bench.data.volumes import ArrayVolume, Volume, open_volume
 from bench.dataset_variants import Dataset, parse_dataset
@@ -134,17 +133,17 @@ def _check_same(file: TripletFile, config: RunConfig) -> None:
             option = f"--{word.replace('_', '-')}"
             raise UserError(
                 f"{file.path} was built with another {option} than that of this run; leave it out, "
-                f"or give it to `bench data build {file.name} --source PATH --replace`."
+                f"or repeat {anew(file.name, f'{option} {_shown(value)}')}."
             )
     source = config.source
     if source is None:
         return
     with open_volume(source, grey_range=config.grey_range) as volume:
         if volume.digest not in {known["sha256"] for known in file.volumes}:
+            added = [f"--source {source}", *(["its labels as --labels"] if file.has_labels else [])]
             raise UserError(
                 f"{file.path} was built from another volume than {source}; leave --source out, or "
-                f"build it anew with `bench data build {shlex.quote(file.name)} --source {source} "
-                "--replace`."
+                f"repeat {anew(file.name, *added)}."
             )
 
 
@@ -204,8 +203,10 @@ def _build(
     if target.exists() and not replace:
         raise UserError(f"{target} is there already; --replace builds it anew.")
     volumes = _volumes(name, sources, labels, grey_range)
-    tick = display.stage("build")
     try:
+        if not any(volume.has_labels for volume in volumes):
+            _tell_lost_labels(target, display)
+        tick = display.stage("build")
         summary = build(
             name, volumes, load_card(name), options, target,
             progress=lambda words, done, total: tick(done, total, words), replace=replace,
@@ -216,6 +217,19 @@ def _build(
     if not is_public(name):
         _tell_doubt(target, display)
     return summary
+
+
+def _tell_lost_labels(target: Path, display: Display) -> None:
+    """Say of a dataset with labels that the one in its place will have none."""
+    old = _readable(target)
+    if old is None:
+        return
+    old.close()
+    if old.has_labels:
+        display.note(
+            f"{target} has labels, and what takes its place will have none, as this build was "
+            "given none; to keep them, stop it and add --labels."
+        )
 
 
 def _tell_doubt(path: Path, display: Display) -> None:

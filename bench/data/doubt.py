@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.places import anew
 from bench.data.triplets import TripletFile
 from bench.data.volumes import UNLABELLED
 
@@ -51,26 +52,25 @@ def doubt(file: TripletFile) -> str:
         seen |= set(np.unique(labels).tolist())
         found = Borders(*map(sum, zip(found, borders(labels), strict=True)))
     touching, apart, pairs = found
-    again = f"`bench data build {file.name}` with --replace and"
     said = file.options
     if "label_kind" not in said and 0 in seen and len(seen - {0, UNLABELLED}) == 1:
         return (
             f"The labels of '{file.name}' have one value beside 0, so as neuron ids they hold no "
             "membrane; if they are a mask of membranes (anything but 0 is membrane), repeat "
-            f"{again} --label-kind membrane_mask."
+            f"{anew(file.name, '--label-kind membrane_mask')}."
         )
     if touching > _GREY * pairs:
         return (
             f"{touching / pairs:.0%} of neighbouring pixels differ in the labels of '{file.name}', "
-            f"as in a grey image; if they are one, repeat {again} the file of neuron ids as "
-            "--labels."
+            "as in a grey image; if they are one, repeat "
+            f"{anew(file.name, 'the file of neuron ids as --labels')}."
         )
     if said.get("label_kind") != "membrane_mask" and "label_zero" not in said and apart > touching:
         share = apart / (apart + touching)
         return (
             f"{share:.0%} of the borders of neuron ids in the labels of '{file.name}' are lines of "
-            f"0, which is taken as unlabelled; if these lines are membranes, repeat {again} "
-            "--label-zero membrane."
+            "0, which is taken as unlabelled; if these lines are membranes, repeat "
+            f"{anew(file.name, '--label-zero membrane')}."
         )
     return ""
 

@@ -54,6 +54,22 @@ def built_path(name: str, root: Path, fold: int) -> Path:
     return path
 
 
+def anew(name: str, *added: str) -> str:
+    """The command that builds a dataset anew, in all else as it was built.
+
+    Args:
+        name: of the dataset.
+        added: what to give besides ``--replace``, an option or words that end in one.
+    """
+    given = ", ".join(["--replace", *added])
+    said = " ".join(added)
+    kept = [option for option in ("--source", "--labels", "--tile") if option not in said]
+    return (
+        f"`bench data build {shlex.quote(name)}` with {given} and every other option as before "
+        f"({', '.join(kept)} and so on)"
+    )
+
+
 def _not_built(name: str, root: Path, fold: int) -> UserError:
     if not is_public(name) and name not in built_names(root):
         try:

@@ -24,6 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.coverage import poor_coverage
+from bench.data.places import anew
 from bench.data.reject import REASONS
 from bench.data.split import SPLITS, measured_leakage, split_words
 from bench.errors import UserError
@@ -196,8 +197,8 @@ class TripletFile:
         except Exception as error:
             self.close()
             raise UserError(
-                f"{what} is damaged in {self.path} ({_first_line(error)}); build it again with "
-                f"`bench data build {self.name} --source PATH --replace`."
+                f"{what} is damaged in {self.path} ({_first_line(error)}); repeat "
+                f"{anew(self.name)}."
             ) from error
 
 

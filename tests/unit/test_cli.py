@@ -256,7 +256,24 @@ def test_what_is_said_of_a_volume_is_kept_and_not_contradicted(
         code, _, err = bench(capsys, *run, *other)
         assert code == 2
         assert f"was built with another {other[0]}" in err
-        assert "--replace" in err
+        assert f"with --replace, {' '.join(other)} and every other option as before" in err
+
+
+def test_a_rebuild_that_drops_labels_says_so_and_goes_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    grey, ids = neurites(side=96)
+    tifffile.imwrite(tmp_path / "grey.tif", grey)
+    tifffile.imwrite(tmp_path / "ids.tif", ids.astype(np.uint16))
+    words = ["mine", "--source", tmp_path / "grey.tif", "--data", tmp_path,
+             "--tile", 48, "--stride", 48, "--search", 4, "--replace"]  # fmt: skip
+    labels = ["--labels", tmp_path / "ids.tif"]
+    told = []
+    for more in (labels, labels, [], []):
+        code, _, err = bench(capsys, "data", "build", *words, *more)
+        assert code == 0
+        told.append("has labels, and what takes its place will have none" in err)
+    assert told == [False, False, True, False]
 
 
 def test_a_run_that_builds_tells_how_little_the_tiles_cover(

@@ -51,7 +51,8 @@ def test_ids_kept_apart_by_lines_of_0_are_told_with_what_mends_them(
 ) -> None:
     sentence = doubted(tmp_path, lined(ids))
     assert sentence.startswith("100% of the borders of neuron ids in the labels of 'mine'")
-    assert sentence.endswith("--label-zero membrane.")
+    assert "`bench data build mine` with --replace, --label-zero membrane and every" in sentence
+    assert sentence.endswith("other option as before (--source, --labels, --tile and so on).")
 
 
 @pytest.mark.parametrize("zero", ["membrane", "ignore"])
@@ -68,7 +69,7 @@ def test_neurites_that_nobody_labelled_are_no_lines(tmp_path: Path, ids: np.ndar
 
 def test_a_mask_of_membranes_is_told(tmp_path: Path, ids: np.ndarray) -> None:
     mask = np.where(lined(ids) == 0, np.uint64(255), np.uint64(0))
-    assert doubted(tmp_path / "a", mask).endswith("--label-kind membrane_mask.")
+    assert "--replace, --label-kind membrane_mask and every" in doubted(tmp_path / "a", mask)
     assert doubted(tmp_path / "b", mask, label_kind="membrane_mask") == ""
 
 
@@ -94,7 +95,7 @@ def test_a_grey_image_is_told(
 ) -> None:
     sentence = doubted(tmp_path, spoilt(phantom[0]), **said)
     assert "of neighbouring pixels differ in the labels of 'mine', as in a grey image" in sentence
-    assert sentence.endswith("with --replace and the file of neuron ids as --labels.")
+    assert "with --replace, the file of neuron ids as --labels and every other option" in sentence
 
 
 def test_ids_in_pixels_of_any_usual_size_are_no_image(
