@@ -21,6 +21,7 @@ from bench.data.contact_sheet import draw_contact_sheet
 from bench.data.coverage import poor_coverage
 from bench.data.histogram import ReferenceName
 from bench.data.reject import REASONS, Rules, judge
+from bench.data.room import LEAST_TILE, SHALLOWEST, Shapes, advice
 from bench.data.split import (
     Axis,
     SplitName,
@@ -72,7 +73,7 @@ class BuildOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tile: int = Field(default=512, ge=32)
+    tile: int = Field(default=512, ge=LEAST_TILE)
     stride: int = Field(default=512, ge=1)
     align: bool = True
     search: int = Field(default=16, ge=0)
@@ -190,7 +191,7 @@ def build(
     card = card.model_copy(update=options.said)
     _check(volumes, target, replace=replace)
     surveys = _measure(volumes, options, progress or _silent)
-    table = _sort_into_splits(surveys, options)
+    table = _sort_into_splits(surveys, [volume.shape for volume in volumes], options)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent)
@@ -250,12 +251,12 @@ def _measure(volumes: Sequence[Volume], options: BuildOptions, progress: Progres
     return surveys
 
 
-def _sort_into_splits(surveys: list[Survey], options: BuildOptions) -> pd.DataFrame:
+def _sort_into_splits(surveys: list[Survey], shapes: Shapes, options: BuildOptions) -> pd.DataFrame:
     table = pd.concat([seen.table for seen in surveys], ignore_index=True)
     if table.empty:
         raise UserError(
             f"No tile of {options.tile} pixels stays within the slices (or split bands) once its "
-            "neighbours are shifted; choose a smaller --tile."
+            f"neighbours are shifted; {advice(shapes, options)}."
         )
     table = judge(table, options.rules)
     rejected = (table["reason"] != "").to_numpy()
@@ -266,11 +267,11 @@ def _sort_into_splits(surveys: list[Survey], options: BuildOptions) -> pd.DataFr
     table["split"] = split_names(blocks, options.fold)
     for name in ("train", *_HELD):
         if not ((table["split"] == name) & ~rejected).any():
-            raise UserError(_nothing_left(name, table, options))
+            raise UserError(_nothing_left(name, table, shapes, options))
     return table[list(_KEYS)]
 
 
-def _nothing_left(name: str, table: pd.DataFrame, options: BuildOptions) -> str:
+def _nothing_left(name: str, table: pd.DataFrame, shapes: Shapes, options: BuildOptions) -> str:
     if (table["split"] == name).any():
         counts = table.loc[table["split"] == name, "reason"].value_counts()
         broken = ", ".join(f"{reason} {count}" for reason, count in counts.items())
@@ -278,10 +279,13 @@ def _nothing_left(name: str, table: pd.DataFrame, options: BuildOptions) -> str:
             f"Every {name} triplet is rejected ({broken}); look at the volume, take another "
             "--fold, or change a rule (--rule blur=2)."
         )
-    advice = "--split-axis x or y" if options.split_axis == "z" else "a smaller --tile"
+    depth = max(depth for depth, _, _ in shapes)
+    why = "the volume is too small for five such blocks"
+    if options.split_axis == "z" and depth < SHALLOWEST:
+        why = f"five blocks take {SHALLOWEST} slices and there are {depth}"
     return (
-        f"No triplet lies whole within the {name} block along {options.split_axis}; the volume is "
-        f"too small for five blocks, so use {advice}, or --split paper."
+        f"No triplet lies whole within the {name} block along {options.split_axis}, as {why}; "
+        f"{advice(shapes, options)}."
     )
 
 

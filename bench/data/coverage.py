@@ -8,9 +8,9 @@ from typing import Any
 from bench.data.split import Region, covered, grid_size, split_regions
 from bench.presets import PRESETS
 
+STEP = 8  # pixels, between tile sizes that are thought of
+SMALLEST_CROP = min(preset.crop for preset in PRESETS.values())  # no network trains on less
 _ENOUGH = 0.95  # of the area; what is left at the edges then is no news
-_STEP = 8  # pixels, between tile sizes that are thought of
-_SMALLEST = min(preset.crop for preset in PRESETS.values())  # no network trains on less
 
 
 def poor_coverage(shapes: Iterable[Sequence[int]], options: Mapping[str, Any]) -> list[str]:
@@ -36,18 +36,18 @@ def _line(height: int, width: int, options: Mapping[str, Any]) -> str:
         f"{'tile' if count == 1 else 'tiles'} of {tile} x {tile}"
     )
     # Neighbours may lie as far from the middle as is searched, each on its own side.
-    better = _better_tile(regions, tile, 2 * options["search"] if options["align"] else 0)
+    better = better_tile(regions, tile, 2 * options["search"] if options["align"] else 0)
     found = _share(regions, better, better)
     if found <= share:
         return words
     return f"{words}; --tile {better} --stride {better} would make it {_percent(found)}"
 
 
-def _better_tile(regions: list[Region], tile: int, room: int) -> int:
+def better_tile(regions: list[Region], tile: int, room: int) -> int:
     """The largest tile, up to this one, that covers enough; or else the one that covers most."""
     sides = (side for r in regions for side in (r.bottom - r.top, r.right - r.left))
     most = min(tile, min(sides) - room)
-    tiles = range(most - most % _STEP, _SMALLEST - 1, -_STEP)
+    tiles = range(most - most % STEP, SMALLEST_CROP - 1, -STEP)
     return max(tiles, key=lambda side: min(_share(regions, side, side), _ENOUGH), default=tile)
 
 

@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.errors import UserError
-
 BLOCKS = 5
 SPLITS = ("train", "validation", "test", "gap")
 SplitName = Literal["blocked", "paper"]
@@ -59,20 +57,8 @@ def split_regions(height: int, width: int, split: SplitName, axis: Axis) -> list
 
 
 def grid_size(region: Region, tile: int, stride: int) -> int:
-    """How many places a region's grid has.
-
-    Raises:
-        UserError: not even one tile fits.
-    """
+    """How many places a region's grid has; 0 where not even one tile fits."""
     rows, columns = _grid(region, tile, stride)
-    if not rows or not columns:
-        size = f"{region.bottom - region.top} x {region.right - region.left} pixels"
-        bands = region.block is not None
-        where, remedy = ("split bands", ", or --split-axis z") if bands else ("slices", "")
-        raise UserError(
-            f"A tile of {tile} pixels does not fit {where} of {size}; choose a smaller "
-            f"--tile{remedy}."
-        )
     return len(rows) * len(columns)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench.data.align import Aligner, Match, Prepared
 from bench.data.histogram import grey_counts
 from bench.data.reject import measure
+from bench.data.room import advice
 from bench.data.split import Region, depth_block, grid_size, place_tiles, split_regions
 from bench.data.volumes import Volume, grey_digest
 from bench.errors import UserError
@@ -58,12 +59,8 @@ def survey(
         UserError: a slice cannot be read, or tile or search radius do not fit the slices.
     """
     depth, height, width = volume.shape
-    if min(height, width) < options.tile:
-        raise UserError(
-            f"The slices of '{volume.name}' have {height} x {width} pixels, smaller than a tile "
-            f"of {options.tile}; choose a smaller --tile (and --stride)."
-        )
     regions = split_regions(height, width, options.split, options.split_axis)
+    _check_tile(volume, regions, options)
     sizes = [grid_size(region, options.tile, options.stride) for region in regions]
     starts = [first_column + sum(sizes[:i]) for i in range(len(sizes))]
     aligner = Aligner(height, width, options.search if options.align else 0)
@@ -90,6 +87,21 @@ def survey(
                 for row in found
             )
     return Survey(pd.DataFrame(rows), counts, digest.hexdigest(), no_room, sum(sizes))
+
+
+def _check_tile(volume: Volume, regions: list[Region], options: BuildOptions) -> None:
+    _, height, width = volume.shape
+    where = f"The slices of '{volume.name}' have {height} x {width} pixels"
+    if min(height, width) < options.tile:
+        raise UserError(
+            f"{where}, smaller than a tile of {options.tile}; {advice([volume.shape], options)}."
+        )
+    band = min(min(r.bottom - r.top, r.right - r.left) for r in regions)
+    if band < options.tile:
+        raise UserError(
+            f"{where}, so that a tile of {options.tile} does not fit split bands {band} wide along "
+            f"{options.split_axis}; {advice([volume.shape], options)}."
+        )
 
 
 def crop(grey: NDArray[np.uint8], region: Region) -> Slice:

@@ -369,9 +369,27 @@ def test_a_build_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "chosen", "words"),
     [
-        ((25, 60, 128), options(), "smaller than a tile"),
-        ((25, 128, 128), options(split_axis="x"), "does not fit"),
-        ((12, 128, 128), options(), "--split-axis x or y"),
+        (
+            (25, 60, 128),
+            options(),
+            "smaller than a tile of 64; .* --tile 48 --stride 48",
+        ),
+        (
+            (25, 128, 128),
+            options(split_axis="x"),
+            "not fit .* 25 wide along x; .* --split-axis z",
+        ),
+        (
+            (12, 128, 128),
+            options(),
+            "take 15 slices and there are 12; .* --split paper",
+        ),
+        (
+            (25, 64, 64),
+            options(),
+            "once its neighbours are shifted; .* --tile 48 --stride 48",
+        ),
+        ((6, 128, 128), options(), "it takes more slices"),
         ((25, 128, 128), options(search=60), "--search"),
     ],
 )
@@ -379,7 +397,7 @@ def test_volumes_that_are_too_small_are_refused_with_advice(
     tmp_path: Path, shape: tuple[int, int, int], chosen: BuildOptions, words: str
 ) -> None:
     with pytest.raises(UserError, match=words):
-        make(tmp_path / "t.h5", drifting_stack(25, 128)[: shape[0], : shape[1]], chosen)
+        make(tmp_path / "t.h5", drifting_stack(25, 128)[tuple(map(slice, shape))], chosen)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -20,7 +20,6 @@ from bench.data.split import (
     split_names,
     split_regions,
 )
-from bench.errors import UserError
 
 shift = st.tuples(st.integers(-9, 9), st.integers(-9, 9))
 
@@ -79,12 +78,6 @@ def test_bands_cover_the_slice_without_overlap() -> None:
         edges = [(band[sides[0]], band[sides[1]]) for band in bands]
         assert all(a[1] == b[0] for a, b in itertools.pairwise(edges))
         assert (edges[0][0], edges[-1][1]) == (0, 103 if axis == "y" else 207)
-
-
-def test_a_tile_that_does_not_fit_a_band_is_refused() -> None:
-    band = split_regions(1024, 1024, "blocked", "x")[0]
-    with pytest.raises(UserError, match="smaller --tile"):
-        grid_size(band, 512, 512)
 
 
 def test_folds_test_each_block_once_and_never_validate_what_they_test() -> None:
