@@ -123,7 +123,7 @@ class Job:
         self.resume.set_damaged_aside(record)
         wanted = [stage for stage in self.config.stages if self._applies(stage)]
         try:
-            pending = self.resume.pending(record, wanted, rerun=self.config.rerun)
+            pending = self.resume.pending(record, self.config.stages, rerun=self.config.rerun)
         except MissingError as error:
             return self._refuse(record, error)
         self._tell_done([stage for stage in wanted if stage not in pending])

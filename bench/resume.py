@@ -84,13 +84,19 @@ class Resume:
         self._tell(f"  {paths[0]} is damaged: {remedy}, and kept is {kept}.")
 
     def pending(
-        self, record: Record, wanted: Sequence[StageName], *, rerun: bool
+        self, record: Record, asked: Sequence[StageName], *, rerun: bool
     ) -> list[StageName]:
         """The stages to compute; the record forgets them, and those that read what they made.
+
+        Args:
+            record: of the cell.
+            asked: the stages of the run; those that do not apply to the cell are passed over.
+            rerun: whether they are computed again where they are done.
 
         Raises:
             MissingError: one of them would read what none of them makes; nothing is forgotten.
         """
+        wanted = [stage for stage in asked if stage in self._keys.stages]
         stale: set[StageName | None] = set()
         for stage, source in _READS.items():
             missing = stage in wanted and (rerun or not self.is_done(stage, record))
@@ -98,12 +104,11 @@ class Resume:
                 stale.add(stage)
         pending = [stage for stage in wanted if stage in stale]
         for stage in pending:
-            if before := self._left_out(stage, pending, stale, record):
-                named = ",".join(s for s in _READS if s in wanted or s in before)
+            if source := self._left_out(stage, pending, stale, record):
                 raise MissingError(
                     stage,
-                    f"what {before[-1]} makes is missing or of an earlier version, and {stage} "
-                    f"reads it; repeat the command with --stages {named}.",
+                    f"what {source} makes is missing or of an earlier version, and {stage} reads "
+                    f"it; repeat the command {_remedy(asked, rerun=rerun)}.",
                 )
         for stage in _READS:
             if stage in stale:
@@ -116,14 +121,12 @@ class Resume:
         pending: Collection[StageName],
         stale: Collection[StageName | None],
         record: Record,
-    ) -> list[StageName]:
-        """The stages that have to be computed before this one, though nobody asked for them."""
+    ) -> StageName | None:
+        """The stage that has to be computed before this one, though nobody asked for it."""
         source = _READS[stage]
         if source is None or source not in self._keys.stages or source in pending:
-            return []
-        if source not in stale and self.is_done(source, record):
-            return []
-        return [*self._left_out(source, pending, stale, record), source]
+            return None
+        return source if source in stale or not self.is_done(source, record) else None
 
     def is_done(self, stage: StageName, record: Record) -> bool:
         """Whether a stage's files are there, made with the keys of this run."""
@@ -134,3 +137,17 @@ class Resume:
             return False  # it was lost and will be trained anew, perhaps on another machine
         # What is there is as it was written: anything else was set aside.
         return all((self._folder / name).exists() for name in (FILES[stage], *done.digests))
+
+
+def _remedy(asked: Sequence[StageName], *, rerun: bool) -> str:
+    """How to repeat a run so that no cell lacks what it reads.
+
+    All earlier stages are named, as another cell may lack more of them than this one: what is
+    done is used as it is, unless everything is computed again.
+    """
+    needed = set[StageName | None](asked)
+    for stage in reversed(list(_READS)):
+        if stage in needed:
+            needed.add(_READS[stage])
+    named = ",".join(stage for stage in _READS if stage in needed)
+    return f"with --stages {named}{' and without --rerun' if rerun else ''}"

@@ -157,8 +157,8 @@ def test_scores_are_not_made_of_frames_of_an_earlier_version(  # type: ignore[no
     rows = json.loads(out)["rows"]
     assert code == 1
     assert {row["status"] for row in rows} == {"failed"}
-    assert all("--stages predict,score" in row["failure"] for row in rows)
-    assert err.count("--stages predict,score") == len(rows)
+    assert all("--stages train,predict,score." in row["failure"] for row in rows)
+    assert err.count("--stages train,predict,score.") == len(rows)
     assert records == {path: path.read_bytes() for path in records}  # their figures stay
     code, out, _ = run("--json", "--stages", "predict,score", methods="average")
     assert code == 0
@@ -167,6 +167,16 @@ def test_scores_are_not_made_of_frames_of_an_earlier_version(  # type: ignore[no
         record.stages["predict"].revision for _, record in Store(tmp_path / "results").records()
     ]
     assert found == [1000, 1000]
+
+
+def test_the_stages_that_a_refused_cell_names_are_enough_for_every_cell(run) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = run("--json", "--stages", "score,train")
+    refused = {row["method"]: row["failure"] for row in json.loads(out)["rows"]}
+    assert (code, list(refused)) == (1, ["linear", "average", "tiny"])
+    [named] = {failure.partition("--stages ")[2].rstrip(".") for failure in refused.values()}
+    code, out, _ = run("--json", "--stages", named)
+    assert code == 0
+    assert {row["status"] for row in json.loads(out)["rows"]} == {"done"}
 
 
 def test_what_follows_a_lost_file_is_computed_again(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

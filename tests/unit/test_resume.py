@@ -68,23 +68,31 @@ def test_what_is_stale_is_forgotten_though_it_was_not_asked_for(resume: Resume) 
 @pytest.mark.parametrize(
     ("lost", "wanted", "blocked", "named"),
     [
-        (["predict"], ["score"], "score", "predict,score"),
-        (["predict", "score", "segment"], ["segment"], "segment", "predict,segment"),
+        (["predict"], ["score"], "score", "train,predict,score"),
+        (["predict", "score", "segment"], ["segment"], "segment", "train,predict,segment"),
         (["predict", "score"], ["train", "score"], "score", "train,predict,score"),
         (["train"], ["train", "segment"], "segment", "train,predict,segment"),
         (["train", "predict"], ["score"], "score", "train,predict,score"),
         (["train"], ["predict"], "predict", "train,predict"),
     ],
 )
+@pytest.mark.parametrize("rerun", [True, False])
 def test_a_stage_is_not_computed_from_what_another_version_made(
-    resume: Resume, lost: list[StageName], wanted: list[StageName], blocked: str, named: str
+    resume: Resume,
+    lost: list[StageName],
+    wanted: list[StageName],
+    blocked: StageName,
+    named: str,
+    rerun: bool,
 ) -> None:
     record = whole()
     for stage in lost:
         record.stages[stage].key = "another"
+    record.stages.pop(blocked)
     known = record.model_copy(deep=True)
-    with pytest.raises(MissingError, match=f"--stages {named}.$") as caught:
-        resume.pending(record, wanted, rerun=True)
+    remedy = f"--stages {named}{' and without --rerun' if rerun else ''}.$"
+    with pytest.raises(MissingError, match=remedy) as caught:
+        resume.pending(record, wanted, rerun=rerun)
     assert caught.value.stage == blocked
     assert record == known
 
@@ -99,7 +107,8 @@ def test_what_learns_nothing_waits_for_no_training(tmp_path: Path) -> None:
     record = whole()
     record.stages.clear()
     classical = Resume(tmp_path, Store(tmp_path), keys, lambda: None, print)
-    assert classical.pending(record, ["predict", "score"], rerun=False) == ["predict", "score"]
+    asked: list[StageName] = ["train", "predict", "score"]
+    assert classical.pending(record, asked, rerun=False) == ["predict", "score"]
 
 
 def test_another_key_or_segmenter_is_not_done(resume: Resume) -> None:
