@@ -434,7 +434,9 @@ def main() -> None:
         words = " ".join(message().split())
         _leave(_advised(words, error), 2)
     if code == _INTERRUPTED:  # by us or by typer, which turns Ctrl-C into this code
-        _leave("interrupted; the same command goes on from here.", _INTERRUPTED)
+        # Only a run leaves what can be gone on from; what a build wrote is not whole.
+        goes_on = "goes on from here" if sys.argv[1:2] == ["run"] else "begins anew"
+        _leave(f"interrupted; the same command {goes_on}.", _INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

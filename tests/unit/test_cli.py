@@ -203,6 +203,30 @@ def test_ctrl_c_is_exit_130_and_the_record_says_so(run, tmp_path: Path) -> None:
     assert run("--json")[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["data", "build", "phantom_small"], "bench.data.build.survey"),
+        (["report"], "bench.report.write.write_report"),
+    ],
+)
+def test_what_cannot_go_on_says_that_it_begins_anew(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    where: str,
+) -> None:
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, press)
+    code, _, err = bench(capsys, *words, "--data", tmp_path)
+    assert code == 130
+    assert err.splitlines()[-1] == "bench: interrupted; the same command begins anew."
+    assert list(tmp_path.rglob("*.h5")) == []
+
+
 def test_a_training_that_goes_on_says_from_where(run) -> None:  # type: ignore[no-untyped-def]
     validations = []
 
