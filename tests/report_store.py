@@ -118,6 +118,12 @@ def fill(out: Path) -> None:
     add(out, "dain", "l1", status="failed", failure=failure, title="DAIN-style")
     add(out, "dain", "ls", status="running", title="DAIN-style")
     add(out, LONG, "l1", table=scores("long", 18.7), title=LONG)
-    ceiling = Store(out).root / "mouse_triplet" / "segmenter-1"
-    ceiling.mkdir()
-    membranes(0.9).to_parquet(ceiling / "ceiling.parquet", index=False)
+    add_ceiling(out)
+
+
+def add_ceiling(out: Path) -> Path:
+    """Put down what the segmenter makes of every real slice."""
+    folder = Store(out).root / "mouse_triplet" / "segmenter-1"
+    folder.mkdir()
+    membranes(0.9).to_parquet(folder / "ceiling.parquet", index=False)
+    return folder

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report.results import Entry
-from bench.report.table import Emphasis
+from bench.report.table import TIE, Emphasis
 from bench.statistics import Interval, cluster_interval, holm, paired_gain, paired_p_value
 
 Better = Literal["higher", "lower", "one"]
@@ -78,6 +78,19 @@ class Measurement:
         pair = self._pair(other, metric)
         return None if pair is None else paired_gain(*pair)
 
+    def on(self, other: Measurement) -> Measurement:
+        """The same, of the triplets that another one has too."""
+        if other.scores is None:
+            return self
+        shared = set(other.scores.index)
+        tables = []
+        for entry, table in zip(self.entries, self.tables, strict=True):
+            if table is not None:
+                fold = entry.words["fold"]
+                table = table[[(fold, triplet) in shared for triplet in table["triplet"]]]
+            tables.append(table)
+        return dataclasses.replace(self, tables=tuple(tables))
+
     def p_value(self, other: Measurement, metric: str) -> float:
         """Two-sided p-value of that gain being zero; NaN where it cannot be told."""
         pair = self._pair(other, metric)
@@ -101,6 +114,30 @@ class Measurement:
 def every_seed(measurements: Iterable[Measurement]) -> tuple[int, ...]:
     """The seeds of all of them; single ones may have fewer."""
     return tuple(sorted({seed for each in measurements for seed in each.seeds}))
+
+
+def most_triplets(measurements: Iterable[Measurement]) -> int:
+    """How many triplets the fullest of them was measured on."""
+    return max((each.count for each in measurements), default=0)
+
+
+def comparable(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Those with as many triplets as the fullest; in place of the others, nothing measured.
+
+    Means over different triplets cannot be ranked.
+    """
+    most = most_triplets(measurements)
+    return [each if each.count == most else Measurement((), ()) for each in measurements]
+
+
+def not_ranked(measurement: Measurement, among: Iterable[Measurement], dataset: str) -> list[str]:
+    """What a row's name has to say where ``comparable`` leaves its measurement out."""
+    if not 0 < measurement.count < most_triplets(among):
+        return []
+    return [
+        f"{dataset}: over fewer test triplets than the caption says, so without best, second "
+        f"and `{TIE}`."
+    ]
 
 
 def _average(seeds: list[pd.DataFrame]) -> pd.DataFrame:

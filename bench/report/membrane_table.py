@@ -5,7 +5,15 @@ from __future__ import annotations
 from bench.plan import NULL
 from bench.registry import METHODS
 from bench.report.caption import caption
-from bench.report.measured import Measurement, Standing, every_seed, standings
+from bench.report.measured import (
+    Measurement,
+    Standing,
+    comparable,
+    every_seed,
+    most_triplets,
+    not_ranked,
+    standings,
+)  # fmt: skip
 from bench.report.results import Entry
 from bench.report.score_cells import ends, interval_text
 from bench.report.selection import (
@@ -40,7 +48,7 @@ def segmentation(selection: Selection) -> list[Table]:
         for name in datasets
     }
     rows = [_row(selection, measured, pairs, i, notes) for i in range(len(pairs))]
-    rows.append(_ceiling(selection, datasets, notes))
+    rows.append(_ceiling(selection, measured, notes))
     words = caption(
         selection, "Membranes found in the synthesised slices", measured,
         "Dice: mean over slices. F1: boundary F1 of pooled counts. The gap is the Dice of the real "
@@ -71,12 +79,11 @@ def _row(
 ) -> TableRow:  # fmt: skip
     method, loss = pair = pairs[index]
     entries = tuple(e for rows in measured.values() for e in rows[index].entries)
-    marks = notes.mark(*method_notes(entries))
+    marks = notes.mark(*method_notes(entries), *_apart(measured, index))
     seeds = every_seed(each for rows in measured.values() for each in rows)
     cells: list[TableCell] = []
     for dataset, rows in measured.items():
-        places = [standings(rows, metric, "higher")[index] for metric in _METRICS]
-        cells += _cells(selection, rows[index], dataset, places, seeds, notes)
+        cells += _cells(selection, rows, index, dataset, seeds, notes)
     label = row_title(entries[0] if entries else None, method, loss)
     trained = [pair for pair in pairs if pair[1] != NONE]
     return TableRow(label, tuple(cells), marks, rule=pair in (trained[0], *_first_other(pairs)))
@@ -86,17 +93,27 @@ def _first_other(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return pairs[pairs.index(_PAPER[-1]) + 1 :][:1]
 
 
+def _apart(measured: dict[str, list[Measurement]], index: int) -> list[str]:
+    """On which datasets a row has fewer triplets than others, and what its gap is to."""
+    notes = [
+        note for name, rows in measured.items() for note in not_ranked(rows[index], rows, name)
+    ]
+    gap = "Its gap is to the real slice on its own triplets, not to the last row."
+    return [*notes, gap] if notes else []
+
+
 def _cells(
-    selection: Selection, measurement: Measurement, dataset: str, places: list[Standing],
+    selection: Selection, rows: list[Measurement], index: int, dataset: str,
     seeds: tuple[int, ...], notes: Notes,
 ) -> list[TableCell]:  # fmt: skip
+    measurement = rows[index]
     if measurement.scores is None:
         marks = notes.mark(*absence(measurement, dataset, "table5"))
         return [TableCell(DASH, marks=marks)] * (1 + len(_METRICS))
-    ceiling = selection.ceiling(dataset)
-    marks = notes.mark(*cell_notes(measurement, ceiling.count, seeds))
-    cells = [_gap(ceiling, measurement, marks)]
-    for metric, place in zip(_METRICS, places, strict=True):
+    marks = notes.mark(*cell_notes(measurement, most_triplets(rows), seeds))
+    cells = [_gap(selection.ceiling(dataset), measurement, marks)]
+    for metric in _METRICS:
+        place = standings(comparable(rows), metric, "higher")[index]
         cells.append(_mean(measurement, metric, place))
     return cells
 
@@ -116,10 +133,14 @@ def _mean(measurement: Measurement, metric: str, place: Standing) -> TableCell:
     return TableCell(text, mean.mean, *ends(mean), place.emphasis, place.tie)
 
 
-def _ceiling(selection: Selection, datasets: tuple[str, ...], notes: Notes) -> TableRow:
+def _ceiling(
+    selection: Selection, measured: dict[str, list[Measurement]], notes: Notes
+) -> TableRow:
+    """The real slices, over the triplets that the caption counts: those of the fullest row."""
     cells: list[TableCell] = []
-    for dataset in datasets:
-        ceiling = selection.ceiling(dataset)
+    for dataset, rows in measured.items():
+        fullest = max(rows, key=lambda each: each.count)
+        ceiling = selection.ceiling(dataset).on(fullest)
         if ceiling.scores is None:
             marks = notes.mark(f"no ceiling: the segmenter has not run on {dataset}.")
             cells += [TableCell(DASH, marks=marks)] * (1 + len(_METRICS))

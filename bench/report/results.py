@@ -106,7 +106,7 @@ class Entry:
 
     @cached_property
     def ceiling(self) -> pd.DataFrame | None:
-        """The membrane scores of the real middle slices, on the triplets of ``membranes``."""
+        """The membrane scores of the real middle slices, of every kept test triplet."""
         return self._ceiling()
 
     @cached_property

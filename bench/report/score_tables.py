@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.metrics import METRICS
@@ -10,7 +10,14 @@ from bench.plan import NULL
 from bench.registry import METHODS
 from bench.report.calibration_rows import calibration_rows
 from bench.report.caption import caption
-from bench.report.measured import Measurement, Standing, every_seed, standings
+from bench.report.measured import (
+    Measurement,
+    Standing,
+    comparable,
+    every_seed,
+    not_ranked,
+    standings,
+)  # fmt: skip
 from bench.report.results import Entry
 from bench.report.score_cells import dashes, gain_cells, mean_cells
 from bench.report.selection import (
@@ -131,7 +138,7 @@ def _paper_form(selection: Selection, number_: str, title: str, lines: list[Line
         if not line.methods:
             rows.append(TableRow(line.label, rule=line.rule))
             continue
-        marks = notes.mark(*method_notes(_cells(selection, line, datasets)))
+        marks = notes.mark(*_row_notes(selection, line, measured))
         cells = [
             cell
             for dataset in datasets
@@ -159,7 +166,7 @@ def _extended(selection: Selection, lines: list[Line]) -> Table:
         rows.append(TableRow(dataset, marks=marks, rule=bool(rows)))
         for i, line in enumerate(lines):
             own = [standing[dataset, metric][i] for metric in _EXTENDED]
-            label_marks = notes.mark(*method_notes(_cells(selection, line, [dataset])))
+            label_marks = notes.mark(*_row_notes(selection, line, {dataset: measured[dataset]}))
             cells = [
                 *_means(
                     selection, line, dataset, "table4", notes, seeds, own, _EXTENDED, spread=True
@@ -179,6 +186,17 @@ def _extended(selection: Selection, lines: list[Line]) -> Table:
     return Table(
         "4_extended", words, "Method", tuple(columns), tuple(rows), notes.listed(ties=ties)
     )
+
+
+def _row_notes(
+    selection: Selection, line: Line, measured: Mapping[str, Sequence[Measurement]]
+) -> list[str]:
+    """Where a method departs from its paper, and on which datasets it is not ranked."""
+    notes = method_notes(_cells(selection, line, tuple(measured)))
+    for dataset, every in measured.items():
+        own = selection.scores(line.methods, line.loss, dataset)
+        notes += not_ranked(own, every, dataset)
+    return notes
 
 
 def _means(
@@ -220,13 +238,12 @@ def _standing(
     blocks = _blocks(lines)
     places = {}
     for dataset in datasets:
+        rows = comparable([selection.scores(line.methods, line.loss, dataset) for line in lines])
         for metric in metrics:
             column: list[Standing] = [Standing()] * len(lines)
             for block in blocks:
-                rows = [selection.scores(lines[i].methods, lines[i].loss, dataset) for i in block]
-                for i, place in zip(
-                    block, standings(rows, metric, METRICS[metric].better), strict=True
-                ):
+                found = standings([rows[i] for i in block], metric, METRICS[metric].better)
+                for i, place in zip(block, found, strict=True):
                     column[i] = place
             places[dataset, metric] = column
     return places

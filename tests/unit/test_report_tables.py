@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import report_store
 from command import bench
-from report_store import COUNT, LONG, add, membranes, scores
+from report_store import COUNT, LONG, add, add_ceiling, membranes, scores
 
 from bench.config import load_config
 from bench.errors import UserError
 from bench.plan import plan
+from bench.report.page.leaderboard import leaderboard
+from bench.report.page.printing import print_board
 from bench.report.render_csv import csv_text
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
@@ -210,6 +212,75 @@ def test_leakage_and_few_triplets_are_said(tmp_path: Path) -> None:
     said = notes(table, cell(table, "Average", "PSNR (dB)"))
     assert "Mean over 10 of 30 test triplets." in said
     assert "--max-triplets 10" in said
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Path:
+    """Two methods on every triplet, and two that look better on the first few."""
+    for name, mean, quality in (("linear", 18.0, 0.6), ("average", 19.0, 0.7)):
+        add(tmp_path, name, table=scores(name, mean), segmented=membranes(quality))
+    for name in ("flow", "phase"):
+        add(tmp_path, name, table=scores(name, 25.0)[:8], segmented=membranes(0.8)[:8],
+            config={"max_triplets": 8})  # fmt: skip
+    add_ceiling(tmp_path)
+    return tmp_path
+
+
+def test_rows_over_fewer_triplets_are_named_and_not_ranked(uneven: Path) -> None:
+    selection = read(uneven)
+    paper, extended = TABLES["4"](selection)
+    (fifth,) = TABLES["5"](selection)
+    for table, columns, group in (
+        (paper, ("PSNR (dB)", "SSIM", "IE"), "mouse_triplet"),
+        (extended, ("PSNR (dB)",), ""),
+        (fifth, ("Dice", "F1"), "mouse_triplet"),
+    ):
+        for column in columns:
+            marks = {
+                name: cell(table, name, column, group).emphasis
+                for name in ("Average", "Linear", "Flow", "Phase")
+            }
+            assert marks == {"Average": "best", "Linear": "second", "Flow": "", "Phase": ""}
+            assert not cell(table, "Flow", column, group).tie
+        said = {row.label.split()[0]: " ".join(dict(table.notes)[mark] for mark in row.marks)
+                for row in table.rows}  # fmt: skip
+        assert "fewer test triplets than the caption says" in said["Flow"]
+        assert "fewer" not in said["Average"]
+    assert "mouse_triplet 30." in " ".join(fifth.caption)
+
+
+def test_the_ceiling_is_over_the_triplets_of_the_fullest_row(uneven: Path) -> None:
+    (table,) = TABLES["5"](read(uneven))
+    every, few = membranes(0.9), membranes(0.9)[:8]
+    assert cell(table, "Real slice", "Dice").value == pytest.approx(every["dice"].mean())
+    gap = few["dice"].mean() - membranes(0.8)[:8]["dice"].mean()
+    assert cell(table, "Flow", "Gap in Dice").value == pytest.approx(gap)
+    (row,) = [row for row in table.rows if row.label == "Flow"]
+    said = " ".join(dict(table.notes)[mark] for mark in row.marks)
+    assert "to the real slice on its own triplets" in said
+
+
+def test_where_every_cell_is_on_the_same_few_triplets_so_is_the_ceiling(tmp_path: Path) -> None:
+    for name, quality in (("linear", 0.6), ("flow", 0.7)):
+        add(tmp_path, name, table=scores(name, 19.0)[:8], segmented=membranes(quality)[:8])
+    add_ceiling(tmp_path)
+    (table,) = TABLES["5"](read(tmp_path))
+    real = membranes(0.9)[:8]["dice"].mean()
+    assert cell(table, "Real slice", "Dice").value == pytest.approx(real)
+    shown = [cell(table, "Flow", name).value for name in ("Dice", "Gap in Dice")]
+    assert sum(value for value in shown if value is not None) == pytest.approx(real)
+    assert cell(table, "Flow", "Dice").emphasis == "best"
+    assert "fewer" not in " ".join(dict(table.notes).values())
+    board = print_board(leaderboard(read(tmp_path).results))
+    dice = [column.name for column in board["columns"]].index("dice")
+    assert [each["numbers"][dice]["text"] for each in board["ceilings"]] == [f"{real:.4f}"]
+
+
+def test_the_leaderboard_marks_no_best_over_fewer_triplets(uneven: Path) -> None:
+    rows = leaderboard(read(uneven).results).rows
+    best = {row.entry.words["method"]: row.best for row in rows}
+    assert {"psnr", "dice"} <= best["average"]
+    assert best["flow"] == best["phase"] == set()
 
 
 def test_few_clusters_one_seed_and_saturation_are_said(tmp_path: Path) -> None:

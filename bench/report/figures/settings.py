@@ -127,6 +127,7 @@ def _measure(cells: list[Entry], null: Measurement) -> Iterator[tuple[str, Inter
     entries = tuple(cells)
     membranes = Measurement(entries, tuple(entry.unfiltered.membranes for entry in cells))
     real = Measurement(entries, tuple(entry.unfiltered.ceiling for entry in cells))
+    real = real.on(membranes)
     gap, ceiling = real.gain(membranes, "dice"), real.mean("dice")
     if gap is not None and ceiling is not None:
         yield "gap", gap, membranes.count

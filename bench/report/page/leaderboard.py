@@ -80,7 +80,8 @@ class Row:
         entry: the cell.
         triplets: how many were scored.
         means: mean and 95 % interval by column; those that are missing are left out.
-        best: the columns in which no cell of its dataset is better.
+        best: the columns in which no cell of its dataset is better; none where others of its
+            fold were scored on more triplets.
     """
 
     entry: Entry
@@ -108,7 +109,7 @@ def leaderboard(results: Results) -> Leaderboard:
     for dataset in results.datasets:
         among = [row for row in rows if row.entry.words["dataset"] == dataset]
         for column in columns:
-            _mark_best(among, column)
+            _mark_best(_fullest(among), column)
     rows.sort(key=lambda row: (row.entry.words["dataset"], -row.means["psnr"].mean))
     return Leaderboard(columns, rows)
 
@@ -186,6 +187,15 @@ def _single(value: float) -> Interval:
 def _seconds(entry: Entry) -> float | None:
     done = entry.record.stages.get("predict")
     return done.facts.get("seconds_a_frame") if done else None
+
+
+def _fullest(rows: list[Row]) -> list[Row]:
+    """Those scored on as many triplets as any of their fold: the others cannot be ranked."""
+    most: dict[int, int] = {}
+    for row in rows:
+        fold = row.entry.words["fold"]
+        most[fold] = max(row.triplets, most.get(fold, 0))
+    return [row for row in rows if row.triplets == most[row.entry.words["fold"]]]
 
 
 def _mark_best(rows: list[Row], column: Column) -> None:

@@ -103,19 +103,24 @@ def _whisker(value: Interval, low: float, high: float) -> dict[str, float]:
 
 def _ceilings(board: Leaderboard) -> list[dict[str, Any]]:
     """The segmenter on the real middle slices, once for each dataset and segmenter."""
-    found: dict[tuple[str, str], dict[str, Interval]] = {}
+    fullest: dict[tuple[str, str], Row] = {}
     for row in board.rows:
-        values = membrane_values(row.entry.ceiling)
-        if values:
-            folder = str(row.entry.record.stages["segment"].facts["ceiling"])
-            found.setdefault((row.entry.words["dataset"], folder), values)
-    return [
-        {
-            "dataset": dataset,
-            "numbers": [_print(values.get(column.name), column) for column in board.columns],
-        }
-        for (dataset, _), values in found.items()
-    ]
+        if row.entry.ceiling is None:
+            continue
+        key = row.entry.words["dataset"], str(row.entry.record.stages["segment"].facts["ceiling"])
+        if key not in fullest or row.triplets > fullest[key].triplets:
+            fullest[key] = row
+    return [_ceiling(row.entry, board.columns) for row in fullest.values()]
+
+
+def _ceiling(entry: Entry, columns: list[Column]) -> dict[str, Any]:
+    """The real slices on the triplets of a cell."""
+    real, own = entry.ceiling, entry.membranes
+    if real is not None and own is not None:
+        real = real[real["triplet"].isin(own["triplet"])]
+    values = membrane_values(real)
+    numbers = [_print(values.get(column.name), column) for column in columns]
+    return {"dataset": entry.words["dataset"], "numbers": numbers}
 
 
 def _cell_notes(row: Row) -> list[str]:
