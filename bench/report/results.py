@@ -239,7 +239,7 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
         every.append(entry)
     if not every:
         raise UserError(f"There is no record below {store.root}; `bench run` makes them.")
-    files = _at_hand(every, data)
+    files = _at_hand(every, data, tell)
     entries = _with_other_builds(_one_each(every, files), files)
     problems += _told_builds(entries)
     entries = _with_outliers(entries)
@@ -265,14 +265,19 @@ def _entry(folder: Path, record: Record) -> Entry:
     return entry
 
 
-def _at_hand(entries: list[Entry], data: Path) -> dict[_Place, TripletFile]:
+def _at_hand(
+    entries: list[Entry], data: Path, tell: Callable[[str], None]
+) -> dict[_Place, TripletFile]:
     """The triplets of each dataset and fold that lie in the folder of datasets."""
     files = {}
     for place in dict.fromkeys(map(_place, entries)):
         name, fold = place
         path = dataset_path(data, parse_dataset(name).built, fold)
-        if path.exists():
-            files[place] = TripletFile(path)
+        try:
+            if path.exists():
+                files[place] = TripletFile(path)
+        except UserError as error:  # it is damaged; only pictures need it
+            tell(str(error))
     return files
 
 

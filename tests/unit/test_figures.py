@@ -160,6 +160,17 @@ def test_only_cells_of_the_build_at_hand_are_set_side_by_side(
     assert [e.words["method"] for e in results.entries if e.other_build] == ["linear"]
 
 
+def test_a_damaged_dataset_only_costs_the_pictures(out: Path, data: Path, tmp_path: Path) -> None:
+    path = tmp_path / DATASET / "fold0" / "triplets.h5"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"nonsense")
+    told: list[str] = []
+    results = load_results(out, tmp_path, told.append)
+    assert all(entry.scores is not None for entry in results.entries)
+    assert results.files == {}
+    assert str(path) in told[0]
+
+
 def test_figures_without_their_cells_are_left_out_and_told(
     tmp_path: Path, file: TripletFile, data: Path
 ) -> None:
