@@ -70,6 +70,19 @@ class SegmenterRecord(BaseModel):
     finished: str
 
 
+def segmenter_caution(folder: Path) -> str:
+    """That a segmenter was trained for fewer steps than usual; empty if not, or if not known."""
+    try:
+        settings = load_document(folder / RECORD, SegmenterRecord).settings
+    except (OSError, UserError):
+        return ""
+    trained = settings.get("trained_on", settings)
+    steps = trained.get("budget", {}).get("steps", Budget.steps)  # given weights have no budget
+    if steps >= Budget.steps:
+        return ""
+    return f"its segmenter was trained for at most {steps:,} steps only"
+
+
 def options_of(config: RunConfig) -> tuple[UNetOptions, Budget]:
     """The network and the training that a run asks for."""
     options = UNetOptions(encoder=config.segmenter_encoder, weights=config.segmenter_weights)

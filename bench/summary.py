@@ -17,7 +17,7 @@ from bench.metrics import METRICS
 from bench.plan import NULL
 from bench.ranking import Place, rank
 from bench.segmenter_training import WEIGHTS
-from bench.segmenters import CEILING, RECORD, SegmenterRecord
+from bench.segmenters import CEILING, RECORD, SegmenterRecord, segmenter_caution
 from bench.stages.score import SCORES, kept, read_scores
 from bench.stages.segment import MEMBRANES
 from bench.statistics import Interval, cluster_ids, cluster_interval, paired_gain
@@ -39,6 +39,7 @@ class Membranes:
         means: mean and 95 % interval of each score.
         ceiling: the same of the real middle slices.
         gap: paired difference to the ceiling.
+        caution: what has to be said of the segmenter; empty for nothing.
     """
 
     reference: str
@@ -48,6 +49,7 @@ class Membranes:
     means: dict[str, Interval]
     ceiling: dict[str, Interval]
     gap: dict[str, Interval]
+    caution: str
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in a row of ``bench run --json``."""
@@ -57,6 +59,7 @@ class Membranes:
             "metrics": {name: _as_json(interval) for name, interval in self.means.items()},
             "ceiling": {name: _as_json(interval) for name, interval in self.ceiling.items()},
             "gap": {name: _as_json(interval) for name, interval in self.gap.items()},
+            "caution": self.caution or None,
         }  # fmt: skip
 
 
@@ -169,7 +172,8 @@ def _membranes(outcome: Outcome) -> Membranes | None:
     if done is None:
         return None
     facts = done.facts
-    real = _ceiling(outcome.folder.parent / facts["ceiling"], facts["segmenter"])
+    folder = outcome.folder.parent / facts["ceiling"]
+    real = _ceiling(folder, facts["segmenter"])
     if real is None:
         return None
     table = labelled(read_scores(outcome.folder / MEMBRANES, done.digest))
@@ -188,8 +192,9 @@ def _membranes(outcome: Outcome) -> Membranes | None:
         ceiling[name] = cluster_interval(best, places)
         gap[name] = paired_gain(values, best, places)
     return Membranes(
-        facts["reference"], facts["segmenter"], facts["threshold"], len(table), means, ceiling, gap
-    )
+        facts["reference"], facts["segmenter"], facts["threshold"], len(table), means, ceiling, gap,
+        segmenter_caution(folder),
+    )  # fmt: skip
 
 
 def _ceiling(folder: Path, segmenter: str) -> pd.DataFrame | None:

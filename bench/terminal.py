@@ -112,6 +112,9 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
         console.print()
         console.print(table)
     console.print()
+    for caution in dict.fromkeys(row.membranes.caution for row in rows if row.membranes):
+        if caution:
+            _say(f"{rows[0].outcome.cell.dataset}: {caution}.", console)
     if first and first.reference == "agreement":
         _say(
             "These scores are the agreement with the real slice's segmentation: the dataset has no "

@@ -152,7 +152,10 @@ def _ceiling(
 
 def _dataset_notes(selection: Selection, dataset: str) -> list[str]:
     notes = dataset_notes(selection, dataset)
-    facts = [_facts(entry) for entry in selection.entries if entry.words["dataset"] == dataset]
+    entries = [entry for entry in selection.entries if entry.words["dataset"] == dataset]
+    cautions = dict.fromkeys(entry.segmenter_caution for entry in entries)
+    notes += [f"{dataset}: {caution}." for caution in cautions if caution]
+    facts = [_facts(entry) for entry in entries]
     if any(fact.get("reference") == "agreement" for fact in facts):
         notes.append(
             f"{dataset}: agreement scoring: no labels, so membranes are compared with what the "

@@ -21,10 +21,10 @@ from bench.dataset_variants import parse_dataset
 from bench.errors import UserError
 from bench.files import file_digest
 from bench.presets import PRESETS
+from bench.segmenters import CEILING, segmenter_caution
 from bench.stages.score import clustered
 from bench.store import NONE, Record, Store
 
-CEILING = "ceiling.parquet"
 _Place = tuple[str, int]  # dataset and fold
 _WORDS = ("method", "loss", "dataset", "fold", "seed", "preset")
 
@@ -110,6 +110,12 @@ class Entry:
         return self._ceiling()
 
     @cached_property
+    def segmenter_caution(self) -> str:
+        """What has to be said of the segmenter of ``membranes``; empty for nothing."""
+        folder = self._segmenter
+        return "" if folder is None else segmenter_caution(folder)
+
+    @cached_property
     def training(self) -> pd.DataFrame | None:
         """A row for each step of the training; None where nothing was trained."""
         path = self.folder / "training.csv"
@@ -127,13 +133,17 @@ class Entry:
         return read_one(self.folder / done.file, "frames", triplet)
 
     def _ceiling(self, *, rejected: bool = False) -> pd.DataFrame | None:
+        folder = self._segmenter
+        if folder is None or not (folder / CEILING).exists():
+            return None
+        return clustered(pd.read_parquet(folder / CEILING), rejected=rejected)
+
+    @property
+    def _segmenter(self) -> Path | None:
         done = self.record.stages.get("segment")
         if self.membranes is None or done is None or "ceiling" not in done.facts:
             return None
-        path = self.folder.parent / str(done.facts["ceiling"]) / CEILING
-        if not path.exists():
-            return None
-        return clustered(pd.read_parquet(path), rejected=rejected)
+        return self.folder.parent / str(done.facts["ceiling"])
 
     def _table(self, stage: str, *, rejected: bool = False) -> pd.DataFrame | None:
         done = self.record.stages.get(stage)

@@ -86,7 +86,7 @@ def test_no_table_is_wider_than_80_columns_and_no_number_is_broken(
     rows = run(tmp_path, methods, tables, seeds="0,1")
     ends = Interval(-0.126, -0.153, -0.100, 10)
     values = dict.fromkeys(MEMBRANE_METRICS, ends)
-    found = Membranes("labels", "digest", 0.5, 30, values, values, values)
+    found = Membranes("labels", "digest", 0.5, 30, values, values, values, "")
     text = printed([replace(row, membranes=found) for row in rows], width=width)
     lines = [line for line in text.splitlines() if line.startswith(("ssan", "real", "linear"))]
     numbers = [line for line in lines if ":" not in line]

@@ -15,7 +15,7 @@ from bench.config import load_config
 from bench.errors import UserError
 from bench.plan import plan
 from bench.report.page.leaderboard import leaderboard
-from bench.report.page.printing import print_board
+from bench.report.page.printing import print_board, print_notes
 from bench.report.render_csv import csv_text
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
@@ -25,8 +25,9 @@ from bench.report.selection import Selection, select
 from bench.report.table import Table, TableCell
 from bench.report.tables import TABLES
 from bench.report.write import FORMATS, Wanted, write_report
+from bench.segmenters import SegmenterRecord
 from bench.statistics import cluster_interval, paired_gain
-from bench.store import Store
+from bench.store import Store, save_document
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -281,6 +282,34 @@ def test_the_leaderboard_marks_no_best_over_fewer_triplets(uneven: Path) -> None
     best = {row.entry.words["method"]: row.best for row in rows}
     assert {"psnr", "dice"} <= best["average"]
     assert best["flow"] == best["phase"] == set()
+
+
+def save_segmenter_record(folder: Path, settings: dict[str, object]) -> None:
+    record = SegmenterRecord(
+        key="k", settings=settings, threshold=0.5, reference="labels", files={}, means={},
+        provenance={}, finished=report_store.STARTED,
+    )  # fmt: skip
+    save_document(folder / "segmenter.json", record.model_dump(mode="json"))
+
+
+@pytest.mark.parametrize("learned", ["here", "elsewhere"])
+def test_a_segmenter_of_few_steps_is_a_footnote(tmp_path: Path, learned: str) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0), segmented=membranes(0.6))
+    folder = add_ceiling(tmp_path)
+    for steps, said in ((30, True), (2500, False)):
+        settings: dict[str, object] = {"budget": {"steps": steps}}
+        save_segmenter_record(folder, settings if learned == "here" else {"trained_on": settings})
+        selection = read(tmp_path)
+        (table,) = TABLES["5"](selection)
+        sentence = "its segmenter was trained for at most 30 steps only"
+        marks = [mark for column in table.columns for mark in column.marks]
+        notes_ = [dict(table.notes)[mark] for mark in marks]
+        assert (f"mouse_triplet: {sentence}." in notes_) == said
+        board = leaderboard(selection.results)
+        assert (("mouse_triplet", sentence) in print_notes(board)) == said
+    save_segmenter_record(folder, {"weights": "given"})
+    (table,) = TABLES["5"](read(tmp_path))
+    assert "segmenter was trained" not in " ".join(dict(table.notes).values())
 
 
 def test_few_clusters_one_seed_and_saturation_are_said(tmp_path: Path) -> None:

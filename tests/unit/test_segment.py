@@ -128,6 +128,15 @@ def test_a_longer_training_is_another_segmenter_and_no_other_cell(  # type: igno
     assert one[0]["membranes"]["segmenter"] != other[0]["membranes"]["segmenter"]
 
 
+def test_a_segmenter_of_few_steps_is_told_below_its_scores(run) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = run()
+    assert code == 0, err
+    assert out.count("cells: its segmenter was trained for at most 25 steps only.") == 1
+    _, out, _ = run("--json")
+    cautions = {row["membranes"]["caution"] for row in json.loads(out)["rows"]}
+    assert cautions == {"its segmenter was trained for at most 25 steps only"}
+
+
 def test_without_labels_the_stage_does_not_apply_and_says_so(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = run(dataset="texture")
     assert code == 0

@@ -49,12 +49,15 @@ def print_board(board: Leaderboard) -> dict[str, Any]:
 
 
 def print_notes(board: Leaderboard) -> list[tuple[str, str]]:
-    """What has to be known to read the leaderboard: of a method, then of a cell."""
+    """What has to be known to read the leaderboard: of a method, a dataset, then of a cell."""
     notes: dict[tuple[str, str], None] = {}
     for row in board.rows:
         method = row.entry.record.method
         for deviation in method.get("deviations", []):
             notes[str(method.get("title", row.entry.words["method"])), str(deviation)] = None
+    for row in board.rows:
+        if caution := row.entry.segmenter_caution:
+            notes[str(row.entry.words["dataset"]), caution] = None
     for row in board.rows:
         where = f"{row.entry.title} ({row.entry.words['dataset']}, {detail(row.entry)})"
         notes |= dict.fromkeys((where, sentence) for sentence in _cell_notes(row))
