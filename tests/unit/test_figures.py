@@ -185,6 +185,26 @@ def test_figures_without_their_cells_are_left_out_and_told(
     assert (tmp_path / "figures" / f"pareto-{DATASET}.pdf").exists()
 
 
+def test_figure_5_needs_two_losses_to_compare(
+    tmp_path: Path, file: TripletFile, data: Path
+) -> None:
+    make_store(tmp_path / "results", file, [("linear", NONE), ("ssan", "l1")])
+    text, told = _draw(tmp_path / "results", data, ["5", "6"], tmp_path / "figures")
+    (sentence,) = told
+    assert sentence == (
+        f"Figure 5 of {DATASET} is left out: ssan has scored frames under one loss only."
+    )
+    assert sentence in text
+    assert "**Figure 6" in text
+
+
+def test_figure_8_says_which_methods_it_shows(drawn: Path) -> None:
+    text = (drawn / "figures.md").read_text(encoding="utf-8")
+    (caption,) = (line for line in text.splitlines() if line.startswith("**Figure 8"))
+    assert "At most 5 methods" in caption
+    assert "; flow found no room." in caption
+
+
 def test_a_failed_and_a_damaged_cell_leave_the_rest_standing(
     tmp_path: Path, file: TripletFile, data: Path
 ) -> None:

@@ -31,10 +31,12 @@ def draw_losses(subject: Subject) -> Drawing:
     """Figure 5: slice before, truth, what each loss makes of one method, slice after.
 
     Raises:
-        AbsentError: no trained method has frames, or there are no triplets.
+        AbsentError: no trained method has frames under two losses, or there are no triplets.
     """
     found = {loss: subject.find(subject.own, loss) for loss in LOSSES}
     shown = _pictured(subject, [entry for entry in found.values() if entry])
+    if len(shown) < 2:
+        raise AbsentError(f"{subject.own} has scored frames under one loss only")
     scene = scene_of(subject, shown, typical(subject, shown))
     sheet = Sheet([2, 0], _WIDE)
     middle = [(*_of_cell(scene, entry), loss) for loss, entry in found.items()]

@@ -62,8 +62,10 @@ def draw_membranes(subject: Subject) -> Drawing:
         f"Triplet {triplet} (median of the null's PSNR), central {len(seen.mask)} px: the slice, "
         "the membranes found in it, and the part where the errors differ most, 3 times enlarged. "
         "Shares are of the shown pixels; where nothing is known of the truth, the slice is bare. "
-        "The ceiling is the same segmenter on the real slice."
+        f"The ceiling is the same segmenter on the real slice. {_rule(subject, shown)}"
     )
+    cautions = dict.fromkeys(entry.segmenter_caution for entry in shown)
+    words += "".join(f" Remark: {caution}." for caution in cautions if caution)
     return Drawing(sheet.figure, words, shown, 1)
 
 
@@ -101,14 +103,31 @@ def read_mask(path: Path, triplet: int) -> NDArray[np.bool_] | None:
 
 def _chosen(subject: Subject) -> list[Entry]:
     """Every method once, with the last of its losses; trained ones, the null, then others."""
-    found = {
+    order = sorted(
+        _with_masks(subject).values(), key=lambda e: (not e.trained, e is not subject.null)
+    )
+    chosen = order[:_SHOWN]
+    return [entry for entry in subject.scored if entry in chosen]
+
+
+def _with_masks(subject: Subject) -> dict[str, Entry]:
+    """The last cell of each method that has membranes."""
+    return {
         str(entry.words["method"]): entry
         for entry in subject.scored
         if "segment" in entry.record.stages and (entry.folder / MASKS).exists()
     }
-    order = sorted(found.values(), key=lambda e: (not e.trained, e is not subject.null))
-    chosen = order[:_SHOWN]
-    return [entry for entry in subject.scored if entry in chosen]
+
+
+def _rule(subject: Subject, shown: list[Entry]) -> str:
+    """Which cells are shown, in words, and the methods that found no room."""
+    methods = [str(entry.words["method"]) for entry in shown]
+    absent = [method for method in _with_masks(subject) if method not in methods]
+    left_out = f"; {', '.join(absent)} found no room" if absent else ""
+    return (
+        f"At most {_SHOWN} methods, each with the last of its losses: networks first, then the "
+        f"null, then the others in the order of the tables{left_out}."
+    )
 
 
 def _truth(file: TripletFile, triplet: int) -> Membranes:
