@@ -65,7 +65,7 @@ def draw_membranes(subject: Subject) -> Drawing:
         f"The ceiling is the same segmenter on the real slice. {_rule(subject, shown)}"
     )
     cautions = dict.fromkeys(entry.segmenter_caution for entry in shown)
-    words += "".join(f" Remark: {caution}." for caution in cautions if caution)
+    words += "".join(f" {subject.dataset}: {caution}." for caution in cautions if caution)
     return Drawing(sheet.figure, words, shown, 1)
 
 
