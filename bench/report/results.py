@@ -308,12 +308,11 @@ def _with_other_builds(entries: list[Entry], files: Mapping[_Place, TripletFile]
 
     That is the one at hand, or the one that most cells saw if none saw that one.
     """
-    found: dict[_Place, Counter[str]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.record.started, reverse=True):
-        found.setdefault(_place(entry), Counter())[_build(entry)] += 1
-    usual = {place: counts.most_common(1)[0][0] for place, counts in found.items()}
-    usual |= {
-        place: file.fingerprint for place, file in files.items() if file.fingerprint in found[place]
+    seen = {(_place(entry), _build(entry)) for entry in entries}
+    usual = _usual(entries, _build) | {
+        place: file.fingerprint
+        for place, file in files.items()
+        if (place, file.fingerprint) in seen
     }
     return [
         entry if _build(entry) == usual[_place(entry)] else replace(entry, other_build=True)
@@ -338,17 +337,21 @@ def _build(entry: Entry) -> str:
 
 def _with_outliers(entries: list[Entry]) -> list[Entry]:
     """The cells, marked where their segmenter is not the one of most of its dataset's cells."""
-    found: dict[Any, Counter[Any]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.record.started, reverse=True):
-        if entry.membranes is not None:
-            found.setdefault(_place(entry), Counter())[_segmenter(entry)] += 1
-    usual = {place: counts.most_common(1)[0][0] for place, counts in found.items()}
+    usual = _usual([entry for entry in entries if entry.membranes is not None], _segmenter)
     return [
         replace(entry, outlier=True)
         if entry.membranes is not None and _segmenter(entry) != usual[_place(entry)]
         else entry
         for entry in entries
     ]
+
+
+def _usual(entries: list[Entry], of: Callable[[Entry], Any]) -> dict[_Place, Any]:
+    """What most cells of a dataset and fold have; of two as frequent, what the newest has."""
+    found: dict[_Place, Counter[Any]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.record.started, reverse=True):
+        found.setdefault(_place(entry), Counter())[of(entry)] += 1
+    return {place: counts.most_common(1)[0][0] for place, counts in found.items()}
 
 
 def _place(entry: Entry) -> _Place:
