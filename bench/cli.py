@@ -200,6 +200,9 @@ def data_build(
         list[Path] | None, typer.Option(help="HDF5, FILE.h5:/path, TIFF, folder.")
     ] = None,
     labels: Annotated[list[Path] | None, typer.Option(help="Labels, one for each source.")] = None,
+    mask: Annotated[
+        list[Path] | None, typer.Option(help="0 where there is no tissue, one for each source.")
+    ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch the card's files.")] = False,
     data: Data = Path("data"),
     tile: Annotated[int | None, typer.Option(help="Side of a triplet in pixels.")] = None,
@@ -231,7 +234,7 @@ def data_build(
         if download:
             source = [download_volume(name, data, display)]
         summary = build_dataset(
-            name, source or [], labels or [], data, display, replace=replace,
+            name, source or [], labels or [], data, display, masks=mask, replace=replace,
             grey_range=_pair(grey_range), tile=tile, stride=stride, search=search, align=align,
             histogram=histogram, split=split, split_axis=split_axis, fold=fold,
             rules=_rules(rule), label_kind=label_kind, label_zero=label_zero,

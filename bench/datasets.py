@@ -75,7 +75,7 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
             sources = [config.source] if config.source else []
             labels = [config.labels] if config.labels else []
             summary = _build(
-                name, sources, labels, config.grey_range, options, path, display, replace=False
+                name, sources, labels, [], config.grey_range, options, path, display, replace=False
             )
             for line in summary.coverage:
                 display.note(f"  The tiles cover {line}.")
@@ -154,6 +154,7 @@ def build_dataset(
     data: Path,
     display: Display,
     *,
+    masks: list[Path] | None = None,
     replace: bool = False,
     grey_range: tuple[float, float] | None = None,
     **wishes: Any,
@@ -166,6 +167,7 @@ def build_dataset(
         labels: a label file for each volume, or none at all.
         data: folder of the datasets.
         display: where progress goes.
+        masks: where each volume shows tissue: a file for each, or none at all.
         replace: whether a dataset that is there already may be built anew.
         grey_range: lowest and highest grey value of a volume that has not 8 bits.
         wishes: build options that differ from the card's; None means not given.
@@ -177,7 +179,10 @@ def build_dataset(
     name, options = card.name, build_options(card, wishes)
     target = dataset_path(data, name, options.fold)
     with _only_builder(target.parent, name, display):
-        return _build(name, sources, labels, grey_range, options, target, display, replace=replace)
+        return _build(
+            name, sources, labels, masks or [], grey_range, options, target, display,
+            replace=replace,
+        )  # fmt: skip
 
 
 def _only_builder(folder: Path, name: str, display: Display) -> AbstractContextManager[None]:
@@ -189,6 +194,7 @@ def _build(
     name: str,
     sources: list[Path],
     labels: list[Path],
+    masks: list[Path],
     grey_range: tuple[float, float] | None,
     options: BuildOptions,
     target: Path,
@@ -196,13 +202,15 @@ def _build(
     *,
     replace: bool,
 ) -> BuildSummary:
-    if labels and len(labels) != len(sources):
-        raise UserError(
-            f"There are {len(sources)} volumes but {len(labels)} label files; give one for each."
-        )
+    for kind, given in (("label", labels), ("mask", masks)):
+        if given and len(given) != len(sources):
+            raise UserError(
+                f"There are {len(sources)} volumes but {len(given)} {kind} files; give one for "
+                "each."
+            )
     if target.exists() and not replace:
         raise UserError(f"{target} is there already; --replace builds it anew.")
-    volumes = _volumes(name, sources, labels, grey_range)
+    volumes = _volumes(name, sources, labels, masks, grey_range)
     try:
         if not any(volume.has_labels for volume in volumes):
             _tell_lost_labels(target, display)
@@ -283,13 +291,19 @@ def download_volume(name: str, data: Path, display: Display) -> Path:
 
 
 def _volumes(
-    name: str, sources: list[Path], labels: list[Path], grey_range: tuple[float, float] | None
+    name: str,
+    sources: list[Path],
+    labels: list[Path],
+    masks: list[Path],
+    grey_range: tuple[float, float] | None,
 ) -> list[Volume]:
     if sources:
-        given: list[Path | None] = [*labels] if labels else [None] * len(sources)
+        nothing: list[Path | None] = [None] * len(sources)
         return [
-            open_volume(source, labels=label, grey_range=grey_range)
-            for source, label in zip(sources, given, strict=True)
+            open_volume(source, labels=label, mask=mask, grey_range=grey_range)
+            for source, label, mask in zip(
+                sources, labels or nothing, masks or nothing, strict=True
+            )
         ]
     card = load_card(name)
     if card.phantom is None:

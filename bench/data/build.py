@@ -20,7 +20,7 @@ from bench.data.cards import SAID, Card, LabelKind, LabelZero, VoxelSize
 from bench.data.contact_sheet import draw_contact_sheet
 from bench.data.coverage import poor_coverage
 from bench.data.histogram import ReferenceName
-from bench.data.reject import REASONS, Rules, judge
+from bench.data.reject import REASONS, Rules, judge, upsampled
 from bench.data.room import LEAST_TILE, SHALLOWEST, Shapes, advice
 from bench.data.split import (
     Axis,
@@ -31,6 +31,7 @@ from bench.data.split import (
     split_words,
 )
 from bench.data.survey import Survey, survey
+from bench.data.tissue import padding_words
 from bench.data.triplets import TripletFile, digest_path
 from bench.data.volumes import Volume
 from bench.data.writing import Source, check_room, write_triplets
@@ -42,8 +43,8 @@ Progress = Callable[[str, int, int], None]
 SHEET_NAME = "contact_sheet.png"
 _KEYS = (
     "volume", "z", "y", "x", "shift_before_y", "shift_before_x", "shift_after_y",
-    "shift_after_x", "peak_before", "peak_after", "ncc_before", "ncc_after", "defect",
-    "duplicate", "continuity", "blur", "column", "region", "reason", "split",
+    "shift_after_x", "peak_before", "peak_after", "ncc_before", "ncc_after", "padding", "uneven",
+    "defect", "blend", "duplicate", "continuity", "blur", "column", "region", "reason", "split",
 )  # fmt: skip
 
 
@@ -118,6 +119,8 @@ class BuildSummary:
         kept: those that no rule rejected.
         no_room: grid places without a triplet, because tile and shifts did not fit.
         coverage: how much of a slice lies in tiles, where much of it does not.
+        no_tissue: what of the volumes shows none.
+        caution: that a volume is hardly what the microscope saw; empty for others.
         reasons: rejected triplets by rule.
         split: how they were split, in words.
         splits: kept triplets by split.
@@ -131,6 +134,8 @@ class BuildSummary:
     kept: int
     no_room: int
     coverage: list[str]
+    no_tissue: list[str]
+    caution: str
     reasons: dict[str, int]
     split: str
     splits: dict[str, int]
@@ -144,6 +149,8 @@ class BuildSummary:
             ("file", str(self.path)),
             ("contact sheet", str(self.path.with_name(SHEET_NAME))),
             *(("coverage", line) for line in self.coverage),
+            *(("no tissue", line) for line in self.no_tissue),
+            *([("caution", self.caution)] if self.caution else []),
             ("candidates", f"{self.candidates}, of which {self.kept} are kept"),
             *self._without_room(),
             *((f"rejected: {name}", str(count)) for name, count in self.reasons.items()),
@@ -209,6 +216,12 @@ def build(
         kept=int(kept.sum()),
         no_room=sum(seen.no_room for seen in surveys),
         coverage=poor_coverage([volume.shape for volume in volumes], options.model_dump()),
+        no_tissue=[
+            line
+            for volume, seen in zip(volumes, surveys, strict=True)
+            for line in padding_words(seen.padding, volume.shape[0])
+        ],
+        caution=upsampled(table["reason"]),
         reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
         split=split_words(options.split, options.split_axis, options.fold),
         splits={s: int((kept & (table["split"] == s)).sum()) for s in ("train", *_HELD, "gap")},

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from bench.data.histogram import grey_counts
 from bench.data.reject import measure
 from bench.data.room import advice
 from bench.data.split import Region, depth_block, grid_size, place_tiles, split_regions
+from bench.data.tissue import Padding, Tissue, filled, find_tissue
 from bench.data.volumes import Volume, grey_digest
 from bench.errors import UserError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bench.data.build import BuildOptions
 
 Slice = NDArray[np.uint8]
+Values = TypeVar("Values", NDArray[np.uint8], NDArray[np.bool_])
 Row = dict[str, Any]
 
 
@@ -31,8 +33,9 @@ class Survey:
 
     Attributes:
         table: a row for each candidate triplet.
-        counts: grey counts of each slice and region, z x region x 256.
+        counts: grey counts of the tissue of each slice and region, z x region x 256.
         digest: SHA-256 of the grey values.
+        padding: what shows no tissue, for the file; empty where everything does.
         no_room: grid places where the tile and the shifts together do not fit.
         columns: grid places of each slice.
     """
@@ -40,8 +43,17 @@ class Survey:
     table: pd.DataFrame
     counts: NDArray[np.int64]
     digest: str
+    padding: dict[str, Any]
     no_room: int
     columns: int
+
+
+class _Seen(NamedTuple):
+    """A slice of the three in memory."""
+
+    grey: Slice
+    tissue: Tissue
+    prepared: Prepared
 
 
 def survey(
@@ -65,28 +77,39 @@ def survey(
     starts = [first_column + sum(sizes[:i]) for i in range(len(sizes))]
     aligner = Aligner(height, width, options.search if options.align else 0)
     counts = np.zeros((depth, len(regions), 256), dtype=np.int64)
-    digest, rows, no_room = grey_digest(volume.shape), list[Row](), 0
-    seen: list[tuple[Slice, Prepared]] = []
+    digest, rows, no_room, padding = grey_digest(volume.shape), list[Row](), 0, Padding()
+    seen: list[_Seen] = []
     for z in range(depth):
         grey = volume.slice(z)
         digest.update(grey.tobytes())
+        tissue = find_tissue(grey, volume.mask(z))
+        padding.add(tissue, grey.shape)
         for number, region in enumerate(regions):
-            counts[z, number] = grey_counts(crop(grey, region))
-        seen = [*seen[-2:], (grey, aligner.prepare(grey))]
+            counts[z, number] = _tissue_counts(grey, tissue, region)
+        seen = [*seen[-2:], _Seen(grey, tissue, aligner.prepare(filled(grey, tissue)))]
         tick()
         if z < 2:
             continue
-        before, middle, after = (prepared for _, prepared in seen)
+        before, middle, after = (each.prepared for each in seen)
         matches = aligner.match(middle, before), aligner.match(middle, after)
-        slices = [slice_ for slice_, _ in seen]
         for number, region in enumerate(regions):
-            found = list(_rows(volume, z - 1, slices, matches, region, options))
+            found = list(_rows(volume, z - 1, seen, matches, region, options))
             no_room += sizes[number] - len(found)
             rows.extend(
                 {**row, "column": starts[number] + int(row["column"]), "region": number}
                 for row in found
             )
-    return Survey(pd.DataFrame(rows), counts, digest.hexdigest(), no_room, sum(sizes))
+    return Survey(
+        pd.DataFrame(rows), counts, digest.hexdigest(), padding.facts(), no_room, sum(sizes)
+    )
+
+
+def _tissue_counts(grey: Slice, tissue: Tissue, region: Region) -> NDArray[np.int64]:
+    """Grey counts of a region's tissue; of all its pixels where it shows none at all."""
+    inside = crop(grey, region)
+    if tissue is not None and (there := crop(tissue, region)).any():
+        inside = inside[there]
+    return grey_counts(inside)
 
 
 def _check_tile(volume: Volume, regions: list[Region], options: BuildOptions) -> None:
@@ -104,19 +127,19 @@ def _check_tile(volume: Volume, regions: list[Region], options: BuildOptions) ->
         )
 
 
-def crop(grey: NDArray[np.uint8], region: Region) -> Slice:
+def crop(values: Values, region: Region) -> Values:
     """The region of a slice."""
-    return grey[region.top : region.bottom, region.left : region.right]
+    return values[region.top : region.bottom, region.left : region.right]
 
 
-def cut_windows(slices: list[Slice], row: Mapping[Any, Any], tile: int) -> Slice:
+def cut_windows(slices: Sequence[Values], row: Mapping[Any, Any], tile: int) -> Values:
     """The three windows of a triplet, 3HW, each at its offset."""
     y, x = int(row["y"]), int(row["x"])
     shifts = [(0, 0) if name == "middle" else _shift(row, name) for name in _NAMES]
     return np.stack(
         [
-            grey[y + dy : y + dy + tile, x + dx : x + dx + tile]
-            for grey, (dy, dx) in zip(slices, shifts, strict=True)
+            values[y + dy : y + dy + tile, x + dx : x + dx + tile]
+            for values, (dy, dx) in zip(slices, shifts, strict=True)
         ]
     )
 
@@ -131,7 +154,7 @@ def _shift(row: Mapping[Any, Any], name: str) -> tuple[int, int]:
 def _rows(
     volume: Volume,
     z: int,
-    slices: list[Slice],
+    seen: Sequence[_Seen],
     matches: tuple[Match, Match],
     region: Region,
     options: BuildOptions,
@@ -154,4 +177,14 @@ def _rows(
             "column": tile.slot,
             "block": block,
         }
-        yield {**row, **measure(cut_windows(slices, row, options.tile))}
+        windows = cut_windows([each.grey for each in seen], row, options.tile)
+        yield {**row, **measure(windows, _tissue_windows(seen, row, options.tile))}
+
+
+def _tissue_windows(seen: Sequence[_Seen], row: Row, tile: int) -> NDArray[np.bool_] | None:
+    """Where the three windows show tissue, 3HW; None where they show nothing else."""
+    if all(each.tissue is None for each in seen):
+        return None
+    there = [np.ones(e.grey.shape, np.bool_) if e.tissue is None else e.tissue for e in seen]
+    windows = cut_windows(there, row, tile)
+    return None if windows.all() else windows

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from bench.data.coverage import poor_coverage
 from bench.data.places import anew
-from bench.data.reject import REASONS
+from bench.data.reject import REASONS, upsampled
 from bench.data.split import SPLITS, measured_leakage, split_words
+from bench.data.tissue import padding_words
 from bench.errors import UserError
 from bench.files import canonical_json, file_digest
 
@@ -294,6 +295,7 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
         ("voxel size", " x ".join(f"{s:g}" for s in file.voxel_size or ()) + " nm (z, y, x)"),
         ("tile, stride", f"{options['tile']}, {options['stride']} px"),
         *(("coverage", line) for line in poor_coverage(shapes, options)),
+        *(("no tissue", line) for line in _no_tissue(file)),
         ("alignment", _alignment(keys, options)),
         ("histogram", options["histogram"]),
         ("labels", _labels(file)),
@@ -301,6 +303,8 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
     ]
     if file.voxel_size is None:
         rows = [row for row in rows if row[0] != "voxel size"]
+    if caution := upsampled(keys["reason"]):
+        rows.append(("caution", caution))
     rows += [(f"rejected: {name}", str(int((keys["reason"] == name).sum()))) for name in REASONS]
     words = split_words(options["split"], options["split_axis"], options["fold"])
     rows.append(("split", words))
@@ -310,6 +314,11 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
     rows.append(("leakage", f"{100 * file.leakage():.1f} % of test triplets"))
     rows += [(name, file.card[name]) for name in ("source", "licence", "credit") if file.card[name]]
     return [*rows, ("fingerprint", file.fingerprint)]
+
+
+def _no_tissue(file: TripletFile) -> Iterator[str]:
+    for volume in file.volumes:
+        yield from padding_words(volume.get("padding", {}), volume["shape"][0])
 
 
 def _labels(file: TripletFile) -> str:

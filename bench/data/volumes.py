@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 UNLABELLED = 2**64 - 1
 _CREMI_RAW, _CREMI_LABELS = "volumes/raw", "volumes/labels/neuron_ids"
+_MASK = "volumes/labels/mask"  # as CREMI's tools name one
 
 GreyRange = tuple[float, float]
 
@@ -53,28 +54,42 @@ class Volume(Protocol):
         """The labels of one slice, HW; ``UNLABELLED`` where there are none for a pixel."""
         ...
 
+    def mask(self, z: int) -> NDArray[np.bool_] | None:
+        """Where one slice shows tissue, HW, as a mask file has it; None without one."""
+        ...
+
     def close(self) -> None:
         """Let go of the files."""
         ...
 
 
 class StackVolume:
-    """A volume over a stack of grey slices and, where given, one of labels.
+    """A volume over a stack of grey slices and, where given, one of labels and one of masks.
 
     Use it as a context manager, or call ``close``.
     """
 
     def __init__(
-        self, name: str, raw: Stack, labels: Stack | None, grey_range: GreyRange | None
+        self,
+        name: str,
+        raw: Stack,
+        labels: Stack | None,
+        grey_range: GreyRange | None,
+        mask: Stack | None = None,
     ) -> None:
         self.name = name
         self.shape = raw.shape
         self.voxel_size = raw.resolution
         self.has_labels = labels is not None
         self.grey_range = grey_range
-        self._raw, self._labels = raw, labels
+        self._raw, self._labels, self._mask = raw, labels, mask
         _check_grey(raw, grey_range)
         self._corner = (0, 0, 0) if labels is None else _label_corner(raw, labels)
+        if mask is not None and mask.shape not in (raw.shape, (1, *raw.shape[1:])):
+            raise UserError(
+                f"{mask.where} has the shape {mask.shape}, but {raw.where} has {raw.shape}; give a "
+                "mask of the same volume, or one slice that holds for all."
+            )
 
     def slice(self, z: int) -> NDArray[np.uint8]:
         """The grey values of one slice, HW.
@@ -114,6 +129,16 @@ class StackVolume:
             whole[top : top + height, left : left + width] = ids
         return whole
 
+    def mask(self, z: int) -> NDArray[np.bool_] | None:
+        """Where one slice shows tissue, HW: anything but 0 in the mask; None without one.
+
+        Raises:
+            UserError: the slice cannot be read.
+        """
+        if self._mask is None:
+            return None
+        return np.asarray(self._mask.read(z if self._mask.shape[0] > 1 else 0) != 0)
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the shape and the grey values; reads every slice once."""
@@ -125,8 +150,9 @@ class StackVolume:
     def close(self) -> None:
         """Close the files."""
         self._raw.close()
-        if self._labels is not None:
-            self._labels.close()
+        for beside in (self._labels, self._mask):
+            if beside is not None:
+                beside.close()
 
     def __enter__(self) -> Self:
         return self
@@ -167,6 +193,7 @@ def open_volume(
     *,
     labels: str | Path | None = None,
     grey_range: GreyRange | None = None,
+    mask: str | Path | None = None,
 ) -> StackVolume:
     """Open a volume of any known format.
 
@@ -176,6 +203,8 @@ def open_volume(
         labels: the same kinds; of the same shape, or HDF5 with its own ``offset``.
         grey_range: lowest and highest grey value of data that is not 8-bit; what lies
             outside is clipped.
+        mask: the same kinds as ``source``, 0 where there is no tissue; of the same shape, or
+            one slice that holds for all.
 
     Raises:
         UserError: a file is missing, cut short, in colour, too small, of another depth of
@@ -187,7 +216,10 @@ def open_volume(
         ids = _labels_of(raw, labels)
         if ids is not None:
             stacks.append(ids)
-        return StackVolume(_stem(source), raw, ids, grey_range)
+        tissue = None if mask is None else open_stack(mask, _MASK)
+        if tissue is not None:
+            stacks.append(tissue)
+        return StackVolume(_stem(source), raw, ids, grey_range, tissue)
     except BaseException:
         for stack in stacks:
             stack.close()

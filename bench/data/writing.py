@@ -239,6 +239,7 @@ def _facts_of(volume: Volume, seen: Survey) -> dict[str, Any]:
         "voxel_size": volume.voxel_size,
         "grey_range": volume.grey_range,
         "sha256": seen.digest,
+        **({"padding": seen.padding} if seen.padding else {}),
     }
 
 
