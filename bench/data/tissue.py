@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 _WIDE = 5  # pixels: what is narrower is padding only where it is a whole line
 _ALONG = 1.9  # least contact with the edge, in roots of the area; a corner cut straight has 2.8
+_SOLID = 0.9  # of a region that is no net of saturated pixels
 _HUGE = 0.02  # of a slice: what is larger is padding however it meets the edge
 
 Slice = NDArray[np.uint8]
@@ -69,12 +70,13 @@ def _padding(candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:
     least = min(candidates.shape)
     if np.count_nonzero(candidates) < least:
         return np.zeros_like(candidates)
-    solid = ndimage.minimum_filter(candidates, _WIDE, mode="nearest")
-    labels, count = ndimage.label(candidates & ndimage.maximum_filter(solid, _WIDE))
-    area = np.bincount(labels.ravel(), minlength=count + 1)
-    contact = np.bincount(np.concatenate(_edges(labels)), minlength=count + 1)
+    inner = ndimage.minimum_filter(candidates, _WIDE, mode="nearest")
+    labels, count = ndimage.label(candidates)
+    solid = np.where(ndimage.maximum_filter(inner, _WIDE), labels, 0)
+    area, whole = (np.bincount(at.ravel(), minlength=count + 1) for at in (solid, labels))
+    contact = np.bincount(np.concatenate(_edges(solid)), minlength=count + 1)
     along = (contact >= _ALONG * np.sqrt(area)) | (area > _HUGE * candidates.size)
-    chosen = (contact > 0) & along & (area >= least)
+    chosen = (contact > 0) & along & (area >= least) & (area >= _SOLID * whole)
     chosen[0] = False  # what is none of the regions
     return np.asarray(chosen[labels])
 

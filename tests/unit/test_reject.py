@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from bench.data.reject import Rules, judge, measure
+from bench.data.reject import Rules, judge, measure, upsampled
 
 DEPTH, SIDE = 30, 96
 
@@ -119,6 +119,75 @@ def test_measured_values_have_closed_forms() -> None:
     ratio = (fine / coarse) / detail
     assert found["blur"] == pytest.approx(max(ratio, 1 / ratio), rel=1e-12)
     assert measure(np.stack([ramp, ramp, np.full_like(ramp, 9)]))["blur"] == np.inf
+
+
+def test_a_copy_in_a_stack_too_short_to_tell_what_is_usual_is_a_duplicate_still() -> None:
+    stack = continuous_stack()[:5]
+    stack[3] = stack[2]
+    assert reasons(stack) == {2: "duplicate", 3: "duplicate"}
+
+
+def test_three_triplets_of_uneven_steps_are_kept() -> None:
+    """Their better neighbours lie far above a spread that nothing but three values tells."""
+    whole = continuous_stack()
+    uneven = np.stack([whole[10], whole[12], whole[13], whole[16], whole[17]])
+    found = verdicts(uneven)
+    assert (found["reason"] == "").all()
+    assert (found["duplicate"] == 0).all()
+
+
+@pytest.mark.parametrize("share", [0.5, 0.3])
+def test_a_slice_filled_by_mixing_its_neighbours_is_a_blend(share: float) -> None:
+    stack = continuous_stack()
+    stack[12] = share * stack[11].astype(float) + (1 - share) * stack[13]
+    found = verdicts(stack)
+    assert found.loc[12, "reason"] == "blend"
+    assert found.loc[12, "blend"] < 0.05
+    assert found["blend"].drop([11, 12, 13]).min() > 0.9
+    fainter = (stack // 2 + 20).astype(np.uint8)
+    assert reasons(fainter)[12] == "blend"  # whatever was done to the contrast
+
+
+def test_what_neighbours_do_not_foretell_has_a_closed_form() -> None:
+    """Of the sum of three equal noises one neighbour leaves two over, and both leave one."""
+    before, own, after = np.random.default_rng(0).integers(0, 80, (3, 256, 256))
+    found = measure(np.stack([before, before + own + after, after]).astype(np.uint8))
+    assert found["blend"] == pytest.approx(0.5, abs=0.02)
+    assert measure(np.full((3, 16, 16), 7, np.uint8))["blend"] == 1.0
+
+
+def test_upsampled_volumes_are_named() -> None:
+    slices = continuous_stack().astype(float)[:14]
+    between = (slices[:-1] + slices[1:]) / 2
+    stack = np.rint(np.stack([slices[:-1], between], 1).reshape(-1, SIDE, SIDE)).astype(np.uint8)
+    found = verdicts(stack)["reason"]
+    assert (found[found.index % 2 == 1] == "blend").all()
+    assert "upsampled along z" in upsampled(found)
+    assert upsampled(verdicts(continuous_stack())["reason"]) == ""
+
+
+def test_without_tissue_no_rule_is_moved() -> None:
+    """What is outside the tissue changes nothing but the share of it."""
+    stack = continuous_stack()[:3]
+    tissue = np.ones(stack.shape, np.bool_)
+    tissue[:, :8] = False
+    padded = np.where(tissue, stack, np.uint8(0))
+    found, expected = measure(padded, tissue), measure(stack[:, 8:])
+    assert found.pop("padding") == pytest.approx(8 / SIDE)
+    assert expected.pop("padding") == 0
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_padding_that_differs_between_slices_is_refused_and_a_dead_column_is_not() -> None:
+    stack, tissue = continuous_stack()[:3], np.ones((3, SIDE, SIDE), np.bool_)
+    tissue[:, :, 40:43] = False
+    dead = measure(stack, tissue)
+    tissue[0, :1] = False
+    uneven = measure(stack, tissue)
+    assert dead["uneven"] == 0
+    assert uneven["uneven"] == pytest.approx((SIDE - 3) / SIDE**2)
+    table = pd.DataFrame([{"volume": "v", "column": 0, "z": 1, **row} for row in (dead, uneven)])
+    assert judge(table, Rules())["reason"].tolist() == ["", "padding"]
 
 
 def test_thresholds_can_be_set() -> None:

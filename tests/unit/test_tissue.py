@@ -1,0 +1,179 @@
+"""What shows no tissue is found, tissue is left alone, and no statistic counts the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from conftest import moving_texture
+from scipy import ndimage
+
+from bench.data.build import BuildOptions, build
+from bench.data.cards import load_card
+from bench.data.tissue import Padding, as_ranges, filled, find_tissue, padding_words
+from bench.data.triplets import TripletFile, describe
+from bench.data.volumes import ArrayVolume, open_volume
+from bench.errors import UserError
+from bench.metrics import psnr
+
+SIDE = 96
+
+
+def grey(seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(size=(SIDE, SIDE))
+    smooth = ndimage.gaussian_filter(noise, 2)
+    return np.clip(128 + 40 * smooth / smooth.std(), 1, 254).astype(np.uint8)
+
+
+def found(slice_: np.ndarray) -> np.ndarray:
+    tissue = find_tissue(slice_)
+    return np.ones(slice_.shape, np.bool_) if tissue is None else tissue
+
+
+@pytest.mark.parametrize("value", [0, 255, 90])
+@pytest.mark.parametrize("shape", ["band", "one row", "corner", "frame"])
+def test_padding_of_any_constant_value_is_found_to_the_pixel(value: int, shape: str) -> None:
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    padding = {
+        "band": rows < 13,
+        "one row": rows < 1,
+        "corner": rows + columns < 20,  # as a rotated section leaves it
+        "frame": (np.minimum(rows, columns) < 6) | (np.maximum(rows, columns) > SIDE - 9),
+    }[shape]
+    texture = grey()
+    texture[texture == 90] = 91  # a pixel of tissue beside it that has its value is padding too
+    slice_ = np.where(padding, np.uint8(value), texture)
+    assert (found(slice_) == ~padding).all()
+
+
+def test_a_dead_column_within_the_slice_is_found() -> None:
+    slice_ = grey()
+    slice_[:, 40:42] = 77
+    assert (~found(slice_)).sum() == 2 * SIDE
+    assert not found(slice_)[:, 40:42].any()
+
+
+def test_tissue_that_is_saturated_stays_tissue() -> None:
+    """A black sheath that ends at the edge, white lumen within, and a grey range too narrow."""
+    slice_ = grey()
+    assert find_tissue(slice_) is None
+    slice_[30:35, 66:] = 0
+    slice_[50:60, 20:30] = 255
+    assert find_tissue(slice_) is None
+    assert find_tissue(np.where(grey() < 100, 0, grey()).astype(np.uint8)) is None
+
+
+def test_a_mask_adds_what_it_leaves_out() -> None:
+    mask = np.ones((SIDE, SIDE), np.bool_)
+    mask[20:30, 20:30] = False
+    slice_ = grey()
+    slice_[:9] = 0
+    tissue = find_tissue(slice_, mask)
+    assert tissue is not None
+    assert (~tissue).sum() == 100 + 9 * SIDE
+    assert mask.sum() == SIDE**2 - 100  # the caller's own is left as it was
+
+
+def test_filling_takes_the_mean_of_the_tissue() -> None:
+    slice_ = grey()
+    slice_[:9] = 0
+    full = filled(slice_, find_tissue(slice_))
+    assert (full[:9] == np.rint(slice_[9:].mean())).all()
+    assert (full[9:] == slice_[9:]).all()
+    blank = np.zeros((8, 8), np.uint8)
+    assert (filled(blank, np.zeros((8, 8), np.bool_)) == blank).all()
+
+
+def test_what_is_told_of_a_volume() -> None:
+    padding = Padding()
+    for z in range(4):
+        slice_ = grey(z)
+        slice_[: 3 * z] = 0
+        slice_[:, 50:53] = 0
+        padding.add(find_tissue(slice_), slice_.shape)
+    facts = padding.facts()
+    assert facts["slices"] == 4
+    assert facts["share"] == pytest.approx((18 * SIDE + 3 * (4 * SIDE - 18)) / (4 * SIDE**2))
+    assert facts["dead_columns"] == [50, 51, 52]
+    assert facts["dead_rows"] == []
+    assert list(padding_words(facts, 4))[1] == "dead in every slice: columns 50-52"
+    clean = Padding()
+    clean.add(None, (SIDE, SIDE))
+    assert list(padding_words(clean.facts(), 4)) == []
+
+
+def test_ranges_are_short() -> None:
+    assert as_ranges([105, 111, 112, 113, 120]) == "105, 111-113, 120"
+
+
+def _average(file: TripletFile, index: int) -> float:
+    before, middle, after = file.frames(index).astype(int)
+    return psnr(((before + after + 1) // 2).astype(np.uint8), middle.astype(np.uint8))
+
+
+def test_uneven_padding_moves_no_figure(tmp_path: Path) -> None:
+    """Shifts, histograms and scores of a padded copy are those of the volume without padding."""
+    plain = moving_texture()
+    padded, random = plain.copy(), np.random.default_rng(0)
+    for slice_ in padded:
+        slice_[: random.integers(0, 60)] = 0
+    files = []
+    for name, stack in (("plain", plain), ("padded", padded)):
+        path = tmp_path / name / "triplets.h5"
+        options = BuildOptions(tile=64, stride=48, search=4)
+        build(name, [ArrayVolume(name, stack)], load_card(name), options, path)
+        files.append(TripletFile(path))
+    keys = [file.keys.reset_index().set_index(["z", "column"]) for file in files]
+    kept = keys[1].index[keys[1]["reason"] == ""]
+    assert len(kept) > 40
+    assert (keys[1]["reason"] == "padding").any()
+    shifts = [name for name in keys[0].columns if name.startswith("shift_")]
+    assert (keys[0].loc[kept, shifts] == keys[1].loc[kept, shifts]).all().all()
+    scores = [
+        np.mean([_average(file, int(i)) for i in table.loc[kept, "index"]])
+        for file, table in zip(files, keys, strict=True)
+    ]
+    assert scores[1] == pytest.approx(scores[0], abs=0.3)
+    assert "no tissue" in dict(describe(files[1]))
+    assert "no tissue" not in dict(describe(files[0]))
+
+
+def test_a_dead_column_refuses_no_sound_triplet(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    smooth = ndimage.gaussian_filter(random.normal(size=(25, 160, 160)), (1.5, 2, 2))
+    noisy = 128 + 35 * smooth / smooth.std() + random.normal(scale=8, size=smooth.shape)
+    sound = np.clip(noisy, 1, 254).astype(np.uint8)
+    dead = sound.copy()
+    dead[:, :, 60:65] = 0
+    options = BuildOptions(tile=64, stride=48, search=4)
+    summaries = [
+        build(name, [ArrayVolume(name, stack)], load_card(name), options, tmp_path / name / "t.h5")
+        for name, stack in (("sound", sound), ("dead", dead))
+    ]
+    without, with_dead = (summary.reasons for summary in summaries)
+    assert with_dead["duplicate"] == without["duplicate"]
+    assert with_dead["padding"] == 0
+    assert summaries[1].kept > 0.9 * summaries[1].candidates
+    assert "dead in every slice: columns 60-64" in summaries[1].no_tissue
+
+
+def test_masks_are_read_as_anything_but_zero_and_have_to_fit(tmp_path: Path) -> None:
+    stack = moving_texture(5)
+    one = np.full(stack.shape[1:], 9, np.uint16)
+    one[:50] = 0
+    for name, values in (
+        ("raw", stack),
+        ("one", one),
+        ("all", np.stack([one] * 5)),
+        ("off", one[1:]),
+    ):
+        tifffile.imwrite(tmp_path / f"{name}.tif", values, photometric="minisblack")
+    for name in ("one", "all"):
+        with open_volume(tmp_path / "raw.tif", mask=tmp_path / f"{name}.tif") as volume:
+            mask = volume.mask(4)
+            assert mask is not None
+            assert (mask == (one > 0)).all()
+    with pytest.raises(UserError, match="give a mask of the same volume"):
+        open_volume(tmp_path / "raw.tif", mask=tmp_path / "off.tif")
