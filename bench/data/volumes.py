@@ -33,6 +33,9 @@ class Volume(Protocol):
         voxel_size: in nm (z, y, x), where the file says so.
         has_labels: whether ``labels`` ever returns any.
         grey_range: the source values that became 0 and 255, where they were not 8-bit.
+        missing: positions within the shape for which there is no slice; reading one is an error.
+        first: the number that the source gives to the slice at position 0.
+        notes: what was decided about the files that their user has to know, in sentences.
     """
 
     name: str
@@ -40,6 +43,9 @@ class Volume(Protocol):
     voxel_size: Nanometres | None
     has_labels: bool
     grey_range: GreyRange | None
+    missing: frozenset[int]
+    first: int
+    notes: tuple[str, ...]
 
     @property
     def digest(self) -> str:
@@ -82,6 +88,7 @@ class StackVolume:
         self.voxel_size = raw.resolution
         self.has_labels = labels is not None
         self.grey_range = grey_range
+        self.missing, self.first, self.notes = raw.missing, raw.first, raw.notes
         self._raw, self._labels, self._mask = raw, labels, mask
         _check_grey(raw, grey_range)
         self._corner = (0, 0, 0) if labels is None else _label_corner(raw, labels)
