@@ -15,10 +15,12 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bench.data.grey import GreyWish
     from bench.dataset_variants import Dataset
     from bench.summary import Row
 
 _INTERRUPTED = 130
+_MISSING = "Slices that are not there, for instance 105,111-112."
 
 app = typer.Typer(
     name="bench", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -36,6 +38,7 @@ Data = Annotated[Path, typer.Option(help="Folder of the datasets.")]
 Built = Annotated[str | None, typer.Argument(help="A dataset that has been built.")]
 LabelKind = Annotated[str | None, typer.Option(help="ids or membrane_mask; ids if not given.")]
 LabelZero = Annotated[str | None, typer.Option(help="Id 0 is membrane, or ignore.")]
+GreyRange = Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume, or auto.")]
 VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
 
 
@@ -52,7 +55,8 @@ def run(
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
     source: Annotated[Path | None, typer.Option(help="Volume to build the dataset from.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of that volume.")] = None,
-    grey_range: Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume.")] = None,
+    grey_range: GreyRange = None,
+    missing: Annotated[str | None, typer.Option(help=_MISSING)] = None,
     label_kind: LabelKind = None,
     label_zero: LabelZero = None,
     voxel_size: VoxelSize = None,
@@ -213,7 +217,10 @@ def data_build(
     split: Annotated[str | None, typer.Option(help="blocked or paper.")] = None,
     split_axis: Annotated[str | None, typer.Option(help="z, y or x.")] = None,
     fold: Annotated[int | None, typer.Option(help="Which block is the test split.")] = None,
-    grey_range: Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume.")] = None,
+    grey_range: GreyRange = None,
+    missing: Annotated[
+        list[str] | None, typer.Option(help=f"{_MISSING} One for each source.")
+    ] = None,
     label_kind: LabelKind = None,
     label_zero: LabelZero = None,
     voxel_size: VoxelSize = None,
@@ -235,8 +242,9 @@ def data_build(
             source = [download_volume(name, data, display)]
         summary = build_dataset(
             name, source or [], labels or [], data, display, masks=mask, replace=replace,
-            grey_range=_pair(grey_range), tile=tile, stride=stride, search=search, align=align,
-            histogram=histogram, split=split, split_axis=split_axis, fold=fold,
+            grey_range=_grey_range(grey_range), missing=_missing(missing), tile=tile,
+            stride=stride, search=search, align=align, histogram=histogram, split=split,
+            split_axis=split_axis, fold=fold,
             rules=_rules(rule), label_kind=label_kind, label_zero=label_zero,
             voxel_size=voxel_size,
         )  # fmt: skip
@@ -374,14 +382,22 @@ def list_(
     _print_pairs(listing(what, data), as_json=as_json)
 
 
-def _pair(text: str | None) -> tuple[float, float] | None:
-    if text is None:
-        return None
+def _grey_range(text: str | None) -> GreyWish | None:
+    from bench.data.grey import parse_grey_range
+
     try:
-        low, high = (float(part) for part in text.split(","))
+        return None if text is None else parse_grey_range(text)
     except ValueError as error:
-        raise UserError(f"--grey-range takes LOW,HIGH, not '{text}'.") from error
-    return low, high
+        raise UserError(f"--grey-range takes LOW,HIGH or auto, not '{text}'.") from error
+
+
+def _missing(texts: list[str] | None) -> list[tuple[int, ...]]:
+    from bench.data.holes import parse_missing
+
+    try:
+        return [parse_missing(text) for text in texts or []]
+    except ValueError as error:
+        raise UserError(f"--missing is not valid: {error}.") from error
 
 
 def _rules(words: list[str] | None) -> dict[str, float] | None:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bench.data.cards import LabelKind, LabelZero, VoxelSize
+from bench.data.grey import GreyOption
+from bench.data.holes import Missing
 from bench.errors import UserError
 from bench.presets import PresetName
 from bench.registry import unknown
@@ -30,7 +32,8 @@ class RunConfig(BaseModel):
         preset: widths, crops and training budget.
         source: the volume a dataset is built from, if it is not built yet.
         labels: its labels, if they are in a file of their own.
-        grey_range: lowest and highest grey value of a volume that has not 8 bits.
+        grey_range: lowest and highest grey value of a volume that has not 8 bits, or ``auto``.
+        missing: numbers of its slices that are to be treated as not there.
         label_kind: what the labels of a volume of one's own are: ``ids`` or ``membrane_mask``.
         label_zero: what id 0 means there: ``membrane`` or ``ignore``.
         voxel_size: of the volume in nm (z, y, x).
@@ -62,7 +65,8 @@ class RunConfig(BaseModel):
     preset: PresetName = "quick"
     source: Path | None = None
     labels: Path | None = None
-    grey_range: tuple[float, float] | None = None
+    grey_range: GreyOption | None = None
+    missing: Missing | None = None
     label_kind: LabelKind | None = None
     label_zero: LabelZero | None = None
     voxel_size: VoxelSize | None = None
@@ -83,7 +87,7 @@ class RunConfig(BaseModel):
     segmenter_weights: str | None = None
     segmenter_steps: int = Field(default=2500, ge=1)
 
-    @field_validator("methods", "dataset", "losses", "seeds", "stages", "grey_range", mode="before")
+    @field_validator("methods", "dataset", "losses", "seeds", "stages", mode="before")
     @classmethod
     def _split_lists(cls, value: object) -> object:
         return tuple(split_variants(value)) if isinstance(value, str) else value
@@ -103,9 +107,9 @@ class RunConfig(BaseModel):
 # or through what is built from them) and which only say where and how to compute.
 RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
-     "samples", "predict_tile", "vgg_weights", "source", "labels", "grey_range", "label_kind",
-     "label_zero", "voxel_size", "segmenter", "segmenter_encoder", "segmenter_weights",
-     "segmenter_steps"}
+     "samples", "predict_tile", "vgg_weights", "source", "labels", "grey_range", "missing",
+     "label_kind", "label_zero", "voxel_size", "segmenter", "segmenter_encoder",
+     "segmenter_weights", "segmenter_steps"}
 )  # fmt: skip
 RUNTIME_FIELDS = frozenset({"data", "out", "device", "threads", "jobs", "stages", "rerun"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,18 @@ from bench.data.build import BuildOptions, BuildSummary, build
 from bench.data.cards import SAID, Card, is_public, load_card
 from bench.data.doubt import doubt
 from bench.data.download import download
+from bench.data.grey import GreyWish
 from bench.data.places import anew, dataset_path
 from bench.data.triplets import TripletFile, digest_path
-from bench.data.volumes import ArrayVolume, Volume, open_volume
+from bench.data.volumes import ArrayVolume, StackVolume, Volume, open_volume
 from bench.dataset_variants import Dataset, parse_dataset
 from bench.errors import UserError
 from bench.files import file_digest, locked, probe_folder, set_aside
 from bench.names import check_built
 from bench.progress import Display
+
+# What is said of the volume of the one dataset that is built.
+_OF_A_SOURCE = ("source", "labels", "grey_range", "missing", *SAID)
 
 
 def check_datasets(config: RunConfig) -> None:
@@ -29,6 +34,8 @@ def check_datasets(config: RunConfig) -> None:
     Raises:
         UserError: the exact command that would build it, or what its card contradicts.
     """
+    if config.source is None and config.missing is not None:
+        raise UserError("--missing names slices of --source; give it too, or leave both out.")
     if config.source is not None and len(config.dataset) > 1:
         raise UserError("--source builds one dataset; name a single one with --dataset.")
     for variant in map(parse_dataset, config.dataset):
@@ -50,7 +57,7 @@ def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
     tested = dict.fromkeys(variant.built for variant in variants)
     files = {name: _open(name, config, display) for name in tested}
     # What is said of a volume is said of what is tested, not of what is learned from.
-    other = config.model_copy(update=dict.fromkeys(("source", "labels", "grey_range", *SAID)))
+    other = config.model_copy(update=dict.fromkeys(_OF_A_SOURCE))
     learned = dict.fromkeys(variant.trained_on for variant in variants)
     files |= {name: _open(name, other, display) for name in learned if name not in files}
     return {
@@ -74,9 +81,13 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
             display.note(f"Building the dataset '{name}' in {path.parent}.")
             sources = [config.source] if config.source else []
             labels = [config.labels] if config.labels else []
+            missing = [config.missing] if config.missing else []
             summary = _build(
-                name, sources, labels, [], config.grey_range, options, path, display, replace=False
-            )
+                name, sources, labels, [], missing, config.grey_range, options, path, display,
+                replace=False,
+            )  # fmt: skip
+            for title, words in summary.told:
+                display.note(f"  {title}: {words}.")
             for line in summary.coverage:
                 display.note(f"  The tiles cover {line}.")
     return TripletFile(path)
@@ -106,7 +117,7 @@ def _set_damaged_aside(
         )
     # What is there is set aside only for something better.
     if config.source is not None:
-        open_volume(config.source, grey_range=config.grey_range).close()
+        _volume_of(config.source, config).close()
     words = "the options of its card"
     if (file := _readable(path)) is not None:
         _check_same(file, config)
@@ -138,13 +149,18 @@ def _check_same(file: TripletFile, config: RunConfig) -> None:
     source = config.source
     if source is None:
         return
-    with open_volume(source, grey_range=config.grey_range) as volume:
+    with _volume_of(source, config) as volume:
         if volume.digest not in {known["sha256"] for known in file.volumes}:
             added = [f"--source {source}", *(["its labels as --labels"] if file.has_labels else [])]
             raise UserError(
-                f"{file.path} was built from another volume than {source}; leave --source out, or "
+                f"{file.path} was built from another volume than {source}, or with another "
+                "--missing or --grey-range; leave --source out, or "
                 f"repeat {anew(file.name, *added)}."
             )
+
+
+def _volume_of(source: Path, config: RunConfig) -> StackVolume:
+    return open_volume(source, grey_range=config.grey_range, missing=config.missing or ())
 
 
 def build_dataset(
@@ -156,7 +172,8 @@ def build_dataset(
     *,
     masks: list[Path] | None = None,
     replace: bool = False,
-    grey_range: tuple[float, float] | None = None,
+    grey_range: GreyWish | None = None,
+    missing: Sequence[tuple[int, ...]] = (),
     **wishes: Any,
 ) -> BuildSummary:
     """Build a dataset's triplets from its volumes.
@@ -169,7 +186,9 @@ def build_dataset(
         display: where progress goes.
         masks: where each volume shows tissue: a file for each, or none at all.
         replace: whether a dataset that is there already may be built anew.
-        grey_range: lowest and highest grey value of a volume that has not 8 bits.
+        grey_range: lowest and highest grey value of a volume that has not 8 bits, or ``auto``.
+        missing: numbers of the slices of each volume that are to be treated as not there, or
+            none at all.
         wishes: build options that differ from the card's; None means not given.
 
     Raises:
@@ -180,7 +199,7 @@ def build_dataset(
     target = dataset_path(data, name, options.fold)
     with _only_builder(target.parent, name, display):
         return _build(
-            name, sources, labels, masks or [], grey_range, options, target, display,
+            name, sources, labels, masks or [], missing, grey_range, options, target, display,
             replace=replace,
         )  # fmt: skip
 
@@ -195,7 +214,8 @@ def _build(
     sources: list[Path],
     labels: list[Path],
     masks: list[Path],
-    grey_range: tuple[float, float] | None,
+    missing: Sequence[tuple[int, ...]],
+    grey_range: GreyWish | None,
     options: BuildOptions,
     target: Path,
     display: Display,
@@ -210,7 +230,12 @@ def _build(
             )
     if target.exists() and not replace:
         raise UserError(f"{target} is there already; --replace builds it anew.")
-    volumes = _volumes(name, sources, labels, masks, grey_range)
+    if missing and len(missing) != len(sources):
+        raise UserError(
+            f"There are {len(sources)} volumes but {len(missing)} of --missing; give one for each "
+            'in the same order ("" for a whole one).'
+        )
+    volumes = _volumes(name, sources, labels, masks, missing, grey_range)
     try:
         if not any(volume.has_labels for volume in volumes):
             _tell_lost_labels(target, display)
@@ -295,14 +320,16 @@ def _volumes(
     sources: list[Path],
     labels: list[Path],
     masks: list[Path],
-    grey_range: tuple[float, float] | None,
+    missing: Sequence[tuple[int, ...]],
+    grey_range: GreyWish | None,
 ) -> list[Volume]:
     if sources:
         nothing: list[Path | None] = [None] * len(sources)
+        whole: Sequence[tuple[int, ...]] = [()] * len(sources)
         return [
-            open_volume(source, labels=label, mask=mask, grey_range=grey_range)
-            for source, label, mask in zip(
-                sources, labels or nothing, masks or nothing, strict=True
+            open_volume(source, labels=label, mask=mask, grey_range=grey_range, missing=holes)
+            for source, label, mask, holes in zip(
+                sources, labels or nothing, masks or nothing, missing or whole, strict=True
             )
         ]
     card = load_card(name)

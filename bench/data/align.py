@@ -69,11 +69,7 @@ class Aligner:
     """
 
     def __init__(self, height: int, width: int, search: int) -> None:
-        if min(height, width) - 2 * search < _MIN_TEMPLATE:
-            raise UserError(
-                f"A search radius of {search} leaves less than {_MIN_TEMPLATE} pixels of slices "
-                f"of {height} x {width} to match; choose a smaller --search."
-            )
+        check_search(height, width, search)
         self.search = search
         self._patch = tuple(min(side - 2 * search, MAX_TEMPLATE) for side in (height, width))
         self._corner = tuple(
@@ -139,6 +135,19 @@ class Aligner:
         pixels = height * width
         energy = squares - total.astype(np.float64) ** 2 / pixels
         return np.where(energy > 0.5, energy, 0.0)
+
+
+def check_search(height: int, width: int, search: int) -> None:
+    """Make sure that slices of this size can be matched.
+
+    Raises:
+        UserError: the search radius leaves no template.
+    """
+    if min(height, width) - 2 * search < _MIN_TEMPLATE:
+        raise UserError(
+            f"A search radius of {search} leaves less than {_MIN_TEMPLATE} pixels of slices "
+            f"of {height} x {width} to match; choose a smaller --search."
+        )
 
 
 def ncc(one: Slice, other: Slice) -> float:

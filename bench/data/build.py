@@ -12,29 +12,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.data.cards import SAID, Card, LabelKind, LabelZero, VoxelSize
 from bench.data.contact_sheet import draw_contact_sheet
 from bench.data.coverage import poor_coverage
+from bench.data.drift import drift_words
 from bench.data.histogram import ReferenceName
-from bench.data.reject import REASONS, Rules, judge, upsampled
-from bench.data.room import LEAST_TILE, SHALLOWEST, Shapes, advice
+from bench.data.reject import REASONS, Rules, upsampled
+from bench.data.room import (
+    LEAST_TILE,
+    check_shapes,
+    with_tile,
+)
+from bench.data.sorting import judged, sort_into_splits
 from bench.data.split import (
     Axis,
     SplitName,
     measured_leakage,
-    random_blocks,
-    split_names,
     split_words,
 )
 from bench.data.survey import Survey, survey
 from bench.data.tissue import padding_words
+from bench.data.told import told
 from bench.data.triplets import TripletFile, digest_path
-from bench.data.volumes import Volume
-from bench.data.writing import Source, check_room, write_triplets
+from bench.data.volumes import Volume, present_slices
+from bench.data.writing import Source, check_room, volume_facts, write_triplets
 from bench.errors import UserError
 from bench.files import atomic_path, file_digest, is_full, remove_leftovers, write_text
 
@@ -52,8 +56,9 @@ class BuildOptions(BaseModel):
     """How triplets are made; all of it is written into the file.
 
     Attributes:
-        tile: side of a triplet's frames in pixels.
-        stride: step of the grid on the middle slice in pixels.
+        tile: side of a triplet's frames in pixels; where it is not given, the build takes the
+            largest of 512, 256 and 128 that fits.
+        stride: step of the grid on the middle slice in pixels; the tile's side if not given.
         align: whether neighbours are aligned to the middle by template matching.
         search: largest shift looked for along each axis, in pixels.
         histogram: what slices are mapped to: ``dataset``, the mean quantile function of the
@@ -93,6 +98,13 @@ class BuildOptions(BaseModel):
         """What they say of the volume, in the words of its card."""
         return self.model_dump(include=set(SAID), exclude_none=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _tiles_touch(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "tile" in values:
+            return {"stride": values["tile"], **values}
+        return values
+
     @model_validator(mode="after")
     def _search_is_used(self) -> Self:
         if self.align and self.search == 0:
@@ -119,6 +131,7 @@ class BuildSummary:
         kept: those that no rule rejected.
         no_room: grid places without a triplet, because tile and shifts did not fit.
         coverage: how much of a slice lies in tiles, where much of it does not.
+        told: what else its user has to know of the volumes, by name.
         no_tissue: what of the volumes shows none.
         caution: that a volume is hardly what the microscope saw; empty for others.
         reasons: rejected triplets by rule.
@@ -134,6 +147,7 @@ class BuildSummary:
     kept: int
     no_room: int
     coverage: list[str]
+    told: list[tuple[str, str]]
     no_tissue: list[str]
     caution: str
     reasons: dict[str, int]
@@ -148,6 +162,7 @@ class BuildSummary:
         return [
             ("file", str(self.path)),
             ("contact sheet", str(self.path.with_name(SHEET_NAME))),
+            *self.told,
             *(("coverage", line) for line in self.coverage),
             *(("no tissue", line) for line in self.no_tissue),
             *([("caution", self.caution)] if self.caution else []),
@@ -197,8 +212,12 @@ def build(
     started = time.monotonic()
     card = card.model_copy(update=options.said)
     _check(volumes, target, replace=replace)
+    asked, options = options, with_tile(volumes, options)
+    check_shapes(volumes, options)
     surveys = _measure(volumes, options, progress or _silent)
-    table = _sort_into_splits(surveys, [volume.shape for volume in volumes], options)
+    table = judged([seen.table for seen in surveys], volumes, options)
+    drift = drift_words(volumes, table, options)
+    table = sort_into_splits(table, drift, volumes, options)[list(_KEYS)]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent)
@@ -210,16 +229,18 @@ def build(
             f"{target} cannot be written ({why}); make room, or choose another folder with --data."
         ) from error
     kept = table["reason"] == ""
+    facts = [volume_facts(volume, seen) for volume, seen in zip(volumes, surveys, strict=True)]
     return BuildSummary(
         path=target,
         candidates=len(table),
         kept=int(kept.sum()),
         no_room=sum(seen.no_room for seen in surveys),
         coverage=poor_coverage([volume.shape for volume in volumes], options.model_dump()),
+        told=[*_tile_taken(asked, options), *told(facts), *([("drift", drift)] if drift else [])],
         no_tissue=[
             line
             for volume, seen in zip(volumes, surveys, strict=True)
-            for line in padding_words(seen.padding, volume.shape[0])
+            for line in padding_words(seen.padding, len(present_slices(volume)))
         ],
         caution=upsampled(table["reason"]),
         reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
@@ -251,7 +272,8 @@ def _check(volumes: Sequence[Volume], target: Path, *, replace: bool) -> None:
 
 
 def _measure(volumes: Sequence[Volume], options: BuildOptions, progress: Progress) -> list[Survey]:
-    total, done, surveys, column = sum(v.shape[0] for v in volumes), 0, list[Survey](), 0
+    total, done = sum(len(present_slices(volume)) for volume in volumes), 0
+    surveys, column = list[Survey](), 0
 
     def tick() -> None:
         nonlocal done
@@ -264,42 +286,13 @@ def _measure(volumes: Sequence[Volume], options: BuildOptions, progress: Progres
     return surveys
 
 
-def _sort_into_splits(surveys: list[Survey], shapes: Shapes, options: BuildOptions) -> pd.DataFrame:
-    table = pd.concat([seen.table for seen in surveys], ignore_index=True)
-    if table.empty:
-        raise UserError(
-            f"No tile of {options.tile} pixels stays within the slices (or split bands) once its "
-            f"neighbours are shifted; {advice(shapes, options)}."
-        )
-    table = judge(table, options.rules)
-    rejected = (table["reason"] != "").to_numpy()
-    if options.split == "paper":
-        blocks = random_blocks(rejected, options.seed)
-    else:
-        blocks = table["block"].to_numpy(dtype=np.intp)
-    table["split"] = split_names(blocks, options.fold)
-    for name in ("train", *_HELD):
-        if not ((table["split"] == name) & ~rejected).any():
-            raise UserError(_nothing_left(name, table, shapes, options))
-    return table[list(_KEYS)]
-
-
-def _nothing_left(name: str, table: pd.DataFrame, shapes: Shapes, options: BuildOptions) -> str:
-    if (table["split"] == name).any():
-        counts = table.loc[table["split"] == name, "reason"].value_counts()
-        broken = ", ".join(f"{reason} {count}" for reason, count in counts.items())
-        return (
-            f"Every {name} triplet is rejected ({broken}); look at the volume, take another "
-            "--fold, or change a rule (--rule blur=2)."
-        )
-    depth = max(depth for depth, _, _ in shapes)
-    why = "the volume is too small for five such blocks"
-    if options.split_axis == "z" and depth < SHALLOWEST:
-        why = f"five blocks take {SHALLOWEST} slices and there are {depth}"
-    return (
-        f"No triplet lies whole within the {name} block along {options.split_axis}, as {why}; "
-        f"{advice(shapes, options)}."
-    )
+def _tile_taken(asked: BuildOptions, options: BuildOptions) -> list[tuple[str, str]]:
+    if options.tile == asked.tile:
+        return []
+    return [
+        ("tile", f"{options.tile}, the largest of 512, 256 and 128 that fits with --search "
+                 f"{options.search}; another one with --tile")
+    ]  # fmt: skip
 
 
 def _write(

@@ -75,7 +75,8 @@ def place_tiles(region: Region, shifts: Sequence[Shift], tile: int, stride: int)
     """Lay the grid on the middle slice.
 
     A tile moves inward where its window in a neighbour would leave the region. Where the
-    region is too narrow for the tile and the shifts together, there is no tile.
+    region is too narrow for the tile and the shifts together, there is no tile; where several
+    would come to lie on one place, there is only the one that moved least.
 
     Args:
         region: where the windows have to stay.
@@ -88,19 +89,59 @@ def place_tiles(region: Region, shifts: Sequence[Shift], tile: int, stride: int)
     high = np.array([region.bottom, region.right]) - tile - reach.max(axis=0)
     if (low > high).any():
         return []
-    rows, columns = _grid(region, tile, stride)
-    nominal = [(y, x) for y in rows for x in columns]
-    placed = np.clip(np.array(nominal), low, high)
-    return [Tile(slot, int(y), int(x)) for slot, (y, x) in enumerate(placed)]
+    grid = _grid(region, tile, stride)
+    rows, columns = (
+        _moved_inward(places, int(least), int(most))
+        for places, least, most in zip(grid, low, high, strict=True)
+    )
+    return [
+        Tile(row * len(grid[1]) + column, y, x)
+        for row, y in rows.items()
+        for column, x in columns.items()
+    ]
 
 
-def depth_block(z: int, depth: int) -> int:
-    """The block of z in which all three slices of a triplet lie, or -1."""
-    edges = _edges(depth)
-    for block, (low, high) in enumerate(pairwise(edges)):
-        if low <= z - 1 and z + 1 < high:
-            return block
-    return _NO_BLOCK
+def _moved_inward(places: range, low: int, high: int) -> dict[int, int]:
+    """The lines of a grid by their number, each once, at its place between low and high."""
+    nearest: dict[int, int] = {}
+    for number, place in enumerate(places):
+        moved = min(max(place, low), high)
+        known = nearest.setdefault(moved, number)
+        if abs(moved - place) < abs(moved - places[known]):
+            nearest[moved] = number
+    return {number: moved for moved, number in nearest.items()}
+
+
+def middle_slices(depth: int, missing: frozenset[int] = frozenset()) -> NDArray[np.intp]:
+    """The z that can be the middle of a triplet: it and both its neighbours have a slice.
+
+    Args:
+        depth: of the volume.
+        missing: the z that have no slice.
+    """
+    there = np.ones(depth, dtype=bool)
+    there[list(missing)] = False
+    return np.flatnonzero(there[:-2] & there[1:-1] & there[2:]) + 1
+
+
+def depth_blocks(depth: int, missing: frozenset[int] = frozenset()) -> NDArray[np.intp]:
+    """For each z the block in which all three slices of its triplet lie, or -1.
+
+    The slices that there are, in order, are cut into five equal blocks.
+
+    Args:
+        depth: of the volume.
+        missing: the z that have no slice.
+    """
+    present = np.setdiff1d(np.arange(depth), list(missing))
+    block_of = np.full(depth, _NO_BLOCK, dtype=np.intp)
+    for block, (low, high) in enumerate(pairwise(_edges(len(present)))):
+        block_of[present[low:high]] = block
+    blocks = np.full(depth, _NO_BLOCK, dtype=np.intp)
+    middle = middle_slices(depth, missing)
+    inside = middle[block_of[middle - 1] == block_of[middle + 1]]
+    blocks[inside] = block_of[inside]
+    return blocks
 
 
 def random_blocks(rejected: NDArray[np.bool_], seed: int) -> NDArray[np.intp]:
@@ -132,14 +173,14 @@ def split_words(split: SplitName, axis: Axis, fold: int) -> str:
     return f"blocked along {axis}, fold {fold}; in the gap, in no split: what crosses two blocks"
 
 
-def measured_leakage(keys: pd.DataFrame, tile: int) -> float:
+def measured_leakage(keys: pd.DataFrame, tile: int | pd.Series[int]) -> float:
     """Share of test triplets that share a pixel with a training or validation triplet.
 
     Counted over kept triplets, on the windows of all three slices as they were read.
 
     Args:
         keys: a row for each triplet.
-        tile: side of a window.
+        tile: side of a window, of all triplets or of each.
 
     Returns:
         Between 0 and 1; 0 without test triplets.
@@ -148,17 +189,24 @@ def measured_leakage(keys: pd.DataFrame, tile: int) -> float:
     tested = kept["split"] == "test"
     if not tested.any():
         return 0.0
+    kept = kept.assign(tile=tile)
     windows = pd.concat([_windows(kept, name, step) for name, step in _SLICES])
     shared: set[int] = set()
     for _, there in windows.groupby(["volume", "slice"]):
         test = there[there["split"] == "test"]
         known = there[there["split"].isin(("train", "validation"))]
-        near = [
-            np.abs(test[axis].to_numpy()[:, None] - known[axis].to_numpy()[None]) < tile
-            for axis in ("y", "x")
-        ]
-        shared.update(test["triplet"].to_numpy()[(near[0] & near[1]).any(axis=1)])
+        overlap = _overlap(test, known, "y") & _overlap(test, known, "x")
+        shared.update(test["triplet"].to_numpy()[overlap.any(axis=1)])
     return len(shared) / int(tested.sum())
+
+
+def _overlap(some: pd.DataFrame, others: pd.DataFrame, axis: str) -> NDArray[np.bool_]:
+    """Whether each window of some shares a line with each of others along an axis."""
+    step = others[axis].to_numpy()[None] - some[axis].to_numpy()[:, None]
+    overlap: NDArray[np.bool_] = (step < some["tile"].to_numpy()[:, None]) & (
+        -step < others["tile"].to_numpy()[None]
+    )
+    return overlap
 
 
 _SLICES = (("before", -1), ("middle", 0), ("after", 1))
@@ -171,6 +219,7 @@ def _windows(keys: pd.DataFrame, name: str, step: int) -> pd.DataFrame:
             "triplet": keys.index,
             "volume": keys["volume"],
             "split": keys["split"],
+            "tile": keys["tile"],
             "slice": keys["z"] + step,
             "y": keys["y"] if still else keys["y"] + keys[f"shift_{name}_y"],
             "x": keys["x"] if still else keys["x"] + keys[f"shift_{name}_x"],

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from bench.data.align import Aligner, Match, Prepared
 from bench.data.histogram import grey_counts
 from bench.data.reject import measure
-from bench.data.room import advice
-from bench.data.split import Region, depth_block, grid_size, place_tiles, split_regions
+from bench.data.split import Region, depth_blocks, grid_size, place_tiles, split_regions
 from bench.data.tissue import Padding, Tissue, filled, find_tissue
-from bench.data.volumes import Volume, grey_digest
-from bench.errors import UserError
+from bench.data.volumes import Volume, grey_digest, present_slices
 
 if TYPE_CHECKING:
     from bench.data.build import BuildOptions
@@ -36,7 +34,8 @@ class Survey:
         counts: grey counts of the tissue of each slice and region, z x region x 256.
         digest: SHA-256 of the grey values.
         padding: what shows no tissue, for the file; empty where everything does.
-        no_room: grid places where the tile and the shifts together do not fit.
+        no_room: grid places where the tile and the shifts together do not fit, or where they
+            would bring a tile on to its neighbour.
         columns: grid places of each slice.
     """
 
@@ -51,6 +50,7 @@ class Survey:
 class _Seen(NamedTuple):
     """A slice of the three in memory."""
 
+    z: int
     grey: Slice
     tissue: Tissue
     prepared: Prepared
@@ -68,32 +68,33 @@ def survey(
         tick: called after every slice.
 
     Raises:
-        UserError: a slice cannot be read, or tile or search radius do not fit the slices.
+        UserError: a slice cannot be read, or the search radius does not fit the slices.
     """
     depth, height, width = volume.shape
     regions = split_regions(height, width, options.split, options.split_axis)
-    _check_tile(volume, regions, options)
     sizes = [grid_size(region, options.tile, options.stride) for region in regions]
     starts = [first_column + sum(sizes[:i]) for i in range(len(sizes))]
     aligner = Aligner(height, width, options.search if options.align else 0)
     counts = np.zeros((depth, len(regions), 256), dtype=np.int64)
-    digest, rows, no_room, padding = grey_digest(volume.shape), list[Row](), 0, Padding()
+    blocks = depth_blocks(depth, volume.missing)
+    digest, rows, no_room, padding = grey_digest(volume), list[Row](), 0, Padding()
     seen: list[_Seen] = []
-    for z in range(depth):
+    for z in present_slices(volume):
         grey = volume.slice(z)
         digest.update(grey.tobytes())
         tissue = find_tissue(grey, volume.mask(z))
         padding.add(tissue, grey.shape)
         for number, region in enumerate(regions):
             counts[z, number] = _tissue_counts(grey, tissue, region)
-        seen = [*seen[-2:], _Seen(grey, tissue, aligner.prepare(filled(grey, tissue)))]
+        seen = [*seen[-2:], _Seen(z, grey, tissue, aligner.prepare(filled(grey, tissue)))]
         tick()
-        if z < 2:
+        if len(seen) < 3 or seen[0].z != z - 2:
             continue
         before, middle, after = (each.prepared for each in seen)
         matches = aligner.match(middle, before), aligner.match(middle, after)
         for number, region in enumerate(regions):
-            found = list(_rows(volume, z - 1, seen, matches, region, options))
+            block = int(blocks[z - 1]) if region.block is None else region.block
+            found = list(_rows(volume.name, block, seen, matches, region, options))
             no_room += sizes[number] - len(found)
             rows.extend(
                 {**row, "column": starts[number] + int(row["column"]), "region": number}
@@ -110,21 +111,6 @@ def _tissue_counts(grey: Slice, tissue: Tissue, region: Region) -> NDArray[np.in
     if tissue is not None and (there := crop(tissue, region)).any():
         inside = inside[there]
     return grey_counts(inside)
-
-
-def _check_tile(volume: Volume, regions: list[Region], options: BuildOptions) -> None:
-    _, height, width = volume.shape
-    where = f"The slices of '{volume.name}' have {height} x {width} pixels"
-    if min(height, width) < options.tile:
-        raise UserError(
-            f"{where}, smaller than a tile of {options.tile}; {advice([volume.shape], options)}."
-        )
-    band = min(min(r.bottom - r.top, r.right - r.left) for r in regions)
-    if band < options.tile:
-        raise UserError(
-            f"{where}, so that a tile of {options.tile} does not fit split bands {band} wide along "
-            f"{options.split_axis}; {advice([volume.shape], options)}."
-        )
 
 
 def crop(values: Values, region: Region) -> Values:
@@ -152,20 +138,19 @@ def _shift(row: Mapping[Any, Any], name: str) -> tuple[int, int]:
 
 
 def _rows(
-    volume: Volume,
-    z: int,
+    volume: str,
+    block: int,
     seen: Sequence[_Seen],
     matches: tuple[Match, Match],
     region: Region,
     options: BuildOptions,
 ) -> Iterator[Row]:
     before, after = matches
-    block = depth_block(z, volume.shape[0]) if region.block is None else region.block
     shifts = [(match.y, match.x) for match in matches]
     for tile in place_tiles(region, shifts, options.tile, options.stride):
         row: Row = {
-            "volume": volume.name,
-            "z": z,
+            "volume": volume,
+            "z": seen[1].z,
             "y": tile.y,
             "x": tile.x,
             "shift_before_y": before.y,

@@ -24,10 +24,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.coverage import poor_coverage
+from bench.data.holes import missing_by_volume
 from bench.data.places import anew
 from bench.data.reject import REASONS, upsampled
 from bench.data.split import SPLITS, measured_leakage, split_words
 from bench.data.tissue import padding_words
+from bench.data.told import told
 from bench.errors import UserError
 from bench.files import canonical_json, file_digest
 
@@ -91,7 +93,10 @@ class TripletFile:
         self.has_labels = "labels" in file
         self.volumes: list[dict[str, Any]] = json.loads(file.attrs["volumes"])
         self.keys = _read_keys(file["keys"])
-        found = fingerprint(self.keys, file["digests"][()], self.options, self.voxel_size)
+        found = fingerprint(
+            self.keys, file["digests"][()], self.options, self.voxel_size,
+            missing_by_volume(self.volumes),
+        )  # fmt: skip
         if found != self.fingerprint:
             raise ValueError("its keys do not fit its fingerprint")
 
@@ -212,8 +217,9 @@ def leakage_between(training: TripletFile, test: TripletFile) -> float:
     for file, splits in ((training, ("train", "validation")), (test, ("test",))):
         contents = {volume["name"]: volume["sha256"] for volume in file.volumes}
         keys = file.keys[file.keys["split"].isin(splits)]
-        parts.append(keys.assign(volume=keys["volume"].map(contents)))
-    return measured_leakage(pd.concat(parts, ignore_index=True), max(training.tile, test.tile))
+        parts.append(keys.assign(volume=keys["volume"].map(contents), tile=file.tile))
+    both = pd.concat(parts, ignore_index=True)
+    return measured_leakage(both, both["tile"])
 
 
 def fingerprint(
@@ -221,9 +227,11 @@ def fingerprint(
     digests: NDArray[np.uint8],
     options: dict[str, Any],
     voxel_size: tuple[float, float, float] | None,
+    missing: dict[str, list[int]] | None = None,
 ) -> str:
-    """SHA-256 over all that a result can depend on."""
-    digest = hashlib.sha256(canonical_json([options, voxel_size]).encode())
+    """SHA-256 over all that a result can depend on; no word of missing slices where none is."""
+    facts = [options, voxel_size, *([missing] if missing else [])]
+    digest = hashlib.sha256(canonical_json(facts).encode())
     for name in sorted(keys.columns):
         values = keys[name]
         digest.update(name.encode())
@@ -294,6 +302,7 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
         *(("volume", f"{v['name']}, {' x '.join(map(str, v['shape']))}") for v in file.volumes),
         ("voxel size", " x ".join(f"{s:g}" for s in file.voxel_size or ()) + " nm (z, y, x)"),
         ("tile, stride", f"{options['tile']}, {options['stride']} px"),
+        *told(file.volumes),
         *(("coverage", line) for line in poor_coverage(shapes, options)),
         *(("no tissue", line) for line in _no_tissue(file)),
         ("alignment", _alignment(keys, options)),
@@ -318,7 +327,8 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
 
 def _no_tissue(file: TripletFile) -> Iterator[str]:
     for volume in file.volumes:
-        yield from padding_words(volume.get("padding", {}), volume["shape"][0])
+        slices = volume["shape"][0] - len(volume.get("missing", []))
+        yield from padding_words(volume.get("padding", {}), slices)
 
 
 def _labels(file: TripletFile) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.grey import GreyUse, GreyWish, as_words, grey_use, to_8_bits
+from bench.data.holes import positions
 from bench.data.stacks import ArrayStack, Hdf5Stack, Nanometres, Stack, open_stack, split_source
 from bench.errors import UserError
 
@@ -21,8 +24,6 @@ UNLABELLED = 2**64 - 1
 _CREMI_RAW, _CREMI_LABELS = "volumes/raw", "volumes/labels/neuron_ids"
 _MASK = "volumes/labels/mask"  # as CREMI's tools name one
 
-GreyRange = tuple[float, float]
-
 
 class Volume(Protocol):
     """A source stack, lazy: one slice at a time is in memory.
@@ -32,7 +33,6 @@ class Volume(Protocol):
         shape: z, y, x.
         voxel_size: in nm (z, y, x), where the file says so.
         has_labels: whether ``labels`` ever returns any.
-        grey_range: the source values that became 0 and 255, where they were not 8-bit.
         missing: positions within the shape for which there is no slice; reading one is an error.
         first: the number that the source gives to the slice at position 0.
         notes: what was decided about the files that their user has to know, in sentences.
@@ -42,14 +42,18 @@ class Volume(Protocol):
     shape: tuple[int, int, int]
     voxel_size: Nanometres | None
     has_labels: bool
-    grey_range: GreyRange | None
     missing: frozenset[int]
     first: int
     notes: tuple[str, ...]
 
     @property
+    def grey(self) -> GreyUse | None:
+        """How the source values became 8-bit ones; None where they were."""
+        ...
+
+    @property
     def digest(self) -> str:
-        """SHA-256 over the shape and the grey values."""
+        """SHA-256 over the shape, the grey values and, where there are any, the missing z."""
         ...
 
     def slice(self, z: int) -> NDArray[np.uint8]:
@@ -80,15 +84,17 @@ class StackVolume:
         name: str,
         raw: Stack,
         labels: Stack | None,
-        grey_range: GreyRange | None,
+        grey_range: GreyWish | None,
         mask: Stack | None = None,
+        missing: Iterable[int] = (),
     ) -> None:
         self.name = name
         self.shape = raw.shape
         self.voxel_size = raw.resolution
         self.has_labels = labels is not None
-        self.grey_range = grey_range
-        self.missing, self.first, self.notes = raw.missing, raw.first, raw.notes
+        self.first, self.notes = raw.first, raw.notes
+        self.missing = raw.missing | positions(raw.where, missing, raw.first, raw.shape[0])
+        self._grey_range = grey_range
         self._raw, self._labels, self._mask = raw, labels, mask
         _check_grey(raw, grey_range)
         self._corner = (0, 0, 0) if labels is None else _label_corner(raw, labels)
@@ -102,18 +108,32 @@ class StackVolume:
         """The grey values of one slice, HW.
 
         Raises:
-            UserError: the slice cannot be read, or holds NaN or infinity.
+            UserError: the slice is missing, cannot be read, or holds NaN or infinity.
         """
+        values, use = self._finite(z), self.grey
+        return values if use is None else to_8_bits(values, use.low, use.high)
+
+    @cached_property
+    def grey(self) -> GreyUse | None:
+        """How the source values became 8-bit ones; None where they were.
+
+        Raises:
+            UserError: a slice cannot be read, or the range leaves too few grey levels.
+        """
+        if self._grey_range is None:
+            return None
+        return grey_use(self._raw.where, self._grey_range, present_slices(self), self._finite)
+
+    def _finite(self, z: int) -> NDArray[Any]:
+        """One slice as it is stored, HW."""
+        if z in self.missing:
+            raise UserError(f"Slice {self.first + z} of {self._raw.where} is missing.")
         values = self._raw.read(z)
-        if values.dtype == np.uint8 and self.grey_range is None:
-            return values
-        if not np.isfinite(values).all():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UserError(
                 f"Slice {z} of {self._raw.where} holds NaN or infinity; fill these pixels first."
             )
-        low, high = self.grey_range or (0.0, 255.0)
-        scaled = (values.astype(np.float64) - low) * (255.0 / (high - low))
-        return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+        return values
 
     def labels(self, z: int) -> NDArray[np.uint64] | None:
         """The labels of one slice, HW; ``UNLABELLED`` outside what was labelled.
@@ -126,7 +146,7 @@ class StackVolume:
         whole = np.full(self.shape[1:], UNLABELLED, dtype=np.uint64)
         first, top, left = self._corner
         depth, height, width = self._labels.shape
-        if first <= z < first + depth:
+        if first <= z < first + depth and z - first not in self._labels.missing:
             ids = self._labels.read(z - first)
             if ids.dtype.kind == "i" and ids.min() < 0:
                 raise UserError(
@@ -148,9 +168,12 @@ class StackVolume:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the shape and the grey values; reads every slice once."""
-        digest = grey_digest(self.shape)
-        for z in range(self.shape[0]):
+        """SHA-256 over the shape, the grey values and, where there are any, the missing z.
+
+        Reads every slice once.
+        """
+        digest = grey_digest(self)
+        for z in present_slices(self):
             digest.update(self.slice(z).tobytes())
         return digest.hexdigest()
 
@@ -181,6 +204,7 @@ class ArrayVolume(StackVolume):
         raw: uint8 ZYX.
         labels: integer ZYX of the same shape.
         voxel_size: in nm (z, y, x).
+        missing: the z that have no slice, whatever the array holds there.
     """
 
     def __init__(
@@ -189,9 +213,11 @@ class ArrayVolume(StackVolume):
         raw: NDArray[np.uint8],
         labels: NDArray[Any] | None = None,
         voxel_size: Nanometres | None = None,
+        missing: Iterable[int] = (),
     ) -> None:
         ids = None if labels is None else ArrayStack(f"labels of '{name}'", labels)
-        super().__init__(name, ArrayStack(f"The volume '{name}'", raw), ids, None)
+        stack = ArrayStack(f"The volume '{name}'", raw)
+        super().__init__(name, stack, ids, None, missing=missing)
         self.voxel_size = voxel_size
 
 
@@ -199,8 +225,9 @@ def open_volume(
     source: str | Path,
     *,
     labels: str | Path | None = None,
-    grey_range: GreyRange | None = None,
+    grey_range: GreyWish | None = None,
     mask: str | Path | None = None,
+    missing: Iterable[int] = (),
 ) -> StackVolume:
     """Open a volume of any known format.
 
@@ -209,9 +236,11 @@ def open_volume(
             multi-page TIFF, or folder of PNG or TIFF files in natural order.
         labels: the same kinds; of the same shape, or HDF5 with its own ``offset``.
         grey_range: lowest and highest grey value of data that is not 8-bit; what lies
-            outside is clipped.
+            outside is clipped. ``auto``: their percentiles 0.1 and 99.9.
         mask: the same kinds as ``source``, 0 where there is no tissue; of the same shape, or
             one slice that holds for all.
+        missing: numbers of slices to be treated as not there: those of the file names where a
+            folder numbers its slices, else counted from 0.
 
     Raises:
         UserError: a file is missing, cut short, in colour, too small, of another depth of
@@ -226,16 +255,24 @@ def open_volume(
         tissue = None if mask is None else open_stack(mask, _MASK)
         if tissue is not None:
             stacks.append(tissue)
-        return StackVolume(_stem(source), raw, ids, grey_range, tissue)
+        return StackVolume(_stem(source), raw, ids, grey_range, tissue, missing)
     except BaseException:
         for stack in stacks:
             stack.close()
         raise
 
 
-def grey_digest(shape: tuple[int, int, int]) -> _Hash:
-    """A SHA-256 that has taken in the shape, to be fed the slices' grey values in order."""
-    return hashlib.sha256(repr(tuple(shape)).encode())
+def present_slices(volume: Volume) -> list[int]:
+    """The z that have a slice, in order."""
+    return [z for z in range(volume.shape[0]) if z not in volume.missing]
+
+
+def grey_digest(volume: Volume) -> _Hash:
+    """A SHA-256 that has taken in shape and holes, to be fed the grey values of every slice."""
+    digest = hashlib.sha256(repr(tuple(volume.shape)).encode())
+    if volume.missing:
+        digest.update(repr(sorted(volume.missing)).encode())
+    return digest
 
 
 def _labels_of(raw: Stack, labels: str | Path | None) -> Stack | None:
@@ -251,18 +288,23 @@ def _stem(source: str | Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
 
 
-def _check_grey(raw: Stack, grey_range: GreyRange | None) -> None:
+def _check_grey(raw: Stack, grey_range: GreyWish | None) -> None:
     if raw.shape[0] < 3:
         raise UserError(f"{raw.where} has {raw.shape[0]} slices; a triplet needs at least three.")
     if raw.dtype.kind not in "uif":
         raise UserError(f"{raw.where} holds {raw.dtype} values; give grey values.")
     if grey_range is None and raw.dtype != np.uint8:
         raise UserError(
-            f"{raw.where} holds {raw.dtype} values, not 8-bit ones; state which values are black "
-            "and white with --grey-range LOW,HIGH."
+            f"{raw.where} holds {raw.dtype} values, not 8-bit ones; give --grey-range auto, or "
+            "state which values are black and white with --grey-range LOW,HIGH."
         )
-    if grey_range is not None and not grey_range[0] < grey_range[1]:
-        raise UserError(f"The grey range {grey_range} is empty; give LOW,HIGH with LOW < HIGH.")
+    if grey_range is None or isinstance(grey_range, str):
+        return
+    low, high = grey_range
+    if not -np.inf < low < high < np.inf:
+        raise UserError(
+            f"The grey range {as_words((low, high))} is empty; give LOW,HIGH with LOW < HIGH."
+        )
 
 
 def _label_corner(raw: Stack, labels: Stack) -> tuple[int, int, int]:

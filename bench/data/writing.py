@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.cards import Card
+from bench.data.grey import grey_facts
 from bench.data.histogram import (
     Reference,
     Table,
@@ -23,10 +24,12 @@ from bench.data.histogram import (
     mean_reference,
     reference_of,
 )
+from bench.data.holes import hole_facts, missing_by_volume
 from bench.data.sink import hdf5_sink
+from bench.data.split import middle_slices
 from bench.data.survey import Survey, cut_windows
 from bench.data.triplets import SCHEMA, fingerprint, triplet_digest
-from bench.data.volumes import UNLABELLED, Volume
+from bench.data.volumes import UNLABELLED, Volume, present_slices
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -81,7 +84,7 @@ def write_triplets(
     """
     tile, count = options.tile, len(table)
     reference = _dataset_reference(sources, table) if options.histogram == "dataset" else None
-    tables = [_tables(seen.counts, options, reference) for _, seen in sources]
+    tables = [_tables(source, options, reference) for source in sources]
     digests = np.zeros((count, 32), dtype=np.uint8)
     with hdf5_sink(path) as (file, check):
         frames = file.create_dataset(
@@ -118,10 +121,10 @@ def _triplets(
         here = table[table["volume"] == volume.name]
         rows = {z: group.to_dict("records") for z, group in here.groupby("z")}
         slices: list[NDArray[np.uint8]] = []
-        for upper in range(volume.shape[0]):
+        for upper in present_slices(volume):
             slices = [*slices[-2:], volume.slice(upper)]
             z = upper - 1
-            if z not in rows:
+            if z not in rows:  # as is every z beside a missing slice
                 continue
             ids = _labels(volume, z, card)
             for row in rows[z]:
@@ -159,12 +162,13 @@ def _dataset_reference(sources: list[Source], table: pd.DataFrame) -> Reference:
 
 
 def _tables(
-    counts: NDArray[np.int64], options: BuildOptions, reference: Reference | None
+    source: Source, options: BuildOptions, reference: Reference | None
 ) -> NDArray[np.uint8]:
     """The tables of before, middle and after for each middle slice and region: Z x R x 3 x 256."""
+    counts = source.seen.counts
     depth, regions = counts.shape[:2]
     tables = np.zeros((depth, regions, 3, 256), dtype=np.uint8)
-    for z in range(1, depth - 1):
+    for z in middle_slices(depth, source.volume.missing):
         for region in range(regions):
             three = counts[z - 1 : z + 2, region]
             tables[z, region] = _three_tables(three, options, reference)
@@ -221,6 +225,7 @@ def _write_facts(
 ) -> None:
     voxel_size = options.voxel_size or sources[0].volume.voxel_size or card.voxel_size
     settings = options.model_dump(mode="json", exclude_none=True)
+    volumes = [volume_facts(volume, seen) for volume, seen in sources]
     file.attrs["schema"] = SCHEMA
     file.attrs["name"] = name
     file.attrs["version"] = _version()
@@ -228,18 +233,24 @@ def _write_facts(
     file.attrs["options"] = json.dumps(settings)
     file.attrs["tile"] = options.tile
     file.attrs["voxel_size"] = json.dumps(voxel_size)
-    file.attrs["volumes"] = json.dumps([_facts_of(volume, seen) for volume, seen in sources])
-    file.attrs["fingerprint"] = fingerprint(*fingerprint_of, settings, voxel_size)
+    file.attrs["volumes"] = json.dumps(volumes)
+    file.attrs["fingerprint"] = fingerprint(
+        *fingerprint_of, settings, voxel_size, missing_by_volume(volumes)
+    )
 
 
-def _facts_of(volume: Volume, seen: Survey) -> dict[str, Any]:
+def volume_facts(volume: Volume, seen: Survey) -> dict[str, Any]:
+    """What the triplet file keeps of a volume."""
+    use = volume.grey
     return {
         "name": volume.name,
         "shape": volume.shape,
         "voxel_size": volume.voxel_size,
-        "grey_range": volume.grey_range,
+        "grey_range": None if use is None else (use.low, use.high),
         "sha256": seen.digest,
         **({"padding": seen.padding} if seen.padding else {}),
+        **grey_facts(use),
+        **hole_facts(volume.missing, volume.first),
     }
 
 

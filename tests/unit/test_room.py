@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,9 +12,17 @@ from hypothesis import strategies as st
 
 from bench.data.build import BuildOptions
 from bench.data.room import advice
-from bench.data.split import depth_block, place_tiles, split_regions
+from bench.data.split import depth_blocks, place_tiles, split_regions
 
 Shape = tuple[int, int, int]
+
+
+class Stack(NamedTuple):
+    """As much of a volume as is known before a slice is read."""
+
+    shape: Shape
+    name: str = "v"
+    missing: frozenset[int] = frozenset()
 
 
 @pytest.mark.parametrize(
@@ -33,11 +42,11 @@ Shape = tuple[int, int, int]
 def test_what_is_asked_for_comes_first_and_another_split_for_a_larger_tile(
     shape: Shape, asked: dict, advised: str
 ) -> None:
-    assert advice([shape], BuildOptions(**asked)) == f"give `bench data build` {advised}"
+    assert advice([Stack(shape)], BuildOptions(**asked)) == f"give `bench data build` {advised}"
 
 
 def test_a_volume_that_nothing_fits_has_to_be_larger() -> None:
-    assert advice([(4, 100, 100)], BuildOptions()).startswith("it takes more slices")
+    assert advice([Stack((4, 100, 100))], BuildOptions()).startswith("it takes more slices")
 
 
 @given(
@@ -50,7 +59,7 @@ def test_what_is_advised_fits_whatever_the_shifts(
     shape: Shape, tile: int, search: int, axis: str
 ) -> None:
     asked = BuildOptions(tile=tile, search=search, split_axis=axis, align=search > 0)
-    advised = re.sub(r" \(.*?\)", "", advice([shape], asked))
+    advised = re.sub(r" \(.*?\)", "", advice([Stack(shape)], asked))
     for choice in advised.split(", or ") if advised.startswith("give ") else []:
         words = dict(re.findall(r"--(\S+) (\w+)", choice))
         changed = {name.replace("-", "_"): value for name, value in words.items()}
@@ -63,5 +72,5 @@ def fits(shape: Shape, options: BuildOptions) -> bool:
     shifts = [(-options.search, options.search), (options.search, -options.search)]
     if not all(place_tiles(region, shifts, options.tile, options.stride) for region in regions):
         return False
-    blocks = {depth_block(z, depth) for z in range(1, depth - 1)}
+    blocks = set(depth_blocks(depth))
     return options.split == "paper" or options.split_axis != "z" or blocks >= set(np.arange(5))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.data.split import (
     Region,
-    depth_block,
+    depth_blocks,
     grid_size,
     measured_leakage,
     place_tiles,
@@ -64,7 +64,7 @@ def test_a_slice_of_1024_has_four_tiles_of_512_under_any_shift_found_in_it() -> 
 
 
 def test_blocks_along_z_hold_whole_triplets_only() -> None:
-    blocks = [depth_block(z, 100) for z in range(1, 99)]
+    blocks = list(depth_blocks(100)[1:99])
     assert [blocks.count(block) for block in range(5)] == [18] * 5
     assert [z for z, block in enumerate(blocks, 1) if block == -1] == [
         19, 20, 39, 40, 59, 60, 79, 80,
