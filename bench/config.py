@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bench.data.cards import LabelKind, LabelZero, VoxelSize
 from bench.data.grey import GreyOption
@@ -96,6 +96,12 @@ class RunConfig(BaseModel):
     @classmethod
     def _drop_repetitions(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(dict.fromkeys(value))
+
+    @model_validator(mode="after")
+    def _missing_from_a_source(self) -> Self:
+        if self.missing is not None and self.source is None:
+            raise ValueError("--missing names slices of --source, which is not given")
+        return self
 
     @field_validator("stages")
     @classmethod

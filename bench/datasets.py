@@ -34,8 +34,6 @@ def check_datasets(config: RunConfig) -> None:
     Raises:
         UserError: the exact command that would build it, or what its card contradicts.
     """
-    if config.source is None and config.missing is not None:
-        raise UserError("--missing names slices of --source; give it too, or leave both out.")
     if config.source is not None and len(config.dataset) > 1:
         raise UserError("--source builds one dataset; name a single one with --dataset.")
     for variant in map(parse_dataset, config.dataset):

@@ -372,7 +372,10 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
         (["run", "--methods", "ssan", "--dataset", "phantom", "--jobs", "0"], "at least 1."),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--fold", "5"], "at most 4."),
         (["run", "--methods", ",", "--dataset", "phantom"], "it names nothing."),
-        (["run", "--methods", "ssan", "--dataset", "phantom", "--grey-range", "5"], "a value."),
+        (
+            ["run", "--methods", "ssan", "--dataset", "phantom", "--grey-range", "5"],
+            "HIGH or auto.",
+        ),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--predict-tile", "64"], "128"),
         (
             ["run", "--methods", "ssan", "--dataset", "phantom", "--losses", "ls[styl=plain]"],

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import bench
-from conftest import neurites
+from conftest import moving_texture, neurites
 
 from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
@@ -142,6 +142,25 @@ def test_leakage_is_counted_across_two_files(
     with TripletFile(path) as other:
         assert leakage_between(other, cells) == 1.0
         assert Dataset("x", cells, other).facts()["leakage"] == 1.0
+
+
+def test_leakage_between_tiles_of_two_sides_is_counted_on_the_windows(tmp_path: Path) -> None:
+    grey = moving_texture(25, 160)
+    files = []
+    for tile, side in ((80, 160), (32, 80)):
+        # The small tiles lie in the upper left quarter or, of the large ones, outside of it.
+        volume = ArrayVolume("v", grey[:, :side, :side])
+        options = BuildOptions(tile=tile, align=False)
+        build("m", [volume], load_card("m"), options, tmp_path / f"{tile}.h5")
+        files.append(TripletFile(tmp_path / f"{tile}.h5"))
+    training, test = files
+    training.volumes[0]["sha256"] = test.volumes[0]["sha256"]
+    training.keys["split"] = np.where(training.keys[["y", "x"]].eq(80).all(axis=1), "train", "gap")
+    test.keys["split"] = "test"
+    # 64 + 32 > 80 only for a window as wide as the larger tile: nothing is shared.
+    assert leakage_between(training, test) == 0.0
+    training.keys["split"] = "train"
+    assert leakage_between(training, test) == 1.0
 
 
 def test_data_commands_build_and_find_a_variant_by_any_spelling(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.build import BuildOptions
-from bench.data.room import advice
+from bench.data.build import BuildOptions, build
+from bench.data.cards import load_card
+from bench.data.room import advice, with_tile
 from bench.data.split import depth_blocks, place_tiles, split_regions
+from bench.data.volumes import ArrayVolume
+from bench.errors import UserError
 
 Shape = tuple[int, int, int]
 
@@ -74,3 +78,72 @@ def fits(shape: Shape, options: BuildOptions) -> bool:
         return False
     blocks = set(depth_blocks(depth))
     return options.split == "paper" or options.split_axis != "z" or blocks >= set(np.arange(5))
+
+
+@pytest.mark.parametrize(
+    ("shape", "asked", "tile", "stride"),
+    [
+        ((100, 1024, 1024), {}, 512, 512),
+        ((100, 544, 600), {}, 512, 512),
+        ((100, 512, 512), {}, 256, 256),  # 512 and twice the search radius do not fit
+        ((100, 287, 900), {}, 128, 128),
+        ((100, 512, 512), {"align": False}, 512, 512),
+        ((100, 620, 620), {"search": 64}, 256, 256),
+        ((20, 1024, 1024), {"split_axis": "x"}, 128, 128),
+        ((100, 512, 512), {"stride": 100}, 256, 100),
+        ((100, 512, 512), {"tile": 200}, 200, 200),
+        ((100, 512, 512), {"tile": 512, "stride": 64}, 512, 64),
+        ((100, 150, 150), {}, 512, 512),  # is refused, with advice
+    ],
+)
+def test_where_no_tile_is_given_the_largest_that_fits_is_taken(
+    shape: Shape, asked: dict, tile: int, stride: int
+) -> None:
+    taken = with_tile([Stack(shape)], BuildOptions(**asked))
+    assert (taken.tile, taken.stride) == (tile, stride)
+    assert with_tile([Stack((100, 2048, 2048)), Stack(shape)], BuildOptions(**asked)) == taken
+
+
+class Unread(ArrayVolume):
+    """A volume of which nobody may read a slice."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__("v", np.zeros((3, 4, 4), np.uint8))
+        self.shape = shape
+
+    def slice(self, z: int) -> np.ndarray:
+        raise AssertionError(f"slice {z} was read")
+
+
+@pytest.mark.parametrize(
+    ("shape", "asked", "words"),
+    [
+        ((5, 8192, 8192), {}, "take 15 slices and there are 5; .* --split-axis x"),
+        ((13, 8192, 8192), {"fold": 1}, "take 15 slices and there are 13"),
+        ((3, 600, 600), {"split": "paper", "tile": 512}, "takes 5 triplets, .* at most 1; "),
+        ((30, 600, 600), {"tile": 700}, "smaller than a tile of 700; .* --tile"),
+        ((30, 600, 600), {"tile": 128, "split_axis": "y"}, "split bands 120 wide"),
+        ((30, 600, 600), {"search": 290}, "choose a smaller --search"),
+        ((30, 150, 150), {}, "smaller than a tile of 512; .* --tile 112 --stride 112"),
+    ],
+)
+def test_what_the_shape_tells_is_refused_before_a_slice_is_read(
+    tmp_path: Path, shape: Shape, asked: dict, words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        build("m", [Unread(shape)], load_card("m"), BuildOptions(**asked), tmp_path / "t.h5")
+
+
+@given(
+    shape=st.tuples(st.integers(3, 40), st.integers(30, 1100), st.integers(30, 1100)),
+    tile=st.integers(32, 600),
+)
+def test_a_split_at_random_is_not_advised_to_who_has_it(shape: Shape, tile: int) -> None:
+    words = advice([Stack(shape)], BuildOptions(tile=tile, split="paper"))
+    assert "--split paper" not in words
+    assert "--split-axis z" not in words
+
+
+def test_five_slices_at_random_are_better_off_with_bands() -> None:
+    words = advice([Stack((5, 800, 800))], BuildOptions(split="paper", tile=128))
+    assert words == "give `bench data build` --split blocked --split-axis x"

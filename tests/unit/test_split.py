@@ -64,6 +64,17 @@ def test_a_slice_of_1024_has_four_tiles_of_512_under_any_shift_found_in_it() -> 
     assert [(tile.y, tile.x) for tile in tiles] == [(16, 0), (16, 496), (496, 0), (496, 496)]
 
 
+def test_tiles_that_would_come_to_lie_on_one_place_are_one() -> None:
+    (whole,) = split_regions(160, 160, "blocked", "z")
+    assert grid_size(whole, 32, 8) == 17 * 17
+    tiles = place_tiles(whole, [(-16, 0), (8, 0)], 32, 8)
+    places = [(tile.y, tile.x) for tile in tiles]
+    # Rows 0, 8 and 16 would all lie at 16, and rows 120 and 128 at 120.
+    assert places == [(y, x) for y in range(16, 121, 8) for x in range(0, 129, 8)]
+    for slot, y, x in tiles:  # each is the one that did not move
+        assert (slot // 17 * 8, slot % 17 * 8) == (y, x)
+
+
 def test_blocks_along_z_hold_whole_triplets_only() -> None:
     blocks = list(depth_blocks(100)[1:99])
     assert [blocks.count(block) for block in range(5)] == [18] * 5
@@ -141,6 +152,21 @@ def test_leakage_equals_a_count_of_shared_pixels(seed: int) -> None:
     tests = [pixels(key, tile) for _, key in kept.iterrows() if key.split == "test"]
     expected = sum(bool(test & known) for test in tests) / len(tests)
     assert measured_leakage(keys, tile) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_leakage_between_tiles_of_different_sides_equals_a_count_of_shared_pixels(
+    seed: int,
+) -> None:
+    keys = random_keys(seed, 25).assign(reason="")
+    sides = pd.Series(np.where(keys.split == "test", 4, 11), index=keys.index)
+    known = set().union(
+        *(pixels(key, 11) for _, key in keys.iterrows() if key.split in ("train", "validation"))
+    )
+    tests = [pixels(key, 4) for _, key in keys.iterrows() if key.split == "test"]
+    expected = sum(bool(test & known) for test in tests) / len(tests)
+    assert measured_leakage(keys, sides) == pytest.approx(expected, abs=1e-12)
+    assert measured_leakage(keys, 11) >= expected
 
 
 def test_leakage_of_a_random_split_is_that_of_the_closed_form() -> None:
