@@ -150,7 +150,7 @@ def test_leakage_between_tiles_of_two_sides_is_counted_on_the_windows(tmp_path: 
     for tile, side in ((80, 160), (32, 80)):
         # The small tiles lie in the upper left quarter or, of the large ones, outside of it.
         volume = ArrayVolume("v", grey[:, :side, :side])
-        options = BuildOptions(tile=tile, align=False)
+        options = BuildOptions(tile=tile, align=False, rules={"duplicate": 1e9})
         build("m", [volume], load_card("m"), options, tmp_path / f"{tile}.h5")
         files.append(TripletFile(tmp_path / f"{tile}.h5"))
     training, test = files
