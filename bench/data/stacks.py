@@ -36,6 +36,9 @@ class Stack(Protocol):
         dtype: of the stored values.
         resolution: size of a voxel in nm (z, y, x) where the file says so.
         offset: position of its first voxel in nm (z, y, x) where the file says so.
+        missing: positions within the shape for which there is no slice; reading one is an error.
+        first: the number that the source gives to the slice at position 0.
+        notes: what was decided about the file that its user has to know, in sentences.
     """
 
     where: str
@@ -43,6 +46,9 @@ class Stack(Protocol):
     dtype: np.dtype[Any]
     resolution: Nanometres | None
     offset: Nanometres | None
+    missing: frozenset[int]
+    first: int
+    notes: tuple[str, ...]
 
     def read(self, z: int) -> NDArray[Any]:
         """One slice, HW, as stored."""
@@ -58,6 +64,9 @@ class ArrayStack:
 
     resolution: Nanometres | None = None
     offset: Nanometres | None = None
+    missing: frozenset[int] = frozenset()
+    first = 0
+    notes: tuple[str, ...] = ()
 
     def __init__(self, where: str, values: NDArray[Any]) -> None:
         self.where = where
@@ -75,6 +84,10 @@ class ArrayStack:
 
 class Hdf5Stack:
     """A 3-D dataset of an HDF5 file."""
+
+    missing: frozenset[int] = frozenset()
+    first = 0
+    notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path, inner: str) -> None:
         self.path, self.inner = path, inner.strip("/")
@@ -148,6 +161,9 @@ class TiffStack:
 
     resolution: Nanometres | None = None
     offset: Nanometres | None = None
+    missing: frozenset[int] = frozenset()
+    first = 0
+    notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.where = str(path)
@@ -193,6 +209,9 @@ class FolderStack:
 
     resolution: Nanometres | None = None
     offset: Nanometres | None = None
+    missing: frozenset[int] = frozenset()
+    first = 0
+    notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.where = str(path)

@@ -32,6 +32,9 @@ class Volume(Protocol):
         voxel_size: in nm (z, y, x), where the file says so.
         has_labels: whether ``labels`` ever returns any.
         grey_range: the source values that became 0 and 255, where they were not 8-bit.
+        missing: positions within the shape for which there is no slice; reading one is an error.
+        first: the number that the source gives to the slice at position 0.
+        notes: what was decided about the files that their user has to know, in sentences.
     """
 
     name: str
@@ -39,6 +42,9 @@ class Volume(Protocol):
     voxel_size: Nanometres | None
     has_labels: bool
     grey_range: GreyRange | None
+    missing: frozenset[int]
+    first: int
+    notes: tuple[str, ...]
 
     @property
     def digest(self) -> str:
@@ -72,6 +78,7 @@ class StackVolume:
         self.voxel_size = raw.resolution
         self.has_labels = labels is not None
         self.grey_range = grey_range
+        self.missing, self.first, self.notes = raw.missing, raw.first, raw.notes
         self._raw, self._labels = raw, labels
         _check_grey(raw, grey_range)
         self._corner = (0, 0, 0) if labels is None else _label_corner(raw, labels)
