@@ -37,6 +37,8 @@ Built = Annotated[str | None, typer.Argument(help="A dataset that has been built
 LabelKind = Annotated[str | None, typer.Option(help="ids or membrane_mask; ids if not given.")]
 LabelZero = Annotated[str | None, typer.Option(help="Id 0 is membrane, or ignore.")]
 VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
+Axes = Annotated[str | None, typer.Option(help="Of the array as stored, for instance xyz.")]
+Channel = Annotated[int | None, typer.Option(help="Which one along C is read, from 0.")]
 
 
 @app.command()
@@ -53,6 +55,8 @@ def run(
     source: Annotated[Path | None, typer.Option(help="Volume to build the dataset from.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of that volume.")] = None,
     grey_range: Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume.")] = None,
+    axes: Axes = None,
+    channel: Channel = None,
     label_kind: LabelKind = None,
     label_zero: LabelZero = None,
     voxel_size: VoxelSize = None,
@@ -211,6 +215,8 @@ def data_build(
     split_axis: Annotated[str | None, typer.Option(help="z, y or x.")] = None,
     fold: Annotated[int | None, typer.Option(help="Which block is the test split.")] = None,
     grey_range: Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume.")] = None,
+    axes: Axes = None,
+    channel: Channel = None,
     label_kind: LabelKind = None,
     label_zero: LabelZero = None,
     voxel_size: VoxelSize = None,
@@ -235,7 +241,7 @@ def data_build(
             grey_range=_pair(grey_range), tile=tile, stride=stride, search=search, align=align,
             histogram=histogram, split=split, split_axis=split_axis, fold=fold,
             rules=_rules(rule), label_kind=label_kind, label_zero=label_zero,
-            voxel_size=voxel_size,
+            voxel_size=voxel_size, axes=axes, channel=channel,
         )  # fmt: skip
     finally:
         display.close()

@@ -75,8 +75,9 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
             sources = [config.source] if config.source else []
             labels = [config.labels] if config.labels else []
             summary = _build(
-                name, sources, labels, config.grey_range, options, path, display, replace=False
-            )
+                name, sources, labels, config.grey_range, options, path, display, replace=False,
+                asked=_asked(config),
+            )  # fmt: skip
             for line in summary.coverage:
                 display.note(f"  The tiles cover {line}.")
     return TripletFile(path)
@@ -106,7 +107,7 @@ def _set_damaged_aside(
         )
     # What is there is set aside only for something better.
     if config.source is not None:
-        open_volume(config.source, grey_range=config.grey_range).close()
+        open_volume(config.source, grey_range=config.grey_range, **_asked(config)).close()
     words = "the options of its card"
     if (file := _readable(path)) is not None:
         _check_same(file, config)
@@ -138,7 +139,7 @@ def _check_same(file: TripletFile, config: RunConfig) -> None:
     source = config.source
     if source is None:
         return
-    with open_volume(source, grey_range=config.grey_range) as volume:
+    with open_volume(source, grey_range=config.grey_range, **_asked(config)) as volume:
         if volume.digest not in {known["sha256"] for known in file.volumes}:
             added = [f"--source {source}", *(["its labels as --labels"] if file.has_labels else [])]
             raise UserError(
@@ -156,6 +157,8 @@ def build_dataset(
     *,
     replace: bool = False,
     grey_range: tuple[float, float] | None = None,
+    axes: str | None = None,
+    channel: int | None = None,
     **wishes: Any,
 ) -> BuildSummary:
     """Build a dataset's triplets from its volumes.
@@ -168,6 +171,8 @@ def build_dataset(
         display: where progress goes.
         replace: whether a dataset that is there already may be built anew.
         grey_range: lowest and highest grey value of a volume that has not 8 bits.
+        axes: a letter for each axis of the arrays as stored, where their files do not say.
+        channel: which one is read of several, from 0.
         wishes: build options that differ from the card's; None means not given.
 
     Raises:
@@ -177,7 +182,10 @@ def build_dataset(
     name, options = card.name, build_options(card, wishes)
     target = dataset_path(data, name, options.fold)
     with _only_builder(target.parent, name, display):
-        return _build(name, sources, labels, grey_range, options, target, display, replace=replace)
+        return _build(
+            name, sources, labels, grey_range, options, target, display, replace=replace,
+            asked={"axes": axes, "channel": channel},
+        )  # fmt: skip
 
 
 def _only_builder(folder: Path, name: str, display: Display) -> AbstractContextManager[None]:
@@ -195,6 +203,7 @@ def _build(
     display: Display,
     *,
     replace: bool,
+    asked: dict[str, Any],
 ) -> BuildSummary:
     if labels and len(labels) != len(sources):
         raise UserError(
@@ -202,8 +211,10 @@ def _build(
         )
     if target.exists() and not replace:
         raise UserError(f"{target} is there already; --replace builds it anew.")
-    volumes = _volumes(name, sources, labels, grey_range)
+    volumes = _volumes(name, sources, labels, grey_range, asked)
     try:
+        for note in (note for volume in volumes for note in volume.notes):
+            display.note(note)
         if not any(volume.has_labels for volume in volumes):
             _tell_lost_labels(target, display)
         tick = display.stage("build")
@@ -266,6 +277,11 @@ def _options(name: str, config: RunConfig) -> BuildOptions:
     return build_options(load_card(name), {"fold": config.fold, **_said(config)})
 
 
+def _asked(config: RunConfig) -> dict[str, Any]:
+    """How the arrays of a run's source are to be read, where their files do not say."""
+    return {"axes": config.axes, "channel": config.channel}
+
+
 def _said(config: RunConfig) -> dict[str, Any]:
     """What a run says of its volume, in the words of a card."""
     return config.model_dump(include=set(SAID), exclude_none=True)
@@ -283,12 +299,16 @@ def download_volume(name: str, data: Path, display: Display) -> Path:
 
 
 def _volumes(
-    name: str, sources: list[Path], labels: list[Path], grey_range: tuple[float, float] | None
+    name: str,
+    sources: list[Path],
+    labels: list[Path],
+    grey_range: tuple[float, float] | None,
+    asked: dict[str, Any],
 ) -> list[Volume]:
     if sources:
         given: list[Path | None] = [*labels] if labels else [None] * len(sources)
         return [
-            open_volume(source, labels=label, grey_range=grey_range)
+            open_volume(source, labels=label, grey_range=grey_range, **asked)
             for source, label in zip(sources, given, strict=True)
         ]
     card = load_card(name)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bench.data.cards import SAID, Card, LabelKind, LabelZero, VoxelSize
 from bench.data.contact_sheet import draw_contact_sheet
 from bench.data.coverage import poor_coverage
+from bench.data.formats.voxel_size import check_sizes
 from bench.data.histogram import ReferenceName
 from bench.data.reject import REASONS, Rules, judge
 from bench.data.room import LEAST_TILE, SHALLOWEST, Shapes, advice
@@ -190,6 +191,8 @@ def build(
     started = time.monotonic()
     card = card.model_copy(update=options.said)
     _check(volumes, target, replace=replace)
+    if options.voxel_size is None:
+        check_sizes({volume.name: volume.voxel_size for volume in volumes})
     surveys = _measure(volumes, options, progress or _silent)
     table = _sort_into_splits(surveys, [volume.shape for volume in volumes], options)
     try:

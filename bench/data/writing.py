@@ -219,7 +219,8 @@ def _write_facts(
     *,
     fingerprint_of: tuple[pd.DataFrame, NDArray[np.uint8]],
 ) -> None:
-    voxel_size = options.voxel_size or sources[0].volume.voxel_size or card.voxel_size
+    said = [volume.voxel_size for volume, _ in sources if volume.voxel_size]
+    voxel_size = options.voxel_size or (said[0] if said else card.voxel_size)
     settings = options.model_dump(mode="json", exclude_none=True)
     file.attrs["schema"] = SCHEMA
     file.attrs["name"] = name
@@ -239,6 +240,8 @@ def _facts_of(volume: Volume, seen: Survey) -> dict[str, Any]:
         "voxel_size": volume.voxel_size,
         "grey_range": volume.grey_range,
         "sha256": seen.digest,
+        **volume.asked,
+        **({"notes": volume.notes} if volume.notes else {}),
     }
 
 
