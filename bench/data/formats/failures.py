@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 from bench.errors import UserError
 
-_FILTER = re.compile(r"required filter '?(?P<name>[^']*?)'? is not registered")
 _CODEC = re.compile(r"(?P<name>\S+) requires the '(?P<package>\w+)' package")
 _LOCKED = ("unable to lock file", "file is already open for write", "file is already open for read")
 
@@ -45,11 +44,6 @@ def _why(error: Exception) -> str:
         return (
             "lies on a file system without locks; set the environment variable "
             "HDF5_USE_FILE_LOCKING=FALSE"
-        )
-    if found := _FILTER.search(text):
-        return (
-            f"is compressed with the HDF5 filter '{found['name']}', which is not installed; say "
-            "where it is in HDF5_PLUGIN_PATH, or store it anew with gzip (`h5repack -f GZIP=1`)"
         )
     if found := _CODEC.search(text):
         return (

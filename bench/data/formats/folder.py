@@ -85,7 +85,8 @@ class FolderStack(Stack):
         try:
             if stack.shape[0] != 1:
                 raise UserError(
-                    f"{file} has {stack.shape[0]} pages; a folder holds one slice each."
+                    f"{file} has {stack.shape[0]} pages; a folder holds one slice each (of "
+                    "channels, --channel N reads one)."
                 )
             if first:
                 self.inverted, self.notes = stack.inverted, stack.notes

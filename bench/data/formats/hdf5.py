@@ -66,7 +66,20 @@ class Hdf5Stack(Stack):
                 f"{self.where} is stored in chunks of {found.chunks}, too large to read slice by "
                 "slice; store it again in smaller chunks."
             )
+        self._check_filters(found)
         return found
+
+    def _check_filters(self, values: Any) -> None:
+        """HDF5's own error does not name the filter that it lacks."""
+        stored = values.id.get_create_plist()
+        for place in range(stored.get_nfilters()):
+            number, _, _, name = stored.get_filter(place)
+            if not h5py.h5z.filter_avail(number):
+                raise UserError(
+                    f"{self.where} is compressed with the HDF5 filter '{_text(name) or number}', "
+                    "which is not installed; say where it is in HDF5_PLUGIN_PATH, or store the "
+                    "file anew with gzip (`h5repack -f GZIP=1`)."
+                )
 
     def _resolution(self) -> Nanometres | None:
         """The size of a voxel: ``resolution`` in nm or its unit, or ``element_size_um``."""
