@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from bench.statistics import FEWEST, Interval
 
+ASSUMED_PIXEL = 5.0  # nm, where neither the volume nor its card says
 _SATURATED = 0.01  # of the pixels; a camera clips fewer
 
 
@@ -57,4 +59,20 @@ def seeds_caution(seeds: Iterable[int]) -> str:
     return (
         "One seed only: how much another training would differ is in no interval; `--seeds 0,1,2` "
         "trains three times."
+    )
+
+
+def pixel_size_caution(dataset: str, facts: Mapping[str, Any]) -> str:
+    """That nobody said how wide a pixel is; empty where somebody did.
+
+    Args:
+        dataset: its name.
+        facts: what a record keeps of it.
+    """
+    if facts.get("voxel_size"):
+        return ""
+    return (
+        f"{dataset}: no file says how wide a pixel is, and {ASSUMED_PIXEL:g} nm a pixel are "
+        "assumed where membranes are drawn and compared; `bench data build` with --voxel-size says "
+        "it."
     )

@@ -40,6 +40,8 @@ LabelKind = Annotated[str | None, typer.Option(help="ids or membrane_mask; ids i
 LabelZero = Annotated[str | None, typer.Option(help="Id 0 is membrane, or ignore.")]
 GreyRange = Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume, or auto.")]
 VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
+Axes = Annotated[str | None, typer.Option(help="Of the array as stored, for instance xyz.")]
+Channel = Annotated[int | None, typer.Option(help="Which one along C is read, from 0.")]
 
 
 @app.command()
@@ -57,6 +59,8 @@ def run(
     labels: Annotated[Path | None, typer.Option(help="Labels of that volume.")] = None,
     grey_range: GreyRange = None,
     missing: Annotated[str | None, typer.Option(help=_MISSING)] = None,
+    axes: Axes = None,
+    channel: Channel = None,
     label_kind: LabelKind = None,
     label_zero: LabelZero = None,
     voxel_size: VoxelSize = None,
@@ -221,6 +225,8 @@ def data_build(
     missing: Annotated[
         list[str] | None, typer.Option(help=f"{_MISSING} One for each source.")
     ] = None,
+    axes: Axes = None,
+    channel: Channel = None,
     label_kind: LabelKind = None,
     label_zero: LabelZero = None,
     voxel_size: VoxelSize = None,
@@ -246,7 +252,7 @@ def data_build(
             stride=stride, search=search, align=align, histogram=histogram, split=split,
             split_axis=split_axis, fold=fold,
             rules=_rules(rule), label_kind=label_kind, label_zero=label_zero,
-            voxel_size=voxel_size,
+            voxel_size=voxel_size, axes=axes, channel=channel,
         )  # fmt: skip
     finally:
         display.close()

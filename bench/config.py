@@ -34,6 +34,8 @@ class RunConfig(BaseModel):
         labels: its labels, if they are in a file of their own.
         grey_range: lowest and highest grey value of a volume that has not 8 bits, or ``auto``.
         missing: numbers of its slices that are to be treated as not there.
+        axes: a letter for each axis of the source's array as stored, where its file does not say.
+        channel: which channel of the source is read, from 0.
         label_kind: what the labels of a volume of one's own are: ``ids`` or ``membrane_mask``.
         label_zero: what id 0 means there: ``membrane`` or ``ignore``.
         voxel_size: of the volume in nm (z, y, x).
@@ -67,6 +69,8 @@ class RunConfig(BaseModel):
     labels: Path | None = None
     grey_range: GreyOption | None = None
     missing: Missing | None = None
+    axes: str | None = None
+    channel: int | None = Field(default=None, ge=0)
     label_kind: LabelKind | None = None
     label_zero: LabelZero | None = None
     voxel_size: VoxelSize | None = None
@@ -113,8 +117,8 @@ class RunConfig(BaseModel):
 # or through what is built from them) and which only say where and how to compute.
 RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
-     "samples", "predict_tile", "vgg_weights", "source", "labels", "grey_range", "missing",
-     "label_kind", "label_zero", "voxel_size", "segmenter", "segmenter_encoder",
+     "samples", "predict_tile", "vgg_weights", "source", "labels", "grey_range", "missing", "axes",
+     "channel", "label_kind", "label_zero", "voxel_size", "segmenter", "segmenter_encoder",
      "segmenter_weights", "segmenter_steps"}
 )  # fmt: skip
 RUNTIME_FIELDS = frozenset({"data", "out", "device", "threads", "jobs", "stages", "rerun"})

@@ -82,7 +82,7 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
             missing = [config.missing] if config.missing else []
             summary = _build(
                 name, sources, labels, [], missing, config.grey_range, options, path, display,
-                replace=False,
+                replace=False, asked=_asked(config),
             )  # fmt: skip
             for title, words in summary.told:
                 display.note(f"  {title}: {words}.")
@@ -158,7 +158,9 @@ def _check_same(file: TripletFile, config: RunConfig) -> None:
 
 
 def _volume_of(source: Path, config: RunConfig) -> StackVolume:
-    return open_volume(source, grey_range=config.grey_range, missing=config.missing or ())
+    return open_volume(
+        source, grey_range=config.grey_range, missing=config.missing or (), **_asked(config)
+    )
 
 
 def build_dataset(
@@ -172,6 +174,8 @@ def build_dataset(
     replace: bool = False,
     grey_range: GreyWish | None = None,
     missing: Sequence[tuple[int, ...]] = (),
+    axes: str | None = None,
+    channel: int | None = None,
     **wishes: Any,
 ) -> BuildSummary:
     """Build a dataset's triplets from its volumes.
@@ -187,6 +191,8 @@ def build_dataset(
         grey_range: lowest and highest grey value of a volume that has not 8 bits, or ``auto``.
         missing: numbers of the slices of each volume that are to be treated as not there, or
             none at all.
+        axes: a letter for each axis of the arrays as stored, where their files do not say.
+        channel: which one is read of several, from 0.
         wishes: build options that differ from the card's; None means not given.
 
     Raises:
@@ -198,7 +204,7 @@ def build_dataset(
     with _only_builder(target.parent, name, display):
         return _build(
             name, sources, labels, masks or [], missing, grey_range, options, target, display,
-            replace=replace,
+            replace=replace, asked={"axes": axes, "channel": channel},
         )  # fmt: skip
 
 
@@ -219,6 +225,7 @@ def _build(
     display: Display,
     *,
     replace: bool,
+    asked: dict[str, Any],
 ) -> BuildSummary:
     for kind, given in (("label", labels), ("mask", masks)):
         if given and len(given) != len(sources):
@@ -233,8 +240,10 @@ def _build(
             f"There are {len(sources)} volumes but {len(missing)} of --missing; give one for each "
             'in the same order ("" for a whole one).'
         )
-    volumes = _volumes(name, sources, labels, masks, missing, grey_range)
+    volumes = _volumes(name, sources, labels, masks, missing, grey_range, asked)
     try:
+        for note in (note for volume in volumes for note in volume.notes):
+            display.note(note)
         if not any(volume.has_labels for volume in volumes):
             _tell_lost_labels(target, display)
         tick = display.stage("build")
@@ -297,6 +306,11 @@ def _options(name: str, config: RunConfig) -> BuildOptions:
     return build_options(load_card(name), {"fold": config.fold, **_said(config)})
 
 
+def _asked(config: RunConfig) -> dict[str, Any]:
+    """How the arrays of a run's source are to be read, where their files do not say."""
+    return {"axes": config.axes, "channel": config.channel}
+
+
 def _said(config: RunConfig) -> dict[str, Any]:
     """What a run says of its volume, in the words of a card."""
     return config.model_dump(include=set(SAID), exclude_none=True)
@@ -320,12 +334,15 @@ def _volumes(
     masks: list[Path],
     missing: Sequence[tuple[int, ...]],
     grey_range: GreyWish | None,
+    asked: dict[str, Any],
 ) -> list[Volume]:
     if sources:
         nothing: list[Path | None] = [None] * len(sources)
         whole: Sequence[tuple[int, ...]] = [()] * len(sources)
         return [
-            open_volume(source, labels=label, mask=mask, grey_range=grey_range, missing=holes)
+            open_volume(
+                source, labels=label, mask=mask, grey_range=grey_range, missing=holes, **asked
+            )
             for source, label, mask, holes in zip(
                 sources, labels or nothing, masks or nothing, missing or whole, strict=True
             )

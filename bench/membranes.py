@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.cautions import ASSUMED_PIXEL
 from bench.data.triplets import TripletFile
 from bench.stages.score import kept
 from segmentation.membranes import Membranes, membranes
 from segmentation.scores import Truth, truth_from_labels
-
-_PIXEL_SIZE = 5.0  # nm, where neither the volume nor its card says
 
 Values = NDArray[np.float64]
 
@@ -87,7 +86,7 @@ MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
 
 def pixel_size(file: TripletFile) -> float:
     """Side of a pixel in nm; 5 where nothing is known."""
-    return file.voxel_size[2] if file.voxel_size else _PIXEL_SIZE
+    return file.voxel_size[2] if file.voxel_size else ASSUMED_PIXEL
 
 
 def true_membranes(file: TripletFile, index: int) -> Membranes | None:

@@ -13,6 +13,7 @@ from rich.text import Text
 from bench.cautions import (
     interval_caution,
     leakage_caution,
+    pixel_size_caution,
     saturation_caution,
     seeds_caution,
 )
@@ -115,6 +116,10 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
     for caution in dict.fromkeys(row.membranes.caution for row in rows if row.membranes):
         if caution:
             _say(f"{rows[0].outcome.cell.dataset}: {caution}.", console)
+    for row in rows:
+        if caution := pixel_size_caution(row.outcome.cell.dataset, row.outcome.record.dataset):
+            _say(caution, console)
+            break
     if first and first.reference == "agreement":
         _say(
             "These scores are the agreement with the real slice's segmentation: the dataset has no "

@@ -19,6 +19,7 @@ from bench.data.cards import SAID, Card, LabelKind, LabelZero, VoxelSize
 from bench.data.contact_sheet import draw_contact_sheet
 from bench.data.coverage import poor_coverage
 from bench.data.drift import drift_words
+from bench.data.formats.voxel_size import check_sizes
 from bench.data.histogram import ReferenceName
 from bench.data.reject import REASONS, Rules, upsampled
 from bench.data.room import (
@@ -212,6 +213,8 @@ def build(
     started = time.monotonic()
     card = card.model_copy(update=options.said)
     _check(volumes, target, replace=replace)
+    if options.voxel_size is None:
+        check_sizes({volume.name: volume.voxel_size for volume in volumes})
     asked, options = options, with_tile(volumes, options)
     check_shapes(volumes, options)
     surveys = _measure(volumes, options, progress or _silent)

@@ -24,6 +24,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.coverage import poor_coverage
+from bench.data.formats.base import Resolution
+from bench.data.formats.voxel_size import words as size_words
 from bench.data.holes import missing_by_volume
 from bench.data.places import anew
 from bench.data.reject import REASONS, upsampled
@@ -56,7 +58,7 @@ class TripletFile:
         card: what is known of the dataset.
         options: of the build.
         tile: side of a frame in pixels.
-        voxel_size: in nm (z, y, x), or None where neither file nor card says.
+        voxel_size: in nm (z, y, x), or None where neither file nor card says; z may be None.
         has_labels: whether there are labels of the middle slices.
         keys: a row for each candidate: volume, z, y, x, the neighbours' shifts and peaks,
             the values of the rejection rules, column, reason (empty: kept), split.
@@ -89,7 +91,7 @@ class TripletFile:
         self.options: dict[str, Any] = json.loads(file.attrs["options"])
         self.tile = int(file.attrs["tile"])
         size = json.loads(file.attrs["voxel_size"])
-        self.voxel_size: tuple[float, float, float] | None = tuple(size) if size else None
+        self.voxel_size: Resolution | None = tuple(size) if size else None
         self.has_labels = "labels" in file
         self.volumes: list[dict[str, Any]] = json.loads(file.attrs["volumes"])
         self.keys = _read_keys(file["keys"])
@@ -226,7 +228,7 @@ def fingerprint(
     keys: pd.DataFrame,
     digests: NDArray[np.uint8],
     options: dict[str, Any],
-    voxel_size: tuple[float, float, float] | None,
+    voxel_size: Resolution | None,
     missing: dict[str, list[int]] | None = None,
 ) -> str:
     """SHA-256 over all that a result can depend on; no word of missing slices where none is."""
@@ -300,7 +302,8 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
         ("dataset", f"{file.name}: {file.card['title']}"),
         ("file", str(file.path)),
         *(("volume", f"{v['name']}, {' x '.join(map(str, v['shape']))}") for v in file.volumes),
-        ("voxel size", " x ".join(f"{s:g}" for s in file.voxel_size or ()) + " nm (z, y, x)"),
+        *(("note", note) for volume in file.volumes for note in volume.get("notes", ())),
+        ("voxel size", _voxel_size(file)),
         ("tile, stride", f"{options['tile']}, {options['stride']} px"),
         *told(file.volumes),
         *(("coverage", line) for line in poor_coverage(shapes, options)),
@@ -310,8 +313,6 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
         ("labels", _labels(file)),
         ("candidates", f"{len(keys)}, of which {kept} are kept"),
     ]
-    if file.voxel_size is None:
-        rows = [row for row in rows if row[0] != "voxel size"]
     if caution := upsampled(keys["reason"]):
         rows.append(("caution", caution))
     rows += [(f"rejected: {name}", str(int((keys["reason"] == name).sum()))) for name in REASONS]
@@ -329,6 +330,12 @@ def _no_tissue(file: TripletFile) -> Iterator[str]:
     for volume in file.volumes:
         slices = volume["shape"][0] - len(volume.get("missing", []))
         yield from padding_words(volume.get("padding", {}), slices)
+
+
+def _voxel_size(file: TripletFile) -> str:
+    if file.voxel_size is None:
+        return "not known, as no file says it; --voxel-size Z,Y,X does"
+    return f"{size_words(file.voxel_size)} nm (z, y, x)"
 
 
 def _labels(file: TripletFile) -> str:

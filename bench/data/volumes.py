@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +13,20 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.formats.voxel_size import same_size, words
 from bench.data.grey import GreyUse, GreyWish, as_words, grey_use, to_8_bits
 from bench.data.holes import positions
-from bench.data.stacks import ArrayStack, Hdf5Stack, Nanometres, Stack, open_stack, split_source
+from bench.data.stacks import (
+    ArrayStack,
+    Asked,
+    FolderStack,
+    Hdf5Stack,
+    Nanometres,
+    Resolution,
+    Stack,
+    open_stack,
+    split_source,
+)
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,20 +43,22 @@ class Volume(Protocol):
     Attributes:
         name: file stem; goes into the keys of the triplets.
         shape: z, y, x.
-        voxel_size: in nm (z, y, x), where the file says so.
+        voxel_size: in nm (z, y, x), where the file says so; z may be unknown.
         has_labels: whether ``labels`` ever returns any.
         missing: positions within the shape for which there is no slice; reading one is an error.
         first: the number that the source gives to the slice at position 0.
         notes: what was decided about the files that their user has to know, in sentences.
+        asked: what the user said of the source beside its path: axes and channel.
     """
 
     name: str
     shape: tuple[int, int, int]
-    voxel_size: Nanometres | None
+    voxel_size: Resolution | None
     has_labels: bool
     missing: frozenset[int]
     first: int
     notes: tuple[str, ...]
+    asked: dict[str, Any]
 
     @property
     def grey(self) -> GreyUse | None:
@@ -87,6 +101,7 @@ class StackVolume:
         grey_range: GreyWish | None,
         mask: Stack | None = None,
         missing: Iterable[int] = (),
+        asked: Asked | None = None,
     ) -> None:
         self.name = name
         self.shape = raw.shape
@@ -94,10 +109,14 @@ class StackVolume:
         self.has_labels = labels is not None
         self.first, self.notes = raw.first, raw.notes
         self.missing = raw.missing | positions(raw.where, missing, raw.first, raw.shape[0])
+        self.asked = {} if asked is None else asked.said
         self._grey_range = grey_range
         self._raw, self._labels, self._mask = raw, labels, mask
         _check_grey(raw, grey_range)
-        self._corner = (0, 0, 0) if labels is None else _label_corner(raw, labels)
+        self._corner = (0, 0, 0)
+        if labels is not None:
+            self.notes += labels.notes
+            self._corner = _label_corner(raw, labels)
         if mask is not None and mask.shape not in (raw.shape, (1, *raw.shape[1:])):
             raise UserError(
                 f"{mask.where} has the shape {mask.shape}, but {raw.where} has {raw.shape}; give a "
@@ -111,7 +130,8 @@ class StackVolume:
             UserError: the slice is missing, cannot be read, or holds NaN or infinity.
         """
         values, use = self._finite(z), self.grey
-        return values if use is None else to_8_bits(values, use.low, use.high)
+        grey = values if use is None else to_8_bits(values, use.low, use.high)
+        return 255 - grey if self._raw.inverted else grey
 
     @cached_property
     def grey(self) -> GreyUse | None:
@@ -228,12 +248,14 @@ def open_volume(
     grey_range: GreyWish | None = None,
     mask: str | Path | None = None,
     missing: Iterable[int] = (),
+    axes: str | None = None,
+    channel: int | None = None,
 ) -> StackVolume:
     """Open a volume of any known format.
 
     Args:
         source: CREMI HDF5 file (``volumes/raw``, with its own labels), ``FILE.h5:/path``,
-            multi-page TIFF, or folder of PNG or TIFF files in natural order.
+            TIFF, or folder of PNG, TIFF, JPEG or BMP files with z in their names.
         labels: the same kinds; of the same shape, or HDF5 with its own ``offset``.
         grey_range: lowest and highest grey value of data that is not 8-bit; what lies
             outside is clipped. ``auto``: their percentiles 0.1 and 99.9.
@@ -241,21 +263,26 @@ def open_volume(
             one slice that holds for all.
         missing: numbers of slices to be treated as not there: those of the file names where a
             folder numbers its slices, else counted from 0.
+        axes: a letter for each axis of the arrays as they are stored, such as ``xyz``, where
+            the files do not say.
+        channel: which one is read of several, from 0.
 
     Raises:
         UserError: a file is missing, cut short, in colour, too small, of another depth of
-            grey than 8 bits without a range, or its labels do not fit.
+            grey than 8 bits without a range, of axes that are not clear, or its labels do not
+            fit.
     """
-    raw = open_stack(source, _CREMI_RAW)
+    asked = Asked(axes, channel)
+    raw = open_stack(source, _CREMI_RAW, asked)
     stacks = [raw]
     try:
-        ids = _labels_of(raw, labels)
+        ids = _labels_of(raw, labels, replace(asked, labels=True))
         if ids is not None:
             stacks.append(ids)
-        tissue = None if mask is None else open_stack(mask, _MASK)
+        tissue = None if mask is None else open_stack(mask, _MASK, replace(asked, labels=True))
         if tissue is not None:
             stacks.append(tissue)
-        return StackVolume(_stem(source), raw, ids, grey_range, tissue, missing)
+        return StackVolume(_stem(source), raw, ids, grey_range, tissue, missing, asked)
     except BaseException:
         for stack in stacks:
             stack.close()
@@ -275,11 +302,11 @@ def grey_digest(volume: Volume) -> _Hash:
     return digest
 
 
-def _labels_of(raw: Stack, labels: str | Path | None) -> Stack | None:
+def _labels_of(raw: Stack, labels: str | Path | None, asked: Asked) -> Stack | None:
     if labels is not None:
-        return open_stack(labels, _CREMI_LABELS)
+        return open_stack(labels, _CREMI_LABELS, asked)
     if isinstance(raw, Hdf5Stack) and raw.inner == _CREMI_RAW and raw.holds(_CREMI_LABELS):
-        return Hdf5Stack(raw.path, _CREMI_LABELS)
+        return Hdf5Stack(raw.path, _CREMI_LABELS, asked)
     return None
 
 
@@ -311,15 +338,17 @@ def _label_corner(raw: Stack, labels: Stack) -> tuple[int, int, int]:
     """Position of the labels' first voxel in the grey volume (z, y, x)."""
     if labels.dtype.kind not in "uib":
         raise UserError(f"{labels.where} holds {labels.dtype} values; labels are whole numbers.")
-    if labels.offset is None or raw.resolution is None:
-        if labels.shape != raw.shape:
-            raise UserError(
-                f"{labels.where} has the shape {labels.shape}, but {raw.where} has {raw.shape}; "
-                "give labels of the same volume."
-            )
-        return 0, 0, 0
+    if not same_size(labels.resolution, raw.resolution):
+        raise UserError(
+            f"{labels.where} says that a voxel has {words(labels.resolution or ())} nm, and "
+            f"{raw.where} says {words(raw.resolution or ())} nm; give labels of the same voxels, "
+            "or correct what one of them says."
+        )
+    sides = [side for side in raw.resolution or () if side is not None]
+    if labels.offset is None or len(sides) != 3:
+        return _corner_by_number(raw, labels)
     origin = np.array(raw.offset or (0.0, 0.0, 0.0))
-    voxels = (np.array(labels.offset) - origin) / np.array(raw.resolution)
+    voxels = (np.array(labels.offset) - origin) / np.array(sides)
     corner = np.rint(voxels).astype(int)
     inside = (corner >= 0).all() and (corner + labels.shape <= np.array(raw.shape)).all()
     if not inside or np.abs(voxels - corner).max() > 0.01:
@@ -329,3 +358,19 @@ def _label_corner(raw: Stack, labels: Stack) -> tuple[int, int, int]:
         )
     z, y, x = (int(side) for side in corner)
     return z, y, x
+
+
+def _corner_by_number(raw: Stack, labels: Stack) -> tuple[int, int, int]:
+    """Labels of the same shape lie on the volume; those of fewer slices go by their numbers."""
+    if labels.shape == raw.shape:
+        return 0, 0, 0
+    numbered = isinstance(raw, FolderStack) and isinstance(labels, FolderStack)
+    start = labels.first - raw.first
+    some = start < raw.shape[0] and start + labels.shape[0] > 0
+    if numbered and some and labels.shape[1:] == raw.shape[1:]:
+        return start, 0, 0
+    holes = f", of which {len(raw.missing)} are missing" if raw.missing else ""
+    raise UserError(
+        f"{labels.where} has the shape {labels.shape}, but {raw.where} has {raw.shape}{holes}; "
+        "give labels of the same volume."
+    )

@@ -223,7 +223,8 @@ def _write_facts(
     *,
     fingerprint_of: tuple[pd.DataFrame, NDArray[np.uint8]],
 ) -> None:
-    voxel_size = options.voxel_size or sources[0].volume.voxel_size or card.voxel_size
+    said = [volume.voxel_size for volume, _ in sources if volume.voxel_size]
+    voxel_size = options.voxel_size or (said[0] if said else card.voxel_size)
     settings = options.model_dump(mode="json", exclude_none=True)
     volumes = [volume_facts(volume, seen) for volume, seen in sources]
     file.attrs["schema"] = SCHEMA
@@ -251,6 +252,8 @@ def volume_facts(volume: Volume, seen: Survey) -> dict[str, Any]:
         **({"padding": seen.padding} if seen.padding else {}),
         **grey_facts(use),
         **hole_facts(volume.missing, volume.first),
+        **volume.asked,
+        **({"notes": volume.notes} if volume.notes else {}),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.cautions import pixel_size_caution
 from bench.plan import NULL
 from bench.registry import METHODS
 from bench.report.caption import caption
@@ -155,6 +156,8 @@ def _dataset_notes(selection: Selection, dataset: str) -> list[str]:
     entries = [entry for entry in selection.entries if entry.words["dataset"] == dataset]
     cautions = dict.fromkeys(entry.segmenter_caution for entry in entries)
     notes += [f"{dataset}: {caution}." for caution in cautions if caution]
+    said = dict.fromkeys(pixel_size_caution(dataset, entry.record.dataset) for entry in entries)
+    notes += filter(None, said)
     facts = [_facts(entry) for entry in entries]
     if any(fact.get("reference") == "agreement" for fact in facts):
         notes.append(

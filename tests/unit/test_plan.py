@@ -19,9 +19,9 @@ CHANGES = {
     "precision": "bf16", "max_triplets": 3, "samples": 10, "predict_tile": 128,
 }  # fmt: skip
 BY_DIGEST = {
-    "dataset", "fold", "source", "labels", "grey_range", "missing", "label_kind", "label_zero",
-    "voxel_size",
-    "vgg_weights", "segmenter", "segmenter_encoder", "segmenter_weights", "segmenter_steps",
+    "dataset", "fold", "source", "labels", "grey_range", "missing", "axes", "channel", "label_kind",
+    "label_zero", "voxel_size", "vgg_weights", "segmenter", "segmenter_encoder",
+    "segmenter_weights", "segmenter_steps",
 }  # fmt: skip
 RUNTIME_CHANGES = {
     "data": "elsewhere", "out": "elsewhere", "device": "cpu", "threads": 1, "jobs": 2,

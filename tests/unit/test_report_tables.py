@@ -366,6 +366,7 @@ def test_table_5_leads_with_the_gap_to_the_real_slice(tables: dict[str, Table]) 
     assert table.rows[-1].label == "Real slice (the ceiling)"
     assert cell(table, "Real slice", "Dice").value == pytest.approx(0.9)
     assert "agreement scoring" in " ".join(dict(table.notes).values())
+    assert "5 nm a pixel are assumed" in " ".join(dict(table.notes).values())
     assert cell(table, "DAIN-style-L_s", "Dice").text == "–"
 
 

@@ -151,6 +151,7 @@ def test_a_segmenter_trained_elsewhere_gives_agreement(run, tmp_path: Path) -> N
     code, out, err = run("--segmenter", weights, dataset="texture")
     assert code == 0, err
     assert "agreement with the real slice's segmentation" in out
+    assert out.count("texture: no file says how wide a pixel is, and 5 nm a pixel are") == 1
     assert "real slice" in out
     _, out, _ = run("--json", "--segmenter", weights, dataset="texture")
     found = json.loads(out)["rows"][0]["membranes"]

@@ -153,7 +153,7 @@ def test_truncated_hdf5_and_png_are_refused(tmp_path: Path) -> None:
 
 
 def test_colour_is_refused(tmp_path: Path) -> None:
-    colour = np.stack([RAW, RAW, RAW], axis=-1)
+    colour = np.stack([RAW, RAW, 255 - RAW], axis=-1)
     tifffile.imwrite(tmp_path / "colour.tif", colour, photometric="rgb")
     for source in (tmp_path / "colour.tif", folder(tmp_path / "pngs", colour, "png")):
         with pytest.raises(UserError, match="colour"):
@@ -172,7 +172,7 @@ def test_what_is_no_volume_is_refused(tmp_path: Path) -> None:
         (tmp_path / "two.tif", "2 slices"),
         (tmp_path / "absent.tif", "no file or folder"),
         (tmp_path / "notes.txt", "is no volume"),
-        (tmp_path / "empty", "no PNG or TIFF"),
+        (tmp_path / "empty", "no PNG, TIFF, JPEG or BMP"),
         (mixed, "mixes"),
         (uneven, "slice1.tif is not like slice0.tif"),
     ):
@@ -182,11 +182,11 @@ def test_what_is_no_volume_is_refused(tmp_path: Path) -> None:
 
 def test_an_hdf5_file_without_the_dataset_lists_what_it_has(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["em/grey"], file["em/scale"], file["em/colour"] = RAW, [1.0], RAW[..., None]
-    with pytest.raises(UserError, match=r"3-D datasets: /em/grey\)"):
+        file["em/grey"], file["em/scale"], file["em/two"] = RAW, [1.0], np.stack([RAW, RAW])
+    with pytest.raises(UserError, match=r"volumes: /em/grey, /em/two\)"):
         open_volume(tmp_path / "a.h5")
-    with pytest.raises(UserError, match="4 dimensions"):
-        open_volume(f"{tmp_path / 'a.h5'}:/em/colour")
+    with pytest.raises(UserError, match=r"4 axes .* --axes czyx --channel 0"):
+        open_volume(f"{tmp_path / 'a.h5'}:/em/two")
 
 
 def test_labels_of_another_shape_or_kind_are_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.data.formats.voxel_size import words as size_words
 from bench.files import canonical_json
 from bench.report.results import Entry, Results
 
@@ -88,7 +89,7 @@ def _dataset(entry: Entry, facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("credit", facts.get("credit") or ""),
         ("licence", facts.get("licence") or ""),
         ("frames", f"{facts['tile']} x {facts['tile']} px" if facts.get("tile") else ""),
-        ("voxel size", " x ".join(f"{s:g}" for s in size) + " nm (z, y, x)" if size else ""),
+        ("voxel size", f"{size_words(size)} nm (z, y, x)" if size else ""),
         ("triplets", _words(counts) if isinstance(counts, dict) else ""),
         ("split", f"{facts.get('split') or _UNKNOWN}, fold {entry.words['fold']}"),
         ("leakage", f"{leakage:.1%} of test triplets" if isinstance(leakage, float) else ""),

@@ -1,0 +1,1 @@
+"""How each kind of file is read: its axes, its polarity, its voxel size, its numbering."""
