@@ -169,9 +169,11 @@ def _depth_held(values: Any, layout: Layout) -> int:
 
 def _axes_of(values: Any) -> str:
     """A letter for each axis: of dimension labels, of ``axistags`` (vigra, ilastik), or none."""
-    labels = [str(dimension.label).strip().upper() for dimension in values.dims]
+    # Not values.dims, which ends the whole process where the file is damaged.
+    stored = np.asarray(values.attrs.get("DIMENSION_LABELS", ()), dtype=object).ravel()
+    labels = [_text(label).strip().upper() for label in stored]
     tags = values.attrs.get("axistags")
-    if not all(labels) and tags is not None:
+    if not (labels and all(labels)) and tags is not None:
         try:
             labels = [str(axis["key"]).upper() for axis in json.loads(_text(tags))["axes"]]
         except (ValueError, TypeError, LookupError):

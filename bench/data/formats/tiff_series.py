@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from bench.data.formats.failures import tiff_complaints
 from bench.errors import UserError
 
 _COUNTED = ("imagej", "shaped")  # series whose pages are counted by a description
@@ -82,6 +83,8 @@ def find_series(path: Path, where: str, *, alone: bool) -> tuple[tifffile.TiffFi
     flags: dict[str, Any] = {"is_ome": False, "is_mmstack": False} if alone else {}
     file = tifffile.TiffFile(path, **flags)
     try:
+        with tiff_complaints(where):  # tifffile looks for series forever where pages go in circles
+            len(file.pages)
         if file.series and _is_miscounted(file):
             file.close()
             flags |= {f"is_{kind}": False for kind in _COUNTED}
