@@ -115,7 +115,7 @@ class StackVolume:
         _check_grey(raw, grey_range)
         self._corner = (0, 0, 0)
         if labels is not None:
-            self.notes += labels.notes
+            self.notes += (*labels.notes, *_numbered_otherwise(raw, labels))
             self._corner = _label_corner(raw, labels)
         if mask is not None and mask.shape not in (raw.shape, (1, *raw.shape[1:])):
             raise UserError(
@@ -358,6 +358,16 @@ def _label_corner(raw: Stack, labels: Stack) -> tuple[int, int, int]:
         )
     z, y, x = (int(side) for side in corner)
     return z, y, x
+
+
+def _numbered_otherwise(raw: Stack, labels: Stack) -> list[str]:
+    both_numbered = isinstance(raw, FolderStack) and isinstance(labels, FolderStack)
+    if not both_numbered or labels.shape != raw.shape or labels.first == raw.first:
+        return []
+    return [
+        f"The numbers of {raw.where} begin with {raw.first} and those of {labels.where} with "
+        f"{labels.first}: there are equally many, so they are taken slice for slice."
+    ]
 
 
 def _corner_by_number(raw: Stack, labels: Stack) -> tuple[int, int, int]:

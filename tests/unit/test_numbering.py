@@ -110,6 +110,10 @@ def test_labels_of_some_slices_lie_at_their_numbers(tmp_path: Path) -> None:
     with open_volume(grey, labels=beyond) as volume:
         np.testing.assert_array_equal(volume.labels(0), RAW[5])
         assert (volume.labels(3) == UNLABELLED).all()
+    shifted = folder(tmp_path / "shifted", [f"ids{z}.png" for z in range(20)])
+    with open_volume(grey, labels=shifted) as volume:  # as many: slice for slice, and said
+        np.testing.assert_array_equal(volume.labels(0), RAW[0])
+        assert "begin with 10 and those of" in volume.notes[0]
     away = folder(tmp_path / "away", [f"ids{z}.png" for z in range(50, 55)])
     with pytest.raises(UserError, match="labels of the same volume"):
         open_volume(grey, labels=away)
