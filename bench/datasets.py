@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from bench.config import RunConfig, invalid_option
 from bench.data.build import BuildOptions, BuildSummary, build
 from bench.data.cards import SAID, Card, is_public, load_card
-from bench.data.doubt import doubt
 from bench.data.download import download
 from bench.data.grey import GreyWish
 from bench.data.places import anew, dataset_path
@@ -254,8 +253,9 @@ def _build(
     finally:
         for volume in volumes:
             volume.close()
-    if not is_public(name):
-        _tell_doubt(target, display)
+    for kind, sentence in summary.labels:
+        if kind == "caution":
+            display.note(sentence)
     return summary
 
 
@@ -270,12 +270,6 @@ def _tell_lost_labels(target: Path, display: Display) -> None:
             f"{target} has labels, and what takes its place will have none, as this build was "
             "given none; to keep them, stop it and add --labels."
         )
-
-
-def _tell_doubt(path: Path, display: Display) -> None:
-    with TripletFile(path) as file:
-        if sentence := doubt(file):
-            display.note(sentence)
 
 
 def build_options(card: Card, wishes: dict[str, Any]) -> BuildOptions:

@@ -48,13 +48,15 @@ class Outcome:
         cell: which one.
         folder: where its files lie.
         record: what is known of it.
-        remark: why a stage that was asked for does not apply to its dataset.
+        remark: why there are no membrane scores though they were asked for.
+        doubts: what is doubted of the labels that membranes were learned from or compared with.
     """
 
     cell: Cell
     folder: Path
     record: Record
     remark: str = ""
+    doubts: tuple[str, ...] = ()
 
 
 class Job:
@@ -95,7 +97,8 @@ class Job:
         """
         try:
             with locked(self.folder, self._wait):
-                return Outcome(self.cell, self.folder, self._run(), self._remark())
+                record = self._run()
+                return Outcome(self.cell, self.folder, record, self._remark(record), self._doubts())
         except Exception as error:
             if not (isinstance(error, OSError) or is_full(error)):
                 raise
@@ -105,14 +108,20 @@ class Job:
                 "was finished is kept."
             ) from error
 
-    def _remark(self) -> str:
-        if "segment" not in self.config.stages or self._applies("segment"):
+    def _remark(self, record: Record) -> str:
+        if "segment" not in self.config.stages:
             return ""
-        return (
-            f"No membrane scores: '{self.dataset.training.name}' has no labels to learn membranes "
-            "from; give the weights of a segmenter trained on another dataset with --segmenter "
-            "FILE."
-        )
+        if not self._applies("segment"):
+            return self.segmenters.lack(self.dataset)
+        done = record.stages.get("segment")
+        if done is None or done.facts["triplets"] > 0:
+            return ""
+        return "No membrane scores: none of the test triplets is labelled; raise --max-triplets."
+
+    def _doubts(self) -> tuple[str, ...]:
+        if "segment" not in self.config.stages:
+            return ()
+        return tuple(dict.fromkeys([*self.dataset.training.doubts, *self.file.doubts]))
 
     def _wait(self, holder: str) -> None:
         self.display.note(f"  {holder} is at work on {self.cell.title}; waiting for it.")

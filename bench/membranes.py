@@ -111,10 +111,19 @@ def _meaning(file: TripletFile) -> dict[str, Any]:
     return {"kind": card.get("label_kind", "ids"), "zero": card.get("label_zero", "ignore")}
 
 
-def labelled(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that count: kept triplets with a truth to be compared with."""
-    counted = kept(table)
-    return counted[counted["dice"].notna()]
+def labelled(table: pd.DataFrame, *, rejected: bool = False) -> pd.DataFrame:
+    """The rows that count: kept triplets with a truth to be compared with.
+
+    None does where the truth of all of them has no membrane: whatever finds none is then right.
+
+    Args:
+        table: a row for each triplet.
+        rejected: whether those of rejected triplets count too.
+    """
+    counted = table if rejected else kept(table)
+    counted = counted[counted["dice"].notna()]
+    true = counted["true_positive"].sum() + counted["false_negative"].sum()
+    return counted if true > 0 else counted[:0]
 
 
 def membrane_means(table: pd.DataFrame) -> dict[str, float | None]:

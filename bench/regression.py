@@ -136,7 +136,7 @@ def accept(entries: Iterable[Entry], reason: str, config: str | None = None) -> 
                 "title": entry.title,
                 "fingerprint": entry.record.dataset["fingerprint"],
                 "widen": TRAINED if entry.trained else 1.0,
-                "scores": {name: table[name].tolist() for name in table.columns},
+                "scores": {name: _listed(table[name]) for name in table.columns},
             }
         )
     return Baseline(cells, reason, provenance() | {"accepted": now()}, config)
@@ -175,6 +175,7 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
         words = "its dataset is not the one the accepted figures were measured on"
         return [Finding(name, "", "incomparable", words=words)]
     before = pd.DataFrame(accepted["scores"])
+    before = before.astype({name: float for name in LIMITS if name in before})
     if before["triplet"].tolist() != table["triplet"].tolist():
         return [Finding(name, "", "incomparable", words="it was scored on other triplets")]
     return [
@@ -196,6 +197,9 @@ def _compare_metric(
     name: str, metric: str, before: pd.DataFrame, table: pd.DataFrame, widen: float
 ) -> Finding:
     rule = LIMITS[metric]
+    if metric == "dice" and metric in table:  # triplets without labels have none
+        there = before[metric].notna() | table[metric].notna()
+        before, table = before[there], table[there]
     accepted = float(before[metric].mean())
     limit = rule.change * widen * (abs(accepted) if rule.relative else 1.0)
     if metric not in table:
@@ -214,6 +218,11 @@ def _judge(change: float, limit: float, rule: Limit) -> Outcome:
         return "same"
     improved = (change > 0) == (rule.better == "higher")
     return "better" if improved and rule.better != "neither" else "worse"
+
+
+def _listed(values: pd.Series[float]) -> list[Any]:
+    """As JSON holds them; a triplet without labels has no Dice."""
+    return values.astype(object).where(values.notna() | (values.name != "dice"), None).tolist()
 
 
 def _scores(entry: Entry) -> pd.DataFrame | None:

@@ -51,7 +51,7 @@ def train_segmenter(
     """
     display.note(f"  Training the segmenter of '{file.name}' on real slices, once.")
     slices = labelled_slices(file, "train", _TRAIN_SLICES, file.tile)
-    validation = labelled_slices(file, "validation", _VALIDATION_SLICES, _VALIDATION_SIDE)
+    validation = _validation_slices(file)
     torch.manual_seed(budget.seed)
     model = UNet(options)
     course, checkpoint = begin(model, budget, device), folder / CHECKPOINT
@@ -119,14 +119,24 @@ def _seed_threshold(model: UNet, file: TripletFile, most: float, device: torch.d
     """The threshold for the seeds of segments, chosen on validation slices too."""
     slices = [
         (probability(model, file.frames(int(index))[1], device), truth.segments)
-        for index in _labelled(file, "validation", _SEED_SLICES)
+        for index in _labelled(file, "validation", _SEED_SLICES, file.tile)
         if (truth := label_truth(file, int(index))) is not None
     ]
     return best_seed_threshold(slices, most, pixel_size(file))
 
 
+def _validation_slices(file: TripletFile) -> Slices:
+    """Central windows of validation slices; whole slices where no window can be scored."""
+    some = len(_scorable(file, "validation", _VALIDATION_SIDE)) > 0
+    side = _VALIDATION_SIDE if some else file.tile
+    return labelled_slices(file, "validation", _VALIDATION_SLICES, side)
+
+
 def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slices:
     """Real middle slices of a split with their membranes, spread evenly over it.
+
+    Only those count whose central square is labelled throughout or has known pixels of both
+    classes: where nothing is known, every threshold is right.
 
     Args:
         file: the triplets.
@@ -135,7 +145,7 @@ def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slic
         side: of the central square that is read, at most.
 
     Raises:
-        UserError: none of them is labelled.
+        UserError: there is none.
     """
 
     def read(index: int) -> tuple[NDArray[Any], ...]:
@@ -144,24 +154,41 @@ def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slic
             raise ValueError(f"Triplet {index} of {file.path} has no labels.")
         return tuple(centre(part, side) for part in (file.frames(index)[1], *found))
 
-    indices = _labelled(file, split, most)
+    indices = _labelled(file, split, most, side)
     parts = zip(*(read(int(index)) for index in indices), strict=True)
     return Slices(*(np.stack(part) for part in parts))
 
 
-def _labelled(file: TripletFile, split: str, most: int) -> NDArray[np.intp]:
-    indices = file.indices(split)
-    labelled = np.array([i for i in indices if _is_labelled(file.labels(int(i)))], np.intp)
-    if len(labelled) == 0:
+def _labelled(file: TripletFile, split: str, most: int, side: int) -> NDArray[np.intp]:
+    found = _scorable(file, split, side)
+    if len(found) == 0:
         raise UserError(
-            f"No slice in the {split} split of '{file.name}' is labelled; give a segmenter that "
-            "was trained elsewhere with --segmenter FILE, or leave the stage segment out."
+            f"No slice in the {split} split of '{file.name}' has labels of both membranes and "
+            "others; give a segmenter that was trained elsewhere with --segmenter FILE, or leave "
+            "the stage segment out."
         )
-    return spread(labelled, most)
+    return spread(found, most)
 
 
-def _is_labelled(labels: NDArray[np.uint64] | None) -> bool:
-    return labels is not None and bool((labels != np.uint64(2**64 - 1)).any())
+def _scorable(file: TripletFile, split: str, side: int) -> NDArray[np.intp]:
+    """The triplets whose central square is labelled throughout, or has both classes."""
+    indices = file.indices(split)
+    return np.array([i for i in indices if _is_scorable(file, int(i), side)], np.intp)
+
+
+def _is_scorable(file: TripletFile, index: int, side: int) -> bool:
+    if file.labelled[index] == file.tile**2:
+        return True
+    found = true_membranes(file, index) if file.labelled[index] else None
+    if found is None:
+        return False
+    mask, valid = (centre(part, side) for part in found)
+    return bool(mask.any() and (valid & ~mask).any())
+
+
+def labelled_throughout(file: TripletFile) -> bool:
+    """Whether every pixel of every triplet is labelled."""
+    return bool((file.labelled == file.tile**2).all())
 
 
 def _curve(trained: Trained) -> str:

@@ -29,9 +29,10 @@ from bench.membranes import membrane_means
 from bench.progress import Display
 from bench.provenance import compute_provenance, provenance
 from bench.segmenter import Segmenter, load_segmenter
-from bench.segmenter_training import WEIGHTS, train_segmenter
+from bench.segmenter_training import WEIGHTS, labelled_throughout, train_segmenter
 from bench.stages.segment import segment
 from bench.store import SCHEMA, Store, file_name, load_document, now, save_document
+from bench.truth import no_membranes
 from segmentation.training import Budget
 from segmentation.unet import UNet, UNetOptions
 
@@ -118,11 +119,20 @@ class Segmenters:
         self._store, self._display = store, display
         self._given = file_digest(config.segmenter) if config.segmenter else None
         self._made: dict[str, Segmenter | Exception] = {}
+        self._lacks: dict[str, str] = {}
 
     def key(self, dataset: Dataset) -> str | None:
         """Content key of a dataset's segmenter; None where there is nothing to learn it from."""
-        if self._given is None and not dataset.training.has_labels:
-            return None
+        return None if self.lack(dataset) else self._key(dataset)
+
+    def lack(self, dataset: Dataset) -> str:
+        """Why a dataset can have no membrane scores, in one sentence; empty where it can."""
+        if dataset.name not in self._lacks:
+            given = self._given is not None
+            self._lacks[dataset.name] = no_membranes(dataset, given=given)
+        return self._lacks[dataset.name]
+
+    def _key(self, dataset: Dataset) -> str:
         return content_digest(self._settings(dataset))
 
     def digest(self, dataset: Dataset) -> str | None:
@@ -180,7 +190,7 @@ class Segmenters:
         self._display.note(f"  {holder} trains this segmenter; waiting for it.")
 
     def _folder(self, dataset: Dataset) -> Path:
-        name = f"segmenter-{str(self.key(dataset))[:10]}"
+        name = f"segmenter-{self._key(dataset)[:10]}"
         return self._store.root / file_name(dataset.name) / name
 
     def _settings(self, dataset: Dataset) -> dict[str, Any]:
@@ -192,6 +202,8 @@ class Segmenters:
             return settings | {"trained_on": self._settings(_own(dataset.training))}
         options, budget = options_of(self._config)
         labels = {name: file.card.get(name) for name in ("label_kind", "label_zero")}
+        if not labelled_throughout(file):  # which slices are learned from has changed for these
+            settings["slices"] = "by window"
         return settings | labels | {
             "unet": dataclasses.asdict(options), "budget": dataclasses.asdict(budget),
         }  # fmt: skip
@@ -236,7 +248,7 @@ class Segmenters:
         )
         files = (WEIGHTS, CEILING, CEILING_MASKS)
         record = SegmenterRecord(
-            key=str(self.key(dataset)), settings=self._settings(dataset),
+            key=self._key(dataset), settings=self._settings(dataset),
             threshold=segmenter.thresholds.mask, seed_threshold=segmenter.thresholds.seeds,
             reference=segmenter.reference,
             files={name: file_digest(folder / name) for name in files}, training=training,

@@ -100,6 +100,7 @@ class Row:
             "tied": list(self.place.tied),
             "membranes": self.membranes.as_json() if self.membranes else None,
             "warnings": self.warnings,
+            "remarks": [*filter(None, (self.outcome.remark, *self.outcome.doubts))],
             "failure": record.failure.reason if record.failure else None,
             "folder": str(self.outcome.folder),
         }
@@ -169,7 +170,7 @@ def _scale(outcome: Outcome) -> str:
 
 def _membranes(outcome: Outcome) -> Membranes | None:
     done = outcome.record.stages.get("segment")
-    if done is None:
+    if done is None or outcome.remark:
         return None
     facts = done.facts
     folder = outcome.folder.parent / facts["ceiling"]

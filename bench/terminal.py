@@ -38,7 +38,8 @@ def print_rows(rows: list[Row], console: Console) -> None:
         for line in (*_legend(chosen), *_notes(chosen)):
             _say(line, console)
         _print_membranes([row for row in chosen if row.membranes], console)
-        for line in dict.fromkeys(row.outcome.remark for row in chosen if row.outcome.remark):
+        remarks = [line for row in chosen for line in (row.outcome.remark, *row.outcome.doubts)]
+        for line in dict.fromkeys(filter(None, remarks)):
             _say(line, console)
 
 

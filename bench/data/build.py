@@ -15,12 +15,15 @@ from typing import Any, Self
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.data.cards import SAID, Card, LabelKind, LabelZero, VoxelSize
+from bench.data.cards import SAID, Card, LabelKind, LabelZero, VoxelSize, is_public
 from bench.data.contact_sheet import draw_contact_sheet
 from bench.data.coverage import poor_coverage
+from bench.data.doubt import doubt, refuse_image
 from bench.data.drift import drift_words
 from bench.data.formats.voxel_size import check_sizes
 from bench.data.histogram import ReferenceName
+from bench.data.labelled import label_rows
+from bench.data.placement import misplacement
 from bench.data.reject import REASONS, Rules, upsampled
 from bench.data.room import (
     LEAST_TILE,
@@ -39,7 +42,13 @@ from bench.data.tissue import padding_words
 from bench.data.told import told
 from bench.data.triplets import TripletFile, digest_path
 from bench.data.volumes import Volume, present_slices
-from bench.data.writing import Source, check_room, volume_facts, write_triplets
+from bench.data.writing import (
+    Source,
+    check_room,
+    record_doubts,
+    volume_facts,
+    write_triplets,
+)
 from bench.errors import UserError
 from bench.files import atomic_path, file_digest, is_full, remove_leftovers, write_text
 
@@ -138,6 +147,7 @@ class BuildSummary:
         reasons: rejected triplets by rule.
         split: how they were split, in words.
         splits: kept triplets by split.
+        labels: how much of each split is labelled, and what is doubted, as rows of a table.
         leakage: share of test triplets that share a pixel with training or validation.
         fingerprint: of the file.
         seconds: the build took.
@@ -154,6 +164,7 @@ class BuildSummary:
     reasons: dict[str, int]
     split: str
     splits: dict[str, int]
+    labels: list[tuple[str, str]]
     leakage: float
     fingerprint: str
     seconds: float
@@ -172,6 +183,7 @@ class BuildSummary:
             *((f"rejected: {name}", str(count)) for name, count in self.reasons.items()),
             ("split", self.split),
             *((name, str(count)) for name, count in self.splits.items()),
+            *self.labels,
             ("leakage", f"{100 * self.leakage:.1f} % of test triplets"),
             ("fingerprint", self.fingerprint),
             ("seconds", f"{self.seconds:.1f}"),
@@ -217,6 +229,9 @@ def build(
         check_sizes({volume.name: volume.voxel_size for volume in volumes})
     asked, options = options, with_tile(volumes, options)
     check_shapes(volumes, options)
+    for volume in volumes:
+        if volume.has_labels:
+            refuse_image(volume, card.label_kind)
     surveys = _measure(volumes, options, progress or _silent)
     table = judged([seen.table for seen in surveys], volumes, options)
     drift = drift_words(volumes, table, options)
@@ -225,7 +240,9 @@ def build(
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent)
         check_room(target.parent, len(table), options.tile)
-        found = _write(name, volumes, surveys, table, card, options, target, progress or _silent)
+        found, labels = _write(
+            name, volumes, surveys, table, card, options, target, progress or _silent
+        )
     except OSError as error:
         why = "the disk is full" if is_full(error) else error.strerror or error
         raise UserError(
@@ -249,6 +266,7 @@ def build(
         reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
         split=split_words(options.split, options.split_axis, options.fold),
         splits={s: int((kept & (table["split"] == s)).sum()) for s in ("train", *_HELD, "gap")},
+        labels=labels,
         leakage=measured_leakage(table, options.tile),
         fingerprint=found,
         seconds=time.monotonic() - started,
@@ -307,7 +325,7 @@ def _write(
     options: BuildOptions,
     target: Path,
     progress: Progress,
-) -> str:
+) -> tuple[str, list[tuple[str, str]]]:
     """Write file, contact sheet and digest, in an order that never vouches for a wrong file."""
     sources = [Source(v, seen) for v, seen in zip(volumes, surveys, strict=True)]
     digest = digest_path(target)
@@ -316,11 +334,21 @@ def _write(
             temporary, name, sources, table, card, options,
             lambda done: progress("write", done, len(table)),
         )  # fmt: skip
+        record_doubts(temporary, _doubts(name, volumes, card, temporary))
         with TripletFile(temporary) as file:
-            found = file.fingerprint
+            found, labels = file.fingerprint, list(label_rows(file))
             with atomic_path(target.with_name(SHEET_NAME)) as sheet:
                 draw_contact_sheet(file, sheet)
         whole = file_digest(temporary)
         digest.unlink(missing_ok=True)
     write_text(digest, f"{whole}  {target.name}\n")
-    return found
+    return found, labels
+
+
+def _doubts(name: str, volumes: Sequence[Volume], card: Card, path: Path) -> list[str]:
+    """What is doubted of the labels; what those of a public volume are, its card knows."""
+    doubts = [misplacement(name, v, card.label_kind) for v in volumes if v.has_labels]
+    if not is_public(name):
+        with TripletFile(path) as file:
+            doubts.append(doubt(file))
+    return [sentence for sentence in doubts if sentence]

@@ -7,12 +7,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.cards import LabelKind
+from bench.data.ids import UNLABELLED
 from bench.data.places import anew
 from bench.data.triplets import TripletFile
-from bench.data.volumes import UNLABELLED
+from bench.data.volumes import Volume
+from bench.errors import UserError
 
 _LINE = 10  # pixels: what is wider than this is no membrane that somebody drew
 _LOOKED_AT = 32  # triplets
+_SLICES = 8
 _GREY = 0.5  # of neighbouring pixels differ: 3 % in ids of 6 nm pixels, 97 % in such an image
 
 
@@ -37,9 +41,7 @@ def doubt(file: TripletFile) -> str:
     membrane to be seen these are two others: a mask of membranes, which has a single value
     beside 0, and ids between which somebody drew the membranes as 0, most of whose borders
     are then lines of 0: three in four in AC4, and less than one in ten where ids touch and
-    only some neurites, down to one in twenty, are labelled. Nothing but membrane is in a grey
-    image, where most neighbouring pixels differ: 58 % of them where 16 grey levels are left,
-    while it is 20 % of those in ids of pixels as large as 48 nm.
+    only some neurites, down to one in twenty, are labelled.
 
     Args:
         file: triplets with labels; up to 32 of them, evenly spread, are looked at.
@@ -51,19 +53,15 @@ def doubt(file: TripletFile) -> str:
             return ""
         seen |= set(np.unique(labels).tolist())
         found = Borders(*map(sum, zip(found, borders(labels), strict=True)))
-    touching, apart, pairs = found
+    touching, apart, _ = found
     said = file.options
-    if "label_kind" not in said and 0 in seen and len(seen - {0, UNLABELLED}) == 1:
+    # In a mask of 0 and the largest value of its type, the latter was taken for unlabelled.
+    single = 0 in seen and len(seen) > 1 and len(seen - {0, UNLABELLED}) <= 1
+    if "label_kind" not in said and single:
         return (
             f"The labels of '{file.name}' have one value beside 0, so as neuron ids they hold no "
             "membrane; if they are a mask of membranes (anything but 0 is membrane), repeat "
             f"{anew(file.name, '--label-kind membrane_mask')}."
-        )
-    if touching > _GREY * pairs:
-        return (
-            f"{touching / pairs:.0%} of neighbouring pixels differ in the labels of '{file.name}', "
-            "as in a grey image; if they are one, repeat "
-            f"{anew(file.name, 'the file of neuron ids as --labels')}."
         )
     if said.get("label_kind") != "membrane_mask" and "label_zero" not in said and apart > touching:
         share = apart / (apart + touching)
@@ -73,6 +71,33 @@ def doubt(file: TripletFile) -> str:
             f"{anew(file.name, '--label-zero membrane')}."
         )
     return ""
+
+
+def refuse_image(volume: Volume, kind: LabelKind) -> None:
+    """Refuse a grey image as labels.
+
+    In a grey image most neighbouring pixels differ: 58 % of them where 16 grey levels are left,
+    while it is 20 % of those in ids of pixels as large as 48 nm.
+
+    Args:
+        volume: with labels; up to 8 slices of them, evenly spread, are looked at.
+        kind: what they are said to be.
+
+    Raises:
+        UserError: they are an image.
+    """
+    depth, found = volume.label_box[0], Borders(0, 0, 0)
+    for z in np.linspace(depth.start, depth.stop - 1, _SLICES).astype(int):
+        labels = volume.labels(int(z), kind)
+        if labels is None:
+            return
+        found = Borders(*map(sum, zip(found, borders(labels), strict=True)))
+    if found.touching > _GREY * found.pairs:
+        raise UserError(
+            f"{found.touching / found.pairs:.0%} of neighbouring pixels differ in the labels of "
+            f"'{volume.name}', as in a grey image; give the file of neuron ids, or of membranes, "
+            "as --labels."
+        )
 
 
 def borders(labels: NDArray[np.uint64]) -> Borders:

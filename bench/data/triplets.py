@@ -2,9 +2,10 @@
 
 Layout, schema 1: ``frames`` (uint8, N x 3 x tile x tile) and, where the volume has labels,
 ``labels`` of the middle slice (uint64, N x tile x tile), both in chunks of one triplet with
-a checksum each; ``digests`` (SHA-256 of each triplet's frames and labels); one dataset for
-each column of ``keys``; for each volume the grey counts and tables of its slices; and as
-attributes the card, the options and the fingerprint.
+a checksum each, and how many pixels of each are ``labelled``; ``digests`` (SHA-256 of each
+triplet's frames and labels); one dataset for each column of ``keys``; for each volume the grey
+counts and tables of its slices; and as attributes the card, the options, what is doubted of the
+labels, and the fingerprint.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +29,8 @@ from bench.data.coverage import poor_coverage
 from bench.data.formats.base import Resolution
 from bench.data.formats.voxel_size import words as size_words
 from bench.data.holes import missing_by_volume
+from bench.data.ids import known_pixels
+from bench.data.labelled import label_rows
 from bench.data.places import anew
 from bench.data.reject import REASONS, upsampled
 from bench.data.split import SPLITS, measured_leakage, split_words
@@ -60,6 +64,8 @@ class TripletFile:
         tile: side of a frame in pixels.
         voxel_size: in nm (z, y, x), or None where neither file nor card says; z may be None.
         has_labels: whether there are labels of the middle slices.
+        doubts: a sentence for each way in which the labels look like something else than they
+            are taken for, or seem to lie elsewhere.
         keys: a row for each candidate: volume, z, y, x, the neighbours' shifts and peaks,
             the values of the rejection rules, column, reason (empty: kept), split.
 
@@ -93,6 +99,7 @@ class TripletFile:
         size = json.loads(file.attrs["voxel_size"])
         self.voxel_size: Resolution | None = tuple(size) if size else None
         self.has_labels = "labels" in file
+        self.doubts: list[str] = json.loads(file.attrs.get("doubts", "[]"))
         self.volumes: list[dict[str, Any]] = json.loads(file.attrs["volumes"])
         self.keys = _read_keys(file["keys"])
         found = fingerprint(
@@ -139,6 +146,22 @@ class TripletFile:
             labels: NDArray[np.uint64] = self._dataset("labels")[index]
         return labels
 
+    @cached_property
+    def labelled(self) -> NDArray[np.int64]:
+        """How many pixels of each triplet's middle slice are labelled.
+
+        Raises:
+            UserError: they are damaged.
+        """
+        with self._damage("It"):
+            file = self._open()
+            if "labelled" in file:
+                stored: NDArray[np.int64] = file["labelled"][()]
+                return stored
+        # Of a file that was built before they were stored.
+        every = (self.labels(index) for index in range(len(self)))
+        return np.array([0 if ids is None else known_pixels(ids, self.card) for ids in every])
+
     def facts(self) -> dict[str, Any]:
         """What a record keeps of its dataset, for tables and footnotes."""
         return {
@@ -153,6 +176,7 @@ class TripletFile:
             "align": self.options["align"],
             "leakage": self.leakage(),
             "labels": self.has_labels,
+            "doubts": self.doubts,
             "triplets": {split: len(self.indices(split)) for split in SPLITS},
         }
 
@@ -321,6 +345,7 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
     for name in SPLITS:
         every = int((keys["split"] == name).sum())
         rows.append((name, f"{len(file.indices(name))} ({every} with rejected ones)"))
+    rows += label_rows(file)
     rows.append(("leakage", f"{100 * file.leakage():.1f} % of test triplets"))
     rows += [(name, file.card[name]) for name in ("source", "licence", "credit") if file.card[name]]
     return [*rows, ("fingerprint", file.fingerprint)]

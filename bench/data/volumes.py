@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.cards import LabelKind
 from bench.data.formats.voxel_size import same_size, words
 from bench.data.grey import GreyUse, GreyWish, as_words, grey_use, to_8_bits
 from bench.data.holes import positions
+from bench.data.ids import UNLABELLED, ids_of
 from bench.data.stacks import (
     ArrayStack,
     Asked,
@@ -32,9 +34,10 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-UNLABELLED = 2**64 - 1
 _CREMI_RAW, _CREMI_LABELS = "volumes/raw", "volumes/labels/neuron_ids"
 _MASK = "volumes/labels/mask"  # as CREMI's tools name one
+
+Box = tuple[slice, slice, slice]  # z, y, x
 
 
 class Volume(Protocol):
@@ -45,6 +48,7 @@ class Volume(Protocol):
         shape: z, y, x.
         voxel_size: in nm (z, y, x), where the file says so; z may be unknown.
         has_labels: whether ``labels`` ever returns any.
+        label_box: the part of the volume that the label file covers.
         missing: positions within the shape for which there is no slice; reading one is an error.
         first: the number that the source gives to the slice at position 0.
         notes: what was decided about the files that their user has to know, in sentences.
@@ -55,6 +59,7 @@ class Volume(Protocol):
     shape: tuple[int, int, int]
     voxel_size: Resolution | None
     has_labels: bool
+    label_box: Box
     missing: frozenset[int]
     first: int
     notes: tuple[str, ...]
@@ -74,7 +79,7 @@ class Volume(Protocol):
         """The grey values of one slice, HW."""
         ...
 
-    def labels(self, z: int) -> NDArray[np.uint64] | None:
+    def labels(self, z: int, kind: LabelKind = "ids") -> NDArray[np.uint64] | None:
         """The labels of one slice, HW; ``UNLABELLED`` where there are none for a pixel."""
         ...
 
@@ -113,10 +118,12 @@ class StackVolume:
         self._grey_range = grey_range
         self._raw, self._labels, self._mask = raw, labels, mask
         _check_grey(raw, grey_range)
-        self._corner = (0, 0, 0)
+        corner, covered = (0, 0, 0), raw.shape
         if labels is not None:
             self.notes += (*labels.notes, *_numbered_otherwise(raw, labels))
-            self._corner = _label_corner(raw, labels)
+            corner, covered = _label_corner(raw, labels), labels.shape
+        z, y, x = (slice(low, low + size) for low, size in zip(corner, covered, strict=True))
+        self.label_box = z, y, x
         if mask is not None and mask.shape not in (raw.shape, (1, *raw.shape[1:])):
             raise UserError(
                 f"{mask.where} has the shape {mask.shape}, but {raw.where} has {raw.shape}; give a "
@@ -155,25 +162,20 @@ class StackVolume:
             )
         return values
 
-    def labels(self, z: int) -> NDArray[np.uint64] | None:
+    def labels(self, z: int, kind: LabelKind = "ids") -> NDArray[np.uint64] | None:
         """The labels of one slice, HW; ``UNLABELLED`` outside what was labelled.
 
         Raises:
-            UserError: the slice cannot be read, or a label is negative.
+            UserError: the slice cannot be read, or a value is no label (see ``ids_of``).
         """
         if self._labels is None:
             return None
         whole = np.full(self.shape[1:], UNLABELLED, dtype=np.uint64)
-        first, top, left = self._corner
-        depth, height, width = self._labels.shape
-        if first <= z < first + depth and z - first not in self._labels.missing:
-            ids = self._labels.read(z - first)
-            if ids.dtype.kind == "i" and ids.min() < 0:
-                raise UserError(
-                    f"Slice {z - first} of {self._labels.where} has negative labels; "
-                    "give ids from 0 on."
-                )
-            whole[top : top + height, left : left + width] = ids
+        depth, *sides = self.label_box
+        there = z - depth.start
+        if depth.start <= z < depth.stop and there not in self._labels.missing:
+            where = f"Slice {there} of {self._labels.where}"
+            whole[tuple(sides)] = ids_of(self._labels.read(there), kind, where)
         return whole
 
     def mask(self, z: int) -> NDArray[np.bool_] | None:
@@ -336,7 +338,7 @@ def _check_grey(raw: Stack, grey_range: GreyWish | None) -> None:
 
 def _label_corner(raw: Stack, labels: Stack) -> tuple[int, int, int]:
     """Position of the labels' first voxel in the grey volume (z, y, x)."""
-    if labels.dtype.kind not in "uib":
+    if labels.dtype.kind not in "uibf":
         raise UserError(f"{labels.where} holds {labels.dtype} values; labels are whole numbers.")
     if not same_size(labels.resolution, raw.resolution):
         raise UserError(

@@ -25,11 +25,12 @@ from bench.data.histogram import (
     reference_of,
 )
 from bench.data.holes import hole_facts, missing_by_volume
+from bench.data.ids import UNLABELLED, known_pixels
 from bench.data.sink import hdf5_sink
 from bench.data.split import middle_slices
 from bench.data.survey import Survey, cut_windows
 from bench.data.triplets import SCHEMA, fingerprint, triplet_digest
-from bench.data.volumes import UNLABELLED, Volume, present_slices
+from bench.data.volumes import Volume, present_slices
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def write_triplets(
     reference = _dataset_reference(sources, table) if options.histogram == "dataset" else None
     tables = [_tables(source, options, reference) for source in sources]
     digests = np.zeros((count, 32), dtype=np.uint8)
+    labelled = np.zeros(count, dtype=np.int64)
     with hdf5_sink(path) as (file, check):
         frames = file.create_dataset(
             "frames", (count, 3, tile, tile), np.uint8, chunks=(1, 3, tile, tile), fletcher32=True
@@ -100,13 +102,22 @@ def write_triplets(
             frames[index] = images
             if ids is not None:
                 file["labels"][index] = ids
+                labelled[index] = known_pixels(ids, card.model_dump())
             digests[index] = triplet_digest(images, ids)
             check()
             tick(index + 1)
         file["digests"] = digests
+        if sources[0].volume.has_labels:
+            file.create_dataset("labelled", data=labelled, fletcher32=True)
         _write_keys(file.create_group("keys"), table)
         _write_histograms(file, sources, tables, reference)
         _write_facts(file, name, sources, card, options, fingerprint_of=(table, digests))
+
+
+def record_doubts(path: Path, doubts: list[str]) -> None:
+    """Add to a triplet file what is doubted of its labels; its fingerprint stays."""
+    with h5py.File(path, "r+") as file:
+        file.attrs["doubts"] = json.dumps(doubts)
 
 
 def _triplets(
@@ -137,7 +148,7 @@ def _triplets(
 
 
 def _labels(volume: Volume, z: int, card: Card) -> NDArray[np.uint64] | None:
-    ids = volume.labels(z)
+    ids = volume.labels(z, card.label_kind)
     if ids is None or card.label_kind == "ids":
         return ids
     if len(np.unique(ids[ids != UNLABELLED])) > 2:

@@ -20,6 +20,7 @@ from bench.data.triplets import TripletFile
 from bench.dataset_variants import parse_dataset
 from bench.errors import UserError
 from bench.files import file_digest
+from bench.membranes import labelled
 from bench.presets import PRESETS
 from bench.segmenters import CEILING, segmenter_caution
 from bench.stages.score import clustered
@@ -101,12 +102,12 @@ class Entry:
 
     @cached_property
     def membranes(self) -> pd.DataFrame | None:
-        """The membrane scores, laid out like ``scores``; None if the cell has none."""
+        """The membrane scores of labelled triplets, like ``scores``; None if the cell has none."""
         return self._table("segment")
 
     @cached_property
     def ceiling(self) -> pd.DataFrame | None:
-        """The membrane scores of the real middle slices, of every kept test triplet."""
+        """The membrane scores of the real middle slices, of every labelled kept test triplet."""
         return self._ceiling()
 
     @cached_property
@@ -136,7 +137,7 @@ class Entry:
         folder = self._segmenter
         if folder is None or not (folder / CEILING).exists():
             return None
-        return clustered(pd.read_parquet(folder / CEILING), rejected=rejected)
+        return _scored_membranes(pd.read_parquet(folder / CEILING), rejected=rejected)
 
     @property
     def _segmenter(self) -> Path | None:
@@ -157,7 +158,16 @@ class Entry:
                 raise UserError(f"{path} is damaged; repeat the run: it is computed again.")
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-        return clustered(pd.read_parquet(path), rejected=rejected)
+        table = pd.read_parquet(path)
+        if stage == "segment":
+            return _scored_membranes(table, rejected=rejected)
+        return clustered(table, rejected=rejected)
+
+
+def _scored_membranes(table: pd.DataFrame, *, rejected: bool) -> pd.DataFrame | None:
+    """The membrane scores that count, with their clusters; None where none does."""
+    counted = labelled(table, rejected=rejected)
+    return clustered(counted, rejected=rejected) if len(counted) else None
 
 
 @dataclass

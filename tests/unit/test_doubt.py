@@ -16,7 +16,8 @@ from bench.data.cards import load_card
 from bench.data.doubt import Borders, borders, doubt
 from bench.data.phantom import PhantomOptions, phantom_volume
 from bench.data.triplets import TripletFile
-from bench.data.volumes import UNLABELLED, ArrayVolume
+from bench.data.ids import UNLABELLED
+from bench.data.volumes import ArrayVolume
 
 
 def lined(ids: np.ndarray) -> np.ndarray:

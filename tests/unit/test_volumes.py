@@ -11,7 +11,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from bench.data.volumes import UNLABELLED, ArrayVolume, open_volume
+from bench.data.ids import UNLABELLED
+from bench.data.volumes import ArrayVolume, open_volume
 from bench.errors import UserError
 
 RAW = np.random.default_rng(0).integers(0, 256, (12, 40, 48), dtype=np.uint8)
