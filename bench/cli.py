@@ -36,6 +36,7 @@ app.add_typer(data, name="data")
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Data = Annotated[Path, typer.Option(help="Folder of the datasets.")]
 Built = Annotated[str | None, typer.Argument(help="A dataset that has been built.")]
+Fold = Annotated[int | None, typer.Option(help="The card's, or 0, if not given.")]
 LabelKind = Annotated[str | None, typer.Option(help="ids or membrane_mask; ids if not given.")]
 LabelZero = Annotated[str | None, typer.Option(help="Id 0 is membrane, or ignore.")]
 GreyRange = Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume, or auto.")]
@@ -261,7 +262,7 @@ def data_build(
 
 @data.command("info")
 def data_info(
-    name: Built = None, data: Data = Path("data"), fold: int = 0, as_json: Json = False
+    name: Built = None, data: Data = Path("data"), fold: Fold = None, as_json: Json = False
 ) -> None:
     """Say what a dataset holds: counts, split, leakage, options."""
     from bench.data.places import built_path, given_name
@@ -275,7 +276,7 @@ def data_info(
 
 @data.command("verify")
 def data_verify(
-    name: Built = None, data: Data = Path("data"), fold: int = 0, as_json: Json = False
+    name: Built = None, data: Data = Path("data"), fold: Fold = None, as_json: Json = False
 ) -> None:
     """Check every byte of a dataset against its digests."""
     from bench.data.places import built_path, given_name

@@ -28,7 +28,7 @@ class RunConfig(BaseModel):
         losses: losses every trainable method is trained under, for instance ``l1`` or
             ``ls[style=plain]``.
         seeds: one training for each.
-        fold: which of the five blocks is the test split.
+        fold: which of the five blocks is the test split; None leaves it to the cards.
         preset: widths, crops and training budget.
         source: the volume a dataset is built from, if it is not built yet.
         labels: its labels, if they are in a file of their own.
@@ -63,7 +63,7 @@ class RunConfig(BaseModel):
     dataset: tuple[str, ...] = Field(min_length=1)
     losses: tuple[str, ...] = ("ls",)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
-    fold: int = Field(default=0, ge=0, le=4)
+    fold: int | None = Field(default=None, ge=0, le=4)
     preset: PresetName = "quick"
     source: Path | None = None
     labels: Path | None = None

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bench.config import RunConfig, invalid_option
 from bench.data.build import BuildOptions, BuildSummary, build
-from bench.data.cards import SAID, Card, is_public, load_card
+from bench.data.cards import SAID, Card, fold_of, is_public, load_card
 from bench.data.download import download
 from bench.data.grey import GreyWish
 from bench.data.places import anew, dataset_path
@@ -65,7 +65,7 @@ def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
 
 def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
     name = load_card(name).name
-    path = dataset_path(config.data, name, config.fold)
+    path = dataset_path(config.data, name, fold_of(name, config.fold))
     if path.exists() and _is_sound(path, display):
         file = TripletFile(path)
         _check_same(file, config)
@@ -87,6 +87,9 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
                 display.note(f"  {title}: {words}.")
             for line in summary.coverage:
                 display.note(f"  The tiles cover {line}.")
+            for kind, words in summary.labels:
+                if kind == "caution":
+                    display.note(f"  {words}")
     return TripletFile(path)
 
 
@@ -253,9 +256,6 @@ def _build(
     finally:
         for volume in volumes:
             volume.close()
-    for kind, sentence in summary.labels:
-        if kind == "caution":
-            display.note(sentence)
     return summary
 
 

@@ -116,7 +116,10 @@ class Job:
         done = record.stages.get("segment")
         if done is None or done.facts["triplets"] > 0:
             return ""
-        return "No membrane scores: none of the test triplets is labelled; raise --max-triplets."
+        return (
+            "No membrane scores: no test triplet that was looked at has a membrane to compare with"
+            f"{'' if self.config.max_triplets is None else '; leave --max-triplets out'}."
+        )
 
     def _doubts(self) -> tuple[str, ...]:
         if "segment" not in self.config.stages:
@@ -170,8 +173,13 @@ class Job:
         return self.resume.record() or Record(
             status="running", cell=self.cell.words(), key=self.keys.cell,
             config=self.keys.settings, method=self.cell.variant.facts(),
-            dataset=self.dataset.facts(), warnings=self._unusual(), started=now(),
+            dataset=self._facts(), warnings=self._unusual(), started=now(),
         )  # fmt: skip
+
+    def _facts(self) -> dict[str, Any]:
+        """What is known of the dataset, and why it can have no membrane scores, if so."""
+        lack = self.segmenters.lack(self.dataset)
+        return self.dataset.facts() | ({"no_membranes": lack} if lack else {})
 
     def _unusual(self) -> list[str]:
         """What a reader of the figures has to know whatever the training said."""

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import RunConfig
-from bench.dataset_variants import parse_dataset
+from bench.data.cards import fold_of
+from bench.dataset_variants import DatasetVariant, parse_dataset
 from bench.errors import UserError
 from bench.files import content_digest, file_digest
 from bench.presets import PRESETS, Preset
@@ -94,7 +95,7 @@ def plan(config: RunConfig) -> list[Cell]:
         cell
         for dataset in map(parse_dataset, config.dataset)
         for variant in variants
-        for cell in _cells(variant, dataset.text, losses, config)
+        for cell in _cells(variant, dataset, losses, config)
     ]
     return list({(cell.dataset, cell.title, cell.seed): cell for cell in cells}.values())
 
@@ -111,13 +112,14 @@ def _check_names(variants: list[Variant]) -> None:
 
 
 def _cells(
-    variant: Variant, dataset: str, losses: list[LossVariant], config: RunConfig
+    variant: Variant, dataset: DatasetVariant, losses: list[LossVariant], config: RunConfig
 ) -> list[Cell]:
-    untrained = Cell(variant, NONE, dataset, config.fold, 0, NONE)
+    name, fold = dataset.text, fold_of(dataset.built, config.fold)
+    untrained = Cell(variant, NONE, name, fold, 0, NONE)
     if not untrained.trained:
         return [untrained]
     return [
-        Cell(variant, loss.text, dataset, config.fold, seed, config.preset, loss)
+        Cell(variant, loss.text, name, fold, seed, config.preset, loss)
         for loss in losses
         for seed in config.seeds
     ]

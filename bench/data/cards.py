@@ -123,6 +123,11 @@ def load_card(name: str) -> Card:
     return _varied(_plain_card(base), wanted) if wanted else _plain_card(base)
 
 
+def fold_of(name: str, fold: int | None) -> int:
+    """The fold that is asked for; without one, that of a dataset's card, or 0."""
+    return int(load_card(name).build.get("fold", 0)) if fold is None else fold
+
+
 def _varied(card: Card, wanted: dict[str, str]) -> Card:
     """A card with other build options and dials, under a name that says so."""
     name = spelling(card.name, wanted)

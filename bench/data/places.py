@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from bench.data.cards import CARDS, is_public, load_card
+from bench.data.cards import CARDS, fold_of, is_public, load_card
 from bench.errors import UserError
 from bench.registry import unknown
 
@@ -41,13 +41,14 @@ def given_name(name: str | None, root: Path) -> str:
     raise UserError(f"Say which dataset to look at; {there if names else none}")
 
 
-def built_path(name: str, root: Path, fold: int) -> Path:
-    """The triplet file of a dataset that has been built.
+def built_path(name: str, root: Path, fold: int | None) -> Path:
+    """The triplet file of a dataset that has been built, of its card's fold unless one is given.
 
     Raises:
         UserError: it has not; the exact command that builds it.
     """
     name = load_card(name).name  # refuses what cannot be the name of a folder
+    fold = fold_of(name, fold)
     path = dataset_path(root, name, fold)
     if not path.exists():
         raise _not_built(name, root, fold)
@@ -82,7 +83,7 @@ def _not_built(name: str, root: Path, fold: int) -> UserError:
     card = load_card(name)
     command = f"bench data build {shlex.quote(name)}"
     command += "" if card.generated else " --source PATH [--labels PATH]"
-    command += f" --fold {fold}" if fold else ""
+    command += f" --fold {fold}" if fold != fold_of(name, None) else ""
     missing = f"The dataset '{name}' is not built for fold {fold}: `{command}`"
     if card.generated:
         return UserError(f"{missing} builds it, and so does `bench run`.")

@@ -158,6 +158,8 @@ def _dataset_notes(selection: Selection, dataset: str) -> list[str]:
     notes += [f"{dataset}: {caution}." for caution in cautions if caution]
     said = dict.fromkeys(pixel_size_caution(dataset, entry.record.dataset) for entry in entries)
     notes += filter(None, said)
+    doubts = [d for entry in entries for d in entry.record.dataset.get("doubts", [])]
+    notes += [f"{dataset}: {doubt}" for doubt in dict.fromkeys(doubts)]
     facts = [_facts(entry) for entry in entries]
     if any(fact.get("reference") == "agreement" for fact in facts):
         notes.append(
@@ -173,5 +175,11 @@ def _facts(entry: Entry) -> dict[str, object]:
 
 
 def _with_membranes(selection: Selection) -> tuple[str, ...]:
-    found = {e.words["dataset"] for e in selection.entries if e.membranes is not None}
+    """Datasets that were segmented, and those whose labels do not serve: a footnote says why."""
+    found = {
+        e.words["dataset"]
+        for e in selection.entries
+        if e.membranes is not None
+        or (e.record.dataset.get("labels") and "no_membranes" in e.record.dataset)
+    }
     return tuple(name for name in selection.datasets if name in found) or selection.datasets

@@ -162,9 +162,7 @@ def membrane_values(table: pd.DataFrame | None) -> dict[str, Interval]:
         return {}
     values = {}
     if "dice" in table:
-        scored = table[table["dice"].notna()]
-        if len(scored):
-            values["dice"] = cluster_interval(scored["dice"], scored["cluster"])
+        values["dice"] = cluster_interval(table["dice"], table["cluster"])
     if "boundary_true" in table:
         values["f1"] = _single(float(boundary_f1(table).mean()))
     return values
