@@ -87,9 +87,6 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
                 display.note(f"  {title}: {words}.")
             for line in summary.coverage:
                 display.note(f"  The tiles cover {line}.")
-            for kind, words in summary.labels:
-                if kind == "caution":
-                    display.note(f"  {words}")
     return TripletFile(path)
 
 
@@ -256,6 +253,9 @@ def _build(
     finally:
         for volume in volumes:
             volume.close()
+    for kind, sentence in summary.labels:
+        if kind == "caution":
+            display.note(sentence)
     return summary
 
 

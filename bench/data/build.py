@@ -183,7 +183,7 @@ class BuildSummary:
             *((f"rejected: {name}", str(count)) for name, count in self.reasons.items()),
             ("split", self.split),
             *((name, str(count)) for name, count in self.splits.items()),
-            *self.labels,
+            *(row for row in self.labels if row[0] != "caution"),  # told already
             ("leakage", f"{100 * self.leakage:.1f} % of test triplets"),
             ("fingerprint", self.fingerprint),
             ("seconds", f"{self.seconds:.1f}"),

@@ -19,8 +19,8 @@ from scipy import ndimage
 
 from bench.data.build import BuildOptions, BuildSummary, build
 from bench.data.cards import Card, load_card
-from bench.data.triplets import TripletFile, describe, verify
 from bench.data.ids import UNLABELLED
+from bench.data.triplets import TripletFile, describe, verify
 from bench.data.volumes import ArrayVolume
 from bench.data.writing import check_room
 from bench.errors import UserError

@@ -14,10 +14,11 @@ from scipy import ndimage
 from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
 from bench.data.doubt import Borders, borders, doubt
+from bench.data.ids import UNLABELLED
 from bench.data.phantom import PhantomOptions, phantom_volume
 from bench.data.triplets import TripletFile
-from bench.data.ids import UNLABELLED
 from bench.data.volumes import ArrayVolume
+from bench.errors import UserError
 
 
 def lined(ids: np.ndarray) -> np.ndarray:
@@ -69,7 +70,7 @@ def test_neurites_that_nobody_labelled_are_no_lines(tmp_path: Path, ids: np.ndar
 
 
 def test_a_mask_of_membranes_is_told(tmp_path: Path, ids: np.ndarray) -> None:
-    mask = np.where(lined(ids) == 0, np.uint64(255), np.uint64(0))
+    mask = np.where(lined(ids) == 0, np.uint8(255), np.uint8(0))
     assert "--replace, --label-kind membrane_mask and every" in doubted(tmp_path / "a", mask)
     assert doubted(tmp_path / "b", mask, label_kind="membrane_mask") == ""
 
@@ -90,13 +91,15 @@ def phantom() -> tuple[np.ndarray, np.ndarray]:
     ],
     ids=["as it is", "blurred", "of 16 grey levels", "mostly black"],
 )
-@pytest.mark.parametrize("said", [{}, {"label_kind": "ids"}, {"label_zero": "membrane"}])
-def test_a_grey_image_is_told(
+@pytest.mark.parametrize(
+    "said", [{}, {"label_kind": "ids"}, {"label_zero": "membrane"}, {"label_kind": "membrane_mask"}]
+)
+def test_a_grey_image_is_refused(
     tmp_path: Path, phantom: tuple[np.ndarray, np.ndarray], spoilt: Any, said: dict[str, str]
 ) -> None:
-    sentence = doubted(tmp_path, spoilt(phantom[0]), **said)
-    assert "of neighbouring pixels differ in the labels of 'mine', as in a grey image" in sentence
-    assert "with --replace, the file of neuron ids as --labels and every other option" in sentence
+    with pytest.raises(UserError, match="as in a grey image; give the file of neuron ids"):
+        doubted(tmp_path, spoilt(phantom[0]), **said)
+    assert not (tmp_path / "t.h5").exists()
 
 
 def test_ids_in_pixels_of_any_usual_size_are_no_image(

@@ -194,19 +194,69 @@ def test_labels_of_another_shape_or_kind_are_refused(tmp_path: Path) -> None:
     raw = tmp_path / "raw.tif"
     tifffile.imwrite(raw, RAW)
     tifffile.imwrite(tmp_path / "short.tif", IDS[:11].astype(np.uint16))
-    tifffile.imwrite(tmp_path / "float.tif", IDS.astype(np.float32))
     tifffile.imwrite(tmp_path / "negative.tif", IDS.astype(np.int32) - 5)
     with pytest.raises(UserError, match=r"shape \(11, 40, 48\)"):
         open_volume(raw, labels=tmp_path / "short.tif")
-    with pytest.raises(UserError, match="whole numbers"):
-        open_volume(raw, labels=tmp_path / "float.tif")
     with (
         open_volume(raw, labels=tmp_path / "negative.tif") as volume,
-        pytest.raises(UserError, match="negative"),
+        pytest.raises(UserError, match="below -1"),
     ):
         volume.labels(0)
     with pytest.raises(UserError, match="offset"):
         open_volume(cremi(tmp_path / "beyond.h5", offset=(40.0, 0.0, 0.0)))
+
+
+SOME = np.array([[0, 1, 2], [3, 4, 5]])
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
+def test_minus_one_and_the_largest_value_of_a_type_are_unlabelled(bits: int) -> None:
+    signed, unsigned = np.dtype(f"int{bits}"), np.dtype(f"uint{bits}")
+    labels = np.stack([SOME] * 3).astype(signed)
+    labels[1, 0, 0], labels[1, 1, 1] = -1, np.iinfo(signed).max
+    found = ArrayVolume("v", np.zeros((3, 2, 3), np.uint8), labels).labels(1)
+    assert found is not None
+    assert found.tolist() == [[UNLABELLED, 1, 2], [3, UNLABELLED, 5]]
+    labels = np.stack([SOME] * 3).astype(unsigned)
+    labels[1, 0, 0] = np.iinfo(unsigned).max
+    found = ArrayVolume("v", np.zeros((3, 2, 3), np.uint8), labels).labels(1)
+    assert found is not None
+    assert found.tolist() == [[UNLABELLED, 1, 2], [3, 4, 5]]
+
+
+def test_the_largest_value_of_a_mask_is_membrane() -> None:
+    mask = np.where(np.stack([SOME] * 3) > 3, 255, 0).astype(np.uint8)
+    found = ArrayVolume("v", np.zeros((3, 2, 3), np.uint8), mask).labels(1, "membrane_mask")
+    assert found is not None
+    assert found.tolist() == [[0, 0, 0], [0, 255, 255]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "refusal"),
+    [
+        (np.float32, 7.0, None),
+        (np.float64, 2.0**40, None),
+        (np.float32, -1.0, None),
+        (np.float32, 0.5, "no whole numbers"),
+        (np.float64, np.nan, "no whole numbers"),
+        (np.float32, 2.0**25, "cannot tell apart; store the ids as whole numbers"),
+        (np.int16, -3, "below -1"),
+    ],
+)
+def test_whole_floats_are_ids_and_what_is_no_label_is_refused(
+    kind: type, value: float, refusal: str | None
+) -> None:
+    labels = np.stack([SOME] * 3).astype(kind)
+    labels[1, 0, 0] = value
+    volume = ArrayVolume("v", np.zeros((3, 2, 3), np.uint8), labels)
+    if refusal is not None:
+        with pytest.raises(UserError, match=rf"Slice 1 of labels of 'v'.*{refusal}"):
+            volume.labels(1)
+        return
+    found = volume.labels(1)
+    assert found is not None
+    first = UNLABELLED if value == -1 else int(value)
+    assert found.tolist() == [[first, 1, 2], [3, 4, 5]]
 
 
 def test_hdf5_that_points_elsewhere_is_refused(tmp_path: Path) -> None:
