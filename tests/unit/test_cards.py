@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from bench.data.build import BuildOptions
-from bench.data.cards import CARDS, load_card
+from bench.data.cards import CARDS, fold_of, load_card
+from bench.data.split import depth_block, split_names
 from bench.errors import UserError
 
 
@@ -36,6 +38,21 @@ def test_cremi_is_built_from_the_padded_volume() -> None:
         assert padded.name == f"sample_{letter.upper()}_padded_20160501.hdf"
         assert cropped.name == f"sample_{letter.upper()}_20160501.hdf"
         assert padded.url.endswith(padded.name)
+
+
+def test_cremi_s_fold_has_labelled_slices_in_every_split() -> None:
+    """Labels lie on z 38 to 162 of 200; fold 0 would test on z 161 to 198."""
+    for letter in "abc":
+        options = BuildOptions.model_validate(load_card(f"cremi_triplet_{letter}").build)
+        z = np.arange(1, 199)
+        blocks = np.array([depth_block(int(middle), 200) for middle in z])
+        splits = split_names(blocks, options.fold)
+        labelled = splits[(z >= 38) & (z <= 162)]
+        counts = [int((labelled == name).sum()) for name in ("train", "validation", "test")]
+        assert counts == [41, 38, 38]
+        assert fold_of(f"cremi_triplet_{letter}", None) == options.fold
+        assert fold_of(f"cremi_triplet_{letter}", 0) == 0
+    assert fold_of("mine", None) == fold_of("mouse_triplet", None) == 0
 
 
 def test_the_mouse_card_says_that_it_is_not_the_papers_volume() -> None:

@@ -34,6 +34,15 @@ def only_trained(**words: object) -> tuple[Cell, RunConfig]:
     return next(cell for cell in plan(config) if cell.trained), config
 
 
+@pytest.mark.usefixtures("tiny_bench")
+def test_each_dataset_has_the_fold_of_its_card_unless_one_is_asked_for() -> None:
+    words = {"dataset": "texture,cremi_triplet_a,phantom[trained_on=cremi_triplet_b]"}
+    folds = {cell.dataset: cell.fold for cell in plan(RunConfig.model_validate(BASE | words))}
+    assert list(folds.values()) == [0, 3, 0]
+    asked = plan(RunConfig.model_validate(BASE | words | {"fold": 0}))
+    assert {cell.fold for cell in asked} == {0}
+
+
 def key(fingerprint: str = "f", features: str | None = None, **words: object) -> str:
     cell, config = only_trained(**words)
     return keys(cell, config, fingerprint, features).cell

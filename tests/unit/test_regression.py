@@ -15,7 +15,7 @@ from scipy import ndimage
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
 from bench.files import file_digest
-from bench.metrics import score_frame
+from bench.metrics import METRICS, score_frame
 from bench.regression import LIMITS, accept, compare, load_baseline, save_baseline
 from bench.report.results import Entry
 from bench.store import Failure, Record, StageRecord, now
@@ -143,3 +143,33 @@ def test_figures_survive_the_disk_and_damage_is_found(tmp_path: Path, accepted: 
 def test_no_reason_no_new_figures(accepted: Entry) -> None:
     with pytest.raises(UserError, match="--reason"):
         accept([accepted], "  ")
+
+
+def with_membranes(found: Entry, dice: list[float]) -> Entry:
+    """The cell with that Dice for its first triplets; the others have no labels."""
+    table = pd.read_parquet(found.folder / "scores.parquet")
+    table["dice"] = [*dice, *[np.nan] * (len(table) - len(dice))]
+    table[["true_positive", "false_positive", "false_negative"]] = 5
+    path = found.folder / "membranes.parquet"
+    table.drop(columns=list(METRICS)).to_parquet(path)
+    found.record.stages["segment"] = StageRecord(
+        key="k", revision=1, file=path.name, digest=file_digest(path), seconds=0.0
+    )
+    return found
+
+
+def test_triplets_without_labels_trip_nothing_and_hide_nothing(
+    tmp_path: Path, texture: TripletFile, accepted: Entry
+) -> None:
+    count = len(texture.indices("test"))
+    dice = np.linspace(0.6, 0.7, count - 1).tolist()
+    baseline = accept([with_membranes(accepted, dice)], "first")
+    path = tmp_path / "baseline.json"
+    save_baseline(baseline, path)
+    baseline = load_baseline(path)
+    (same_one,) = [f for f in compare(baseline, [accepted]) if f.metric == "dice"]
+    assert (same_one.outcome, same_one.measured) == ("same", pytest.approx(np.mean(dice)))
+    worse = with_membranes(entry(tmp_path / "now", texture, same), [d - 0.01 for d in dice])
+    assert trips(compare(baseline, [worse])) == {"dice"}
+    lost = with_membranes(entry(tmp_path / "lost", texture, same), dice[:-1])
+    assert trips(compare(baseline, [lost])) == {"dice"}

@@ -22,7 +22,7 @@ from bench.report.reported import load_reported
 from bench.report.results import load_results
 from bench.report.score_tables import AGGREGATIONS, EXTRACTORS
 from bench.report.selection import Selection, select
-from bench.report.table import Table, TableCell
+from bench.report.table import DASH, Table, TableCell
 from bench.report.tables import TABLES
 from bench.report.write import FORMATS, Wanted, write_report
 from bench.segmenters import SegmenterRecord
@@ -611,3 +611,38 @@ def test_an_unknown_word_is_one_sentence(
     assert code == 2
     assert sentence in error
     assert "Traceback" not in error
+
+
+def test_one_unlabelled_slice_takes_no_row_from_table_5(tmp_path: Path) -> None:
+    unlabelled = membranes(0.6)
+    unlabelled.loc[3, ["dice", "voi_split"]] = np.nan
+    unlabelled.loc[3, ["true_positive", "false_positive", "false_negative"]] = 0
+    add(tmp_path, "linear", table=scores("linear", 19.0), segmented=unlabelled)
+    real = membranes(0.9)
+    real.loc[3, "dice"] = np.nan
+    real.to_parquet(add_ceiling(tmp_path) / "ceiling.parquet", index=False)
+    (table,) = TABLES["5"](read(tmp_path))
+    labelled = unlabelled["dice"].dropna()
+    assert cell(table, "Linear", "Dice").value == pytest.approx(labelled.mean())
+    assert cell(table, "Linear", "Gap in Dice").value == pytest.approx(0.3)
+    assert cell(table, "Real slice", "Dice").value == pytest.approx(labelled.mean() + 0.3)
+
+
+def test_table_5_says_why_there_is_no_membrane_and_what_is_doubted(tmp_path: Path) -> None:
+    lack = "No membrane scores: the labels of the test split of 'a' hold no membrane."
+    add(tmp_path, "linear", table=scores("linear", 19.0), dataset="a",
+        about={"labels": True, "no_membranes": lack})  # fmt: skip
+    doubt = "The labels of 'b' fit the picture better flipped in x."
+    add(tmp_path, "linear", table=scores("linear", 19.0), dataset="mouse_triplet",
+        segmented=membranes(0.5), about={"labels": True, "doubts": [doubt]})  # fmt: skip
+    # Of before that was looked at: the truth has no membrane, so everything was right.
+    nothing = membranes(1.0).assign(true_positive=0, false_negative=0)
+    add(tmp_path, "linear", table=scores("linear", 19.0), dataset="old", segmented=nothing)
+    (table,) = TABLES["5"](read(tmp_path))
+    assert {column.group for column in table.columns} == {"a", "mouse_triplet"}
+    absent = cell(table, "Linear", "Dice", "a")
+    assert absent.text == DASH
+    assert "the labels of the test split of 'a' hold no membrane" in notes(
+        table, cell(table, "Linear", "Gap in Dice", "a")
+    )
+    assert f"mouse_triplet: {doubt}" in " ".join(dict(table.notes).values())
