@@ -100,7 +100,7 @@ class Row:
             "tied": list(self.place.tied),
             "membranes": self.membranes.as_json() if self.membranes else None,
             "warnings": self.warnings,
-            "remarks": [*filter(None, (self.outcome.remark, *self.outcome.doubts))],
+            "labels": _remarks(record.dataset),
             "failure": record.failure.reason if record.failure else None,
             "folder": str(self.outcome.folder),
         }
@@ -219,6 +219,12 @@ def _verdict(skill: dict[str, Interval]) -> list[str]:
 def beats(gain: Interval) -> bool:
     """Whether a gain is above zero with its whole interval."""
     return not math.isnan(gain.low) and gain.low > 0
+
+
+def _remarks(dataset: dict[str, Any]) -> list[str]:
+    """What has to be said of a dataset's labels."""
+    lack = dataset.get("no_membranes")
+    return [*([lack] if lack else []), *dataset.get("doubts", [])]
 
 
 def _as_json(interval: Interval) -> dict[str, float | None]:

@@ -72,7 +72,8 @@ def windows(stack: np.ndarray, key: pd.Series, tile: int = TILE) -> np.ndarray:
 
 def test_frames_are_the_windows_of_the_volume_at_their_offsets(tmp_path: Path) -> None:
     stack = drifting_stack()
-    ids = np.arange(stack.size, dtype=np.uint64).reshape(stack.shape)
+    ids = np.arange(stack.size // 16, dtype=np.uint64).reshape(-1, SIDE // 4, SIDE // 4)
+    ids = ids.repeat(4, axis=1).repeat(4, axis=2)
     file, summary = make(tmp_path / "t.h5", stack, options(histogram="none"), labels=ids)
     assert summary.candidates == len(file) == 23 * 4
     assert file.keys[[c for c in file.keys if "shift" in c]].abs().to_numpy().max() > 0
@@ -217,7 +218,7 @@ def test_membrane_masks_become_labels(tmp_path: Path) -> None:
     )
     assert all((said.labels(i) == file.labels(i)).all() for i in range(len(file)))
     with pytest.raises(UserError, match="no mask of membranes"):
-        make(tmp_path / "u.h5", stack, options(), card, stack.astype(np.uint64))
+        make(tmp_path / "u.h5", stack, options(), card, neurites(side=SIDE)[1])
 
 
 def test_what_is_said_of_a_volume_is_what_everything_after_reads(tmp_path: Path) -> None:
