@@ -100,7 +100,7 @@ class Row:
             "tied": list(self.place.tied),
             "membranes": self.membranes.as_json() if self.membranes else None,
             "warnings": self.warnings,
-            "labels": _remarks(record.dataset),
+            "label_remarks": _remarks(record.dataset),
             "failure": record.failure.reason if record.failure else None,
             "folder": str(self.outcome.folder),
         }

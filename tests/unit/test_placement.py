@@ -131,6 +131,18 @@ def test_labels_of_the_central_part_are_turned_within_it(
         assert "flipped in x" in misplacement("mine", volume, "ids")
 
 
+def test_slices_that_are_missing_are_not_looked_at(
+    tissue: tuple[np.ndarray, np.ndarray],
+) -> None:
+    grey, ids = tissue
+    volume = ArrayVolume("v", grey, ids[:, ::-1].copy())
+    volume.missing = frozenset({3, 9})
+    read, whole = [], volume.slice
+    volume.slice = lambda z: (read.append(z), whole(z))[1]  # type: ignore[method-assign]
+    assert "flipped in y" in misplacement("mine", volume, "ids")
+    assert not volume.missing & set(read)
+
+
 def test_the_file_keeps_what_was_told_and_its_fingerprint(
     tmp_path: Path, tissue: tuple[np.ndarray, np.ndarray]
 ) -> None:

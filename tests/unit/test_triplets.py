@@ -23,7 +23,7 @@ from bench.errors import UserError
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(0)
     stack = random.integers(60, 200, (1, 80, 80)) + random.integers(-9, 10, (15, 80, 80))
-    ids = random.integers(0, 4, stack.shape)
+    ids = random.integers(0, 4, (15, 20, 20)).repeat(4, axis=1).repeat(4, axis=2)
     path = dataset_path(tmp_path_factory.mktemp("data"), "mine", 0)
     volume = ArrayVolume("stack", stack.astype(np.uint8), ids, (40.0, 4.0, 4.0))
     card = Card(name="mine", title="Mine", credit="somebody")
