@@ -94,4 +94,4 @@ class Figures:
             return self._read(out, data)
 
     def _read(self, out: Path, data: Path) -> list[Entry]:
-        return load_results(out, data, self.tell).entries
+        return load_results(out, data, self.tell, newest=True).entries
