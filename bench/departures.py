@@ -40,7 +40,7 @@ def departures(config: Mapping[str, Any]) -> list[str]:
         phrases.append(f"{' and '.join(printed)}, as in the authors' code")
     if loss["name"] == "ls" and options.get("style") == "balance":
         phrases.append(
-            "weights kept by the absolute form of the style balance (the gradient of equation 15)"
+            "weights kept by the continuous form of the style balance (the gradient of equation 15)"
             if not signed_balance(config)
             else "weights kept by equation 15 as printed, which can rank the truth second"
         )
@@ -56,7 +56,7 @@ def _of_features(budget: Mapping[str, Any], options: Mapping[str, Any]) -> list[
     phrases = [f"features only {' and '.join(seen)}"] if seen else []
     share = budget.get("motion_share", 1.0)
     if share != 1.0:
-        phrases.append(f"what estimates motion then learns at {share:g} of the rate")
+        phrases.append(f"motion learned at {share:g} of the rate once features have joined")
     return phrases
 
 

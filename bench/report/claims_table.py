@@ -94,7 +94,7 @@ def _claim(selection: Selection, judgement: Judgement) -> tuple[TableCell, ...]:
         TableCell(_reported(claim), claim.value),
         cell,
         TableCell(_worded(judgement.verdict, selection, provisional=judgement.provisional)),
-        TableCell(f"{judgement.why}{_beside(selection, judgement)}"),
+        TableCell(f"{judgement.why}{_beside(judgement)}"),
     )
 
 
@@ -105,7 +105,7 @@ def _reported(claim: Claim) -> str:
     return f"{number(claim.value, digits, signed=claim.kind != 'ratio')} {claim.unit}"
 
 
-def _beside(selection: Selection, judgement: Judgement) -> str:
+def _beside(judgement: Judgement) -> str:
     """Whether the reported number lies in the interval, and what other datasets say."""
     words = ""
     claim, measured = judgement.claim, [c.measured for c in judgement.comparisons if c.measured]
@@ -115,8 +115,8 @@ def _beside(selection: Selection, judgement: Judgement) -> str:
     for dataset in dict.fromkeys(each.dataset for each in judgement.elsewhere):
         own = [each for each in judgement.elsewhere if each.dataset == dataset]
         verdict, why = verdict_of(own, almost=claim.almost)
-        said = _worded(verdict, selection, provisional=any(each.provisional for each in own))
-        words += f"; on {dataset}, not in the claim: {said} ({why})"
+        said = ", provisionally" if any(each.provisional for each in own) else ""
+        words += f"; on {dataset}, not in the claim: {verdict}{said} ({why})"
     return words
 
 

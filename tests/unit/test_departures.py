@@ -13,8 +13,8 @@ from bench.plan import keys, plan
 PRINT = "epsilon 0.001 (printed: 1e-06) and means (printed: sums), as in the authors' code"
 LOWPASS = "a low-pass term beside the pixel term"
 LATE = "features only in the last 40 % of the steps and of the central 64 pixels of a crop"
-KEPT = "weights kept by the absolute form of the style balance (the gradient of equation 15)"
-SLOW = "what estimates motion then learns at 0.1 of the rate"
+KEPT = "weights kept by the continuous form of the style balance (the gradient of equation 15)"
+SLOW = "motion learned at 0.1 of the rate once features have joined"
 
 
 def config(loss: str, preset: str, method: str = "ssan", **words: Any) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def test_every_table_of_networks_says_how_they_were_not_trained_as_in_the_paper(
     assert (
         "by equation 15 as printed, which can rank the truth second (SepConv-L_s, SSAN-L_s" in said
     )
-    assert "the absolute form of the style balance (the gradient of equation 15) (DAIN-" in said
+    assert "the continuous form of the style balance (the gradient of equation 15) (DAIN-" in said
 
 
 def test_quick_on_one_seed_is_said_in_the_first_line(tables: dict[str, Table]) -> None:

@@ -20,7 +20,7 @@ _STYLE = {
     "style_middle": ("against the truth", VERMILLION, "solid"),
     "style_after": ("against after", GREEN, (0, (1, 1.2))),
 }
-# Of a training under equation 15 as it is signed, or under its absolute form.
+# Of a training under equation 15 as it is signed, or under its continuous form.
 _TERMS = {
     True: "The terms are those of equation 15 with their sign",
     False: "Each term is |S(prediction, j) - S(truth, j)|, zero where the prediction's style lies "
