@@ -114,6 +114,22 @@ def test_a_baseline_that_names_a_configuration_runs_it(tmp_path: Path, data_fold
     assert "1 of 7 comparisons do not pass." in changed.stdout
 
 
+def test_what_a_run_refuses_does_not_pass_by_its_older_figures(
+    tmp_path: Path, data_folder: Path
+) -> None:
+    config, out = tmp_path / "gate.toml", tmp_path / "results"
+    config.write_text('methods = "linear"\ndataset = "texture"\nstages = "train,predict,score"\n')
+    words = ["check", "--baseline", str(tmp_path / "gate.json"), "--data", str(data_folder)]
+    words += ["--config", str(config), "--out", str(out)]
+    assert CliRunner().invoke(app, [*words, "--accept", "--reason", "first"]).exit_code == 0
+    for frames in out.rglob("frames.h5"):
+        frames.unlink()
+    config.write_text(config.read_text().replace("train,predict,score", "score"))
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 1
+    assert "failed: what predict makes is missing" in " ".join(answer.stdout.split())
+
+
 def test_better_figures_ask_to_be_accepted(
     tmp_path: Path, texture: TripletFile, baseline: Path
 ) -> None:
