@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -90,8 +91,13 @@ class Figures:
         with TemporaryDirectory(prefix="bench-check-") as temporary:
             out = self.out or Path(temporary, "results")
             data = self.data or Path(temporary, "data")
-            compute(load_config(config, {"out": out, "data": data, "rerun": True}))
-            return self._read(out, data)
+            outcomes, _ = compute(load_config(config, {"out": out, "data": data, "rerun": True}))
+            # What a run refused to compute is not in the store, whose older figures stay.
+            failed = {each.folder: each.record for each in outcomes if each.record.failure}
+            return [
+                replace(entry, record=failed[entry.folder]) if entry.folder in failed else entry
+                for entry in self._read(out, data)
+            ]
 
     def _read(self, out: Path, data: Path) -> list[Entry]:
-        return load_results(out, data, self.tell).entries
+        return load_results(out, data, self.tell, newest=True).entries

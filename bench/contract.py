@@ -120,6 +120,14 @@ def _sizes(method: Method) -> None:
         _require(bool(torch.isfinite(middle).all()), f"at {size} the slice is not finite")
 
 
+def _flat(method: Method) -> None:
+    model = _awake(method)
+    for word, grey in (("black", 0.0), ("grey", 0.5), ("white", 1.0)):
+        slices = torch.full((1, 1, 64, 64), grey)
+        finite = bool(torch.isfinite(_run(model, slices, slices.clone()).middle).all())
+        _require(finite, f"of two {word} slices it makes one that is not finite")
+
+
 def _inputs(method: Method) -> None:
     before, after = _slices(1, 64, 64)
     copies = before.clone(), after.clone()
@@ -213,6 +221,7 @@ CHECKS = (
     Check("its options are a frozen dataclass, its presets known ones", _options),
     Check("what `info` says estimates motion is there", _motion),
     Check("any size comes back, finite, in float32", _sizes),
+    Check("black, grey and white slices come back finite", _flat),
     Check("the inputs stay as they are", _inputs),
     Check("every extra is named in `info`", _extras),
     Check("a batch is its members one by one", _batches),

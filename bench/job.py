@@ -144,7 +144,10 @@ class Job:
             return record
         # The same initial weights whatever was computed before in this process.
         torch.manual_seed(self.cell.seed)
+        if "train" not in record.stages:
+            record.warnings = self._unusual()
         record.status, record.failure = "running", None
+        record.started, record.finished = now(), None
         self.store.save(record, self.folder)
         stage = pending[0]
         try:
@@ -299,8 +302,6 @@ class Job:
         counted = score.kept(table)
         record.triplets = len(counted)
         means = counted[list(METRICS)].mean()
-        if "segment" not in record.stages:
-            record.means = {}  # those of membranes were of other frames
         record.means |= {name: _finite(means[name]) for name in METRICS}
         facts: dict[str, Any] = {
             "triplets": len(counted), "rejected": len(table) - len(counted),

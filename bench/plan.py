@@ -200,5 +200,11 @@ def keys(
 def _loss_settings(cell: Cell, features: str | None) -> dict[str, Any]:
     if cell.loss_variant is None:
         raise ValueError(f"The trained cell {cell.title} has no loss.")
-    options = dataclasses.asdict(cell.loss_variant.options)
-    return {"name": cell.loss_variant.name, "options": options, "features": features}
+    from methods.losses import revision
+
+    loss = cell.loss_variant
+    options = dataclasses.asdict(loss.options)
+    settings = {"name": loss.name, "options": options, "features": features}
+    found = revision(loss.name, loss.options)
+    # A first revision is not written: the keys of before there were any still hold.
+    return settings if found == 1 else settings | {"revision": found}

@@ -94,7 +94,7 @@ PRESETS: Mapping[PresetName, Preset] = {
         crop=128, batch=2, samples=4_000, epochs=None, drop_at=None,
         lowpass=1.0, feature_crop=64, features_from=0.6, motion_share=0.1, validations=8,
         rates={"sepconv": 5e-4},
-        summary="small networks, 4,000 crops of 128, low-pass term: minutes a cell on 2 cores",
+        summary="small, 4,000 crops of 128, low-pass term, late features: minutes on 2 cores",
     ),
     "medium": Preset(
         crop=256, batch=4, samples=24_000, epochs=None, drop_at=None, validations=10,

@@ -44,7 +44,7 @@ METHODS: Mapping[str, Method] = {
 LOSSES: Mapping[str, str] = {
     "l1": "Charbonnier",
     "lf": "Charbonnier + VGG16 features",
-    "ls": "Charbonnier + VGG16 features + style balance (the paper's)",
+    "ls": "Charbonnier + VGG16 features + style balance (after the paper)",
 }
 
 

@@ -7,6 +7,7 @@ change stands out from the differences between triplets.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ import pandas as pd
 
 from bench.errors import UserError
 from bench.files import content_digest, write_text
+from bench.metrics import METRICS
 from bench.provenance import provenance
-from bench.report.results import Entry
+from bench.report.results import CUTS, Entry
 from bench.statistics import Interval, cluster_interval
 from bench.store import now
 
@@ -96,8 +98,9 @@ class Baseline:
     """Accepted figures.
 
     Attributes:
-        cells: for each cell its words, the fingerprint of its dataset, its scores by triplet
-            and the factor by which its limits are widened (a training's are).
+        cells: for each cell its words, the fingerprint of its dataset, what cut it short
+            (``--samples``, ``--max-triplets``), its scores by triplet and the factor by which its
+            limits are widened (a training's are).
         reason: why they were accepted.
         origin: commit, machine, versions and time.
         config: the configuration whose figures they are, as a path from the file of accepted
@@ -119,7 +122,7 @@ def accept(entries: Iterable[Entry], reason: str, config: str | None = None) -> 
         config: see ``Baseline``.
 
     Raises:
-        UserError: a cell has no scores, or no reason is given.
+        UserError: a cell has no scores or one that is not finite, or no reason is given.
     """
     check_reason(reason)
     cells = []
@@ -135,11 +138,34 @@ def accept(entries: Iterable[Entry], reason: str, config: str | None = None) -> 
                 "cell": entry.words,
                 "title": entry.title,
                 "fingerprint": entry.record.dataset["fingerprint"],
+                "cut": _cut(entry),
                 "widen": TRAINED if entry.trained else 1.0,
-                "scores": {name: _listed(table[name]) for name in table.columns},
+                "scores": {name: _figures(entry, table, name) for name in table.columns},
             }
         )
     return Baseline(cells, reason, provenance() | {"accepted": now()}, config)
+
+
+def _cut(entry: Entry) -> dict[str, int]:
+    """What made a run compute less than there is; only a training counts crops."""
+    config = entry.record.config
+    names = [name for name in CUTS if name != "samples" or entry.trained]
+    return {name: config[name] for name in names if config.get(name) is not None}
+
+
+def _figures(entry: Entry, table: pd.DataFrame, name: str) -> list[Any]:
+    """A column as JSON has it; a triplet without labels has no Dice, everything else a number."""
+    values = table[name].tolist()
+    if name == "dice":
+        values = [None if math.isnan(value) else value for value in values]
+    for triplet, value in zip(table["triplet"], values, strict=True):
+        if value is not None and not math.isfinite(value):
+            raise UserError(
+                f"{METRICS[name].title} of {entry.title} on {entry.words['dataset']} is {value} at "
+                f"triplet {triplet}, which cannot be accepted; a prediction that equals the real "
+                "slice, or a slice of one grey level, should be no test triplet."
+            )
+    return values
 
 
 def check_reason(reason: str) -> None:
@@ -167,13 +193,20 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
         return [Finding(name, "", "missing", words="there is no record of it")]
     if entry.record.failure is not None:
         return [Finding(name, "", "failed", words=entry.record.failure.reason.splitlines()[0])]
+    if not _same_dataset(entry.record.dataset, accepted["fingerprint"]):
+        words = "its dataset is not the one the accepted figures were measured on"
+        return [Finding(name, "", "incomparable", words=words)]
+    cut = _cut(entry)
+    if cut != accepted.get("cut", cut):  # figures of before that was written do not know
+        words = (
+            f"its newest run was{_options(cut)}, the accepted one was{_options(accepted['cut'])}; "
+            "run it like that one, with --rerun"
+        )
+        return [Finding(name, "", "incomparable", words=words)]
     table = _scores(entry)
     if table is None:
         words = f"it is {entry.record.status} and has no scores"
         return [Finding(name, "", "missing", words=words)]
-    if not _same_dataset(entry.record.dataset, accepted["fingerprint"]):
-        words = "its dataset is not the one the accepted figures were measured on"
-        return [Finding(name, "", "incomparable", words=words)]
     before = pd.DataFrame(accepted["scores"])
     before = before.astype({name: float for name in LIMITS if name in before})
     if before["triplet"].tolist() != table["triplet"].tolist():
@@ -183,6 +216,12 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
         for metric in LIMITS
         if metric in before
     ]
+
+
+def _options(cut: Mapping[str, int]) -> str:
+    """As they stand on the command line; in words where there are none."""
+    given = (f" --{name.replace('_', '-')} {value}" for name, value in cut.items())
+    return f" with{''.join(given)}" if cut else " not cut short"
 
 
 def _same_dataset(facts: dict[str, Any], accepted: str) -> bool:
@@ -197,14 +236,16 @@ def _compare_metric(
     name: str, metric: str, before: pd.DataFrame, table: pd.DataFrame, widen: float
 ) -> Finding:
     rule = LIMITS[metric]
-    if metric == "dice" and metric in table:  # triplets without labels have none
-        there = before[metric].notna() | table[metric].notna()
-        before, table = before[there], table[there]
     accepted = float(before[metric].mean())
     limit = rule.change * widen * (abs(accepted) if rule.relative else 1.0)
     if metric not in table:
         return Finding(name, metric, "missing", accepted, limit=limit, words="it is not measured")
-    change = cluster_interval(table[metric] - before[metric], before["cluster"])
+    known = before[metric].notna()  # a triplet without labels has no Dice, then or now
+    if metric == "dice" and not known.equals(table[metric].notna()):
+        words = "its labels cover other triplets"
+        return Finding(name, metric, "incomparable", accepted, limit=limit, words=words)
+    difference = (table[metric] - before[metric])[known]
+    change = cluster_interval(difference, before["cluster"][known])
     return Finding(
         name, metric, _judge(change.mean, limit, rule), accepted,
         float(table[metric].mean()), change, limit,
@@ -220,17 +261,12 @@ def _judge(change: float, limit: float, rule: Limit) -> Outcome:
     return "better" if improved and rule.better != "neither" else "worse"
 
 
-def _listed(values: pd.Series[float]) -> list[Any]:
-    """As JSON holds them; a triplet without labels has no Dice."""
-    return values.astype(object).where(values.notna() | (values.name != "dice"), None).tolist()
-
-
 def _scores(entry: Entry) -> pd.DataFrame | None:
     """The watched metrics of a cell's triplets, in their order, with their clusters."""
     table = entry.scores
     if table is None or entry.record.status == "failed":
         return None
-    if entry.membranes is not None:
+    if entry.membranes is not None and entry.membranes["dice"].notna().any():
         table = table.merge(entry.membranes[["triplet", "dice"]], on="triplet", how="left")
     columns = ["triplet", "cluster", *(name for name in LIMITS if name in table)]
     return table[columns].sort_values("triplet", ignore_index=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 from bench.config import StageName
 from bench.errors import DamagedError, UserError
 from bench.files import file_digest, set_aside
+from bench.membranes import MEMBRANE_METRICS
+from bench.metrics import METRICS
 from bench.plan import Keys
 from bench.stages import predict, score, segment
 from bench.store import CALIBRATION, MASKS, RECORD, Record, Store
@@ -19,6 +21,8 @@ FILES: Mapping[StageName, str] = {
 _READS: Mapping[StageName, StageName | None] = {
     "train": None, "predict": "train", "score": "predict", "segment": "predict",
 }  # fmt: skip
+# The means that a stage puts into the record.
+_MEANS: Mapping[StageName, Collection[str]] = {"score": METRICS, "segment": MEMBRANE_METRICS}
 
 
 class MissingError(UserError):
@@ -112,7 +116,7 @@ class Resume:
                 )
         for stage in _READS:
             if stage in stale:
-                record.stages.pop(stage, None)
+                _forget(stage, record)
         return pending
 
     def _left_out(
@@ -137,6 +141,15 @@ class Resume:
             return False  # it was lost and will be trained anew, perhaps on another machine
         # What is there is as it was written: anything else was set aside.
         return all((self._folder / name).exists() for name in (FILES[stage], *done.digests))
+
+
+def _forget(stage: StageName, record: Record) -> None:
+    """Take out of a record all that a stage put in: what follows may fail, and leave nothing."""
+    record.stages.pop(stage, None)
+    if stage == "score":
+        record.triplets = 0
+    for name in _MEANS.get(stage, ()):
+        record.means.pop(name, None)
 
 
 def _remedy(asked: Sequence[StageName], *, rerun: bool) -> str:

@@ -46,8 +46,18 @@ class Segmenter:
         self.truth = lru_cache(_REMEMBERED)(self._truth)
 
     def probability(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """How likely each pixel of a frame (HW) is membrane."""
-        return probability(self._model, frame, self._device)
+        """How likely each pixel of a frame (HW) is membrane.
+
+        Raises:
+            UserError: the network returned NaN, which would pass for no membrane.
+        """
+        found = probability(self._model, frame, self._device)
+        if not np.isfinite(found).all():
+            raise UserError(
+                f"The segmenter in {self.ceiling} returned NaN, so no membranes are scored; train "
+                "it again, or give another one with --segmenter FILE."
+            )
+        return found
 
     def _truth(self, index: int) -> Truth:
         """What the membranes of a triplet's middle slice are compared with."""

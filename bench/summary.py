@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.calibration import read_calibration
+from bench.departures import departures
 from bench.job import Outcome
 from bench.membranes import MEMBRANE_METRICS, labelled
 from bench.metrics import METRICS
@@ -101,6 +102,7 @@ class Row:
             "membranes": self.membranes.as_json() if self.membranes else None,
             "warnings": self.warnings,
             "label_remarks": _remarks(record.dataset),
+            "departures": departures(record.config),
             "failure": record.failure.reason if record.failure else None,
             "folder": str(self.outcome.folder),
         }

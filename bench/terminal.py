@@ -17,6 +17,7 @@ from bench.cautions import (
     saturation_caution,
     seeds_caution,
 )
+from bench.departures import Trained, told
 from bench.membranes import MEMBRANE_METRICS
 from bench.metrics import METRICS
 from bench.report.table import TIE, TIES
@@ -194,10 +195,10 @@ def _notes(rows: list[Row]) -> list[str]:
             reason = record.failure.reason.splitlines()[0]
             notes.append(f"{cell.title}: failed in {record.failure.stage}: {reason}")
         notes += [f"{cell.title}: {warning}" for warning in row.warnings]
-    return list(dict.fromkeys([*notes, *filter(None, _cautions(rows)), *_departures(rows)]))
+    return list(dict.fromkeys([*notes, *filter(None, _cautions(rows)), *_deviations(rows)]))
 
 
-def _departures(rows: list[Row]) -> list[str]:
+def _deviations(rows: list[Row]) -> list[str]:
     """Which methods are not quite those of their papers."""
     infos = [row.outcome.cell.variant.info for row in rows]
     names = list(dict.fromkeys(info.name for info in infos if info.deviations))
@@ -212,5 +213,10 @@ def _cautions(rows: list[Row]) -> Iterator[str]:
     scored = [record.stages["score"].facts for record in records if "score" in record.stages]
     yield interval_caution(gain for row in rows for gain in row.skill.values())
     yield seeds_caution(row.outcome.cell.seed for row in rows if row.outcome.cell.trained)
+    yield told(
+        Trained(row.outcome.cell.loss, row.outcome.cell.title, row.outcome.record.config)
+        for row in rows
+        if row.outcome.cell.trained
+    )
     yield leakage_caution(max(float(record.dataset.get("leakage") or 0) for record in records))
     yield saturation_caution(max((facts.get("saturated", 0.0) for facts in scored), default=0.0))

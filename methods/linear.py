@@ -30,8 +30,9 @@ class LinearOptions:
 class Linear(FittedInterpolator):
     """A constant plus one filter on each neighbour, by least squares over the training split.
 
-    It smooths and it corrects contrast, which is all that can be had without motion.
-    Unfitted it returns the average.
+    It smooths, sharpens, corrects contrast and shifts each neighbour by up to half its window, but
+    alike everywhere: it cannot follow what moves one way here and another way there. Unfitted it
+    returns the average.
     """
 
     info: ClassVar[MethodInfo] = MethodInfo(

@@ -37,7 +37,11 @@ class LossOptions:
     """The readings of the paper's loss.
 
     Attributes:
-        style: ``balance`` (equation 15) or ``plain`` (equation 14: the truth's style alone).
+        style: ``balance`` or ``plain`` (equation 14: the truth's style alone). Balance is the sum
+            over j of beta_j |S(prediction, j) - S(truth, j)|: the gradient of equation 15, and
+            zero for the truth's style alone. Equation 15 leaves out S(truth, j): it jumps where
+            its sign turns, can rank a copy of the truth in another contrast before the truth,
+            and so cannot say which weights to keep.
         alpha: weights of style, feature and pixel loss (equation 12).
         beta: weights of the style terms against before, middle and after (equation 15).
         epsilon: of the Charbonnier penalty sqrt(x^2 + epsilon^2); the authors' code has 1e-3,
@@ -153,8 +157,7 @@ class TripletLoss(nn.Module):
                 style = style + self._distance(gram(layer), given_gram)
         if not styles:
             return {"feature": feature}
-        # The truth is at no distance from itself, so the sign of its own term is always +1.
-        balance = (torch.sign(style.detach() - reference) * style).mean(dim=1)
+        balance = (style - reference).abs().mean(dim=1)
         return {"feature": feature, **dict(zip(_STYLE, balance, strict=False))}
 
     def _distance(self, one: Tensor, other: Tensor) -> Tensor:
@@ -173,6 +176,14 @@ def gram(layer: Tensor) -> Tensor:
     """Correlations of channels, BCHW to BCC, divided by C H W (equation 13)."""
     flat = layer.flatten(2)
     return flat @ flat.mT / (flat.shape[1] * flat.shape[2])
+
+
+def revision(name: str, options: LossOptions) -> int:
+    """What a loss computes is of this revision; to be raised whenever its values change.
+
+    It is part of the key under which results are kept.
+    """
+    return 2 if name == "ls" and options.style == "balance" else 1
 
 
 def build_loss(name: str, options: LossOptions, features: VggFeatures | None) -> TripletLoss:

@@ -1,4 +1,4 @@
-"""What every table says of itself: preset, seeds, training, datasets, triplets."""
+"""What every table says of itself: preset, seeds, training, how it departs from the paper's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.cautions import seeds_caution
 from bench.report.measured import Measurement, every_seed
-from bench.report.selection import Selection, training_note
+from bench.report.selection import Selection, departures_of, training_note
 
 _EMPHASIS = "Best bold, second underlined, by unrounded values."
 
@@ -35,7 +35,7 @@ def caption(
     if trained:
         length = training_note(selection.preset, entries)
         sentences.append(f"Networks: preset `{selection.preset}`, {length}, {_seeds(seeds)}.")
-        sentences += filter(None, [seeds_caution(seeds)])
+        sentences += filter(None, [seeds_caution(seeds), departures_of(entries)])
     counts = [
         f"{dataset} {max((each.count for each in rows), default=0)}"
         for dataset, rows in measurements.items()

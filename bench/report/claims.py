@@ -4,7 +4,7 @@ A claim is a family of comparisons: rows, datasets and metrics. It **holds** whe
 interval of every one that was measured lies on the claimed side of zero; it **does not hold**
 where one lies on the other side, after Holm's adjustment for the number of comparisons. In
 between nothing is shown either way: **not settled**. Without an interval a comparison is not
-measured.
+measured. From a training shorter than the paper's every verdict is provisional.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.departures import provisional
 from bench.metrics import METRICS
 from bench.report.layer_table import Layer, load_layers
 from bench.report.measured import LEVEL, Measurement
@@ -43,6 +44,7 @@ class Comparison:
             other), with its interval; None where it was not measured.
         verdict: on this comparison alone.
         why: behind the verdict, in a few words.
+        provisional: whether a training behind it is shorter than the paper's.
     """
 
     dataset: str
@@ -52,6 +54,7 @@ class Comparison:
     measured: Interval | None
     verdict: Verdict
     why: str = ""
+    provisional: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ class Judgement:
     why: str
     comparisons: tuple[Comparison, ...]
     elsewhere: tuple[Comparison, ...] = ()
+
+    @property
+    def provisional(self) -> bool:
+        """Whether a longer training may reverse the verdict."""
+        return any(each.provisional for each in self.comparisons)
 
 
 def judge(selection: Selection) -> list[Judgement]:
@@ -173,7 +181,8 @@ def _comparison(
         verdict = "holds"
     elif high < 0 and p_value < LEVEL:
         verdict = "does not hold"
-    return Comparison(dataset, metric, names[0], names[1], gain, verdict)
+    short = any(provisional(entry.record.config) for entry in (*ours.entries, *over.entries))
+    return Comparison(dataset, metric, names[0], names[1], gain, verdict, provisional=short)
 
 
 def _missing(rows: Sequence[tuple[str, Measurement]]) -> str:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from bench.metrics import METRICS
-from bench.report.claims import VERDICTS, Comparison, Judgement, verdict_of
+from bench.report.claims import VERDICTS, Comparison, Judgement, Verdict, verdict_of
 from bench.report.reported import Claim
-from bench.report.selection import Selection
+from bench.report.selection import Selection, departures_of, training_note
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
 from bench.statistics import Interval
 
@@ -27,7 +27,7 @@ _COMPARISON_COLUMNS = (
 
 def claims_tables(selection: Selection, judgements: Sequence[Judgement]) -> list[Table]:
     """What the paper reports beside what was measured, and the comparisons one by one."""
-    return [_claims(selection, judgements), _comparisons(judgements)]
+    return [_claims(selection, judgements), _comparisons(selection, judgements)]
 
 
 def tally(judgements: Sequence[Judgement]) -> str:
@@ -36,6 +36,22 @@ def tally(judgements: Sequence[Judgement]) -> str:
         f"{verdict}: {sum(each.verdict == verdict for each in judgements)}" for verdict in VERDICTS
     ]
     return ", ".join(counts)
+
+
+def _worded(verdict: Verdict, selection: Selection, *, provisional: bool) -> str:
+    return f"{verdict} (provisional: preset `{selection.preset}`)" if provisional else verdict
+
+
+def _provisional(selection: Selection, judgements: Sequence[Judgement]) -> tuple[str, ...]:
+    """What the tables say of short trainings; nothing where no verdict rests on one."""
+    every = [one for each in judgements for one in (*each.comparisons, *each.elsewhere)]
+    if not any(one.provisional for one in every):
+        return ()
+    length = training_note(selection.preset, selection.entries)
+    return (
+        f"Provisional: the networks were trained with {length}, not as long as the paper's; a "
+        "longer training may reverse the verdict.",
+    )
 
 
 def _claims(selection: Selection, judgements: Sequence[Judgement]) -> Table:
@@ -49,11 +65,13 @@ def _claims(selection: Selection, judgements: Sequence[Judgement]) -> Table:
             rows.append(TableRow(heading, rule=bool(rows)))
         bare = each.verdict == "not measured" and not each.elsewhere
         marks = notes.mark(_place(each.claim))
-        rows.append(TableRow(each.claim.text, _claim(each), marks, unmeasured=bare))
+        rows.append(TableRow(each.claim.text, _claim(selection, each), marks, unmeasured=bare))
     caption = (
         "Claims of the paper, reported and measured.",
         f"{tally(judgements)}.",
         f"Trained under preset `{selection.preset}`.",
+        *filter(None, [departures_of(selection.entries)]),
+        *_provisional(selection, judgements),
         "A claim holds where every 95 % interval lies on its side of zero, and does not where one "
         "lies on the other side (Holm over its comparisons); in between it is not settled.",
         "None of our datasets is the paper's own: "
@@ -64,7 +82,7 @@ def _claims(selection: Selection, judgements: Sequence[Judgement]) -> Table:
     return Table("claims", caption, "Claim", _CLAIM_COLUMNS, tuple(rows), notes.listed())
 
 
-def _claim(judgement: Judgement) -> tuple[TableCell, ...]:
+def _claim(selection: Selection, judgement: Judgement) -> tuple[TableCell, ...]:
     claim = judgement.claim
     measured = [each for each in judgement.comparisons if each.measured is not None]
     cell = TableCell(DASH)
@@ -75,7 +93,7 @@ def _claim(judgement: Judgement) -> tuple[TableCell, ...]:
     return (
         TableCell(_reported(claim), claim.value),
         cell,
-        TableCell(judgement.verdict),
+        TableCell(_worded(judgement.verdict, selection, provisional=judgement.provisional)),
         TableCell(f"{judgement.why}{_beside(judgement)}"),
     )
 
@@ -97,7 +115,8 @@ def _beside(judgement: Judgement) -> str:
     for dataset in dict.fromkeys(each.dataset for each in judgement.elsewhere):
         own = [each for each in judgement.elsewhere if each.dataset == dataset]
         verdict, why = verdict_of(own, almost=claim.almost)
-        words += f"; on {dataset}, not in the claim: {verdict} ({why})"
+        said = ", provisionally" if any(each.provisional for each in own) else ""
+        words += f"; on {dataset}, not in the claim: {verdict}{said} ({why})"
     return words
 
 
@@ -106,32 +125,35 @@ def _place(claim: Claim) -> str:
     return f"{claim.place}: “{claim.quote}”.{reading}"
 
 
-def _comparisons(judgements: Sequence[Judgement]) -> Table:
+def _comparisons(selection: Selection, judgements: Sequence[Judgement]) -> Table:
     rows: list[TableRow] = []
     for each in judgements:
         family = [one for one in (*each.comparisons, *each.elsewhere) if one.measured is not None]
         if family:
             rows.append(TableRow(each.claim.text, rule=bool(rows)))
-        rows += [_comparison(each.claim, one) for one in family]
+        rows += [_comparison(selection, each.claim, one) for one in family]
     if not rows:
         rows.append(TableRow("Nothing the paper claims was measured."))
     caption = (
         "Every comparison behind the claims.",
         "Paired over the test triplets both rows have, with the 95 % interval over clusters of "
         "neighbouring slices; of layers a ratio or a difference.",
+        *filter(None, [departures_of(selection.entries)]),
+        *_provisional(selection, judgements),
     )
     return Table("comparisons", caption, "Comparison", _COMPARISON_COLUMNS, tuple(rows))
 
 
-def _comparison(claim: Claim, one: Comparison) -> TableRow:
+def _comparison(selection: Selection, claim: Claim, one: Comparison) -> TableRow:
     title = METRICS[one.metric].title if one.metric in METRICS else _TITLES[one.metric]
     cell = TableCell(DASH)
     if one.measured is not None:
         cell = _interval(one.measured, one.metric, relative=claim.kind == "ratio")
+    verdict = _worded(one.verdict, selection, provisional=one.provisional)
     beyond = "" if not one.dataset or one.dataset in claim.datasets else " (not in the claim)"
     return TableRow(
         f"{one.ours} against {one.over}",
-        (TableCell(one.dataset + beyond), TableCell(title), cell, TableCell(one.verdict)),
+        (TableCell(one.dataset + beyond), TableCell(title), cell, TableCell(verdict)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -28,6 +28,7 @@ from bench.store import NONE, Record, Store
 
 _Place = tuple[str, int]  # dataset and fold
 _WORDS = ("method", "loss", "dataset", "fold", "seed", "preset")
+CUTS = ("max_triplets", "samples")  # settings that compute less of a cell than there is
 
 
 class Unfiltered(NamedTuple):
@@ -227,7 +228,9 @@ def read_one(path: Path, name: Literal["frames", "masks"], triplet: int) -> NDAr
         ) from error
 
 
-def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
+def load_results(
+    out: Path, data: Path, tell: Callable[[str], None], *, newest: bool = False
+) -> Results:
     """Read the store.
 
     A cell may have been computed several times, under other settings or by older code; the
@@ -238,6 +241,8 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
         out: folder of the results.
         data: folder of the datasets; one that is not there only leaves pictures out.
         tell: told of what is left out.
+        newest: whether the newest counts, in whatever state it is; a record that cannot be read
+            may be the newest, and is then an error.
 
     Raises:
         UserError: there is not a single record.
@@ -252,6 +257,8 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
                 continue
             entry = _entry(folder, record)
         except UserError as error:
+            if newest:
+                raise
             problems.append(str(error))
             continue
         if entry.damage:
@@ -260,7 +267,8 @@ def load_results(out: Path, data: Path, tell: Callable[[str], None]) -> Results:
     if not every:
         raise UserError(f"There is no record below {store.root}; `bench run` makes them.")
     files = _at_hand(every, data, tell)
-    entries = _with_other_builds(_one_each(every, files), files)
+    chosen = _one_each(every, _age if newest else partial(_rank, files=files))
+    entries = _with_other_builds(chosen, files)
     problems += _told_builds(entries)
     entries = _with_outliers(entries)
     problems += [
@@ -301,16 +309,13 @@ def _at_hand(
     return files
 
 
-def _one_each(entries: list[Entry], files: Mapping[_Place, TripletFile]) -> list[Entry]:
-    """The entry that counts of each method, loss, dataset, fold, seed and preset."""
-    chosen: dict[tuple[Any, ...], tuple[Any, Entry]] = {}
+def _one_each(entries: list[Entry], rank: Callable[[Entry], Any]) -> list[Entry]:
+    """The entry of the highest rank of each method, loss, dataset, fold, seed and preset."""
+    chosen: dict[tuple[Any, ...], Entry] = {}
     for entry in entries:
         words = tuple(entry.words[name] for name in _WORDS)
-        file = files.get(_place(entry))
-        rank = (file is not None and file.fingerprint == _build(entry), *_rank(entry))
-        if words not in chosen or rank > chosen[words][0]:
-            chosen[words] = rank, entry
-    return [entry for _, entry in chosen.values()]
+        chosen[words] = max(chosen.get(words, entry), entry, key=rank)
+    return list(chosen.values())
 
 
 def _with_other_builds(entries: list[Entry], files: Mapping[_Place, TripletFile]) -> list[Entry]:
@@ -373,15 +378,21 @@ def _segmenter(entry: Entry) -> tuple[Any, Any]:
     return facts.get("ceiling"), facts.get("segmenter")
 
 
-def _rank(entry: Entry) -> tuple[bool, bool, bool, str, str]:
-    record = entry.record
+def _rank(entry: Entry, files: Mapping[_Place, TripletFile]) -> tuple[Any, ...]:
+    """What counts more in a report: the build at hand, whole tables, all of it, the newest."""
+    file, record = files.get(_place(entry)), entry.record
     return (
+        file is not None and file.fingerprint == _build(entry),
         not entry.damage,
-        all(record.config.get(name) is None for name in ("max_triplets", "samples")),
+        all(record.config.get(name) is None for name in CUTS),
         record.status == "done",
-        record.finished or record.started,
-        str(entry.folder),
+        _age(entry),
     )
+
+
+def _age(entry: Entry) -> tuple[str, str]:
+    """When a cell was last at work; of two in one second the order of their folders decides."""
+    return entry.record.finished or entry.record.started, str(entry.folder)
 
 
 def _fitting(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from bench.cautions import leakage_caution, saturation_caution
+from bench.departures import Trained, told
 from bench.errors import UserError
 from bench.membranes import boundary_f1
 from bench.plan import NULL
@@ -162,6 +163,19 @@ def _budget_words(budget: dict[str, Any]) -> str:
     if budget.get("samples") is not None:
         return f"{budget['samples']:,} training crops of {crop} pixels"
     return f"{budget.get('epochs')} epochs of crops of {crop} pixels"
+
+
+def departures_of(entries: Iterable[Entry]) -> str:
+    """Where the trainings of these cells are not the paper's, in a sentence; empty for nowhere."""
+    return told(
+        Trained(
+            loss_title(entry.words["loss"]),
+            row_title(entry, entry.words["method"], entry.words["loss"]),
+            entry.record.config,
+        )
+        for entry in entries
+        if entry.trained
+    )
 
 
 def dataset_notes(selection: Selection, dataset: str) -> list[str]:

@@ -26,6 +26,10 @@ _OVERLAP = 32  # pixels on each side of a tile that are computed and thrown away
 Progress = Callable[[int, int, str], None]
 
 
+class NotFiniteError(UserError):
+    """A method returned what is no number."""
+
+
 def predict(
     model: Interpolator,
     file: TripletFile,
@@ -48,6 +52,9 @@ def predict(
         device: where to compute.
         tile: side of the overlapping tiles that large frames are predicted in, or None.
         progress: told after each frame.
+
+    Raises:
+        UserError: the method returned NaN or infinity.
     """
     model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     side = file.tile
@@ -57,7 +64,10 @@ def predict(
         )
         out.create_dataset("triplets", data=indices.astype(np.int64), fletcher32=True)
         for i, index in enumerate(indices):
-            frames[i] = predict_frame(model, file.frames(int(index)), device, tile)
+            try:
+                frames[i] = predict_frame(model, file.frames(int(index)), device, tile)
+            except NotFiniteError as error:
+                raise NotFiniteError(f"Test triplet {index}: {error}") from error
             check()
             progress(i + 1, len(indices), "frames")
 
@@ -75,6 +85,9 @@ def predict_frame(
 
     Returns:
         HW grey levels.
+
+    Raises:
+        NotFiniteError: the method returned NaN or infinity.
     """
     triplet = to_triplets(frames[None])
     before, after = triplet.before.to(device), triplet.after.to(device)
@@ -85,10 +98,21 @@ def predict_frame(
 
 
 def to_frame(middle: Tensor) -> NDArray[np.uint8]:
-    """Round a synthesised slice (11HW in [0, 1]) to grey levels (HW)."""
-    frame: NDArray[np.uint8] = (
-        middle.detach()[0, 0].float().clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
-    )
+    """Round a synthesised slice (11HW in [0, 1]) to grey levels (HW).
+
+    Raises:
+        NotFiniteError: a pixel is NaN or infinite: as a grey level it would pass for black or
+            white, and be scored.
+    """
+    grey = middle.detach()[0, 0].float()
+    wrong = int((~torch.isfinite(grey)).sum())
+    if wrong:
+        raise NotFiniteError(
+            f"the method returned NaN or infinity in {wrong:,} of {grey.numel():,} pixels, so "
+            "nothing of it is scored; look for a division or a logarithm of zero in it "
+            "(`bench check-method` tries it on flat slices too)."
+        )
+    frame: NDArray[np.uint8] = grey.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
     return frame
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from bench.checkpoints import below, load_optimiser, named, optimiser_tensors
 from bench.data.sampling import CropSampler, to_triplets
 from bench.data.triplets import TripletFile
-from bench.errors import DamagedError
+from bench.errors import DamagedError, UserError
 from bench.files import write_text
 from bench.metrics import psnr
 from bench.presets import Preset
@@ -131,13 +131,23 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
 
 
 def fit(model: FittedInterpolator, file: TripletFile, train: NDArray[np.intp]) -> None:
-    """Fit a closed-form method on the training split, read a triplet at a time."""
+    """Fit a closed-form method on the training split, read a triplet at a time.
+
+    Raises:
+        UserError: what it is left with is not finite.
+    """
 
     def stream() -> Iterator[Triplets]:
         for index in train:
             yield to_triplets(file.frames(int(index))[None])
 
     model.fit(stream())
+    for name, values in model.state_dict().items():
+        if not torch.isfinite(values).all():
+            raise UserError(
+                f"The fit of '{model.info.name}' left NaN or infinity in `{name}`; look for a "
+                "division by zero, or for equations with more than one solution."
+            )
 
 
 def train(
@@ -165,7 +175,9 @@ def train(
     optimiser = torch.optim.Adam(_parameter_groups(model, training), betas=(0.9, 0.999))
     checkpoint, log = folder / CHECKPOINT, folder / LOG
     state, best, rows = _State(), _copy_weights(model), list[dict[str, float]]()
-    if found is not None:
+    if found is None:
+        log.unlink(missing_ok=True)  # of an earlier training: this one may fail before its first
+    else:
         state, best, rows = _resume(found, model, optimiser)
     sampler = CropSampler(
         training.file, training.train, training.preset.crop, training.preset.batch, training.seed
@@ -273,7 +285,8 @@ def _log_row(
 def validate(model: Interpolator, training: Training) -> tuple[float, float]:
     """Mean loss and mean PSNR over the centres of a few validation triplets, spread evenly.
 
-    The loss is the whole one; weights are kept only from steps that see all of it too.
+    The loss is the whole one; weights are kept only from steps that see all of it too. Where it
+    is not finite no PSNR is taken.
     """
     chosen = spread(training.validation, _VALIDATION_TRIPLETS)
     model.eval()
@@ -285,9 +298,11 @@ def validate(model: Interpolator, training: Training) -> tuple[float, float]:
             triplet = Triplets(*(part.to(training.device) for part in triplet))
             output = model(triplet.before, triplet.after)
             losses.append(float(training.loss(output, triplet).total))
+            if not math.isfinite(losses[-1]):
+                break
             scores.append(psnr(to_frame(output.middle), frames[1]))
     model.train()
-    return float(np.mean(losses)), float(np.mean(scores))
+    return float(np.mean(losses)), float(np.mean(scores)) if scores else math.nan
 
 
 def spread(indices: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:

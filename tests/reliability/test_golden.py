@@ -22,7 +22,7 @@ from bench.stages import predict, score, segment, train
 from bench.variants import parse_variant
 from methods.features import load_features
 from methods.interface import FittedInterpolator, Interpolation, Interpolator, Triplets
-from methods.losses import LossOptions, build_loss
+from methods.losses import LOSSES, LossOptions, build_loss, revision
 from segmentation.scores import Thresholds, score_membranes, truth_from_probability
 from segmentation.thresholds import best_seed_threshold, dice_by_threshold
 
@@ -90,11 +90,11 @@ def of_segment() -> Found:
 
 def of_losses() -> Found:
     output, terms = Interpolation(triplet().before), []
-    for name in ("l1", "lf", "ls"):
+    for name in LOSSES:
         features = None if name == "l1" else load_features("random")
         found = build_loss(name, LossOptions(lowpass=1.0), features)(output, triplet())
         terms += [found.total, *found.parts.values()]
-    return train.REVISION, [float(term) for term in terms]
+    return sum(revision(name, LossOptions()) for name in LOSSES), [float(term) for term in terms]
 
 
 def of_training(file: TripletFile, folder: Path) -> Found:

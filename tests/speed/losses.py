@@ -106,10 +106,9 @@ def reference_loss(
         return sum(((_gram(a) - _gram(b)) ** 2).mean((-2, -1)) for a, b in pairs)
 
     balance = sum(
-        beta * (torch.sign(style("prediction", name) - style("middle", name))
-                * style("prediction", name)).mean()
+        beta * (style("prediction", name) - style("middle", name)).abs().mean()
         for beta, name in zip(options.beta, batch._fields, strict=True)
-    )  # fmt: skip
+    )
     weights = options.alpha
     total: Tensor = weights[0] * balance + weights[1] * feature + weights[2] * pixel
     return total

@@ -340,6 +340,7 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
     assert "texture: test split" in out
     assert "gain over linear" in out
     assert "picture: " in out
+    assert "Where the training is not the paper's: a low-pass term beside the pixel term;" in out
     assert "[3/3] tiny l1 on texture" in err
 
 

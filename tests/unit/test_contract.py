@@ -72,6 +72,13 @@ class Divides(Half):
         return Interpolation((before + after) / torch.zeros_like(before))
 
 
+class Normalises(Half):
+    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+        middle = (before + after) / 2
+        spread = middle.std(dim=(1, 2, 3), keepdim=True)
+        return Interpolation((middle - 0.5) / spread * spread + 0.5)
+
+
 class Scribbles(Half):
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
         return Interpolation(before.add_(after).div_(2))
@@ -140,6 +147,7 @@ BROKEN = {
     Crops: "(96, 160) came back as (1, 1, 64, 64)",
     Doubles: "not float32",
     Divides: "not finite",
+    Normalises: "two black slices",
     Scribbles: "written to",
     Unnamed: "flow",
     Mixes: "a batch differs",

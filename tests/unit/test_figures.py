@@ -28,7 +28,7 @@ from bench.report.figures.scores import front
 from bench.report.figures.segmentation import FOUND, INVENTED, MISSED, error_overlay
 from bench.report.figures.spectrum import radial_power
 from bench.report.figures.subject import subject_of
-from bench.report.figures.training import spread_apart
+from bench.report.figures.training import draw_style, spread_apart
 from bench.report.results import Results, load_results
 from bench.report.write import Wanted, write_report
 from bench.store import NONE
@@ -299,6 +299,32 @@ def test_learning_curves_count_crops_not_steps(out: Path, data: Path) -> None:
         assert list(curve.get_ydata()) == pytest.approx([20.2, 20.4, 20.6, 20.8, 21.0])
     error = errors.lines[0].get_ydata()
     assert float(error[-1]) == pytest.approx(np.mean([1 / step for step in range(96, 101)]), 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("revision", "axis", "term"),
+    [
+        ({}, "signed style term", "equation 15 with their sign"),
+        ({"revision": 2}, "style term", "|S(prediction, j) - S(truth, j)|"),
+    ],
+)
+def test_figure_4_says_which_form_of_the_balance_was_trained(
+    tmp_path: Path, file: TripletFile, revision: dict[str, int], axis: str, term: str
+) -> None:
+    store = make_store(tmp_path, file, [("ssan", "ls")])
+    folder = folder_of(store, "ssan", "ls")
+    record = store.load(folder)
+    assert record is not None
+    options = {"style": "balance", "lowpass": 1.0}
+    record.config["loss"] = {"name": "ls", "options": options} | revision
+    store.save(record, folder)
+    subject = subject_of(load_results(tmp_path, tmp_path, pytest.fail), DATASET)
+    drawing = draw_style(subject)
+    label = drawing.figure.axes[0].get_ylabel()
+    assert label.startswith(f"{axis} ($")
+    said = caption("Title.", drawing, subject)
+    assert term in said
+    assert "not the paper's: a low-pass term beside the pixel term;" in said
 
 
 def test_error_colours_mean_what_the_legend_says() -> None:

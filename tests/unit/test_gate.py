@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,8 +14,9 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.data.triplets import TripletFile
+from bench.errors import UserError
 from bench.regression import accept, save_baseline
-from bench.store import Store
+from bench.store import Failure, Store
 
 
 def brighter(frame: np.ndarray) -> np.ndarray:
@@ -112,6 +114,22 @@ def test_a_baseline_that_names_a_configuration_runs_it(tmp_path: Path, data_fold
     assert "1 of 7 comparisons do not pass." in changed.stdout
 
 
+def test_what_a_run_refuses_does_not_pass_by_its_older_figures(
+    tmp_path: Path, data_folder: Path
+) -> None:
+    config, out = tmp_path / "gate.toml", tmp_path / "results"
+    config.write_text('methods = "linear"\ndataset = "texture"\nstages = "train,predict,score"\n')
+    words = ["check", "--baseline", str(tmp_path / "gate.json"), "--data", str(data_folder)]
+    words += ["--config", str(config), "--out", str(out)]
+    assert CliRunner().invoke(app, [*words, "--accept", "--reason", "first"]).exit_code == 0
+    for frames in out.rglob("frames.h5"):
+        frames.unlink()
+    config.write_text(config.read_text().replace("train,predict,score", "score"))
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 1
+    assert "failed: what predict makes is missing" in " ".join(answer.stdout.split())
+
+
 def test_better_figures_ask_to_be_accepted(
     tmp_path: Path, texture: TripletFile, baseline: Path
 ) -> None:
@@ -122,3 +140,48 @@ def test_better_figures_ask_to_be_accepted(
     answer = check(baseline, tmp_path / "results")
     assert answer.exit_code == 0
     assert "are better: accept them? `bench check --accept" in answer.stdout
+
+
+def add(out: Path, file: TripletFile, name: str, **changes: object) -> None:
+    """A cell of the baseline's words in a folder of its own, as another content key has one."""
+    folder = out / "runs" / "texture" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    Store(out).save(entry(folder, file, same).record.model_copy(update=changes), folder)
+
+
+@pytest.mark.parametrize(
+    ("newer", "word"),
+    [
+        (
+            {"status": "failed", "failure": Failure(stage="predict", reason="no", traceback="")},
+            "no",
+        ),
+        ({"status": "interrupted", "stages": {}}, "interrupted and has no scores"),
+        ({"config": {"max_triplets": 2}}, "--max-triplets 2"),
+        ({"dataset": {"fingerprint": "rebuilt"}}, "its dataset is not the one"),
+    ],
+)
+def test_the_newest_record_counts_though_an_older_one_is_whole(
+    tmp_path: Path, texture: TripletFile, baseline: Path, newer: dict[str, object], word: str
+) -> None:
+    out, days = tmp_path / "results", [f"2026-01-0{day}T00:00:00+00:00" for day in (1, 2, 3)]
+    add(out, texture, "older", finished=days[1])
+    assert check(baseline, out).exit_code == 0
+    add(out, texture, "newer", **newer, finished=days[2])
+    answer = check(baseline, out)
+    assert answer.exit_code == 1
+    assert word in answer.stdout
+    # And not where the older one is what was run last.
+    add(out, texture, "newer", **newer, finished=days[0])
+    assert check(baseline, out).exit_code == 0
+
+
+def test_a_record_that_cannot_be_read_may_be_the_newest(
+    tmp_path: Path, texture: TripletFile, baseline: Path
+) -> None:
+    store(tmp_path / "results", texture, same)
+    add(tmp_path / "results", texture, "newer")
+    (tmp_path / "results/runs/texture/newer/record.json").write_text("{")
+    answer = check(baseline, tmp_path / "results")
+    assert isinstance(answer.exception, UserError)
+    assert "newer/record.json is damaged" in str(answer.exception)

@@ -61,6 +61,36 @@ def test_a_linear_world_is_predicted_exactly() -> None:
     torch.testing.assert_close(method(unseen.before, unseen.after).middle, truth(unseen))
 
 
+@pytest.mark.parametrize(("shift", "reached"), [(3, True), (4, False)])
+def test_it_shifts_by_half_its_window_and_no_further(shift: int, reached: bool) -> None:
+    """What "a linear filter of 7 x 7" can do about motion: one shift for the whole slice."""
+    slices = torch.rand(2, 1, 1, 60, 60 + shift, generator=torch.Generator().manual_seed(2))
+
+    def triplet(both: torch.Tensor) -> Triplets:
+        before, after = both[..., shift:], torch.zeros_like(both[..., shift:])
+        return Triplets(before, both[..., :-shift], after)
+
+    seen, unseen = map(triplet, slices)
+    method = Linear()
+    method.fit([seen])
+    found = method(unseen.before, unseen.after).middle[..., shift:]
+    error = float((found - unseen.middle[..., shift:]).square().mean().sqrt())
+    assert (error < 0.05) is reached  # white noise has a deviation of 0.29
+    assert reached or error > 0.25
+
+
+def test_it_follows_no_two_motions_at_once() -> None:
+    """Halves that move against each other are worth no more to it than half of one shift."""
+    still, drift = torch.rand(2, 1, 1, 60, 66, generator=torch.Generator().manual_seed(2))
+    middle = torch.cat([still[..., :-6], drift[..., 6:]], dim=-2)
+    before = torch.cat([still[..., 3:-3], drift[..., 3:-3]], dim=-2)
+    method = Linear()
+    triplet = Triplets(before, middle, torch.zeros_like(before))
+    method.fit([triplet])
+    found = method(before, torch.zeros_like(before)).middle
+    assert (found - middle).square().mean() > 0.4 * middle.var()
+
+
 def test_unfitted_it_is_the_average() -> None:
     (triplet,) = _triplets((2, 11, 6))
     found = Linear()(triplet.before, triplet.after).middle

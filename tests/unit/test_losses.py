@@ -32,11 +32,16 @@ def _prediction(triplet: Triplets) -> Tensor:
 
 
 class Straightforward(nn.Module):
-    """Equations 12 to 17 as they are read: VGG on four images of three channels, one by one."""
+    """Equations 12 to 17 as they are read: VGG on four images of three channels, one by one.
 
-    def __init__(self, features: VggFeatures, options: LossOptions) -> None:
+    The style balance is the continuous form, or, ``signed``, equation 15 to the letter.
+    """
+
+    def __init__(
+        self, features: VggFeatures, options: LossOptions, *, signed: bool = False
+    ) -> None:
         super().__init__()
-        self.options = options
+        self.options, self.signed = options, signed
         layers = [layer for stage in features.stages for layer in stage]
         self.convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
 
@@ -69,8 +74,10 @@ class Straightforward(nn.Module):
             for image in range(batch):
                 ours = self.style(made, frame, image)
                 theirs = self.style(given[1], frame, image)
-                if self.options.style == "balance":
+                if self.options.style == "balance" and self.signed:
                     style = style + beta * torch.sign(ours - theirs).detach() * ours / batch
+                elif self.options.style == "balance":
+                    style = style + beta * (ours - theirs).abs() / batch
                 elif frame is given[1]:
                     style = style + ours / batch
         penalty = torch.sqrt((prediction - triplet.middle) ** 2 + 1e-6)
@@ -108,6 +115,33 @@ def test_value_and_gradient_equal_the_straightforward_form(
     assert error < 1e-9
 
 
+def test_the_balance_has_the_gradient_of_equation_15(exact_vgg: VggFeatures) -> None:
+    triplet = _triplet()
+    ours, signed = _prediction(triplet), _prediction(triplet)
+    loss = build_loss("ls", LossOptions(), exact_vgg)(Interpolation(ours), triplet).total
+    equation = Straightforward(exact_vgg, LossOptions(), signed=True)(signed, triplet)
+    loss.backward()
+    equation.backward()
+    assert loss.item() != pytest.approx(equation.item(), rel=1e-3)
+    assert (ours.grad - signed.grad).norm() / signed.grad.norm() < 1e-9
+
+
+def test_nothing_scores_better_than_the_truth(exact_vgg: VggFeatures) -> None:
+    """By equation 15 its copy at contrast 1.005 does, where both neighbours have more contrast."""
+    truth = _triplet(batch=1).middle
+    contrasts = (0.9, 0.995, 1.0, 1.005, 1.1)
+    copies = [truth + (contrast - 1) * (truth - truth.mean()) for contrast in contrasts]
+    triplet = Triplets(copies[-1], truth, copies[-1])
+    loss = build_loss("ls", LossOptions(), exact_vgg)
+    equation = Straightforward(exact_vgg, LossOptions(), signed=True)
+    with torch.no_grad():
+        ours = [loss(Interpolation(copy), triplet).total.item() for copy in copies]
+        signed = [equation(copy, triplet).item() for copy in copies]
+    assert ours[2] == min(ours) == pytest.approx(1e-3)  # what is left is epsilon
+    assert ours[0] > ours[1] > ours[2] < ours[3] < ours[4]
+    assert signed[3] < 0 < signed[2]
+
+
 def test_float32_equals_float64(vgg: VggFeatures, exact_vgg: VggFeatures) -> None:
     exact = _triplet()
     single = Triplets(*(frames.float() for frames in exact))
@@ -136,13 +170,13 @@ def test_style_balance_by_hand(vgg: VggFeatures) -> None:
         {
             "l1": math.sqrt(0.01 + 1e-6),
             "feature": 0.01,
-            "style_before": -(0.09**2),  # nearer to before (.09) than the truth is (.20)
+            "style_before": 0.20**2 - 0.09**2,  # nearer to before (.09) than the truth is (.20)
             "style_middle": 0.11**2,
-            "style_after": 0.24**2,  # further from after (.24) than the truth is (.13)
+            "style_after": 0.24**2 - 0.13**2,  # further from after (.24) than the truth is (.13)
         },
         rel=1e-12,
     )
-    style = -0.1 * 0.09**2 + 0.11**2 + 0.1 * 0.24**2
+    style = 0.1 * (0.20**2 - 0.09**2) + 0.11**2 + 0.1 * (0.24**2 - 0.13**2)
     assert terms.total.item() == pytest.approx(1e6 * style + 0.01 + parts["l1"], rel=1e-12)
 
 
@@ -158,7 +192,7 @@ def test_style_balance_is_zero_where_the_styles_are_equally_far(vgg: VggFeatures
     assert not prediction.grad.any()
 
 
-def test_sign_is_taken_of_each_image_alone(exact_vgg: VggFeatures) -> None:
+def test_the_balance_is_taken_of_each_image_alone(exact_vgg: VggFeatures) -> None:
     triplet = _triplet(batch=3)
     prediction = _prediction(triplet)
     loss = build_loss("ls", LossOptions(lowpass=1.0), exact_vgg)
@@ -243,7 +277,7 @@ def test_shares_by_hand(vgg: VggFeatures) -> None:
     before, middle, after, prediction = _flat(0.4, 0.6, 0.7, 0.5)
     loss = _identity(vgg, LossOptions(alpha=(2.0, 1.0, 0.0)))
     shares = loss.shares(loss(Interpolation(prediction), Triplets(before, middle, after)))
-    style = 2 * (0.1 * 0.09**2 + 0.11**2 + 0.1 * 0.24**2)  # by magnitude: signs do not cancel
+    style = 2 * (0.1 * (0.20**2 - 0.09**2) + 0.11**2 + 0.1 * (0.24**2 - 0.13**2))
     assert shares == pytest.approx(
         {"pixel": 0, "feature": 0.01 / (0.01 + style), "style": style / (0.01 + style)}
     )

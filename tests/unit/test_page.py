@@ -16,7 +16,7 @@ from bench.report.page import write_page
 from bench.report.page.pictures import LIMITS, Album, centre, listing
 from bench.report.picture import Picture
 from bench.report.results import Entry, Results, load_results
-from bench.store import Record
+from bench.store import Record, Store
 
 
 class Elements(HTMLParser):
@@ -51,6 +51,26 @@ def page_of(store: Path, data: Path, tables: str = "", told: list[str] | None = 
     target = store / "report.html"
     write_page(load_results(store, data, notes.append), tables, [], target, notes.append)
     return target.read_text(encoding="utf-8")
+
+
+def test_the_page_says_how_networks_were_not_trained_as_in_the_paper(
+    store: Path, texture: TripletFile
+) -> None:
+    assert "Where the training" not in page_of(store, store)
+    folder = add_cell(store, texture, "ssan", 3.0, loss="l1", title="SSAN")
+    own = Store(store)
+    record = own.load(folder)
+    assert record is not None
+    record.config = {
+        "preset": {"samples": 4000},
+        "loss": {"name": "l1", "options": {"lowpass": 1.0, "epsilon": 1e-3}},
+    }
+    own.save(record, folder)
+    said = " ".join(Elements(page_of(store, store)).text.split())
+    assert (
+        "Preset quick . Where the training is not the paper's: a low-pass term beside the pixel "
+        "term; epsilon 0.001 (printed: 1e-06), as in the authors' code."
+    ) in said.replace("quick. ", "quick . ")
 
 
 def gallery_of(page: str) -> dict:

@@ -160,3 +160,17 @@ def test_the_calibration_is_in_the_key_of_the_nulls_scores_alone() -> None:
         stages = keys(cell, config, "f", None).stages
         without = content_digest([stages["predict"], score.REVISION])
         assert (stages["score"] == without) is (cell.title != "linear")
+
+
+@pytest.mark.usefixtures("tiny_bench")
+def test_a_loss_that_computes_what_it_did_keeps_its_key() -> None:
+    """The balance of ``ls`` has another form than it had; no other reading of any loss has."""
+
+    def settings(loss: str) -> dict[str, object]:
+        cell, config = only_trained(losses=loss)
+        found: dict[str, object] = keys(cell, config, "f", "d").settings["loss"]
+        return found
+
+    assert settings("ls")["revision"] == 2
+    for unchanged in ("l1", "lf", "ls[style=plain]"):
+        assert set(settings(unchanged)) == {"name", "options", "features"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from tiny import Tiny
-from torch import nn
+from torch import Tensor, nn
 
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
@@ -15,6 +15,7 @@ from bench.stages.predict import (
     stored_triplets,
 )
 from methods.classical import Average
+from methods.interface import Interpolation, Interpolator, MethodInfo
 
 CPU = torch.device("cpu")
 
@@ -39,6 +40,35 @@ def test_tiles_equal_the_whole_frame_for_a_local_method(tile: int) -> None:
     tiled = predict_frame(model, frames, CPU, tile)
     assert np.abs(whole.astype(int) - tiled).max() <= 1  # float rounding may tip a grey level
     assert (whole != tiled).mean() < 1e-3
+
+
+class Off(Interpolator):
+    """The average, but for one pixel at the end of every slice."""
+
+    info = MethodInfo("off", "Off", "none", "classical")
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+        middle = (before + after) / 2
+        middle[..., -1, -1] = self.value
+        return Interpolation(middle)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("tile", [None, 96])
+def test_what_is_no_number_is_no_grey_level(
+    texture: TripletFile, tmp_path: Path, value: float, tile: int | None
+) -> None:
+    index = texture.indices("test")[0]
+    path = tmp_path / "f.h5"
+    with pytest.raises(UserError, match=rf"^Test triplet {index}: .* NaN or infinity in \d+ of"):
+        predict(Off(value), texture, np.array([index]), path, CPU, tile, lambda *_: None)
+    assert not path.exists()
+    predict(Off(7.0), texture, np.array([index]), path, CPU, tile, lambda *_: None)
+    assert next(stored_frames(path))[-1, -1] == 255  # a number too large is clamped
 
 
 def test_the_middle_slice_is_not_looked_at() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,10 @@ from bench.store import Failure, Record, StageRecord, now
 Change = Callable[[np.ndarray], np.ndarray]
 
 
-def entry(folder: Path, file: TripletFile, change: Change, **words: object) -> Entry:
+def entry(
+    folder: Path, file: TripletFile, change: Change, config: dict[str, Any] | None = None,
+    **words: object,
+) -> Entry:  # fmt: skip
     """A cell that predicts the average, changed, and its scores on the test split."""
     rows = []
     for index in file.indices("test"):
@@ -38,8 +42,8 @@ def entry(folder: Path, file: TripletFile, change: Change, **words: object) -> E
             "preset": "-"} | words  # fmt: skip
     done = StageRecord(key="k", revision=1, file=path.name, digest=file_digest(path), seconds=0.0)
     record = Record(
-        status="done", cell=cell, key="k", config={}, stages={"score": done}, started=now(),
-        method={"title": "Average"}, dataset=file.facts(),
+        status="done", cell=cell, key="k", config=config or {}, stages={"score": done},
+        started=now(), method={"title": "Average"}, dataset=file.facts(),
     )  # fmt: skip
     return Entry(folder, record)
 
@@ -173,3 +177,44 @@ def test_triplets_without_labels_trip_nothing_and_hide_nothing(
     assert trips(compare(baseline, [worse])) == {"dice"}
     lost = with_membranes(entry(tmp_path / "lost", texture, same), dice[:-1])
     assert trips(compare(baseline, [lost])) == {"dice"}
+
+
+def test_a_training_cut_short_is_not_compared_with_a_whole_one(
+    tmp_path: Path, texture: TripletFile
+) -> None:
+    words = {"method": "tiny", "loss": "l1", "preset": "quick"}
+    full = entry(tmp_path / "full", texture, same, {"samples": None}, **words)
+    short = entry(tmp_path / "short", texture, same, {"samples": 80}, **words)
+    for accepted, measured in ((full, short), (short, full)):
+        [finding] = compare(accept([accepted], "x"), [measured])
+        assert finding.trips
+        assert "--samples 80" in finding.words
+    assert trips(compare(accept([short], "x"), [short])) == set()
+    untrained = [
+        entry(tmp_path / f"average{n}", texture, same, {"samples": n}) for n in (None, 80)
+    ]  # crops are nothing to a method that is not trained
+    assert trips(compare(accept(untrained[:1], "x"), untrained[1:])) == set()
+
+
+def with_scores(cell: Entry, name: str, **columns: float) -> Entry:
+    """A cell with other values at its second triplet, in a file of that name."""
+    table = cell.scores
+    assert table is not None
+    done = cell.record.stages["score"]
+    table = pd.read_parquet(cell.folder / str(done.file))
+    for column, value in columns.items():
+        table.loc[1, column] = value
+    path = cell.folder / name
+    table.to_parquet(path)
+    stage = done.model_copy(update={"file": name, "digest": file_digest(path)})
+    record = cell.record.model_copy(update={"stages": cell.record.stages | {"score": stage}})
+    return Entry(cell.folder, record)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_figures_that_are_not_finite_are_not_accepted(accepted: Entry, value: float) -> None:
+    triplet = accepted.scores["triplet"][1]  # type: ignore[index]
+    off = with_scores(accepted, "off.parquet", psnr=value)
+    with pytest.raises(UserError, match=rf"PSNR .* is {value} at triplet {triplet}, which cannot"):
+        accept([off], "x")
+    assert "psnr" in trips(compare(accept([accepted], "x"), [off]))

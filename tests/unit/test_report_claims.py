@@ -39,6 +39,30 @@ def test_a_gain_is_judged_by_its_interval(
     assert judged["aal-over-ssa-psnr"].comparisons[0].measured.mean == pytest.approx(gain)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("samples", "said"), [(4000, " (provisional: preset `quick`)"), (None, "")]
+)
+def test_a_verdict_from_a_short_training_is_provisional(
+    tmp_path: Path, samples: int | None, said: str
+) -> None:
+    budget = {"samples": samples, "crop": 128, "epochs": 50, "features_from": 0.6}
+    options = {"lowpass": 1.0, "feature_crop": 64, "style": "plain"}
+    config = {"preset": budget, "loss": {"name": "ls", "options": options}}
+    add(tmp_path, "ssan", "ls", table=scores("ssan", 19.5, noise=0.05), config=config)
+    name = "ssan[aggregation=ssa]"
+    add(tmp_path, name, "ls", table=scores("ssa", 19.0, noise=0.05), config=config)
+    write_profile(tmp_path)
+    selection = read(tmp_path)
+    tables = claims_tables(selection, judge(selection))
+    for table, column in zip(tables, (2, 3), strict=True):
+        found = {row.cells[column].text for row in table.rows if row.cells}
+        # What was counted of layers rests on no training, and what was not measured on nothing.
+        assert found - {"holds", "not measured"} == ({f"holds{said}"} if said else set())
+        caption = " ".join(table.caption)
+        assert ("a longer training may reverse the verdict" in caption) is bool(said)
+        assert "features only in the last 40 % of the steps and of the central 64" in caption
+
+
 def test_what_was_not_run_is_not_measured(tmp_path: Path) -> None:
     ssan_and_ssa(tmp_path, 0.5)
     judged = by_id(tmp_path)

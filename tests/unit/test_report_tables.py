@@ -121,6 +121,37 @@ def test_deviations_and_random_features_are_footnotes(tables: dict[str, Table]) 
     assert "SNEMI3D" in " ".join(said[mark] for mark in table.columns[0].marks)
 
 
+def test_every_table_of_networks_says_how_they_were_not_trained_as_in_the_paper(
+    tmp_path: Path,
+) -> None:
+    def config(lowpass: float, **more: object) -> dict[str, object]:
+        budget = {"samples": 4000, "crop": 128, "epochs": None, "features_from": 0.6}
+        options = {"lowpass": lowpass, "feature_crop": 64, "style": "balance"}
+        return {"preset": budget, "loss": {"name": "ls", "options": options} | more}
+
+    add(tmp_path, "linear", table=scores("linear", 19.0), segmented=membranes(0.6))
+    cells = {"ssan": config(1.0), "dain": config(1.0, revision=2), "sepconv": config(1.0)}
+    cells |= dict.fromkeys(("ssan[extractor=rdn]", "ssan[aggregation=ssa]"), config(1.0))
+    for name, settings in cells.items():
+        title = {"ssan": "SSAN", "dain": "DAIN-style"}.get(name.partition("[")[0], "SepConv")
+        add(tmp_path, name, "ls", table=scores(name, 18.0), title=title, config=settings,
+            segmented=membranes(0.7))  # fmt: skip
+    add_ceiling(tmp_path)
+    selection = read(tmp_path)
+    made = {table.name: table for build in TABLES.values() for table in build(selection)}
+    del made["2"]  # of layers: nothing is trained
+    assert set(made) == {"1", "3", "4", "4_extended", "5", "preparation"}
+    for table in made.values():
+        said = " ".join(table.caption)
+        assert "a low-pass term beside the pixel term;" in said, table.name
+        assert "in the last 40 % of the steps and of the central 64 pixels of a crop" in said
+    said = " ".join(made["4"].caption)
+    assert (
+        "by equation 15 as printed, which can rank the truth second (SepConv-L_s, SSAN-L_s" in said
+    )
+    assert "the continuous form of the style balance (the gradient of equation 15) (DAIN-" in said
+
+
 def test_quick_on_one_seed_is_said_in_the_first_line(tables: dict[str, Table]) -> None:
     assert "`quick`, one seed" in tables["4"].caption[0]
     assert "4,000 training crops of 128 pixels, seed 0" in " ".join(tables["4"].caption)

@@ -66,6 +66,26 @@ def test_what_is_stale_is_forgotten_though_it_was_not_asked_for(resume: Resume) 
 
 
 @pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        (["segment"], {"psnr": 20.0, "sharpness": None}),
+        (["score"], {"dice": 0.5, "voi_merge": 1.0}),
+        (["predict", "score"], {}),
+    ],
+)
+def test_what_a_stage_put_into_the_record_goes_with_it(
+    resume: Resume, asked: list[StageName], left: dict[str, float | None]
+) -> None:
+    """Whatever comes of the stage now: it may fail."""
+    record = whole()
+    record.triplets = 7
+    record.means = {"psnr": 20.0, "sharpness": None, "dice": 0.5, "voi_merge": 1.0}
+    resume.pending(record, asked, rerun=True)
+    assert record.means == left
+    assert record.triplets == (7 if "psnr" in left else 0)
+
+
+@pytest.mark.parametrize(
     ("lost", "wanted", "blocked", "named"),
     [
         (["predict"], ["score"], "score", "train,predict,score"),

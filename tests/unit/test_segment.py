@@ -13,9 +13,11 @@ from rich.console import Console
 from bench import segmenters
 from bench.config import RunConfig
 from bench.data.triplets import TripletFile
+from bench.metrics import METRICS
 from bench.progress import LiveDisplay
 from bench.stages.segment import read_masks
 from bench.store import Store
+from bench.weights import load_tensors, save_tensors
 from segmentation.training import Budget
 from segmentation.unet import UNetOptions
 
@@ -191,3 +193,20 @@ def test_a_failed_training_is_each_cells_failure_and_is_tried_once(run, monkeypa
     assert code == 1
     assert len(tried) == 1
     assert [row["failure"] for row in json.loads(out)["rows"]] == ["out of luck"] * 2
+
+
+def test_a_segmenter_that_returns_no_numbers_fails_and_leaves_no_old_scores(
+    run,
+    tmp_path: Path,  # type: ignore[no-untyped-def]
+) -> None:
+    assert run()[0] == 0
+    tensors, facts = load_tensors(segmenter_folder(tmp_path) / "weights.safetensors")
+    broken = tmp_path / "broken.safetensors"
+    save_tensors(broken, {n: t * float("nan") for n, t in tensors.items()}, facts)
+    code, out, _ = run("--segmenter", broken, "--json")
+    assert code == 1
+    assert all("returned NaN" in row["failure"] for row in json.loads(out)["rows"])
+    for _, record in Store(tmp_path / "results").records():
+        assert record.status == "failed"
+        assert "segment" not in record.stages
+        assert set(record.means) == set(METRICS)

@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import torch
 from tiny import QUICK, Tiny, TinyOptions
 
 from bench.data.triplets import TripletFile
+from bench.errors import UserError
 from bench.stages import train as stage
 from bench.stages.train import (
     DivergenceError,
     Training,
+    fit,
     load_checkpoint,
     spread,
     train,
@@ -20,6 +23,8 @@ from bench.stages.train import (
 )
 from bench.weights import load_tensors
 from methods.features import load_features
+from methods.interface import Interpolation, Triplets
+from methods.linear import Linear
 from methods.losses import LossOptions, build_loss
 
 
@@ -167,6 +172,30 @@ def test_a_loss_that_is_no_number_stops_the_training(texture: TripletFile, tmp_p
     with pytest.raises(DivergenceError, match="step 1"):
         train(fresh(TinyOptions(fail="nan")), make_training(texture), tmp_path, quiet)
     assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_a_validation_that_is_no_number_stops_the_training(
+    texture: TripletFile, tmp_path: Path
+) -> None:
+    class BadAtRest(Tiny):
+        def forward(self, before: torch.Tensor, after: torch.Tensor) -> Interpolation:
+            middle = super().forward(before, after).middle
+            return Interpolation(middle if self.training else middle / 0)
+
+    (tmp_path / "training.csv").write_text("of an earlier training")
+    with pytest.raises(DivergenceError, match=r"validation loss at step 10 is (nan|inf)"):
+        train(BadAtRest(), make_training(texture), tmp_path, quiet)
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_a_fit_that_leaves_no_numbers_is_refused(texture: TripletFile) -> None:
+    class Unsolved(Linear):
+        def fit(self, triplets: Iterable[Triplets]) -> None:
+            super().fit(triplets)
+            self.weight[0, 0, 0, 0] = float("nan")
+
+    with pytest.raises(UserError, match="'linear' left NaN or infinity in `weight`"):
+        fit(Unsolved(), texture, texture.indices("train")[:2])
 
 
 def test_spread_takes_first_and_last() -> None:

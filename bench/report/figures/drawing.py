@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from bench.departures import Trained, told
 from bench.report.figures.subject import Subject, label
 from bench.report.results import Entry
 
@@ -41,6 +42,12 @@ def caption(title: str, drawing: Drawing, subject: Subject) -> str:
         f"{title} {drawing.words}",
         f"Dataset: {name}, {'; '.join(_circumstances(drawing, subject))}.",
     ]
+    names = (
+        Trained(f"`{entry.words['loss']}`", label(entry), entry.record.config)
+        for entry in drawing.entries
+        if entry.trained
+    )
+    sentences += filter(None, [told(names)])
     unfinished = [_state(entry) for entry in subject.leading if entry.record.status != "done"]
     if unfinished:
         sentences.append(f"Not finished: {'; '.join(unfinished)}.")

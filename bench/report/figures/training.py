@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from bench.departures import signed_balance
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import BLUE, CYCLE, GREEN, GREY, NARROW, VERMILLION, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label, method_of
@@ -18,6 +19,12 @@ _STYLE = {
     "style_before": ("against before", BLUE, (0, (4, 1.5))),
     "style_middle": ("against the truth", VERMILLION, "solid"),
     "style_after": ("against after", GREEN, (0, (1, 1.2))),
+}
+# Of a training under equation 15 as it is signed, or under its continuous form.
+_TERMS = {
+    True: "The terms are those of equation 15 with their sign",
+    False: "Each term is |S(prediction, j) - S(truth, j)|, zero where the prediction's style lies "
+    "as far from slice j as the truth's",
 }
 
 
@@ -70,11 +77,13 @@ def draw_style(subject: Subject) -> Drawing:
     _limit(axes, entry, power)
     axes.set_title(drawn(label(entry)))
     axes.set_xlabel("training step")
-    axes.set_ylabel(f"signed style term ($10^{{{power}}}$)")
+    signed = signed_balance(entry.record.config)
+    term = "signed style term" if signed else "style term"
+    axes.set_ylabel(f"{term} ($10^{{{power}}}$)")
     figure.legend(loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.2)
     words = (
-        "Thin: every step; thick: running median over a twentieth of them. The terms are "
-        "those of equation 15 before alpha and beta; the axis leaves out the outermost percent."
+        f"Thin: every step; thick: running median over a twentieth of them. {_TERMS[signed]}, "
+        "before alpha and beta; the axis leaves out the outermost percent."
     )
     return Drawing(figure, words + _opening(entry), shown)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.data.formats.voxel_size import words as size_words
+from bench.departures import Trained, told
 from bench.files import canonical_json
 from bench.report.results import Entry, Results
 
@@ -59,6 +60,16 @@ def preset_facts(results: Results) -> list[tuple[str, str]]:
         (name, f"{text}; seeds {', '.join(map(str, sorted(seeds)))}")
         for (name, text), seeds in budgets.items()
     ]
+
+
+def departures_of_presets(results: Results) -> list[tuple[str, str]]:
+    """Where the trainings of each preset are not the paper's, in a sentence."""
+    trained: dict[str, list[Trained]] = {}
+    for entry in results.entries:
+        if entry.trained:
+            each = Trained(str(entry.words["loss"]), entry.title, entry.record.config)
+            trained.setdefault(str(entry.words["preset"]), []).append(each)
+    return [(name, sentence) for name, every in trained.items() if (sentence := told(every))]
 
 
 def _facts(given: dict[str, Any]) -> list[tuple[str, str]]:

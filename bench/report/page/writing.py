@@ -16,7 +16,12 @@ from bench.files import write_text
 from bench.report.index import FIGURES
 from bench.report.page.gallery import gallery
 from bench.report.page.leaderboard import leaderboard
-from bench.report.page.origins import dataset_facts, origins, preset_facts
+from bench.report.page.origins import (
+    dataset_facts,
+    departures_of_presets,
+    origins,
+    preset_facts,
+)  # fmt: skip
 from bench.report.page.pictures import CROP
 from bench.report.page.printing import kind, print_board, print_notes, status
 from bench.report.picture import Picture
@@ -58,6 +63,7 @@ def write_page(
         filters=_filters(results),
         board=print_board(board),
         notes=print_notes(board),
+        departures=departures_of_presets(results),
         gallery=shown.data(results),
         crop=CROP,
         without_pictures=[name for name in results.datasets if name not in results.files],
