@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -11,7 +10,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ from bench.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PREFIX = ".tmp-"
-LOCK = ".lock"
+LOCK, HOLDER = ".lock", ".lock-holder"
+_SOMEBODY = "Another process"
+_POLL_S = 0.2
 CORRUPT = ".corrupt"  # ends the name of a damaged file that was set aside
 
 
@@ -77,18 +78,29 @@ def locked(folder: Path, waiting: Callable[[str], None]) -> Iterator[None]:
         folder: made if it is not there.
         waiting: told once who holds the folder, if another process does.
     """
+    from filelock import FileLock, Timeout  # takes longer to import than most commands run
+
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            waiting(lock.read() or "Another process")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.truncate(0)
-        lock.write(f"Process {os.getpid()} on {platform.node()}")
-        lock.flush()
+    lock, holder = FileLock(folder / LOCK), folder / HOLDER
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        waiting(_read_holder(holder))
+        lock.acquire(poll_interval=_POLL_S)
+    try:
+        holder.write_text(f"Process {os.getpid()} on {platform.node()}", encoding="utf-8")
         yield
+    finally:
+        with suppress(OSError):  # nobody needs it: its next holder writes it anew
+            holder.unlink()
+        lock.release()
+
+
+def _read_holder(holder: Path) -> str:
+    """Who holds a lock; it may be about to say so, or to let go."""
+    with suppress(OSError):
+        return holder.read_text(encoding="utf-8", errors="replace") or _SOMEBODY
+    return _SOMEBODY
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -153,7 +165,11 @@ def is_full(error: BaseException) -> bool:
 
 
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    """Make what was written to a file, or the names in a folder, reach the disk."""
+    folder = path.is_dir()
+    if folder and os.name == "nt":  # Windows opens no folder, and keeps its names by itself
+        return
+    handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:
