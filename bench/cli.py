@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import signal
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -441,6 +444,11 @@ def _print_json(document: Any) -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence and exit code 2."""
+    # matplotlib opens no window here, and fails at once where it does not know this one.
+    os.environ.pop("MPLBACKEND", None)
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold bytes that are not UTF-8
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Batch systems stop a job so, and a while later kill it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -449,6 +457,10 @@ def main() -> None:
         _leave(str(error), 2)
     except KeyboardInterrupt:
         code = _INTERRUPTED
+    except OSError as error:
+        if error.filename is None or not error.strerror:
+            raise
+        _leave(f"{error.filename} cannot be read or written ({error.strerror}).", 2)
     except Exception as error:
         message = getattr(error, "format_message", None)
         if message is None:
@@ -468,11 +480,24 @@ def main() -> None:
 def _advised(words: str, error: Exception) -> str:
     """A mistake that only typer has met, with what to do about it."""
     if "unexpected extra argument" in words:
+        if (count := _put_by_the_shell()) > 1:
+            return (
+                f"The shell put {count} files in the place of the pattern; give their folder "
+                "instead, as in --source slices."
+            )
         return f"{words}; a list has commas and no blanks, as in --methods average,flow."
     wanted = getattr(getattr(error, "param", None), "help", None)
     if words.startswith("Missing") and wanted:
         return f"{words.rstrip('.')}: {wanted.rstrip('.')}."
     return words
+
+
+def _put_by_the_shell() -> int:
+    """How many words stand behind --source or --labels: more than one where it expanded a `*`."""
+    words = sys.argv[1:]
+    places = [i + 1 for i, word in enumerate(words) if word in ("--source", "--labels")]
+    runs = (list(takewhile(lambda word: not word.startswith("-"), words[i:])) for i in places)
+    return max(map(len, runs), default=0)
 
 
 def _leave(sentence: str, code: int) -> NoReturn:

@@ -16,7 +16,7 @@ from bench.data.doubt import doubt
 from bench.data.download import download
 from bench.data.grey import GreyWish
 from bench.data.places import anew, dataset_path
-from bench.data.triplets import TripletFile, digest_path
+from bench.data.triplets import TripletFile, digest_path, stored_digest
 from bench.data.volumes import ArrayVolume, StackVolume, Volume, open_volume
 from bench.dataset_variants import Dataset, parse_dataset
 from bench.errors import UserError
@@ -93,11 +93,17 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
 
 def _is_sound(path: Path, display: Display) -> bool:
     """Whether every byte is as it was written: attributes have no checksum of their own."""
-    beside = digest_path(path)
-    if not beside.exists():  # a build was killed at its last step
-        display.note(f"{beside} is missing: of {path.name} only what is read is checked.")
-        return True
-    return file_digest(path) == beside.read_text(encoding="utf-8", errors="replace").split(" ")[0]
+    try:
+        written = stored_digest(path)
+        if written is not None:
+            return file_digest(path) == written
+    except OSError as error:
+        raise UserError(
+            f"{error.filename} cannot be read ({error.strerror}); mend that first."
+        ) from error
+    # A build was killed at its last step.
+    display.note(f"{digest_path(path)} is missing: of {path.name} only what is read is checked.")
+    return True
 
 
 def _set_damaged_aside(

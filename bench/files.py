@@ -49,7 +49,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(spelt_out(text), encoding="utf-8")
+
+
+def spelt_out(text: str) -> str:
+    r"""A text in which what is not UTF-8 in a file's name is spelt out, as in ``\udce9``."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def copy_file(source: Path, target: Path) -> None:

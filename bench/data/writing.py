@@ -211,7 +211,7 @@ def _write_histograms(
         group.create_dataset("counts", data=seen.counts, compression="gzip")
         group.create_dataset("tables", data=luts, compression="gzip")
     if reference is not None:
-        file["histograms/reference"] = np.stack(reference)
+        file["reference"] = np.stack(reference)
 
 
 def _write_facts(

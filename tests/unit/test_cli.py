@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,6 +53,15 @@ def test_a_run_ends_with_rows_and_a_picture(run, tmp_path: Path) -> None:  # typ
     gain = rows["average"]["metrics"]["psnr"]["mean"] - rows["linear"]["metrics"]["psnr"]["mean"]
     assert rows["average"]["skill"]["psnr"]["mean"] == pytest.approx(gain)
     assert Path(document["pictures"][0]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_user_s_own_settings_of_matplotlib_do_not_change_the_picture(run) -> None:  # type: ignore[no-untyped-def]
+    pictures = []
+    for settings in ({}, {"text.usetex": True, "savefig.dpi": 30, "figure.facecolor": "red"}):
+        with mpl.rc_context(settings):
+            _, out, _ = run("--json", methods="average", picture=True)
+        pictures.append(Path(json.loads(out)["pictures"][0]).read_bytes())
+    assert pictures[0] == pictures[1]
 
 
 def test_a_finished_run_is_not_computed_twice(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
