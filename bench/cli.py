@@ -60,6 +60,9 @@ def run(
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
     source: Annotated[Path | None, typer.Option(help="Volume to build the dataset from.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of that volume.")] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the volumes of public datasets.")
+    ] = False,
     grey_range: GreyRange = None,
     missing: Annotated[str | None, typer.Option(help=_MISSING)] = None,
     axes: Axes = None,
@@ -91,7 +94,7 @@ def run(
     words = {key: value for key, value in locals().items() if key not in ("config", "as_json")}
     from bench.config import load_config
 
-    settings = load_config(config, words | {"rerun": rerun or None})
+    settings = load_config(config, words | {"rerun": rerun or None, "download": download or None})
 
     from bench.names import check_names
 

@@ -36,6 +36,8 @@ def check_datasets(config: RunConfig) -> None:
     """
     if config.source is not None and len(config.dataset) > 1:
         raise UserError("--source builds one dataset; name a single one with --dataset.")
+    if config.source is not None and config.download:
+        raise UserError("--download fetches the card's volume; leave --source out.")
     for variant in map(parse_dataset, config.dataset):
         _options(variant.built, config)
     check_built(config)
@@ -73,6 +75,8 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
         return file
     options = _options(name, config)
     with _only_builder(path.parent, name, display):
+        if not path.exists() or not _is_sound(path, display):
+            config = _with_download(name, config, display)
         if path.exists() and not _is_sound(path, display):
             options = _set_damaged_aside(path, name, config, options, display)
         if not path.exists():
@@ -325,12 +329,21 @@ def _said(config: RunConfig) -> dict[str, Any]:
 def download_volume(name: str, data: Path, display: Display) -> Path:
     """Fetch the volume of a card into the folder of the datasets, checked before use."""
     tick = display.stage("download")
-    megabyte = 2**20
-    return download(
-        load_card(name),
-        data / "volumes",
-        lambda done, total: tick(done // megabyte, total // megabyte, "MiB"),
-    )
+    megabyte, folder = 2**20, data / "volumes"
+    probe_folder(folder)
+    with locked(folder, lambda who: display.note(f"{who} fetches a volume; waiting for it.")):
+        return download(
+            load_card(name),
+            folder,
+            lambda done, total: tick(done // megabyte, total // megabyte, "MiB"),
+        )
+
+
+def _with_download(name: str, config: RunConfig, display: Display) -> RunConfig:
+    """The run with the volume of a card as its source, where it may be fetched."""
+    if not config.download or not load_card(name).files:
+        return config
+    return config.model_copy(update={"source": download_volume(name, config.data, display)})
 
 
 def _volumes(

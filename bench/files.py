@@ -37,13 +37,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        _sync(temporary)
         # mkstemp gives 0600; results are to be read like any other file.
         temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        _sync(path.parent)
+        take_name(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def take_name(temporary: Path, path: Path) -> None:
+    """Give a whole file its name in the same folder, after its data has reached the disk."""
+    _sync(temporary)
+    temporary.replace(path)
+    _sync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
