@@ -26,7 +26,7 @@ _INTERRUPTED = 130
 _MISSING = "Slices that are not there, for instance 105,111-112."
 
 app = typer.Typer(
-    name="bench", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="bench", no_args_is_help=True, pretty_exceptions_enable=False,
     rich_markup_mode=None,  # its boxes take longer to import than all the rest of the help
     context_settings={"max_content_width": 120},
     help="Compare methods that synthesise a missing slice of an EM volume from its neighbours.",
@@ -45,6 +45,24 @@ GreyRange = Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume
 VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
 Axes = Annotated[str | None, typer.Option(help="Of the array as stored, for instance xyz.")]
 Channel = Annotated[int | None, typer.Option(help="Which one along C is read, from 0.")]
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from bench.provenance import version
+
+        typer.echo(f"interslice {version('interslice') or 'unknown'}")
+        raise typer.Exit
+
+
+@app.callback()
+def _bench(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """What stands before every command."""
 
 
 @app.command()

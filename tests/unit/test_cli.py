@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import matplotlib as mpl
@@ -434,6 +435,25 @@ def test_without_a_command_the_help_is_printed_as_it_is_for_help(
     assert (code, out) == (2, "")
     assert err == asked
     assert len(asked.splitlines()) > 5
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = bench(capsys, "--version")
+    assert (code, out.strip()) == (0, f"interslice {metadata.version('interslice')}")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("bench ch", ["check", "check-method"]), ("bench data v", ["verify"])]
+)
+def test_the_shell_completes_commands(words: str, found: list[str]) -> None:
+    asked = {"_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": words,
+             "COMP_CWORD": str(len(words.split()) - 1)}  # fmt: skip
+    code = "import sys; sys.argv = ['bench']; from bench.cli import main; main()"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert answer.stdout.split() == found
 
 
 def test_cuda_asked_for_and_absent(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
