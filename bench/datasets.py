@@ -75,9 +75,10 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
         return file
     options = _options(name, config)
     with _only_builder(path.parent, name, display):
-        if not path.exists() or not _is_sound(path, display):
+        damaged = path.exists() and not _is_sound(path, display)
+        if damaged or not path.exists():
             config = _with_download(name, config, display)
-        if path.exists() and not _is_sound(path, display):
+        if damaged:
             options = _set_damaged_aside(path, name, config, options, display)
         if not path.exists():
             display.note(f"Building the dataset '{name}' in {path.parent}.")
@@ -119,8 +120,9 @@ def _set_damaged_aside(
         UserError: there is no source to build it from, or another one.
     """
     if config.source is None and not load_card(name).generated:
+        given = "--source PATH or --download" if load_card(name).files else "--source PATH"
         raise UserError(
-            f"{path} is damaged, and its volume is not at hand; give it with --source PATH, and "
+            f"{path} is damaged, and its volume is not at hand; give it with {given}, and "
             f"the dataset is built anew (`bench data verify {name}` says what is damaged)."
         )
     # What is there is set aside only for something better.
