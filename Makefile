@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test soak bench check baseline clean
+.PHONY: demo test wheel soak bench check baseline clean
 
 # Two jobs: small networks lose by sharing a step between cores.
 demo: .venv/installed
@@ -11,6 +11,10 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --durations 25
+
+# The package as it is installed from its wheel, without this checkout.
+wheel:
+	PYTHON=$(PYTHON) tests/wheel.sh
 
 # For instance ARGS='--only scoring loss --size 128'; what there is: ARGS=--help.
 bench: .venv/installed-dev

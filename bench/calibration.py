@@ -18,11 +18,12 @@ from scipy.ndimage import gaussian_filter
 
 from bench.data.triplets import TripletFile
 from bench.errors import UserError
-from bench.files import atomic_path, file_digest
+from bench.files import file_digest
 from bench.metrics import Frame, ie_rms, score_frame
 from bench.stages.predict import to_frame
-from bench.stages.score import clustered, read_scores, with_keys
+from bench.stages.score import clustered, with_keys
 from bench.store import CALIBRATION, StageRecord
+from bench.tables import read_table, write_table
 
 REVISION = 1
 KINDS = ("average_blurred", "truth_blurred", "truth_noisy")
@@ -68,8 +69,7 @@ def calibrate(
         progress(done, len(test), "calibration")
     tables = {kind: with_keys(pd.DataFrame(rows), test, file) for kind, rows in scores.items()}
     table = pd.concat(tables, names=["kind"]).reset_index("kind")
-    with atomic_path(target) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_table(table, target)
     return {"calibration": file_digest(target), **sigmas}
 
 
@@ -108,7 +108,7 @@ def read_calibration(folder: Path, score: StageRecord | None) -> dict[str, pd.Da
     if score is None or "calibration" not in score.facts:
         return {}
     try:
-        table = read_scores(folder / CALIBRATION, score.facts["calibration"])
+        table = read_table(folder / CALIBRATION, score.facts["calibration"])
     except UserError:
         return {}
     return {kind: clustered(table[table["kind"] == kind]) for kind in KINDS}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import signal
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -23,7 +26,7 @@ _INTERRUPTED = 130
 _MISSING = "Slices that are not there, for instance 105,111-112."
 
 app = typer.Typer(
-    name="bench", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="bench", no_args_is_help=True, pretty_exceptions_enable=False,
     rich_markup_mode=None,  # its boxes take longer to import than all the rest of the help
     context_settings={"max_content_width": 120},
     help="Compare methods that synthesise a missing slice of an EM volume from its neighbours.",
@@ -45,6 +48,24 @@ Axes = Annotated[str | None, typer.Option(help="Of the array as stored, for inst
 Channel = Annotated[int | None, typer.Option(help="Which one along C is read, from 0.")]
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from bench.provenance import version
+
+        typer.echo(f"interslice {version('interslice') or 'unknown'}")
+        raise typer.Exit
+
+
+@app.callback()
+def _bench(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    """What stands before every command."""
+
+
 @app.command()
 def run(
     methods: Annotated[str | None, typer.Option(help="For instance ssan,sepconv[taps=25].")] = None,
@@ -58,6 +79,9 @@ def run(
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
     source: Annotated[Path | None, typer.Option(help="Volume to build the dataset from.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of that volume.")] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the volumes of public datasets.")
+    ] = False,
     grey_range: GreyRange = None,
     missing: Annotated[str | None, typer.Option(help=_MISSING)] = None,
     axes: Axes = None,
@@ -89,7 +113,7 @@ def run(
     words = {key: value for key, value in locals().items() if key not in ("config", "as_json")}
     from bench.config import load_config
 
-    settings = load_config(config, words | {"rerun": rerun or None})
+    settings = load_config(config, words | {"rerun": rerun or None, "download": download or None})
 
     from bench.names import check_names
 
@@ -442,6 +466,11 @@ def _print_json(document: Any) -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence and exit code 2."""
+    # matplotlib opens no window here, and fails at once where it does not know this one.
+    os.environ.pop("MPLBACKEND", None)
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold bytes that are not UTF-8
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Batch systems stop a job so, and a while later kill it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -450,6 +479,10 @@ def main() -> None:
         _leave(str(error), 2)
     except KeyboardInterrupt:
         code = _INTERRUPTED
+    except OSError as error:
+        if error.filename is None or not error.strerror:
+            raise
+        _leave(f"{error.filename} cannot be read or written ({error.strerror}).", 2)
     except Exception as error:
         message = getattr(error, "format_message", None)
         if message is None:
@@ -469,11 +502,24 @@ def main() -> None:
 def _advised(words: str, error: Exception) -> str:
     """A mistake that only typer has met, with what to do about it."""
     if "unexpected extra argument" in words:
+        if (count := _put_by_the_shell()) > 1:
+            return (
+                f"The shell put {count} files in the place of the pattern; give their folder "
+                "instead, as in --source slices."
+            )
         return f"{words}; a list has commas and no blanks, as in --methods average,flow."
     wanted = getattr(getattr(error, "param", None), "help", None)
     if words.startswith("Missing") and wanted:
         return f"{words.rstrip('.')}: {wanted.rstrip('.')}."
     return words
+
+
+def _put_by_the_shell() -> int:
+    """How many words stand behind --source or --labels: more than one where it expanded a `*`."""
+    words = sys.argv[1:]
+    places = [i + 1 for i, word in enumerate(words) if word in ("--source", "--labels")]
+    runs = (list(takewhile(lambda word: not word.startswith("-"), words[i:])) for i in places)
+    return max(map(len, runs), default=0)
 
 
 def _leave(sentence: str, code: int) -> NoReturn:

@@ -16,6 +16,9 @@ from bench.presets import PresetName
 from bench.registry import unknown
 from bench.variants import split_variants
 
+# Runs that come with the package; `configs/table4.toml` names one wherever the command is given.
+_SHIPPED = Path(__file__).with_name("configs")
+
 StageName = Literal["train", "predict", "score", "segment"]
 
 
@@ -32,6 +35,7 @@ class RunConfig(BaseModel):
         preset: widths, crops and training budget.
         source: the volume a dataset is built from, if it is not built yet.
         labels: its labels, if they are in a file of their own.
+        download: fetch the volume of a card that has an address, where its dataset is not built.
         grey_range: lowest and highest grey value of a volume that has not 8 bits, or ``auto``.
         missing: numbers of its slices that are to be treated as not there.
         axes: a letter for each axis of the source's array as stored, where its file does not say.
@@ -67,6 +71,7 @@ class RunConfig(BaseModel):
     preset: PresetName = "quick"
     source: Path | None = None
     labels: Path | None = None
+    download: bool = False
     grey_range: GreyOption | None = None
     missing: Missing | None = None
     axes: str | None = None
@@ -121,7 +126,9 @@ RESULT_FIELDS = frozenset(
      "channel", "label_kind", "label_zero", "voxel_size", "segmenter", "segmenter_encoder",
      "segmenter_weights", "segmenter_steps"}
 )  # fmt: skip
-RUNTIME_FIELDS = frozenset({"data", "out", "device", "threads", "jobs", "stages", "rerun"})
+RUNTIME_FIELDS = frozenset(
+    {"data", "out", "device", "threads", "jobs", "stages", "rerun", "download"}
+)
 
 
 def load_config(file: Path | None, words: dict[str, Any]) -> RunConfig:
@@ -152,8 +159,11 @@ _LISTS = {"methods": "methods", "dataset": "datasets"}
 
 
 def _read(file: Path) -> dict[str, Any]:
+    shipped = _SHIPPED / file.name
+    if file.parent == Path(_SHIPPED.name) and not file.exists() and shipped.exists():
+        file = shipped
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors write a BOM
     except OSError as error:
         raise UserError(f"The configuration {file} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -15,7 +15,7 @@ from bench.data.cards import SAID, Card, fold_of, is_public, load_card
 from bench.data.download import download
 from bench.data.grey import GreyWish
 from bench.data.places import anew, dataset_path
-from bench.data.triplets import TripletFile, digest_path
+from bench.data.triplets import TripletFile, digest_path, stored_digest
 from bench.data.volumes import ArrayVolume, StackVolume, Volume, open_volume
 from bench.dataset_variants import Dataset, parse_dataset
 from bench.errors import UserError
@@ -35,6 +35,8 @@ def check_datasets(config: RunConfig) -> None:
     """
     if config.source is not None and len(config.dataset) > 1:
         raise UserError("--source builds one dataset; name a single one with --dataset.")
+    if config.source is not None and config.download:
+        raise UserError("--download fetches the card's volume; leave --source out.")
     for variant in map(parse_dataset, config.dataset):
         _options(variant.built, config)
     check_built(config)
@@ -72,7 +74,10 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
         return file
     options = _options(name, config)
     with _only_builder(path.parent, name, display):
-        if path.exists() and not _is_sound(path, display):
+        damaged = path.exists() and not _is_sound(path, display)
+        if damaged or not path.exists():
+            config = _with_download(name, config, display)
+        if damaged:
             options = _set_damaged_aside(path, name, config, options, display)
         if not path.exists():
             display.note(f"Building the dataset '{name}' in {path.parent}.")
@@ -92,11 +97,17 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
 
 def _is_sound(path: Path, display: Display) -> bool:
     """Whether every byte is as it was written: attributes have no checksum of their own."""
-    beside = digest_path(path)
-    if not beside.exists():  # a build was killed at its last step
-        display.note(f"{beside} is missing: of {path.name} only what is read is checked.")
-        return True
-    return file_digest(path) == beside.read_text(encoding="utf-8", errors="replace").split(" ")[0]
+    try:
+        written = stored_digest(path)
+        if written is not None:
+            return file_digest(path) == written
+    except OSError as error:
+        raise UserError(
+            f"{error.filename} cannot be read ({error.strerror}); mend that first."
+        ) from error
+    # A build was killed at its last step.
+    display.note(f"{digest_path(path)} is missing: of {path.name} only what is read is checked.")
+    return True
 
 
 def _set_damaged_aside(
@@ -108,8 +119,9 @@ def _set_damaged_aside(
         UserError: there is no source to build it from, or another one.
     """
     if config.source is None and not load_card(name).generated:
+        given = "--source PATH or --download" if load_card(name).files else "--source PATH"
         raise UserError(
-            f"{path} is damaged, and its volume is not at hand; give it with --source PATH, and "
+            f"{path} is damaged, and its volume is not at hand; give it with {given}, and "
             f"the dataset is built anew (`bench data verify {name}` says what is damaged)."
         )
     # What is there is set aside only for something better.
@@ -313,12 +325,21 @@ def _said(config: RunConfig) -> dict[str, Any]:
 def download_volume(name: str, data: Path, display: Display) -> Path:
     """Fetch the volume of a card into the folder of the datasets, checked before use."""
     tick = display.stage("download")
-    megabyte = 2**20
-    return download(
-        load_card(name),
-        data / "volumes",
-        lambda done, total: tick(done // megabyte, total // megabyte, "MiB"),
-    )
+    megabyte, folder = 2**20, data / "volumes"
+    probe_folder(folder)
+    with locked(folder, lambda who: display.note(f"{who} fetches a volume; waiting for it.")):
+        return download(
+            load_card(name),
+            folder,
+            lambda done, total: tick(done // megabyte, total // megabyte, "MiB"),
+        )
+
+
+def _with_download(name: str, config: RunConfig, display: Display) -> RunConfig:
+    """The run with the volume of a card as its source, where it may be fetched."""
+    if not config.download or not load_card(name).files:
+        return config
+    return config.model_copy(update={"source": download_volume(name, config.data, display)})
 
 
 def _volumes(

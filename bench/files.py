@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -11,7 +10,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ from bench.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PREFIX = ".tmp-"
-LOCK = ".lock"
+LOCK, HOLDER = ".lock", ".lock-holder"
+_SOMEBODY = "Another process"
+_POLL_S = 0.2
 CORRUPT = ".corrupt"  # ends the name of a damaged file that was set aside
 
 
@@ -36,19 +37,29 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        _sync(temporary)
         # mkstemp gives 0600; results are to be read like any other file.
         temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        _sync(path.parent)
+        take_name(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def take_name(temporary: Path, path: Path) -> None:
+    """Give a whole file its name in the same folder, after its data has reached the disk."""
+    _sync(temporary)
+    temporary.replace(path)
+    _sync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(spelt_out(text), encoding="utf-8")
+
+
+def spelt_out(text: str) -> str:
+    r"""A text in which what is not UTF-8 in a file's name is spelt out, as in ``\udce9``."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -77,18 +88,29 @@ def locked(folder: Path, waiting: Callable[[str], None]) -> Iterator[None]:
         folder: made if it is not there.
         waiting: told once who holds the folder, if another process does.
     """
+    from filelock import FileLock, Timeout  # takes longer to import than most commands run
+
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            waiting(lock.read() or "Another process")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.truncate(0)
-        lock.write(f"Process {os.getpid()} on {platform.node()}")
-        lock.flush()
+    lock, holder = FileLock(folder / LOCK), folder / HOLDER
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        waiting(_read_holder(holder))
+        lock.acquire(poll_interval=_POLL_S)
+    try:
+        holder.write_text(f"Process {os.getpid()} on {platform.node()}", encoding="utf-8")
         yield
+    finally:
+        with suppress(OSError):  # nobody needs it: its next holder writes it anew
+            holder.unlink()
+        lock.release()
+
+
+def _read_holder(holder: Path) -> str:
+    """Who holds a lock; it may be about to say so, or to let go."""
+    with suppress(OSError):
+        return holder.read_text(encoding="utf-8", errors="replace") or _SOMEBODY
+    return _SOMEBODY
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -153,7 +175,11 @@ def is_full(error: BaseException) -> bool:
 
 
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    """Make what was written to a file, or the names in a folder, reach the disk."""
+    folder = path.is_dir()
+    if folder and os.name == "nt":  # Windows opens no folder, and keeps its names by itself
+        return
+    handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

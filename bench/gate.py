@@ -103,7 +103,8 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
     if changed:
         table = Table(pad_edge=False)
         for i, title in enumerate(_COLUMNS):
-            table.add_column(title, justify="right" if 2 <= i <= 5 else "left")
+            # Where there is no room a name is folded, not cut.
+            table.add_column(title, justify="right" if 2 <= i <= 5 else "left", overflow="fold")
         for finding in changed:
             table.add_row(*map(Text, _cells(finding)), style="red" if finding.trips else "green")
         console.print(table)

@@ -32,6 +32,6 @@ def check_built(config: RunConfig) -> None:
     for variant in map(parse_dataset, config.dataset):
         needed = [variant.built] if config.source is None else []
         needed += [variant.trained_on] if variant.trained_on != variant.built else []
-        for name in needed:
-            if not load_card(name).generated:
-                built_path(name, config.data, config.fold)
+        for card in map(load_card, needed):
+            if not card.generated and not (config.download and card.files):
+                built_path(card.name, config.data, config.fold)

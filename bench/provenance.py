@@ -22,7 +22,7 @@ _PACKAGES = (
 def provenance() -> dict[str, Any]:
     """What a record says about the code and the machine that made it."""
     return {
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
@@ -42,7 +42,8 @@ def compute_provenance(device: torch.device) -> dict[str, Any]:
     return facts
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """The installed version of a package; None where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

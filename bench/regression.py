@@ -298,7 +298,7 @@ def load_baseline(path: Path) -> Baseline:
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not a file of accepted figures ({error}).") from error
-    if schema > SCHEMA:
+    if isinstance(schema, int) and schema > SCHEMA:
         raise UserError(f"{path} was written by a newer version of interslice; upgrade to read it.")
     if digest != content_digest(content):
         raise UserError(

@@ -10,6 +10,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict
 
@@ -32,6 +33,7 @@ from bench.segmenter import Segmenter, load_segmenter
 from bench.segmenter_training import WEIGHTS, labelled_throughout, train_segmenter
 from bench.stages.segment import segment
 from bench.store import SCHEMA, Store, file_name, load_document, now, save_document
+from bench.tables import read_table
 from bench.truth import no_membranes
 from segmentation.training import Budget
 from segmentation.unet import UNet, UNetOptions
@@ -82,6 +84,20 @@ def segmenter_caution(folder: Path) -> str:
     if steps >= Budget.steps:
         return ""
     return f"its segmenter was trained for at most {steps:,} steps only"
+
+
+def read_ceiling(folder: Path) -> pd.DataFrame | None:
+    """The scores of the real middle slices, of rejected triplets too; None where there are none.
+
+    Raises:
+        UserError: they are damaged, or cannot be read.
+    """
+    if not (folder / CEILING).exists():
+        return None
+    digest = None
+    if (folder / RECORD).exists():
+        digest = load_document(folder / RECORD, SegmenterRecord).files.get(CEILING)
+    return read_table(folder / CEILING, digest)
 
 
 def options_of(config: RunConfig) -> tuple[UNetOptions, Budget]:

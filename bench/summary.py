@@ -19,10 +19,11 @@ from bench.plan import NULL
 from bench.ranking import Place, rank
 from bench.segmenter_training import WEIGHTS
 from bench.segmenters import CEILING, RECORD, SegmenterRecord, segmenter_caution
-from bench.stages.score import SCORES, kept, read_scores
+from bench.stages.score import SCORES, kept
 from bench.stages.segment import MEMBRANES
 from bench.statistics import Interval, cluster_ids, cluster_interval, paired_gain
 from bench.store import load_document
+from bench.tables import read_table
 
 SKILLS = ("psnr", "frc_10")
 
@@ -127,7 +128,7 @@ def _scores(outcome: Outcome) -> pd.DataFrame | None:
     done = outcome.record.stages.get("score")
     if done is None or outcome.record.status == "failed":
         return None
-    return read_scores(outcome.folder / SCORES, done.digest)
+    return read_table(outcome.folder / SCORES, done.digest)
 
 
 def _row(
@@ -179,7 +180,7 @@ def _membranes(outcome: Outcome) -> Membranes | None:
     real = _ceiling(folder, facts["segmenter"])
     if real is None:
         return None
-    table = labelled(read_scores(outcome.folder / MEMBRANES, done.digest))
+    table = labelled(read_table(outcome.folder / MEMBRANES, done.digest))
     real = real.set_index("triplet").loc[table["triplet"]].reset_index()
     if table.empty:
         return None
@@ -207,7 +208,7 @@ def _ceiling(folder: Path, segmenter: str) -> pd.DataFrame | None:
     record = load_document(folder / RECORD, SegmenterRecord)
     if record.files[WEIGHTS] != segmenter:
         return None
-    return read_scores(folder / CEILING, record.files[CEILING])
+    return read_table(folder / CEILING, record.files[CEILING])
 
 
 def _verdict(skill: dict[str, Interval]) -> list[str]:

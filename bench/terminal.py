@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +27,8 @@ from bench.summary import SKILLS, Membranes, Row, beats
 
 _GAPS = ("dice", "boundary_f1")
 _AGREEMENT = "the real slice's segmentation (agreement)"
+_NAME = 8  # characters of a method's name that stand in one line at least
+_WIDEST = 1000  # characters that no table of ours has
 _SHOWN = ("psnr", "ssim", "ie", "frc_10", "frc_25", "sharpness")
 
 
@@ -33,7 +36,7 @@ def print_rows(rows: list[Row], console: Console) -> None:
     """Print the tables of each dataset, and under them what has to be known to read them."""
     for dataset in dict.fromkeys(row.outcome.cell.dataset for row in rows):
         chosen = [row for row in rows if row.outcome.cell.dataset == dataset]
-        console.print(_scores(dataset, chosen))
+        _scores(dataset, chosen).print(console)
         _print_gains([row for row in chosen if row.skill], console)
         console.print()
         for line in (*_legend(chosen), *_notes(chosen)):
@@ -48,28 +51,63 @@ def _say(line: str, console: Console) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _table(title: str, several: bool, columns: Iterable[str]) -> Table:
-    """A table without rows, narrow enough for a terminal of 80 columns.
+class _Table:
+    """A table that is printed as several, one below the other, where its columns find no room.
 
-    Only the method may be broken: a number that is cannot be read.
+    A terminal of 80 columns has room for ours. Only the method may be broken, and into parts that
+    can be read: a number that is broken cannot be.
     """
-    table = Table(
-        title=Text(title), title_justify="left", box=SIMPLE, show_edge=False, padding=(0, 0, 0, 1),
-        pad_edge=False,
-    )  # fmt: skip
-    table.add_column("method", overflow="fold")
-    for name in ("loss", "seed") if several else ("loss",):
-        table.add_column(name, no_wrap=True)
-    for name in columns:
-        table.add_column(name.replace(" ", "\n", 1), justify="right", no_wrap=True)
-    return table
+
+    def __init__(self, title: str, several: bool, columns: Iterable[str]) -> None:
+        self._title = title
+        self._lead = ("method", "loss", "seed") if several else ("method", "loss")
+        self._columns = [name.replace(" ", "\n", 1) for name in columns]
+        self._rows: list[tuple[Text, ...]] = []
+
+    def add_row(self, *cells: Text) -> None:
+        """Add the lead and a cell for each column; what lacks at the end stays empty."""
+        self._rows.append(cells)
+
+    def print(self, console: Console) -> None:
+        """Print it, as few tables as have room."""
+        first, title = 0, self._title
+        while first < len(self._columns):
+            last = len(self._columns)
+            while self._width(first, last, console) > console.width and last > first + 1:
+                last -= 1
+            console.print(self._part(title, first, last))
+            first, title = last, ""
+
+    def _width(self, first: int, last: int, console: Console) -> int:
+        """Characters that a part needs at least."""
+        part = self._part("", first, last)
+        whole = Measurement.get(console, console.options.update(width=_WIDEST), part).maximum
+        names = max((row[0].cell_len for row in self._rows), default=0)
+        return whole - max(0, names - _NAME)
+
+    def _part(self, title: str, first: int, last: int) -> Table:
+        """The table of some of the columns."""
+        table = Table(
+            title=Text(title) if title else None, title_justify="left", box=SIMPLE,
+            show_edge=False, padding=(0, 0, 0, 1), pad_edge=False,
+        )  # fmt: skip
+        table.add_column("method", overflow="fold")
+        for name in self._lead[1:]:
+            table.add_column(name, no_wrap=True)
+        for name in self._columns[first:last]:
+            # A column that has no room even alone is broken between its numbers.
+            table.add_column(name, justify="right", no_wrap=last - first > 1, overflow="fold")
+        lead = len(self._lead)
+        for row in self._rows:
+            table.add_row(*row[:lead], *row[lead + first : lead + last])
+        return table
 
 
-def _scores(dataset: str, rows: list[Row]) -> Table:
+def _scores(dataset: str, rows: list[Row]) -> _Table:
     count = max((row.outcome.record.triplets for row in rows), default=0)
     several = _several_seeds(rows)
     title = f"{dataset}: test split, {count} triplets"
-    table = _table(title, several, (METRICS[name].title for name in _SHOWN))
+    table = _Table(title, several, (METRICS[name].title for name in _SHOWN))
     for row in rows:
         table.add_row(*_lead(row, several), *_numbers(row))
     return table
@@ -80,11 +118,11 @@ def _print_gains(rows: list[Row], console: Console) -> None:
         return
     several = _several_seeds(rows)
     title = f"{rows[0].outcome.cell.dataset}: gain over linear [95 %]"
-    table = _table(title, several, (METRICS[name].title for name in SKILLS))
+    table = _Table(title, several, (METRICS[name].title for name in SKILLS))
     for row in rows:
         table.add_row(*_lead(row, several), *(_gain(row, name) for name in SKILLS))
     console.print()
-    console.print(table)
+    table.print(console)
 
 
 def _print_membranes(rows: list[Row], console: Console) -> None:
@@ -95,11 +133,11 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
     first = rows[0].membranes
     reference = "the labels" if first and first.reference == "labels" else _AGREEMENT
     title = f"{rows[0].outcome.cell.dataset}: membranes against {reference}"
-    gaps = _table(
+    gaps = _Table(
         f"{title}, gap to real slice [95 %]", several,
         (MEMBRANE_METRICS[name].title for name in _GAPS),
     )  # fmt: skip
-    scores = _table(title, several, (metric.title for metric in MEMBRANE_METRICS.values()))
+    scores = _Table(title, several, (metric.title for metric in MEMBRANE_METRICS.values()))
     seen = set()
     for row in rows:
         found = row.membranes
@@ -113,7 +151,7 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
         scores.add_row(*_lead(row, several), *_membrane_numbers(found.means))
     for table in (gaps, scores):
         console.print()
-        console.print(table)
+        table.print(console)
     console.print()
     for caution in dict.fromkeys(row.membranes.caution for row in rows if row.membranes):
         if caution:

@@ -13,7 +13,7 @@ from bench.data.triplets import TripletFile
 from bench.data.triplets import verify as verify_dataset
 from bench.dataset_variants import parse_dataset
 from bench.errors import UserError
-from bench.files import CORRUPT, LOCK, file_digest
+from bench.files import CORRUPT, HOLDER, LOCK, file_digest
 from bench.segmenters import RECORD as SEGMENTER
 from bench.segmenters import SegmenterRecord
 from bench.store import RECORD, Record, Store, load_document
@@ -141,7 +141,7 @@ def _check_files(folder: Path, known: dict[str, str], findings: Findings) -> Non
 
 
 def _note_others(folder: Path, known: dict[str, str], findings: Findings) -> None:
-    vouched = {*known, RECORD, SEGMENTER, LOCK}
+    vouched = {*known, RECORD, SEGMENTER, LOCK, HOLDER}
     others = sorted(path.name for path in folder.iterdir() if path.name not in vouched)
     aside = [name for name in others if name.endswith(CORRUPT)]
     if aside:

@@ -1,21 +1,26 @@
-"""Fetch a card's file, and use it only if it is the one the card means."""
+"""Fetch a card's file, and use it only if it is the one the card means.
+
+What was fetched stays in a file of its own, ``NAME.part``, until it is whole: a download that broke
+off goes on from there. (pooch, the library for such files, begins anew each time.)
+"""
 
 from __future__ import annotations
 
-import hashlib
 import ssl
 from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib import request
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 
 from bench.data.cards import Card, CardFile
 from bench.errors import UserError
-from bench.files import atomic_path, file_digest, is_full
+from bench.files import file_digest, is_full, take_name
 
 _BLOCK = 2**20
 _TIMEOUT_S = 60
+_PARTIAL, _BEYOND_THE_END = 206, 416  # answers of HTTP
+_BROKEN = (URLError, HTTPException, ssl.SSLError, TimeoutError, ConnectionError)
 
 Progress = Callable[[int, int], None]
 
@@ -25,7 +30,8 @@ def download(
 ) -> Path:
     """Fetch one file of a card into a folder, unless it lies there already.
 
-    It takes its name only after its size and SHA-256 were found right.
+    It takes its name only after its size and SHA-256 were found right. Only one process at a time
+    may fetch into a folder.
 
     Args:
         card: the dataset.
@@ -55,13 +61,15 @@ def download(
                 "move it away and repeat the command, or build from it with --source under "
                 "another name."
             )
-        with atomic_path(target) as temporary:
-            _fetch(wanted, temporary, progress)
-    except (URLError, HTTPException, ssl.SSLError, TimeoutError, ConnectionError) as error:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.name}.part")
+        _fetch_right(wanted, part, progress)
+        take_name(part, target)
+    except _BROKEN as error:
         reason = getattr(error, "reason", None) or error
         raise UserError(
-            f"{wanted.url} cannot be fetched ({reason}); try again later, or fetch it by other "
-            "means and give it with --source PATH."
+            f"{wanted.url} cannot be fetched ({reason}); repeat the command later, which goes on "
+            "from here, or fetch it by other means and give it with --source PATH."
         ) from error
     except OSError as error:
         why = "the disk is full" if is_full(error) else error.strerror
@@ -71,27 +79,72 @@ def download(
     return target
 
 
-def _fetch(wanted: CardFile, target: Path, progress: Progress | None) -> None:
-    digest, done = hashlib.sha256(), 0
-    with _opener().open(wanted.url, timeout=_TIMEOUT_S) as answer, target.open("wb") as sink:
-        expected = wanted.size or int(answer.headers.get("Content-Length") or 0)
-        while block := answer.read(_BLOCK):
-            done += len(block)
-            if wanted.size is not None and done > wanted.size:
-                break
-            digest.update(block)
-            sink.write(block)
-            if progress is not None:
-                progress(done, max(expected, done))
-    if wanted.size is not None and done != wanted.size:
+def _fetch_right(wanted: CardFile, part: Path, progress: Progress | None) -> None:
+    """Fetch a file, and keep it only if it is the right one."""
+    resumed = _bytes_of(part) > 0
+    _fetch(wanted, part, progress)
+    if resumed and file_digest(part) != wanted.sha256:  # its beginning was of another file
+        part.unlink()
+        _fetch(wanted, part, progress)
+    size_fits = wanted.size in (None, _bytes_of(part))
+    if size_fits and file_digest(part) == wanted.sha256:
+        return
+    part.unlink()
+    if not size_fits:
         raise UserError(
             f"{wanted.url} does not have the {wanted.size:,} bytes it should have; try again later."
         )
-    if digest.hexdigest() != wanted.sha256:
-        raise UserError(
-            f"{wanted.url} is not the file it should be (its SHA-256 differs) and was not kept; "
-            "try again, or fetch it by other means and give it with --source PATH."
-        )
+    raise UserError(
+        f"{wanted.url} is not the file it should be (its SHA-256 differs) and was not kept; "
+        "try again, or fetch it by other means and give it with --source PATH."
+    )
+
+
+def _fetch(wanted: CardFile, part: Path, progress: Progress | None) -> None:
+    """Fetch all of a file, in as many turns as it takes while each brings something."""
+    while True:
+        before = _bytes_of(part)
+        try:
+            _fetch_more(wanted, part, progress)
+            return
+        except _BROKEN:
+            if _bytes_of(part) == before:
+                raise
+
+
+def _fetch_more(wanted: CardFile, part: Path, progress: Progress | None) -> None:
+    """Fetch what a file lacks.
+
+    Raises:
+        ConnectionError: it broke off.
+    """
+    done = _bytes_of(part)
+    headers = {"Range": f"bytes={done}-"} if done else {}
+    asked = request.Request(wanted.url, headers=headers)  # noqa: S310 (see the opener)
+    try:
+        answer: HTTPResponse = _opener().open(asked, timeout=_TIMEOUT_S)
+    except HTTPError as error:
+        if error.code != _BEYOND_THE_END or not done:
+            raise
+        return  # nothing is lacking, or it is the wrong file
+    with answer, part.open("ab" if answer.status == _PARTIAL else "wb") as sink:
+        done = sink.tell()
+        length = answer.headers.get("Content-Length")
+        end = done + int(length) if length else 0
+        expected = wanted.size or end
+        while block := answer.read(_BLOCK):
+            sink.write(block)
+            done += len(block)
+            if progress is not None:
+                progress(done, max(expected, done))
+            if wanted.size is not None and done > wanted.size:
+                return  # the wrong file
+    if done < end:
+        raise ConnectionError(f"it broke off after {done:,} of {end:,} bytes")
+
+
+def _bytes_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _opener() -> request.OpenerDirector:

@@ -88,7 +88,8 @@ def _not_built(name: str, root: Path, fold: int) -> UserError:
     if card.generated:
         return UserError(f"{missing} builds it, and so does `bench run`.")
     download = " (or --download in its place)" if card.files else ""
+    given = "--download, or --source PATH" if card.files else "--source PATH"
     source = f"; its volume: {card.source}" if card.source else ""
     return UserError(
-        f"{missing}{download} builds it, and `bench run` does if it is given --source PATH{source}."
+        f"{missing}{download} builds it, and `bench run` does if it is given {given}{source}."
     )

@@ -47,6 +47,14 @@ def digest_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
+def stored_digest(path: Path) -> str | None:
+    """The SHA-256 that a whole triplet file had when it was written; None where it is missing."""
+    beside = digest_path(path)
+    if not beside.exists():
+        return None
+    return beside.read_text(encoding="utf-8", errors="replace").split(" ")[0]
+
+
 class TripletFile:
     """The triplets of a dataset, read one at a time.
 
@@ -228,6 +236,10 @@ class TripletFile:
         # A damaged HDF5 file raises nearly anything, depending on the byte.
         except Exception as error:
             self.close()
+            if isinstance(error, OSError) and error.strerror:  # the system's words, not HDF5's
+                raise UserError(
+                    f"{self.path} cannot be read ({error.strerror}); mend that first."
+                ) from error
             raise UserError(
                 f"{what} is damaged in {self.path} ({_first_line(error)}); repeat "
                 f"{anew(self.name)}."
@@ -289,9 +301,14 @@ def verify(path: Path) -> list[str]:
         One sentence for each problem; none for a sound file.
     """
     beside = digest_path(path)
-    if not beside.exists():
+    try:
+        written = stored_digest(path)
+        found = file_digest(path)
+    except OSError as error:
+        return [f"{error.filename} cannot be read ({error.strerror}); mend that first."]
+    if written is None:
         problems = [f"{beside} is missing, so {path.name} cannot be compared to it."]
-    elif file_digest(path) == beside.read_text(encoding="utf-8", errors="replace").split(" ")[0]:
+    elif found == written:
         return []
     else:
         problems = [f"{path} is not as it was written: its SHA-256 is not the one in {beside}."]

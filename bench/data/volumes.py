@@ -30,6 +30,7 @@ from bench.data.stacks import (
     split_source,
 )
 from bench.errors import UserError
+from bench.files import spelt_out
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -313,8 +314,9 @@ def _labels_of(raw: Stack, labels: str | Path | None, asked: Asked) -> Stack | N
 
 
 def _stem(source: str | Path) -> str:
+    """The name of a volume; bytes of a file's name that are not UTF-8 are spelt out."""
     path = split_source(source)[0]
-    return path.resolve().name if path.is_dir() else path.stem
+    return spelt_out(path.resolve().name if path.is_dir() else path.stem)
 
 
 def _check_grey(raw: Stack, grey_range: GreyWish | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +31,7 @@ from bench.data.survey import Survey, cut_windows
 from bench.data.triplets import SCHEMA, fingerprint, triplet_digest
 from bench.data.volumes import Volume, present_slices
 from bench.errors import UserError
+from bench.provenance import version
 
 if TYPE_CHECKING:
     from bench.data.build import BuildOptions
@@ -222,7 +222,7 @@ def _write_histograms(
         group.create_dataset("counts", data=seen.counts, compression="gzip")
         group.create_dataset("tables", data=luts, compression="gzip")
     if reference is not None:
-        file["histograms/reference"] = np.stack(reference)
+        file["reference"] = np.stack(reference)
 
 
 def _write_facts(
@@ -240,7 +240,7 @@ def _write_facts(
     volumes = [volume_facts(volume, seen) for volume, seen in sources]
     file.attrs["schema"] = SCHEMA
     file.attrs["name"] = name
-    file.attrs["version"] = _version()
+    file.attrs["version"] = version("interslice") or "unknown"
     file.attrs["card"] = card.model_dump_json()
     file.attrs["options"] = json.dumps(settings)
     file.attrs["tile"] = options.tile
@@ -266,10 +266,3 @@ def volume_facts(volume: Volume, seen: Survey) -> dict[str, Any]:
         **volume.asked,
         **({"notes": volume.notes} if volume.notes else {}),
     }
-
-
-def _version() -> str:
-    try:
-        return metadata.version("interslice")
-    except metadata.PackageNotFoundError:
-        return "unknown"

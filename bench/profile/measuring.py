@@ -7,12 +7,13 @@ import gc
 import os
 import signal
 import statistics
+import sys
 import time
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ from torch import Tensor, nn
 from bench.memory import return_freed_memory
 from bench.profile.counting import run_pass
 from bench.profile.subjects import Subject
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 _MIB = 2**20
 _PATIENCE = 60.0  # seconds that the repetitions of one pass may take, about
@@ -65,9 +69,7 @@ def measure_apart(
     Raises:
         ChildProcessError: the system ended the process, most likely for its memory.
     """
-    # A server that has imported torch and done nothing else; its children start clean and at once.
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["bench.profile.measuring"])
+    context = _fresh_processes()
     receiver, sender = context.Pipe(duplex=False)
     words = (subject, device, threads, repeats, backward)
     process = context.Process(target=_measure_and_send, args=(sender, words))
@@ -85,6 +87,16 @@ def measure_apart(
         raise outcome
     measured: Measurement = outcome
     return measured
+
+
+def _fresh_processes() -> ForkServerContext | SpawnContext:
+    """How to start a process that has imported torch and done nothing else."""
+    if "forkserver" not in get_all_start_methods():  # Windows
+        return get_context("spawn")
+    # Its children start clean and at once.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["bench.profile.measuring"])
+    return context
 
 
 def _measure_and_send(sender: Connection, words: Words) -> None:
@@ -155,6 +167,8 @@ def memory_at_hand(device: torch.device) -> int:
     try:
         return _kibibytes(Path("/proc/meminfo"), "MemAvailable")
     except OSError:
+        if not hasattr(os, "sysconf"):  # Windows: nothing is refused
+            return sys.maxsize
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

@@ -39,9 +39,9 @@ def _table(document: dict[str, Any]) -> Table:
     )  # fmt: skip
     table.add_column("", no_wrap=True)
     for name in ("parameters", "GMAC", "closed form", "forward s", "peak MiB"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for name in ("forward + backward s", "peak MiB", "GMAC"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for row in document["rows"]:
         # As Text: the brackets of a variant's options would be read as markup.
         words = [

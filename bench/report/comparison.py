@@ -15,9 +15,10 @@ from bench.files import atomic_path, content_digest, tidied
 from bench.metrics import ie
 from bench.report.results import read_one
 from bench.stages.predict import FRAMES
-from bench.stages.score import SCORES, kept, read_scores
+from bench.stages.score import SCORES, kept
 from bench.store import Store, file_name
 from bench.summary import Row
+from bench.tables import read_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +51,11 @@ def draw_comparison(rows: list[Row], dataset: Dataset, out: Path) -> Path | None
     before, truth, after = (centre(frame, _SIDE) for frame in dataset.test.frames(index))
     frames = {row.outcome.cell.title: _frame(row, index) for row in drawn}
     panels = {"before": before, "truth": truth, **frames, "after": after}
-    with tidied(target.parent), atomic_path(target) as temporary:
+    import matplotlib.style
+
+    # Whatever the user's own settings are.
+    settings = matplotlib.style.context("default")
+    with tidied(target.parent), atomic_path(target) as temporary, settings:
         title = title_of(dataset.name, index, dataset.test.card.get("credit") or "")
         _draw(panels, truth, list(frames), title, temporary)
     return target
@@ -87,7 +92,7 @@ def show_error(axes: Axes, frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -
 
 def _typical(row: Row) -> int:
     digest = row.outcome.record.stages["score"].digest
-    triplets = ranked(kept(read_scores(row.outcome.folder / SCORES, digest)))
+    triplets = ranked(kept(read_table(row.outcome.folder / SCORES, digest)))
     return int(triplets[len(triplets) // 2])
 
 

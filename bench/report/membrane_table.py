@@ -143,12 +143,19 @@ def _ceiling(
         fullest = max(rows, key=lambda each: each.count)
         ceiling = selection.ceiling(dataset).on(fullest)
         if ceiling.scores is None:
-            marks = notes.mark(f"no ceiling: the segmenter has not run on {dataset}.")
+            marks = notes.mark(f"no ceiling: {_no_ceiling(selection, dataset)}.")
             cells += [TableCell(DASH, marks=marks)] * (1 + len(_METRICS))
             continue
         cells.append(TableCell(number(0.0, _DIGITS), 0.0))
         cells += [_mean(ceiling, metric, Standing()) for metric in _METRICS]
     return TableRow(_CEILING, tuple(cells), rule=True)
+
+
+def _no_ceiling(selection: Selection, dataset: str) -> str:
+    entries = [entry for entry in selection.entries if entry.words["dataset"] == dataset]
+    if any(entry.ceiling_damage for entry in entries):
+        return f"its file on {dataset} is damaged; repeat the run"
+    return f"the segmenter has not run on {dataset}"
 
 
 def _dataset_notes(selection: Selection, dataset: str) -> list[str]:

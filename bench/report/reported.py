@@ -1,4 +1,4 @@
-"""What the paper states, from `results/reported/ssan2021.toml`."""
+"""What the paper states, from `ssan2021.toml` beside this module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import UserError
 
-REPORTED = Path(__file__).resolve().parents[2] / "results" / "reported" / "ssan2021.toml"
+REPORTED = Path(__file__).with_name("ssan2021.toml")
 
 
 class Claim(BaseModel):
@@ -82,7 +82,7 @@ def load_reported(path: Path = REPORTED) -> Reported:
         return Reported.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(
-            f"{path} cannot be read ({error.strerror}); `bench report` runs from a checkout."
+            f"{path} cannot be read ({error.strerror}); install interslice anew."
         ) from error
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise UserError(f"{path} is not valid: {error}") from error

@@ -19,12 +19,13 @@ from bench.data.places import dataset_path
 from bench.data.triplets import TripletFile
 from bench.dataset_variants import parse_dataset
 from bench.errors import UserError
-from bench.files import file_digest
 from bench.membranes import labelled
 from bench.presets import PRESETS
-from bench.segmenters import CEILING, segmenter_caution
+from bench.segmenters import read_ceiling, segmenter_caution
 from bench.stages.score import clustered
+from bench.stages.train import LOG
 from bench.store import NONE, Record, Store
+from bench.tables import read_table
 
 _Place = tuple[str, int]  # dataset and fold
 _WORDS = ("method", "loss", "dataset", "fold", "seed", "preset")
@@ -119,9 +120,13 @@ class Entry:
 
     @cached_property
     def training(self) -> pd.DataFrame | None:
-        """A row for each step of the training; None where nothing was trained."""
-        path = self.folder / "training.csv"
-        return pd.read_csv(path) if path.exists() else None
+        """A row for each step of the training; None where nothing was trained.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        path = self.folder / LOG
+        return _read_log(path) if path.exists() else None
 
     def frame(self, triplet: int) -> NDArray[np.uint8] | None:
         """The synthesised slice (HW) of a triplet; None if there is none.
@@ -135,10 +140,21 @@ class Entry:
         return read_one(self.folder / done.file, "frames", triplet)
 
     def _ceiling(self, *, rejected: bool = False) -> pd.DataFrame | None:
-        folder = self._segmenter
-        if folder is None or not (folder / CEILING).exists():
-            return None
-        return _scored_membranes(pd.read_parquet(folder / CEILING), rejected=rejected)
+        table = self._read_ceiling[0]
+        return None if table is None else _scored_membranes(table, rejected=rejected)
+
+    @cached_property
+    def _read_ceiling(self) -> tuple[pd.DataFrame | None, str]:
+        """The table, and why it cannot be read where it cannot: no score depends on it."""
+        try:
+            return (None if self._segmenter is None else read_ceiling(self._segmenter)), ""
+        except UserError as error:
+            return None, str(error)
+
+    @property
+    def ceiling_damage(self) -> str:
+        """Why the membrane scores of the real slices cannot be read; empty if they can."""
+        return self._read_ceiling[1]
 
     @property
     def _segmenter(self) -> Path | None:
@@ -153,13 +169,7 @@ class Entry:
             return None
         if stage == "segment" and self.outlier:
             return None
-        path = self.folder / done.file
-        try:
-            if file_digest(path) != done.digest:
-                raise UserError(f"{path} is damaged; repeat the run: it is computed again.")
-        except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-        table = pd.read_parquet(path)
+        table = read_table(self.folder / done.file, done.digest)
         if stage == "segment":
             return _scored_membranes(table, rejected=rejected)
         return clustered(table, rejected=rejected)
@@ -228,6 +238,19 @@ def read_one(path: Path, name: Literal["frames", "masks"], triplet: int) -> NDAr
         ) from error
 
 
+def _read_log(path: Path) -> pd.DataFrame:
+    try:
+        log = pd.read_csv(path)
+        if "step" not in log or log.select_dtypes("number").shape != log.shape:
+            raise ValueError("it is no log of a training")
+    except (OSError, ValueError) as error:  # pandas' own are ValueErrors
+        why = getattr(error, "strerror", None) or str(error).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"{path} cannot be read ({why}); repeat the run with --rerun, or delete the file."
+        ) from error
+    return log
+
+
 def load_results(
     out: Path, data: Path, tell: Callable[[str], None], *, newest: bool = False
 ) -> Results:
@@ -278,6 +301,7 @@ def load_results(
         for entry in entries
         if entry.outlier
     ]
+    problems += dict.fromkeys(filter(None, (entry.ceiling_damage for entry in entries)))
     for problem in problems:
         tell(problem)
     return Results(entries, problems, _fitting(entries, files, tell))

@@ -10,11 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.triplets import TripletFile
-from bench.errors import UserError
-from bench.files import atomic_path, file_digest
 from bench.metrics import score_frame
 from bench.stages.predict import stored_frames, stored_triplets
 from bench.statistics import cluster_ids
+from bench.tables import write_table
 
 REVISION = 2
 SCORES = "scores.parquet"
@@ -36,8 +35,7 @@ def score(frames_path: Path, file: TripletFile, target: Path, progress: Progress
         rows.append(score_frame(frame, file.frames(int(index))[1]))
         progress(len(rows), len(indices), "scores")
     table = with_keys(pd.DataFrame(rows), indices, file)
-    with atomic_path(target) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_table(table, target)
     return table
 
 
@@ -50,20 +48,6 @@ def with_keys(scores: pd.DataFrame, indices: NDArray[np.intp], file: TripletFile
     if file.options["stride"] < file.tile:
         keys["column"] = 0
     return pd.concat([pd.Series(indices, name="triplet"), keys, scores], axis=1)
-
-
-def read_scores(path: Path, digest: str | None) -> pd.DataFrame:
-    """Read the scores of a cell.
-
-    Raises:
-        UserError: the file is missing, or is not the one its record speaks of.
-    """
-    try:
-        if file_digest(path) == digest:
-            return pd.read_parquet(path)
-    except OSError as error:
-        raise UserError(f"The scores {path} cannot be read: {error.strerror}.") from error
-    raise UserError(f"The scores {path} are damaged; repeat the run: they are computed again.")
 
 
 def saturation(file: TripletFile, indices: NDArray[np.intp]) -> float:

@@ -15,6 +15,7 @@ from bench.errors import UserError
 from bench.files import atomic_path
 from bench.segmenter import Segmenter
 from bench.stages.score import with_keys
+from bench.tables import write_table
 from segmentation.scores import score_membranes
 
 REVISION = 3
@@ -63,8 +64,7 @@ def segment(
             check()
             progress(i + 1, len(indices), "membranes")
     table = with_keys(pd.DataFrame(rows), indices, file)
-    with atomic_path(table_target) as temporary:
-        table.to_parquet(temporary, index=False)
+    write_table(table, table_target)
     return table
 
 

@@ -2,8 +2,10 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,6 +54,15 @@ def test_a_run_ends_with_rows_and_a_picture(run, tmp_path: Path) -> None:  # typ
     gain = rows["average"]["metrics"]["psnr"]["mean"] - rows["linear"]["metrics"]["psnr"]["mean"]
     assert rows["average"]["skill"]["psnr"]["mean"] == pytest.approx(gain)
     assert Path(document["pictures"][0]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_user_s_own_settings_of_matplotlib_do_not_change_the_picture(run) -> None:  # type: ignore[no-untyped-def]
+    pictures = []
+    for settings in ({}, {"text.usetex": True, "savefig.dpi": 30, "figure.facecolor": "red"}):
+        with mpl.rc_context(settings):
+            _, out, _ = run("--json", methods="average", picture=True)
+        pictures.append(Path(json.loads(out)["pictures"][0]).read_bytes())
+    assert pictures[0] == pictures[1]
 
 
 def test_a_finished_run_is_not_computed_twice(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -425,6 +436,25 @@ def test_without_a_command_the_help_is_printed_as_it_is_for_help(
     assert (code, out) == (2, "")
     assert err == asked
     assert len(asked.splitlines()) > 5
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = bench(capsys, "--version")
+    assert (code, out.strip()) == (0, f"interslice {metadata.version('interslice')}")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("bench ch", ["check", "check-method"]), ("bench data v", ["verify"])]
+)
+def test_the_shell_completes_commands(words: str, found: list[str]) -> None:
+    asked = {"_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": words,
+             "COMP_CWORD": str(len(words.split()) - 1)}  # fmt: skip
+    code = "import sys; sys.argv = ['bench']; from bench.cli import main; main()"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert answer.stdout.split() == found
 
 
 def test_cuda_asked_for_and_absent(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

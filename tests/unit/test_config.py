@@ -77,3 +77,15 @@ def test_an_unreadable_file_is_a_sentence(tmp_path: Path, content: str | None) -
 def test_every_field_is_classified() -> None:
     assert set(RunConfig.model_fields) == RESULT_FIELDS | RUNTIME_FIELDS
     assert not RESULT_FIELDS & RUNTIME_FIELDS
+
+
+def test_a_run_that_comes_with_the_package_is_found_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_config(Path("configs/table3.toml"), {}).losses == ("ls",)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/table3.toml").write_text('methods = "flow"\ndataset = "mine"\n')
+    assert load_config(Path("configs/table3.toml"), {}).dataset == ("mine",)
+    with pytest.raises(UserError, match=r"configs/mine.toml cannot be read"):
+        load_config(Path("configs/mine.toml"), {})

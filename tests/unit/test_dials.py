@@ -126,7 +126,7 @@ def test_a_store_without_settings_says_what_makes_them(tmp_path: Path) -> None:
 
 
 def test_the_configuration_turns_five_dials_around_one_middle() -> None:
-    config = load_config(Path(__file__).parents[2] / "configs/dials.toml", {})
+    config = load_config(Path("configs/dials.toml"), {})
     names = [cell.dataset for cell in plan(config) if cell.is_null]
     assert len(names) == len(config.dataset) == 22
     (middle,) = middles(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -353,3 +354,35 @@ def test_labels_keep_their_distance_and_their_order() -> None:
     places = spread_apart([1.0, 0.0, 1.05], 0.5)
     assert places[1] < places[0] < places[2]
     assert min(np.diff(sorted(places))) >= 0.5 - 1e-12
+
+
+# What a user may have set: a notebook's backend, and a file of settings where the command runs.
+SETTINGS = """text.usetex: true
+savefig.bbox: tight
+savefig.dpi: 30
+figure.facecolor: red
+image.cmap: hot
+font.size: 30
+"""
+
+
+def test_the_user_s_own_settings_of_matplotlib_change_no_figure(
+    out: Path, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "matplotlibrc").write_text(SETTINGS)
+    (tmp_path / "none").mkdir()
+    drawn = {}
+    for name, backend in (("none", {}), ("theirs", {"MPLBACKEND": "module://no.such_backend"})):
+        results = tmp_path / name / "results"
+        shutil.copytree(out / "runs", results / "runs")
+        words = ["report", "--figures", "learning", "--out", str(results), "--data", str(data)]
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("MPL")}
+        subprocess.run(
+            [sys.executable, "-m", "bench", *words], cwd=tmp_path / name, check=True,
+            env=clean | backend | {"MPLCONFIGDIR": str(tmp_path)},
+        )  # fmt: skip
+        files = sorted((results / "report/figures").glob("learning*"))
+        drawn[name] = [path.read_bytes() for path in files]
+    assert len(drawn["none"]) == 2
+    assert drawn["theirs"] == drawn["none"]

@@ -1,11 +1,23 @@
 import errno
 import os
+import platform
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from bench.errors import UserError
-from bench.files import atomic_path, is_full, probe_folder, remove_leftovers, write_text
+from bench.files import (
+    LOCK,
+    atomic_path,
+    is_full,
+    locked,
+    probe_folder,
+    remove_leftovers,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -56,3 +68,57 @@ def test_a_full_disk_is_recognised_through_a_chain_of_errors() -> None:
     assert is_full(outer)
     assert is_full(OSError("Can't write data (No space left on device)"))
     assert not is_full(OSError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def test_the_second_waits_for_the_first_and_is_told_who_it_is(tmp_path: Path) -> None:
+    told: list[str] = []
+    order: list[str] = []
+
+    def second() -> None:
+        with locked(tmp_path, told.append):
+            order.append("second")
+
+    with locked(tmp_path, told.append):
+        waiter = threading.Thread(target=second)
+        waiter.start()
+        waiter.join(0.3)
+        assert waiter.is_alive()
+        order.append("first")
+    waiter.join(10)
+    assert order == ["first", "second"]
+    assert told == [f"Process {os.getpid()} on {platform.node()}"]
+    assert os.listdir(tmp_path) == [LOCK]
+
+
+def test_a_lock_ends_with_its_holder_however_it_ends(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from bench.files import locked\n"
+        "with locked(Path(sys.argv[1]), print): os._exit(9)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert killed.returncode == 9
+    told: list[str] = []
+    with locked(tmp_path, told.append):
+        assert told == []
+
+
+# What Windows does not have.
+ELSEWHERE = ("fcntl", "grp", "pwd", "resource", "termios")
+
+
+def test_every_module_is_imported_without_what_only_unix_has() -> None:
+    code = (
+        "import importlib, pkgutil, sys\n"
+        f"for name in {ELSEWHERE}: sys.modules[name] = None\n"
+        "for root in ('bench', 'methods', 'segmentation'):\n"
+        "    package = importlib.import_module(root)\n"
+        "    for module in pkgutil.walk_packages(package.__path__, f'{root}.'):\n"
+        "        if not module.name.endswith('__main__'):\n"
+        "            importlib.import_module(module.name)\n"
+        "            print(module.name)\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert {"bench.files", "bench.profile.measuring"} <= set(answer.stdout.split())

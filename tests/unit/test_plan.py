@@ -24,6 +24,7 @@ BY_DIGEST = {
     "segmenter_weights", "segmenter_steps",
 }  # fmt: skip
 RUNTIME_CHANGES = {
+    "download": True,
     "data": "elsewhere", "out": "elsewhere", "device": "cpu", "threads": 1, "jobs": 2,
     "stages": "train", "rerun": True,
 }  # fmt: skip

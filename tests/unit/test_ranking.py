@@ -156,3 +156,28 @@ def test_scale_is_said_under_the_table_and_makes_no_row(close: list[Row]) -> Non
     assert "the average blurred by sigma 2 px reaches 18.90 dB (FRC < 0.1: 0.6300, sharp" in said
     assert "noise of sigma 28.6 grey levels, 18.91 dB" in said
     assert len(close) == 3
+
+
+@pytest.mark.parametrize("width", [40, 60])
+@pytest.mark.parametrize("seeds", ["0", "0,1"])
+def test_a_narrow_terminal_gets_more_tables_with_every_name_and_number(
+    tmp_path: Path, width: int, seeds: str
+) -> None:
+    count = 1 + 2 * len(seeds.split(","))
+    rows = run(
+        tmp_path, "sepconv,ssan[aggregation=kel]",
+        [scores(str(i), 19 + i / 10, i) for i in range(count)], seeds=seeds,
+    )  # fmt: skip
+    ends = Interval(-0.126, -0.153, -0.100, 10)
+    values = dict.fromkeys(MEMBRANE_METRICS, ends)
+    found = Membranes("labels", "digest", 0.5, 30, values, values, values, "")
+    rows = [replace(row, membranes=found) for row in rows]
+    narrow, wide = printed(rows, width=width), printed(rows, width=200)
+    number = r"[-+]?\d+\.\d+"
+    assert sorted(re.findall(number, narrow)) == sorted(re.findall(number, wide))
+    lines = [line for line in narrow.splitlines() if not line[:1].isspace() and ":" not in line]
+    table_lines = [line for line in lines if re.match(r"(linear|sepconv|real|ssan\[)", line)]
+    assert any(line.startswith("sepconv ") for line in table_lines)
+    assert any(re.match(r"real( slice)? ", line) for line in table_lines)
+    assert not any("…" in line for line in lines)
+    assert max(map(len, table_lines)) <= width

@@ -595,7 +595,7 @@ def test_each_configuration_fills_its_table() -> None:
         "table5": {("sepconv", "ls"), ("dain", "ls"), ("ssan", "ls")},
     }
     for name, rows in wanted.items():
-        cells = plan(load_config(ROOT / "configs" / f"{name}.toml", {}))
+        cells = plan(load_config(Path("configs", f"{name}.toml"), {}))
         assert rows <= {(cell.variant.text, cell.loss) for cell in cells}
         assert {cell.dataset for cell in cells} == {"mouse_triplet"}
 
