@@ -79,6 +79,7 @@ def run(
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None,
     source: Annotated[Path | None, typer.Option(help="Volume to build the dataset from.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of that volume.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="0 where it shows no tissue.")] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the volumes of public datasets.")
     ] = False,
@@ -262,6 +263,7 @@ def data_build(
     as_json: Json = False,
 ) -> None:
     """Build a dataset's triplets from its volume."""
+    from bench.data.given import Given
     from bench.datasets import build_dataset, download_volume
     from bench.progress import open_display
 
@@ -271,13 +273,15 @@ def data_build(
             raise UserError("--download fetches the card's volume; leave --source out.")
         if download:
             source = [download_volume(name, data, display)]
+        given = Given(
+            source or [], labels or [], mask or [], _missing(missing), _grey_range(grey_range),
+            axes, channel,
+        )  # fmt: skip
         summary = build_dataset(
-            name, source or [], labels or [], data, display, masks=mask, replace=replace,
-            grey_range=_grey_range(grey_range), missing=_missing(missing), tile=tile,
-            stride=stride, search=search, align=align, histogram=histogram, split=split,
-            split_axis=split_axis, fold=fold,
+            name, given, data, display, replace=replace, tile=tile, stride=stride, search=search,
+            align=align, histogram=histogram, split=split, split_axis=split_axis, fold=fold,
             rules=_rules(rule), label_kind=label_kind, label_zero=label_zero,
-            voxel_size=voxel_size, axes=axes, channel=channel,
+            voxel_size=voxel_size,
         )  # fmt: skip
     finally:
         display.close()

@@ -35,6 +35,7 @@ class RunConfig(BaseModel):
         preset: widths, crops and training budget.
         source: the volume a dataset is built from, if it is not built yet.
         labels: its labels, if they are in a file of their own.
+        mask: where it shows tissue, if a file says so.
         download: fetch the volume of a card that has an address, where its dataset is not built.
         grey_range: lowest and highest grey value of a volume that has not 8 bits, or ``auto``.
         missing: numbers of its slices that are to be treated as not there.
@@ -71,6 +72,7 @@ class RunConfig(BaseModel):
     preset: PresetName = "quick"
     source: Path | None = None
     labels: Path | None = None
+    mask: Path | None = None
     download: bool = False
     grey_range: GreyOption | None = None
     missing: Missing | None = None
@@ -107,9 +109,11 @@ class RunConfig(BaseModel):
         return tuple(dict.fromkeys(value))
 
     @model_validator(mode="after")
-    def _missing_from_a_source(self) -> Self:
-        if self.missing is not None and self.source is None:
-            raise ValueError("--missing names slices of --source, which is not given")
+    def _said_of_a_source(self) -> Self:
+        for word in OF_A_SOURCE:
+            if getattr(self, word) is not None and self.source is None and not self.download:
+                option = f"--{word.replace('_', '-')}"
+                raise ValueError(f"{option} goes with --source, which is not given")
         return self
 
     @field_validator("stages")
@@ -118,13 +122,15 @@ class RunConfig(BaseModel):
         return tuple(stage for stage in get_args(StageName) if stage in value)
 
 
+# What says something of the files that a dataset is built from.
+OF_A_SOURCE = ("labels", "mask", "missing", "grey_range", "axes", "channel")
+
 # Which fields change the figures (and so belong to the content key of a cell, directly
 # or through what is built from them) and which only say where and how to compute.
 RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
-     "samples", "predict_tile", "vgg_weights", "source", "labels", "grey_range", "missing", "axes",
-     "channel", "label_kind", "label_zero", "voxel_size", "segmenter", "segmenter_encoder",
-     "segmenter_weights", "segmenter_steps"}
+     "samples", "predict_tile", "vgg_weights", "source", *OF_A_SOURCE, "label_kind", "label_zero",
+     "voxel_size", "segmenter", "segmenter_encoder", "segmenter_weights", "segmenter_steps"}
 )  # fmt: skip
 RUNTIME_FIELDS = frozenset(
     {"data", "out", "device", "threads", "jobs", "stages", "rerun", "download"}

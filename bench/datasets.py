@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from bench.config import RunConfig, invalid_option
+from bench.config import OF_A_SOURCE, RunConfig, invalid_option
 from bench.data.build import BuildOptions, BuildSummary, build
 from bench.data.cards import SAID, Card, fold_of, is_public, load_card
 from bench.data.download import download
-from bench.data.grey import GreyWish
+from bench.data.given import Given
 from bench.data.places import anew, dataset_path
 from bench.data.triplets import TripletFile, digest_path, stored_digest
-from bench.data.volumes import ArrayVolume, StackVolume, Volume, open_volume
+from bench.data.volumes import ArrayVolume, StackVolume, Volume
 from bench.dataset_variants import Dataset, parse_dataset
 from bench.errors import UserError
 from bench.files import file_digest, locked, probe_folder, set_aside
 from bench.names import check_built
 from bench.progress import Display
-
-# What is said of the volume of the one dataset that is built.
-_OF_A_SOURCE = ("source", "labels", "grey_range", "missing", *SAID)
 
 
 def check_datasets(config: RunConfig) -> None:
@@ -56,7 +54,7 @@ def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
     tested = dict.fromkeys(variant.built for variant in variants)
     files = {name: _open(name, config, display) for name in tested}
     # What is said of a volume is said of what is tested, not of what is learned from.
-    other = config.model_copy(update=dict.fromkeys(_OF_A_SOURCE))
+    other = config.model_copy(update=dict.fromkeys(("source", *OF_A_SOURCE, *SAID)))
     learned = dict.fromkeys(variant.trained_on for variant in variants)
     files |= {name: _open(name, other, display) for name in learned if name not in files}
     return {
@@ -81,13 +79,7 @@ def _open(name: str, config: RunConfig, display: Display) -> TripletFile:
             options = _set_damaged_aside(path, name, config, options, display)
         if not path.exists():
             display.note(f"Building the dataset '{name}' in {path.parent}.")
-            sources = [config.source] if config.source else []
-            labels = [config.labels] if config.labels else []
-            missing = [config.missing] if config.missing else []
-            summary = _build(
-                name, sources, labels, [], missing, config.grey_range, options, path, display,
-                replace=False, asked=_asked(config),
-            )  # fmt: skip
+            summary = _build(name, _given(config), options, path, display)
             for title, words in summary.told:
                 display.note(f"  {title}: {words}.")
             for line in summary.coverage:
@@ -126,7 +118,7 @@ def _set_damaged_aside(
         )
     # What is there is set aside only for something better.
     if config.source is not None:
-        _volume_of(config.source, config).close()
+        _grey_volume(config).close()
     words = "the options of its card"
     if (file := _readable(path)) is not None:
         _check_same(file, config)
@@ -158,7 +150,7 @@ def _check_same(file: TripletFile, config: RunConfig) -> None:
     source = config.source
     if source is None:
         return
-    with _volume_of(source, config) as volume:
+    with _grey_volume(config) as volume:
         if volume.digest not in {known["sha256"] for known in file.volumes}:
             added = [f"--source {source}", *(["its labels as --labels"] if file.has_labels else [])]
             raise UserError(
@@ -168,42 +160,23 @@ def _check_same(file: TripletFile, config: RunConfig) -> None:
             )
 
 
-def _volume_of(source: Path, config: RunConfig) -> StackVolume:
-    return open_volume(
-        source, grey_range=config.grey_range, missing=config.missing or (), **_asked(config)
-    )
-
-
 def build_dataset(
     name: str,
-    sources: list[Path],
-    labels: list[Path],
+    given: Given,
     data: Path,
     display: Display,
     *,
-    masks: list[Path] | None = None,
     replace: bool = False,
-    grey_range: GreyWish | None = None,
-    missing: Sequence[tuple[int, ...]] = (),
-    axes: str | None = None,
-    channel: int | None = None,
     **wishes: Any,
 ) -> BuildSummary:
     """Build a dataset's triplets from its volumes.
 
     Args:
         name: of a card, or a new one for one's own volume.
-        sources: the volumes; what is generated needs none.
-        labels: a label file for each volume, or none at all.
+        given: the volumes; what is generated needs none.
         data: folder of the datasets.
         display: where progress goes.
-        masks: where each volume shows tissue: a file for each, or none at all.
         replace: whether a dataset that is there already may be built anew.
-        grey_range: lowest and highest grey value of a volume that has not 8 bits, or ``auto``.
-        missing: numbers of the slices of each volume that are to be treated as not there, or
-            none at all.
-        axes: a letter for each axis of the arrays as stored, where their files do not say.
-        channel: which one is read of several, from 0.
         wishes: build options that differ from the card's; None means not given.
 
     Raises:
@@ -213,10 +186,7 @@ def build_dataset(
     name, options = card.name, build_options(card, wishes)
     target = dataset_path(data, name, options.fold)
     with _only_builder(target.parent, name, display):
-        return _build(
-            name, sources, labels, masks or [], missing, grey_range, options, target, display,
-            replace=replace, asked={"axes": axes, "channel": channel},
-        )  # fmt: skip
+        return _build(name, given, options, target, display, replace=replace)
 
 
 def _only_builder(folder: Path, name: str, display: Display) -> AbstractContextManager[None]:
@@ -226,32 +196,17 @@ def _only_builder(folder: Path, name: str, display: Display) -> AbstractContextM
 
 def _build(
     name: str,
-    sources: list[Path],
-    labels: list[Path],
-    masks: list[Path],
-    missing: Sequence[tuple[int, ...]],
-    grey_range: GreyWish | None,
+    given: Given,
     options: BuildOptions,
     target: Path,
     display: Display,
     *,
-    replace: bool,
-    asked: dict[str, Any],
+    replace: bool = False,
 ) -> BuildSummary:
-    for kind, given in (("label", labels), ("mask", masks)):
-        if given and len(given) != len(sources):
-            raise UserError(
-                f"There are {len(sources)} volumes but {len(given)} {kind} files; give one for "
-                "each."
-            )
+    given.check()
     if target.exists() and not replace:
         raise UserError(f"{target} is there already; --replace builds it anew.")
-    if missing and len(missing) != len(sources):
-        raise UserError(
-            f"There are {len(sources)} volumes but {len(missing)} of --missing; give one for each "
-            'in the same order ("" for a whole one).'
-        )
-    volumes = _volumes(name, sources, labels, masks, missing, grey_range, asked)
+    volumes: Sequence[Volume] = given.open() if given.sources else [_generated(name)]
     try:
         for note in (note for volume in volumes for note in volume.notes):
             display.note(note)
@@ -312,9 +267,23 @@ def _options(name: str, config: RunConfig) -> BuildOptions:
     return build_options(load_card(name), {"fold": config.fold, **_said(config)})
 
 
-def _asked(config: RunConfig) -> dict[str, Any]:
-    """How the arrays of a run's source are to be read, where their files do not say."""
-    return {"axes": config.axes, "channel": config.channel}
+def _given(config: RunConfig) -> Given:
+    """What a run says of the volume that its dataset is built from."""
+    if config.source is None:
+        return Given()
+    return Given(
+        sources=[config.source],
+        labels=[config.labels] if config.labels else [],
+        masks=[config.mask] if config.mask else [],
+        missing=[config.missing] if config.missing else [],
+        grey_range=config.grey_range, axes=config.axes, channel=config.channel,
+    )  # fmt: skip
+
+
+def _grey_volume(config: RunConfig) -> StackVolume:
+    """The grey slices of a run's source."""
+    [volume] = replace(_given(config), labels=(), masks=()).open()
+    return volume
 
 
 def _said(config: RunConfig) -> dict[str, Any]:
@@ -342,30 +311,11 @@ def _with_download(name: str, config: RunConfig, display: Display) -> RunConfig:
     return config.model_copy(update={"source": download_volume(name, config.data, display)})
 
 
-def _volumes(
-    name: str,
-    sources: list[Path],
-    labels: list[Path],
-    masks: list[Path],
-    missing: Sequence[tuple[int, ...]],
-    grey_range: GreyWish | None,
-    asked: dict[str, Any],
-) -> list[Volume]:
-    if sources:
-        nothing: list[Path | None] = [None] * len(sources)
-        whole: Sequence[tuple[int, ...]] = [()] * len(sources)
-        return [
-            open_volume(
-                source, labels=label, mask=mask, grey_range=grey_range, missing=holes, **asked
-            )
-            for source, label, mask, holes in zip(
-                sources, labels or nothing, masks or nothing, missing or whole, strict=True
-            )
-        ]
+def _generated(name: str) -> ArrayVolume:
     card = load_card(name)
     if card.phantom is None:
         raise UserError(f"Say which volume '{name}' is built from: --source PATH.")
     from bench.data.phantom import PhantomOptions, phantom_volume
 
     phantom = phantom_volume(PhantomOptions(**card.phantom))
-    return [ArrayVolume(name, phantom.raw, labels=phantom.ids, voxel_size=card.voxel_size)]
+    return ArrayVolume(name, phantom.raw, labels=phantom.ids, voxel_size=card.voxel_size)

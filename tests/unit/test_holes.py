@@ -178,7 +178,7 @@ def test_a_run_builds_with_holes_and_knows_the_dataset_again(
     words = ("run", "--methods", "average", "--stages", "train", "--dataset", "mine",
              "--data", tmp_path, "--out", tmp_path / "results")  # fmt: skip
     code, _, err = bench(capsys, *words, "--missing", "7")
-    assert (code, "--missing names slices of --source" in err) == (2, True)
+    assert (code, "--missing goes with --source" in err) == (2, True)
     big = moving_texture(30, 160)
     big[list(MISSING)] = 0
     tifffile.imwrite(tiff, big, photometric="minisblack")

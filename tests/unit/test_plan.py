@@ -19,8 +19,8 @@ CHANGES = {
     "precision": "bf16", "max_triplets": 3, "samples": 10, "predict_tile": 128,
 }  # fmt: skip
 BY_DIGEST = {
-    "dataset", "fold", "source", "labels", "grey_range", "missing", "axes", "channel", "label_kind",
-    "label_zero", "voxel_size", "vgg_weights", "segmenter", "segmenter_encoder",
+    "dataset", "fold", "source", "labels", "mask", "grey_range", "missing", "axes", "channel",
+    "label_kind", "label_zero", "voxel_size", "vgg_weights", "segmenter", "segmenter_encoder",
     "segmenter_weights", "segmenter_steps",
 }  # fmt: skip
 RUNTIME_CHANGES = {

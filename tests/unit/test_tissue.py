@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from command import bench
 from conftest import moving_texture
 from scipy import ndimage
 
@@ -177,3 +179,23 @@ def test_masks_are_read_as_anything_but_zero_and_have_to_fit(tmp_path: Path) -> 
             assert (mask == (one > 0)).all()
     with pytest.raises(UserError, match="give a mask of the same volume"):
         open_volume(tmp_path / "raw.tif", mask=tmp_path / "off.tif")
+
+
+def test_a_mask_is_given_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = np.ones((160, 160), np.uint8)
+    mask[:16] = 0
+    for name, values in (("raw", moving_texture()), ("mask", mask)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", values, photometric="minisblack")
+    words = (
+        "data", "build", "mine", "--source", tmp_path / "raw.tif", "--mask", tmp_path / "mask.tif",
+        "--tile", 64, "--search", 4, "--data", tmp_path / "data", "--json",
+    )  # fmt: skip
+    code, out, _ = bench(capsys, *words)
+    assert (code, json.loads(out)["no tissue"].split(":")[0]) == (
+        0,
+        "10.0 % of the pixels, in 25 of 25 slices",
+    )
+    code, _, err = bench(capsys, *words, "--replace", "--mask", tmp_path / "raw.tif")
+    assert (code, "There are 1 volumes but 2 mask files" in err) == (2, True)
