@@ -191,7 +191,7 @@ def bombs(folder: Path) -> dict[str, tuple[Path | str, str]]:
         ):
             file.create_dataset(name, shape, np.uint8, chunks=chunks, compression="gzip")
         file["link"] = h5py.ExternalLink(str(secret), "grey")
-    tiff, png = folder / "absurd.tif", folder / "pngs" / "absurd.png"
+    tiff, png = folder / "absurd.tif", folder / "pngs" / "z0.png"
     tifffile.imwrite(tiff, np.zeros((5, 40, 40), np.uint8))
     content = bytearray(tiff.read_bytes())
     with tifffile.TiffFile(tiff) as file:

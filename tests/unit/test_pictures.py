@@ -12,7 +12,8 @@ from PIL import Image
 from bench.data.volumes import open_volume
 from bench.errors import UserError
 
-RAW = np.random.default_rng(0).integers(0, 256, (4, 24, 30), dtype=np.uint8)
+# Without 0 and 255: as ids of 8 bits 255 is unlabelled, and it is 0 upside down.
+RAW = np.random.default_rng(0).integers(1, 255, (4, 24, 30), dtype=np.uint8)
 IDS = np.random.default_rng(1).integers(0, 200, RAW.shape, dtype=np.uint8)
 INVERTING = np.repeat(255 - np.arange(256), 3).astype(np.uint8)
 
