@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from bench.data.triplets import TripletFile
 from bench.metrics import score_frame
 from bench.stages.predict import stored_frames, stored_triplets
-from bench.statistics import cluster_ids
 from bench.tables import write_table
 
 REVISION = 2
@@ -59,14 +58,3 @@ def saturation(file: TripletFile, indices: NDArray[np.intp]) -> float:
 def kept(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that count: those of triplets that were not rejected."""
     return table[table["reason"] == ""]
-
-
-def clustered(table: pd.DataFrame, *, rejected: bool = False) -> pd.DataFrame:
-    """The rows that count, numbered anew, each with the ``cluster`` that it belongs to.
-
-    Args:
-        table: a row for each triplet.
-        rejected: whether those of rejected triplets count too.
-    """
-    counted = (table if rejected else kept(table)).reset_index(drop=True)
-    return counted.assign(cluster=cluster_ids(counted))
