@@ -1,7 +1,8 @@
 """Independent volumes: small phantoms of different seeds, and what methods score on each.
 
-As a program: `python tests/reliability/phantoms.py FOLDER FIRST END` puts a file of scores into
-the folder for each design and seed that has none.
+As a program: `python tests/reliability/phantoms.py FOLDER COUNT TARGET.parquet` puts a file of
+scores into the folder for each design and seed that has none (a phantom takes 4 seconds), and all
+of them into one table.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -28,6 +30,8 @@ from methods.interface import Interpolator
 from methods.linear import Linear
 
 SCORES = ("psnr", "frc_10")
+STORED = ("average", "phase", "linear", "flow")
+UNITS = {"psnr": 100, "frc_10": 1000}  # to a whole number
 
 
 @dataclass(frozen=True)
@@ -91,16 +95,35 @@ def _built(design: Design, seed: int, folder: Path) -> TripletFile:
     return TripletFile(path)
 
 
+def stored(tables: dict[tuple[str, int], pd.DataFrame]) -> pd.DataFrame:
+    """Scores of many phantoms as one small table: kept triplets, few digits.
+
+    Args:
+        tables: by design and seed.
+    """
+    parts = []
+    for (design, seed), table in tables.items():
+        kept = table[table["reason"] == ""]
+        rounded = {f"{m}.{s}": (kept[f"{m}.{s}"] * UNITS[s]).round().astype(np.int16)
+                   for m in STORED for s in SCORES}  # fmt: skip
+        place = {name: kept[name].astype(np.int8) for name in ("column", "z")}
+        parts.append(pd.DataFrame({"design": design, "seed": np.int16(seed)} | place | rounded))
+    return pd.concat(parts, ignore_index=True)
+
+
 def main() -> None:
-    """Measure what is missing."""
-    folder, seeds = Path(sys.argv[1]), range(*map(int, sys.argv[2:4]))
+    """Measure what is missing, and put all there is into one table."""
+    folder, seeds, target = Path(sys.argv[1]), range(int(sys.argv[2])), Path(sys.argv[3])
     warnings.simplefilter("ignore")
     folder.mkdir(parents=True, exist_ok=True)
+    tables = {}
     for seed in seeds:
         for name, design in DESIGNS.items():
             path = folder / f"{name}-{seed:04d}.parquet"
             if not path.exists():
                 measure(design, seed).to_parquet(path)
+            tables[name, seed] = pd.read_parquet(path)
+    stored(tables).to_parquet(target, compression="zstd", index=False)
 
 
 if __name__ == "__main__":
