@@ -215,7 +215,7 @@ def _verdict(skill: dict[str, Interval]) -> list[str]:
     short = [METRICS[name].title for name, gain in skill.items() if not beats(gain)]
     if not short:
         return []
-    return [f"does not beat `{NULL}` in {' and '.join(short)}"]
+    return [f"is not shown to beat `{NULL}` in {' and '.join(short)}"]
 
 
 def beats(gain: Interval) -> bool:

@@ -167,7 +167,7 @@ def verdict(row: Row) -> str | None:
         for name in SKILLS
         if GAIN.format(name) in row.means and not beats(row.means[GAIN.format(name)])
     ]
-    return f"does not beat {NULL} in {' and '.join(short)}" if short else None
+    return f"is not shown to beat {NULL} in {' and '.join(short)}" if short else None
 
 
 def _single(value: float) -> Interval:
