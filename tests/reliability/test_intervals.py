@@ -17,7 +17,7 @@ from faults import times
 from phantoms import DESIGNS, SCORES, STORED, UNITS, measure, stored
 from scipy import stats
 
-from bench.statistics import PLACE, mean_interval
+from bench.statistics import mean_interval
 
 RECORD = Path(__file__).parent / "records" / "phantoms.parquet"
 Ends = tuple[float, float]
@@ -110,9 +110,10 @@ def check(found: pd.DataFrame, design: str) -> None:
 def test_the_stored_scores_are_those_of_a_phantom(record: pd.DataFrame) -> None:
     made = stored({("mouse", 1): measure(DESIGNS["mouse"], 1)})
     kept = record[(record["design"] == "mouse") & (record["seed"] == 1)]
-    assert (made[PLACE[1:]].to_numpy() == kept[PLACE[1:]].to_numpy()).all()
-    names = [f"{method}.{score}" for method in STORED for score in SCORES]
-    assert np.abs(made[names].to_numpy() - kept[names].to_numpy()).max() <= 2  # last digits
+    both = made.merge(kept, on=["column", "z"], suffixes=("", " then"))
+    assert len(both) >= 0.9 * max(len(made), len(kept))  # a rule of rejection may change
+    for name in [f"{method}.{score}" for method in STORED for score in SCORES]:
+        assert (both[name] - both[f"{name} then"]).abs().max() <= 2  # last digits
 
 
 @pytest.mark.parametrize("design", DESIGNS)
