@@ -140,7 +140,9 @@ def accept(entries: Iterable[Entry], reason: str, config: str | None = None) -> 
                 "fingerprint": entry.record.dataset["fingerprint"],
                 "cut": _cut(entry),
                 "widen": TRAINED if entry.trained else 1.0,
-                "scores": {name: _figures(entry, table, name) for name in table.columns.drop(PLACE)},
+                "scores": {
+                    name: _figures(entry, table, name) for name in table.columns.drop(PLACE)
+                },
             }
         )
     return Baseline(cells, reason, provenance() | {"accepted": now()}, config)
