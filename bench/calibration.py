@@ -21,7 +21,7 @@ from bench.errors import UserError
 from bench.files import file_digest
 from bench.metrics import Frame, ie_rms, score_frame
 from bench.stages.predict import to_frame
-from bench.stages.score import clustered, with_keys
+from bench.stages.score import kept, with_keys
 from bench.store import CALIBRATION, StageRecord
 from bench.tables import read_table, write_table
 
@@ -96,7 +96,7 @@ def calibration_frames(
 
 
 def read_calibration(folder: Path, score: StageRecord | None) -> dict[str, pd.DataFrame]:
-    """The scores of each kind over the kept test triplets, with their ``cluster``.
+    """The scores of each kind over the kept test triplets.
 
     Empty where there are none, or not those that the record speaks of: no figure of a method
     depends on them.
@@ -111,7 +111,7 @@ def read_calibration(folder: Path, score: StageRecord | None) -> dict[str, pd.Da
         table = read_table(folder / CALIBRATION, score.facts["calibration"])
     except UserError:
         return {}
-    return {kind: clustered(table[table["kind"] == kind]) for kind in KINDS}
+    return {kind: kept(table[table["kind"] == kind]) for kind in KINDS}
 
 
 def best_blur(triplets: Iterable[NDArray[np.uint8]]) -> tuple[float, float]:

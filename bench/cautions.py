@@ -47,8 +47,9 @@ def interval_caution(intervals: Iterable[Interval]) -> str:
     if min(lacking) >= FEWEST:
         return "No interval: a score is not finite."
     return (
-        f"No interval: it takes at least {FEWEST} blocks of neighbouring slices, and there are "
-        f"{min(lacking)}."
+        f"No interval: it takes at least {FEWEST} columns of tiles and {FEWEST} slices, and of one "
+        f"of them there {'is' if min(lacking) == 1 else 'are'} {min(lacking)}; smaller tiles "
+        "(--tile, --stride) make more columns."
     )
 
 
@@ -57,8 +58,8 @@ def seeds_caution(seeds: Iterable[int]) -> str:
     if len(set(seeds)) != 1:
         return ""
     return (
-        "One seed only: how much another training would differ is in no interval; `--seeds 0,1,2` "
-        "trains three times."
+        "One seed only: every interval is of this training, and how much another would differ is "
+        "in none; `--seeds 0,1,2` trains three times."
     )
 
 

@@ -83,7 +83,10 @@ class Job:
         segmenter = segmenters.key(dataset)
         learned_from = dataset.training.fingerprint
         tested = dataset.test.fingerprint if dataset.borrows else None
-        self.keys: Keys = keys(cell, config, learned_from, digest, segmenter, tested)
+        self.keys: Keys = keys(
+            cell, config, learned_from, digest, segmenter, tested,
+            overlapping=score.overlapping(self.file),
+        )  # fmt: skip
         self.folder = store.folder(cell.words(), self.keys.cell)
         segmenter_digest = partial(segmenters.digest, dataset)
         self.resume = Resume(self.folder, store, self.keys, segmenter_digest, display.note)

@@ -42,7 +42,7 @@ def boundary_f1(table: pd.DataFrame) -> Values:
     P is the share of the predicted centre lines that lie near a true one, R that of the true
     ones near a predicted one, both over all triplets together. The mean of the values is
     F1; their differences are each triplet's influence on it (delta method), so that intervals
-    over clusters hold for the pooled ratio too. F1 is 1 where there are no lines at all and
+    hold for the pooled ratio too. F1 is 1 where there are no lines at all and
     0 where there are no hits.
     """
     names = ("boundary_hits_predicted", "boundary_predicted", "boundary_hits_true", "boundary_true")

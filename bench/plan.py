@@ -138,6 +138,8 @@ def keys(
     features: str | None,
     segmenter: str | None = None,
     tested: str | None = None,
+    *,
+    overlapping: bool = False,
 ) -> Keys:
     """The content keys of a cell.
 
@@ -149,6 +151,7 @@ def keys(
         segmenter: content key of the dataset's segmenter, or None: without one there is no
             key for the stage ``segment``.
         tested: fingerprint of the dataset that is predicted, if it is another one.
+        overlapping: whether tiles share pixels: their columns were numbered otherwise once.
     """
     from bench import calibration
     from bench.stages import predict, score, segment, train
@@ -184,10 +187,11 @@ def keys(
     cell_key = content_digest([train_key, config.predict_tile, *elsewhere.values()])
     predict_key = content_digest([cell_key, predict.REVISION])
     scoring = [score.REVISION, calibration.REVISION] if cell.is_null else [score.REVISION]
+    columns = ["squares"] if overlapping else []
     stages = {"train": train_key} if cell.learns else {}
-    stages |= {"predict": predict_key, "score": content_digest([predict_key, *scoring])}
+    stages |= {"predict": predict_key, "score": content_digest([predict_key, *scoring, *columns])}
     if segmenter is not None:
-        stages["segment"] = content_digest([predict_key, segmenter, segment.REVISION])
+        stages["segment"] = content_digest([predict_key, segmenter, segment.REVISION, *columns])
     return Keys(
         cell=cell_key,
         stages=stages,

@@ -11,7 +11,7 @@ from bench.job import Outcome
 from bench.metrics import METRICS
 from bench.report.measured import Measurement, standings
 from bench.report.results import Entry
-from bench.stages.score import clustered
+from bench.stages.score import kept
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,4 @@ def _measurement(
 ) -> Measurement:
     entries = tuple(Entry(outcomes[i].folder, outcomes[i].record) for i in group)
     found = (tables[i] for i in group)
-    return Measurement(entries, tuple(t if t is None else clustered(t) for t in found))
+    return Measurement(entries, tuple(t if t is None else kept(t) for t in found))

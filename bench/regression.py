@@ -21,7 +21,7 @@ from bench.files import content_digest, write_text
 from bench.metrics import METRICS
 from bench.provenance import provenance
 from bench.report.results import CUTS, Entry
-from bench.statistics import Interval, cluster_interval
+from bench.statistics import PLACE, Interval, mean_interval
 from bench.store import now
 
 SCHEMA = 1
@@ -140,7 +140,9 @@ def accept(entries: Iterable[Entry], reason: str, config: str | None = None) -> 
                 "fingerprint": entry.record.dataset["fingerprint"],
                 "cut": _cut(entry),
                 "widen": TRAINED if entry.trained else 1.0,
-                "scores": {name: _figures(entry, table, name) for name in table.columns},
+                "scores": {
+                    name: _figures(entry, table, name) for name in table.columns.drop(PLACE)
+                },
             }
         )
     return Baseline(cells, reason, provenance() | {"accepted": now()}, config)
@@ -245,7 +247,7 @@ def _compare_metric(
         words = "its labels cover other triplets"
         return Finding(name, metric, "incomparable", accepted, limit=limit, words=words)
     difference = (table[metric] - before[metric])[known]
-    change = cluster_interval(difference, before["cluster"][known])
+    change = mean_interval(difference, table.loc[known, PLACE])
     return Finding(
         name, metric, _judge(change.mean, limit, rule), accepted,
         float(table[metric].mean()), change, limit,
@@ -262,13 +264,13 @@ def _judge(change: float, limit: float, rule: Limit) -> Outcome:
 
 
 def _scores(entry: Entry) -> pd.DataFrame | None:
-    """The watched metrics of a cell's triplets, in their order, with their clusters."""
+    """The watched metrics of a cell's triplets, in their order, and where each lies."""
     table = entry.scores
     if table is None or entry.record.status == "failed":
         return None
     if entry.membranes is not None and entry.membranes["dice"].notna().any():
         table = table.merge(entry.membranes[["triplet", "dice"]], on="triplet", how="left")
-    columns = ["triplet", "cluster", *(name for name in LIMITS if name in table)]
+    columns = ["triplet", *PLACE, *(name for name in LIMITS if name in table)]
     return table[columns].sort_values("triplet", ignore_index=True)
 
 

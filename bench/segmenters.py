@@ -31,6 +31,7 @@ from bench.progress import Display
 from bench.provenance import compute_provenance, provenance
 from bench.segmenter import Segmenter, load_segmenter
 from bench.segmenter_training import WEIGHTS, labelled_throughout, train_segmenter
+from bench.stages.score import overlapping
 from bench.stages.segment import segment
 from bench.store import SCHEMA, Store, file_name, load_document, now, save_document
 from bench.tables import read_table
@@ -212,6 +213,8 @@ class Segmenters:
     def _settings(self, dataset: Dataset) -> dict[str, Any]:
         file = dataset.test
         settings: dict[str, Any] = {"dataset": file.fingerprint, "revision": REVISION}
+        if overlapping(file):
+            settings["columns"] = "squares"
         if self._given is not None:
             return settings | {"weights": self._given}
         if dataset.borrows:

@@ -1,25 +1,26 @@
 """Intervals that know that neighbouring triplets are not independent.
 
-Triplets of neighbouring z share slices: one bad slice spoils three of them. The unit that is
-counted is therefore the cluster, a block of at least three consecutive z in one column.
-Neighbouring blocks still share two slices at their seam. Were a score made of nothing but its
-three slices in equal parts, a 95 % interval would hold the mean 91 times in a hundred (by
-simulation). Longer blocks would mend that and leave too few of them, so it is stated rather
-than corrected; so is that tiles of one slice count as independent. Seeds are no clusters:
-average a triplet's scores over seeds first.
+All triplets of a column show the same neurites, and all triplets of a slice share what happened to
+that slice. Both make scores alike, so both are counted: the error of a mean is clustered two ways,
+by column and by block of z (Cameron, Gelbach and Miller, Journal of Business and Economic
+Statistics 2011). An interval is over other places and slices of tissue like this one; what a whole
+volume has of its own, one volume cannot show. docs/decisions/0010 has the coverage on independent
+volumes. Seeds are no clusters: average a triplet's scores over them, and give their spread apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+PLACE = ["volume", "column", "z"]  # where a triplet lies
 BLOCK = 3  # consecutive z: as many triplets as can share one slice
-FEWEST = 4  # clusters: with fewer there is no telling how much they vary
+BLOCKS = 6  # of z that are wanted before any of them is longer than one z
+FEWEST = 3  # columns, and blocks: with fewer there is no telling how much they vary
 
 
 class Interval(NamedTuple):
@@ -27,9 +28,9 @@ class Interval(NamedTuple):
 
     Attributes:
         mean: over triplets.
-        low: lower end; NaN below 4 clusters.
-        high: upper end; NaN below 4 clusters.
-        clusters: how many clusters the triplets came from.
+        low: lower end; NaN below 3 columns or 3 blocks of z.
+        high: upper end; NaN likewise.
+        clusters: columns or blocks of z, whichever are fewer.
     """
 
     mean: float
@@ -38,74 +39,112 @@ class Interval(NamedTuple):
     clusters: int
 
 
-def cluster_ids(keys: pd.DataFrame) -> NDArray[np.int64]:
-    """Cluster of every triplet: blocks of at least three consecutive z in one column.
+class Spread(NamedTuple):
+    """What another training would change of a mean.
+
+    Attributes:
+        variance: of the mean over the trainings.
+        freedom: degrees of freedom, one fewer than trainings.
+    """
+
+    variance: float
+    freedom: int
+
+
+def seed_spread(means: Sequence[float], share: float = 1.0) -> Spread | None:
+    """The spread of the mean over several trainings; None where there is one.
 
     Args:
-        keys: one row per triplet, with the columns ``volume``, ``column`` (which tile of the
-            slice) and ``z``. Rows may come in any order; a z may be missing or repeat.
+        means: of each training, over the same triplets.
+        share: of all triplets that are averaged, which these are.
+    """
+    if len(means) < 2:
+        return None
+    return Spread(share**2 * float(np.var(means, ddof=1)) / len(means), len(means) - 1)
+
+
+def z_blocks(places: pd.DataFrame) -> NDArray[np.int64]:
+    """The block of z that each triplet lies in, over all columns of its volume.
+
+    Args:
+        places: one row per triplet, with the columns of ``PLACE``. Rows may come in any order;
+            a z may be missing or repeat.
 
     Returns:
-        For each row a number from 0. The z that a column has, in order, are cut into as many
-        equal blocks of at least three as there is room for; a column with fewer is one block.
+        For each row a number from 0. The z that a volume has, in order, are cut into equal
+        blocks of at least three, or of fewer where that would leave fewer than six blocks.
     """
-    clusters = np.empty(len(keys), np.int64)
-    first = 0
-    for rows in keys.groupby(["volume", "column"], sort=True).indices.values():
-        levels, position = np.unique(keys["z"].to_numpy()[rows], return_inverse=True)
-        count = max(1, len(levels) // BLOCK)
-        clusters[rows] = first + position * count // len(levels)
+    volume, z = pd.factorize(places["volume"], sort=True)[0], places["z"].to_numpy()
+    blocks, first = np.empty(len(places), np.int64), 0
+    for number in range(int(volume.max(initial=-1)) + 1):
+        rows = volume == number
+        levels, position = np.unique(z[rows], return_inverse=True)
+        count = len(levels) // max(1, min(BLOCK, len(levels) // BLOCKS))
+        blocks[rows] = first + position * count // len(levels)
         first += count
-    return clusters
+    return blocks
 
 
-def cluster_interval(values: ArrayLike, clusters: ArrayLike, confidence: float = 0.95) -> Interval:
-    """Mean over triplets, with a t interval that counts clusters.
+def mean_interval(
+    values: ArrayLike,
+    places: pd.DataFrame,
+    spreads: Iterable[Spread] = (),
+    confidence: float = 0.95,
+) -> Interval:
+    """Mean over triplets, with a t interval that counts columns and blocks of z.
 
-    The mean is a ratio of two sums over clusters, values by triplets; its linearised variance
-    is G / (G - 1) times the sum of squares of (cluster sum - cluster size x mean) / n, and t
-    has G - 1 degrees of freedom (Cameron and Miller, Journal of Human Resources 2015).
+    The variance of the mean is that of clustering by column, plus that by block, less that by
+    both at once, which was counted twice; and never less than the larger of the first two. t has
+    one degree of freedom fewer than the larger of them has clusters.
 
     Args:
         values: one number per triplet; any that is not finite leaves no interval.
-        clusters: the cluster of each triplet, as ``cluster_ids`` gives it.
+        places: where each triplet lies, with the columns of ``PLACE``.
+        spreads: of the trainings that were averaged, added to the variance; the degrees of
+            freedom of the sum are Satterthwaite's.
         confidence: how often the interval shall hold the true mean.
 
     Raises:
         ValueError: nothing to average, or lengths that differ.
     """
-    mean, error, count = _mean_and_error(values, clusters)
-    if not np.isfinite(error):
-        return Interval(mean, float("nan"), float("nan"), count)
+    found = _estimate(values, places, spreads)
+    if not np.isfinite(found.error):
+        return Interval(found.mean, float("nan"), float("nan"), found.clusters)
     from scipy.special import stdtrit
 
-    reach = float(stdtrit(count - 1, (1 + confidence) / 2)) * error
-    return Interval(mean, mean - reach, mean + reach, count)
+    reach = float(stdtrit(found.freedom, (1 + confidence) / 2)) * found.error
+    return Interval(found.mean, found.mean - reach, found.mean + reach, found.clusters)
 
 
 def paired_gain(
-    values: ArrayLike, reference: ArrayLike, clusters: ArrayLike, confidence: float = 0.95
+    values: ArrayLike,
+    reference: ArrayLike,
+    places: pd.DataFrame,
+    spreads: Iterable[Spread] = (),
+    confidence: float = 0.95,
 ) -> Interval:
     """Mean of values - reference over the same triplets, with its interval.
 
     With the null method as reference this is the skill.
     """
-    return cluster_interval(_differences(values, reference), clusters, confidence)
+    return mean_interval(_differences(values, reference), places, spreads, confidence)
 
 
-def paired_p_value(values: ArrayLike, reference: ArrayLike, clusters: ArrayLike) -> float:
+def paired_p_value(
+    values: ArrayLike, reference: ArrayLike, places: pd.DataFrame, spreads: Iterable[Spread] = ()
+) -> float:
     """Two-sided p-value of the paired gain being zero; NaN where there is no interval.
 
     It is below 0.05 exactly where the 95 % interval of ``paired_gain`` leaves out zero.
     """
-    mean, error, count = _mean_and_error(_differences(values, reference), clusters)
-    if not np.isfinite(error):
+    found = _estimate(_differences(values, reference), places, spreads)
+    if not np.isfinite(found.error):
         return float("nan")
-    if error == 0.0:
-        return 1.0 if mean == 0.0 else 0.0
+    if found.error == 0.0:
+        return 1.0 if found.mean == 0.0 else 0.0
     from scipy.special import stdtr
 
-    return float(2 * stdtr(count - 1, -abs(mean) / error))
+    return float(2 * stdtr(found.freedom, -abs(found.mean) / found.error))
 
 
 def holm(p_values: Sequence[float], tests: int | None = None) -> list[float]:
@@ -127,22 +166,52 @@ def holm(p_values: Sequence[float], tests: int | None = None) -> list[float]:
     return adjusted.tolist()
 
 
-def _mean_and_error(values: ArrayLike, clusters: ArrayLike) -> tuple[float, float, int]:
-    """Mean, its cluster-robust standard error (NaN where there is none), number of clusters."""
-    numbers, labels = np.asarray(values, np.float64), np.asarray(clusters)
-    if numbers.shape != labels.shape or numbers.ndim != 1 or not len(numbers):
+class _Estimate(NamedTuple):
+    """A mean, its standard error (NaN where there is none), degrees of freedom, clusters."""
+
+    mean: float
+    error: float
+    freedom: float
+    clusters: int
+
+
+def _estimate(values: ArrayLike, places: pd.DataFrame, spreads: Iterable[Spread]) -> _Estimate:
+    numbers = np.asarray(values, np.float64)
+    if numbers.shape != (len(places),) or not len(numbers):
         raise ValueError(
-            f"An interval needs one cluster for each value, not {labels.shape} for {numbers.shape}."
+            f"An interval needs a place for each value, not {len(places)} for {numbers.shape}."
         )
-    _, position = np.unique(labels, return_inverse=True)
-    count = int(position.max()) + 1
+    column, block = _columns(places), z_blocks(places)
+    counts = int(column.max()) + 1, int(block.max()) + 1
     with np.errstate(invalid="ignore"):
         mean = float(numbers.mean())
-    if count < FEWEST or not np.isfinite(numbers).all():
-        return mean, float("nan"), count
-    residuals = np.bincount(position, numbers - mean)
-    variance = count / (count - 1) * float(residuals @ residuals) / len(numbers) ** 2
-    return mean, float(np.sqrt(variance)), count
+    if min(counts) < FEWEST or not np.isfinite(numbers).all():
+        return _Estimate(mean, float("nan"), float("nan"), min(counts))
+    rest = numbers - mean
+    by_column, by_block = _clustered(rest, column), _clustered(rest, block)
+    by_both = _clustered(rest, column * counts[1] + block)
+    larger = max(by_column, by_block)
+    variance = max(by_column + by_block - by_both, larger)
+    freedom = counts[0 if by_column >= by_block else 1] - 1
+    parts = [Spread(variance, freedom), *spreads]
+    total = sum(part.variance for part in parts)
+    uncertain = sum(part.variance**2 / part.freedom for part in parts)
+    freedom_of_sum = total**2 / uncertain if uncertain else float(freedom)
+    return _Estimate(mean, float(np.sqrt(total)), freedom_of_sum, min(counts))
+
+
+def _columns(places: pd.DataFrame) -> NDArray[np.int64]:
+    """A number from 0 for each column of each volume."""
+    volume, column = (pd.factorize(places[name])[0] for name in ("volume", "column"))
+    numbers: NDArray[np.int64] = np.unique(volume * len(places) + column, return_inverse=True)[1]
+    return numbers
+
+
+def _clustered(rest: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Variance of the mean by clusters: G / (G - 1) times the squared sums of residuals / n^2."""
+    _, position = np.unique(labels, return_inverse=True)
+    sums = np.bincount(position, rest)
+    return len(sums) / (len(sums) - 1) * float(sums @ sums) / len(rest) ** 2
 
 
 def _differences(values: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from bench.segmenter_training import WEIGHTS
 from bench.segmenters import CEILING, RECORD, SegmenterRecord, segmenter_caution
 from bench.stages.score import SCORES, kept
 from bench.stages.segment import MEMBRANES
-from bench.statistics import Interval, cluster_ids, cluster_interval, paired_gain
+from bench.statistics import PLACE, Interval, mean_interval, paired_gain
 from bench.store import load_document
 from bench.tables import read_table
 
@@ -138,14 +138,14 @@ def _row(
     if table is None:
         return Row(outcome, {}, {}, {}, warnings, place)
     counted = kept(table)
-    clusters = cluster_ids(counted)
-    means = {name: cluster_interval(counted[name].to_numpy(), clusters) for name in METRICS}
+    places = counted[PLACE]
+    means = {name: mean_interval(counted[name], places) for name in METRICS}
     unfiltered = {name: float(table[name].mean()) for name in METRICS}
     skill: dict[str, Interval] = {}
     if null is not None and not outcome.cell.is_null:
         reference = null.set_index("triplet").loc[counted["triplet"]]
         for name in SKILLS:
-            skill[name] = paired_gain(counted[name], reference[name], clusters)
+            skill[name] = paired_gain(counted[name], reference[name], places)
         warnings += _verdict(skill)
     scale = _scale(outcome) if outcome.cell.is_null else ""
     return Row(outcome, means, unfiltered, skill, warnings, place, scale, _membranes(outcome))
@@ -184,16 +184,15 @@ def _membranes(outcome: Outcome) -> Membranes | None:
     real = real.set_index("triplet").loc[table["triplet"]].reset_index()
     if table.empty:
         return None
-    clusters = cluster_ids(table)
     means, ceiling, gap = {}, {}, {}
     for name, metric in MEMBRANE_METRICS.items():
         values, best = metric.values(table), metric.values(real)
         known = np.isfinite(values) & np.isfinite(best)
         if not known.any():
             continue
-        values, best, places = values[known], best[known], clusters[known]
-        means[name] = cluster_interval(values, places)
-        ceiling[name] = cluster_interval(best, places)
+        values, best, places = values[known], best[known], table.loc[known, PLACE]
+        means[name] = mean_interval(values, places)
+        ceiling[name] = mean_interval(best, places)
         gap[name] = paired_gain(values, best, places)
     return Membranes(
         facts["reference"], facts["segmenter"], facts["threshold"], len(table), means, ceiling, gap,
@@ -216,7 +215,7 @@ def _verdict(skill: dict[str, Interval]) -> list[str]:
     short = [METRICS[name].title for name, gain in skill.items() if not beats(gain)]
     if not short:
         return []
-    return [f"does not beat `{NULL}` in {' and '.join(short)}"]
+    return [f"is not shown to beat `{NULL}` in {' and '.join(short)}"]
 
 
 def beats(gain: Interval) -> bool:

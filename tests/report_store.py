@@ -12,7 +12,7 @@ from bench.files import file_digest
 from bench.metrics import METRICS
 from bench.store import CALIBRATION, NONE, Failure, Record, StageRecord, Status, Store
 
-COUNT = 30  # triplets: two columns of fifteen z, ten clusters
+COUNT = 30  # triplets: three columns of ten z
 STARTED = "2026-01-01T00:00:00+00:00"
 LONG = "a_method_of_sixty_characters_with_100%_of_{every}_$pecial_&#"
 PSNR = {
@@ -30,8 +30,8 @@ def scores(name: str, mean: float, seed: int = 0, noise: float = 0.05) -> pd.Dat
     columns |= {"psnr": psnr, "ssim": psnr / 40, "ie": 40 - psnr, "frc_10": psnr / 30}
     columns["sharpness"] = 0.4 + psnr / 100
     return pd.DataFrame(
-        {"triplet": np.arange(COUNT) + 100, "volume": "v", "z": np.arange(COUNT) % 15,
-         "y": 0, "x": 0, "column": np.arange(COUNT) // 15, "reason": "", **columns}
+        {"triplet": np.arange(COUNT) + 100, "volume": "v", "z": np.arange(COUNT) % 10,
+         "y": 0, "x": 0, "column": np.arange(COUNT) // 10, "reason": "", **columns}
     )  # fmt: skip
 
 
@@ -43,11 +43,11 @@ def calibration(**means: float) -> pd.DataFrame:
 
 def membranes(quality: float) -> pd.DataFrame:
     """Membrane scores of that quality: Dice and precision, with a recall of 0.8."""
-    z = np.arange(COUNT) % 15
+    z = np.arange(COUNT) % 10
     predicted = 1000 + 10 * z
     return pd.DataFrame(
         {"triplet": np.arange(COUNT) + 100, "volume": "v", "z": z, "y": 0, "x": 0,
-         "column": np.arange(COUNT) // 15, "reason": "", "dice": quality + 0.001 * (z - 7),
+         "column": np.arange(COUNT) // 10, "reason": "", "dice": quality + 0.001 * (z - 4.5),
          "true_positive": 800, "false_positive": 100, "false_negative": 200,
          "boundary_hits_predicted": quality * predicted + z, "boundary_predicted": predicted,
          "boundary_hits_true": 800 + z, "boundary_true": 1000, "voi_split": 0.5,

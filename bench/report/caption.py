@@ -60,4 +60,7 @@ def _seeds(seeds: Sequence[int]) -> str:
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     names = ", ".join(map(str, seeds))
-    return f"seeds {names} (a triplet's scores are averaged over those of its row)"
+    return (
+        f"seeds {names} (a triplet's scores are averaged over those of its row, and how much these "
+        "trainings differ is in every interval)"
+    )

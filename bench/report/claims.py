@@ -20,7 +20,7 @@ from bench.report.layer_table import Layer, load_layers
 from bench.report.measured import LEVEL, Measurement
 from bench.report.reported import Claim
 from bench.report.selection import Selection, row_title, why_not
-from bench.statistics import Interval, holm
+from bench.statistics import FEWEST, Interval, holm
 from bench.store import NONE
 
 Verdict = Literal["holds", "does not hold", "not settled", "not measured"]
@@ -172,7 +172,7 @@ def _comparison(
         why = _missing([(names[0], ours), (names[1], over)])
         return Comparison(dataset, metric, names[0], names[1], None, "not measured", why)
     if math.isnan(gain.low):
-        why = "no interval: fewer than 4 blocks of slices"
+        why = f"no interval: fewer than {FEWEST} columns of tiles or slices"
         return Comparison(dataset, metric, names[0], names[1], None, "not measured", why)
     lower = metric in METRICS and METRICS[metric].better == "lower"
     low, high = (-gain.high, -gain.low) if lower else (gain.low, gain.high)

@@ -136,8 +136,8 @@ def _comparisons(selection: Selection, judgements: Sequence[Judgement]) -> Table
         rows.append(TableRow("Nothing the paper claims was measured."))
     caption = (
         "Every comparison behind the claims.",
-        "Paired over the test triplets both rows have, with the 95 % interval over clusters of "
-        "neighbouring slices; of layers a ratio or a difference.",
+        "Paired over the test triplets both rows have, with the 95 % interval over columns of "
+        "tiles and blocks of slices; of layers a ratio or a difference.",
         *filter(None, [departures_of(selection.entries)]),
         *_provisional(selection, judgements),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -13,7 +13,17 @@ import pandas as pd
 
 from bench.report.results import Entry
 from bench.report.table import TIE, Emphasis
-from bench.statistics import Interval, cluster_interval, holm, paired_gain, paired_p_value
+from bench.stages.score import KEYS
+from bench.statistics import (
+    PLACE,
+    Interval,
+    Spread,
+    holm,
+    mean_interval,
+    paired_gain,
+    paired_p_value,
+    seed_spread,
+)  # fmt: skip
 
 Better = Literal["higher", "lower", "one"]
 LEVEL = 0.05
@@ -26,7 +36,7 @@ class Measurement:
     Attributes:
         entries: one a fold and seed, finished or not.
         tables: what each of them measured, a row a triplet; None where it did not.
-        derive: adds the columns that only the average over the seeds has.
+        derive: adds columns to a table of scores, be it of one seed or of their average.
     """
 
     entries: tuple[Entry, ...]
@@ -35,24 +45,26 @@ class Measurement:
 
     @cached_property
     def scores(self) -> pd.DataFrame | None:
-        """A row for each (fold, triplet), averaged over the seeds that have it, with ``cluster``.
+        """A row for each (fold, triplet), averaged over the seeds, and where the triplet lies.
 
         Only triplets that every seed of a fold has are counted: a mean over seeds of
         different triplets would be neither.
         """
+        if not self._folds:
+            return None
+        parts = {fold: _average(seeds) for fold, seeds in self._folds.items()}
+        return self._derived(pd.concat(parts, names=["fold"]))
+
+    @cached_property
+    def _folds(self) -> dict[int, list[pd.DataFrame]]:
+        """The tables of each fold's seeds, by triplet."""
         folds: dict[int, list[pd.DataFrame]] = {}
         for entry, table in zip(self.entries, self.tables, strict=True):
             if table is not None:
                 folds.setdefault(entry.words["fold"], []).append(table.set_index("triplet"))
-        parts, first = {}, 0
-        for fold, seeds in sorted(folds.items()):
-            mean = _average(seeds)
-            mean["cluster"] = mean["cluster"].astype(int) + first
-            first = int(mean["cluster"].max()) + 1 if len(mean) else first
-            parts[fold] = mean
-        if not parts:
-            return None
-        scores = pd.concat(parts, names=["fold"])
+        return dict(sorted(folds.items()))
+
+    def _derived(self, scores: pd.DataFrame) -> pd.DataFrame:
         return scores if self.derive is None else self.derive(scores)
 
     @property
@@ -71,10 +83,15 @@ class Measurement:
         """The mean of a metric; None where nothing was measured."""
         if self.scores is None or metric not in self.scores or not len(self.scores):
             return None
-        return cluster_interval(self.scores[metric], self.scores["cluster"])
+        spreads = self._spreads(metric, self.scores.index)
+        return mean_interval(self.scores[metric], self.scores[PLACE], spreads)
 
     def gain(self, other: Measurement, metric: str) -> Interval | None:
-        """Mean of this less the other over the triplets that both have."""
+        """Mean of this less the other over the triplets that both have.
+
+        Where either has several seeds, their spread is in the interval; where one has a single
+        seed, the interval is of that training.
+        """
         pair = self._pair(other, metric)
         return None if pair is None else paired_gain(*pair)
 
@@ -98,7 +115,7 @@ class Measurement:
 
     def _pair(
         self, other: Measurement, metric: str
-    ) -> tuple[pd.Series[float], pd.Series[float], pd.Series[int]] | None:
+    ) -> tuple[pd.Series[float], pd.Series[float], pd.DataFrame, list[Spread]] | None:
         if self.mean(metric) is None or other.mean(metric) is None:
             return None
         one, two = self.scores, other.scores
@@ -108,7 +125,19 @@ class Measurement:
         if not len(shared):
             return None
         mine = one.loc[shared]
-        return mine[metric], two.loc[shared, metric], mine["cluster"]
+        spreads = [*self._spreads(metric, shared), *other._spreads(metric, shared)]
+        return mine[metric], two.loc[shared, metric], mine[PLACE], spreads
+
+    def _spreads(self, metric: str, shared: pd.Index) -> Iterator[Spread]:
+        """What another training of each fold would change of the mean over these triplets."""
+        for fold, seeds in self._folds.items():
+            triplets = shared[shared.get_level_values("fold") == fold].get_level_values("triplet")
+            if not len(triplets):
+                continue
+            means = [float(self._derived(table.loc[triplets])[metric].mean()) for table in seeds]
+            spread = seed_spread(means, len(triplets) / len(shared))
+            if spread is not None:
+                yield spread
 
 
 def every_seed(measurements: Iterable[Measurement]) -> tuple[int, ...]:
@@ -141,14 +170,16 @@ def not_ranked(measurement: Measurement, among: Iterable[Measurement], dataset: 
 
 
 def _average(seeds: list[pd.DataFrame]) -> pd.DataFrame:
-    shared = seeds[0].index
+    """Every score that all of the seeds have, over the triplets that all of them have."""
+    shared, names = seeds[0].index, seeds[0].select_dtypes("number").columns
     for table in seeds[1:]:
         shared = shared.intersection(table.index)
-    numbers = [table.loc[shared].select_dtypes("number") for table in seeds]
-    columns = numbers[0].columns
+        names = names.intersection(table.columns, sort=False)
+    names = names.difference(KEYS, sort=False)
     with np.errstate(invalid="ignore"):
-        total = sum(table[columns].to_numpy(np.float64) for table in numbers)
-    return pd.DataFrame(total / len(numbers), index=shared, columns=columns)
+        total = sum(table.loc[shared, names].to_numpy(np.float64) for table in seeds)
+    mean = pd.DataFrame(total / len(seeds), index=shared, columns=names)
+    return seeds[0].loc[shared, PLACE].join(mean)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def preparation(selection: Selection) -> list[Table]:
         measured,
         "All: with the test triplets that were rejected. Not aligned: the neighbours are taken as "
         "they lie in the volume; what was learned was learned from aligned ones. A number behind "
-        "± is half the 95 % interval over clusters of neighbouring slices.", ranked=False,
+        "± is half the 95 % interval over columns of tiles and blocks of slices.", ranked=False,
     )  # fmt: skip
     return [Table("preparation", words, "Method", columns, tuple(rows), notes.listed())]
 

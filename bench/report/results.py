@@ -22,7 +22,7 @@ from bench.errors import UserError
 from bench.membranes import labelled
 from bench.presets import PRESETS
 from bench.segmenters import read_ceiling, segmenter_caution
-from bench.stages.score import clustered
+from bench.stages.score import kept
 from bench.stages.train import LOG
 from bench.store import NONE, Record, Store
 from bench.tables import read_table
@@ -84,7 +84,7 @@ class Entry:
 
     @cached_property
     def scores(self) -> pd.DataFrame | None:
-        """One row a kept test triplet, with its ``cluster``; None if the cell has no scores."""
+        """One row a kept test triplet; None if the cell has no scores."""
         return self._table("score")
 
     @cached_property
@@ -172,13 +172,13 @@ class Entry:
         table = read_table(self.folder / done.file, done.digest)
         if stage == "segment":
             return _scored_membranes(table, rejected=rejected)
-        return clustered(table, rejected=rejected)
+        return (table if rejected else kept(table)).reset_index(drop=True)
 
 
 def _scored_membranes(table: pd.DataFrame, *, rejected: bool) -> pd.DataFrame | None:
-    """The membrane scores that count, with their clusters; None where none does."""
-    counted = labelled(table, rejected=rejected)
-    return clustered(counted, rejected=rejected) if len(counted) else None
+    """The membrane scores that count; None where none does."""
+    scored = labelled(table, rejected=rejected)
+    return scored.reset_index(drop=True) if len(scored) else None
 
 
 @dataclass

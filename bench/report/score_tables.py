@@ -179,7 +179,7 @@ def _extended(selection: Selection, lines: list[Line]) -> Table:
     columns += [Column(METRICS[metric].title, f"Gain over `{NULL}`") for metric in SKILLS]
     words = caption(
         selection, "Methods and losses", measured,
-        "A number behind ± is half the 95 % interval over clusters of neighbouring slices. "
+        "A number behind ± is half the 95 % interval over columns of tiles and blocks of slices. "
         "Sharpness is best at 1. A gain is paired over the same triplets.",
     )  # fmt: skip
     ties = any(s.tie for column in standing.values() for s in column)

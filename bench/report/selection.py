@@ -230,7 +230,10 @@ def cell_notes(measurement: Measurement, wanted: int, seeds: Sequence[int]) -> l
         notes.append(f"Mean over {measurement.count} of {wanted} test triplets.")
     own = measurement.seeds
     if own and own != tuple(seeds):
-        notes.append(f"{'Seed' if len(own) == 1 else 'Seeds'} {', '.join(map(str, own))} only.")
+        if len(own) == 1:
+            notes.append(f"Seed {own[0]} only: its intervals are of this training.")
+        else:
+            notes.append(f"Seeds {', '.join(map(str, own))} only.")
     return list(dict.fromkeys(notes))
 
 

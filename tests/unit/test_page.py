@@ -200,7 +200,7 @@ def test_ten_methods_with_a_hundred_triplets_stay_below_20_mb(tmp_path: Path) ->
     table = pd.DataFrame(
         {
             "triplet": np.arange(100), "volume": "a volume", "z": np.arange(100), "y": 512,
-            "x": 1024, "column": 0, "reason": "", "cluster": np.arange(100) // 3,
+            "x": 1024, "column": 0, "reason": "",
         }
     )  # fmt: skip
     entries = []

@@ -118,6 +118,15 @@ def test_what_was_learned_elsewhere_is_the_same_training_and_another_cell() -> N
 
 
 @pytest.mark.usefixtures("tiny_bench")
+def test_the_columns_of_overlapping_tiles_are_in_the_keys_of_what_holds_them() -> None:
+    cell, config = only_trained()
+    apart, overlap = (keys(cell, config, "f", None, "s", overlapping=o) for o in (False, True))
+    assert apart.cell == overlap.cell
+    differ = {name for name in apart.stages if apart.stages[name] != overlap.stages[name]}
+    assert differ == {"score", "segment"}
+
+
+@pytest.mark.usefixtures("tiny_bench")
 def test_methods_keep_their_keys_whoever_stands_beside_them() -> None:
     assert key(methods="tiny") == key(methods="average,tiny,before")
 

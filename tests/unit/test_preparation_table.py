@@ -11,7 +11,7 @@ from test_report_tables import cell, notes, read
 
 from bench.report.preparation_table import preparation
 from bench.report.table import DASH
-from bench.statistics import cluster_ids, cluster_interval
+from bench.statistics import mean_interval
 from bench.store import NONE
 
 TWIN = "mine_raw[trained_on=mine]"
@@ -44,7 +44,7 @@ def test_every_method_is_scored_four_times(tmp_path: Path) -> None:
         every = _scores(20 - lost)
         kept = every[every["reason"] == ""]
         for which, counted in (("kept", kept), ("all", every)):
-            expected = cluster_interval(counted["psnr"].to_numpy(), cluster_ids(counted))
+            expected = mean_interval(counted["psnr"], counted)
             found = cell(table, "ssan", "PSNR (dB)", f"{group}, {which}")
             assert (found.value, found.low) == pytest.approx(expected[:2])
     assert "24 of 30 test triplets of mine were kept" in notes(

@@ -10,6 +10,7 @@ import pytest
 import report_store
 from command import bench
 from report_store import COUNT, LONG, add, add_ceiling, membranes, scores
+from scipy import stats
 
 from bench.config import load_config
 from bench.errors import UserError
@@ -26,7 +27,7 @@ from bench.report.table import DASH, Table, TableCell
 from bench.report.tables import TABLES
 from bench.report.write import FORMATS, Wanted, write_report
 from bench.segmenters import SegmenterRecord
-from bench.statistics import cluster_interval, paired_gain
+from bench.statistics import mean_interval, paired_gain, seed_spread, z_blocks
 from bench.store import Store, save_document
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,14 +75,13 @@ def test_table_4_has_the_papers_rows_below_the_untrained_ones(tables: dict[str, 
 def test_a_mean_is_the_mean_of_the_stored_scores(tables: dict[str, Table]) -> None:
     table = scores("ssanl1", report_store.PSNR["ssan"])
     shown = cell(tables["4"], "SSAN-L_1", "PSNR (dB)")
-    clusters = np.arange(COUNT) // 15 * 5 + np.arange(COUNT) % 15 // 3
-    expected = cluster_interval(table["psnr"], clusters)
+    expected = mean_interval(table["psnr"], table)
     assert (shown.value, shown.low, shown.high) == pytest.approx(tuple(expected)[:3])
     assert shown.text == "19.30"
     skill = cell(tables["4_extended"], "SSAN-L_1", "PSNR (dB)", "Gain over `linear`")
     itself = cell(tables["4_extended"], "Linear", "PSNR (dB)", "Gain over `linear`")
     assert notes(tables["4_extended"], itself) == "the null itself."
-    gain = paired_gain(table["psnr"], scores("linear", 19.0)["psnr"], clusters)
+    gain = paired_gain(table["psnr"], scores("linear", 19.0)["psnr"], table)
     assert (skill.value, skill.low) == pytest.approx((gain.mean, gain.low))
 
 
@@ -191,9 +191,11 @@ def test_seeds_are_averaged_triplet_by_triplet(tmp_path: Path) -> None:
     (table, _) = TABLES["4"](read(tmp_path))
     shown = cell(table, "SSAN-L_1", "PSNR (dB)")
     assert shown.value == pytest.approx(19.5)
-    mean = (scores("ssan", 19.0, 0)["psnr"] + scores("ssan", 20.0, 1)["psnr"]) / 2
-    clusters = np.arange(COUNT) // 15 * 5 + np.arange(COUNT) % 15 // 3
-    assert shown.low == pytest.approx(cluster_interval(mean, clusters).low)
+    one, two = scores("ssan", 19.0, 0), scores("ssan", 20.0, 1)
+    spread = seed_spread(means)
+    assert spread is not None
+    expected = mean_interval((one["psnr"] + two["psnr"]) / 2, one, [spread])
+    assert shown.low == pytest.approx(expected.low)
     assert "seed 2 is not counted: failed in train: no memory." in notes(table, shown)
     assert "seeds 0, 1" in " ".join(table.caption)
 
@@ -212,7 +214,7 @@ def test_a_row_with_fewer_seeds_than_the_caption_says_so(tmp_path: Path) -> None
         group = "aligned, kept" if name == "preparation" else "mouse_triplet"
         said = [notes(table, cell(table, row, column, group))
                 for row in ("Linear", "Ssan", "Dain", "Sepconv")]  # fmt: skip
-        for words, own in zip(said[2:], ("Seeds 0, 2 only.", "Seed 1 only."), strict=True):
+        for words, own in zip(said[2:], ("Seeds 0, 2 only.", "Seed 1 only: "), strict=True):
             assert own in words
         assert not any("only" in words for words in said[:2])
 
@@ -344,7 +346,7 @@ def test_a_segmenter_of_few_steps_is_a_footnote(tmp_path: Path, learned: str) ->
 
 
 def test_few_clusters_one_seed_and_saturation_are_said(tmp_path: Path) -> None:
-    few = scores("linear", 19.0)[:9]  # three blocks of neighbouring slices
+    few = scores("linear", 19.0)[:20]  # two columns of tiles
     add(tmp_path, "linear", table=few)
     folder = add(tmp_path, "ssan", "l1", table=few)
     store = Store(tmp_path)
@@ -355,7 +357,8 @@ def test_few_clusters_one_seed_and_saturation_are_said(tmp_path: Path) -> None:
     paper, extended = TABLES["4"](read(tmp_path))
     for table, group in ((paper, "mouse_triplet"), (extended, "")):
         said = notes(table, cell(table, "Linear", "PSNR (dB)", group))
-        assert "it takes at least 4 blocks of neighbouring slices, and there are 3." in said
+        assert "it takes at least 3 columns of tiles and 3 slices" in said
+        assert "of one of them there are 2; smaller tiles" in said
         assert "One seed only" in " ".join(table.caption)
         assert "12 % of the pixels of the real slices" in " ".join(dict(table.notes).values())
 
@@ -426,7 +429,7 @@ def test_membranes_of_another_segmenter_are_not_compared(tmp_path: Path) -> None
 
 def test_the_interval_of_f1_is_that_of_the_jackknife(tables: dict[str, Table]) -> None:
     table = membranes(0.7)
-    clusters = np.arange(COUNT) // 15 * 5 + np.arange(COUNT) % 15 // 3
+    column, block = table["column"].to_numpy(), z_blocks(table)
 
     def pooled(rows: np.ndarray) -> float:
         c = table[rows].sum(numeric_only=True)
@@ -434,12 +437,18 @@ def test_the_interval_of_f1_is_that_of_the_jackknife(tables: dict[str, Table]) -
         recall = c["boundary_hits_true"] / c["boundary_true"]
         return float(2 * precision * recall / (precision + recall))
 
-    left_out = np.array([pooled(clusters != g) for g in range(10)])
-    error = np.sqrt(9 / 10 * ((left_out - left_out.mean()) ** 2).sum())
+    def variance(labels: np.ndarray) -> float:
+        left_out = np.array([pooled(labels != label) for label in np.unique(labels)])
+        return float((len(left_out) - 1) * left_out.var())
+
+    by_column, by_block = variance(column), variance(block)
+    both = by_column + by_block - variance(column * 100 + block)
+    error = np.sqrt(max(both, by_column, by_block))
+    reach = stats.t.ppf(0.975, (3 if by_column >= by_block else 10) - 1)
     shown = cell(tables["5"], "SSAN-L_s", "F1")
     assert shown.value is not None
     assert shown.low is not None
-    assert (shown.value - shown.low) / 2.262157 == pytest.approx(error, rel=0.05)
+    assert (shown.value - shown.low) / reach == pytest.approx(error, rel=0.05)
 
 
 def test_table_2_without_a_profile_says_how_to_get_one(tables: dict[str, Table]) -> None:

@@ -132,7 +132,8 @@ def _words(found: dict[Dial, pd.DataFrame], every: pd.DataFrame, rows: Sequence[
         f"Everything was learned once, at the dotted setting ({middles}), the null and the "
         "segmenter too; elsewhere only the test slices are others. Gains are over the null "
         f"`{NULL}`, on the same triplets. Bands: 95 % intervals "
-        f"({_range(every['clusters'])} clusters of triplets). All {_range(every['triplets'])} test "
+        "over columns of tiles and blocks of slices, "
+        f"{_range(every['clusters'])} of whichever are fewer. All {_range(every['triplets'])} test "
         "triplets of a setting count, those too that the preparation would reject. Horizontal "
         "axes are of square roots."
     ]

@@ -17,7 +17,7 @@ from bench.report.figures.style import BLACK, GREY, WIDE, colour, marker, new_fi
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.report.results import Entry
 from bench.stages.train import spread
-from bench.statistics import Interval, paired_gain
+from bench.statistics import Interval
 
 _METRICS = ("psnr", "frc_10")
 _LINES = 40  # triplets that are followed from method to method
@@ -96,8 +96,8 @@ def draw_pareto(subject: Subject) -> Drawing:
     handles = [_handle(cost) for cost in costs]
     figure.legend(handles=handles, loc="outside right center")
     words = (
-        "Gain: mean over triplets less that of the null `linear`, with 95 % interval (clusters of "
-        "triplets). Steps: the cells that none is both faster and better than. "
+        "Gain: mean over triplets less that of the null `linear`, with 95 % interval over columns "
+        "of tiles and blocks of slices. Steps: the cells that none is both faster and better than. "
         f"Times were measured on {_machines(timed)}."
     )
     return Drawing(figure, words, timed, len(subject.common(timed)))
@@ -152,13 +152,10 @@ def _seconds(subject: Subject, entry: Entry) -> float | None:
 def _cost(subject: Subject, entry: Entry, null: Entry) -> _Cost:
     gains = {}
     for metric in _METRICS:
-        pair = pd.concat([subject.values(entry, metric), subject.values(null, metric)],
-                         axis=1, join="inner", keys=["own", "null"])  # fmt: skip
-        scores = null.scores
-        if pair.empty or scores is None:
+        gain = subject.measured(entry, metric).gain(subject.measured(null, metric), metric)
+        if gain is None:
             raise AbsentError(f"{label(entry)} and the null share no scored triplet")
-        clusters = scores.set_index("triplet")["cluster"].loc[pair.index]
-        gains[metric] = paired_gain(pair["own"], pair["null"], clusters)
+        gains[metric] = gain
     stages = [seed.record.stages.get("train") for seed in subject.seeds(entry)]
     times = [
         done.facts["training_seconds"]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bench.data.triplets import TripletFile
 from bench.plan import NULL
 from bench.registry import METHODS
+from bench.report.measured import Measurement
 from bench.report.results import Entry, Results, fullest_preset
 from bench.store import NONE
 from methods.losses import LOSSES
@@ -106,11 +107,19 @@ class Subject:
 
     def values(self, entry: Entry, metric: str) -> pd.Series:
         """A metric by triplet, the mean over the seeds that have scores; finite values only."""
-        tables = [seed.scores for seed in self.seeds(entry)]
-        columns = [table.set_index("triplet")[metric] for table in tables if table is not None]
-        mean: pd.Series = pd.concat(columns, axis=1, join="inner").mean(axis=1)
-        finite: pd.Series = mean[np.isfinite(mean)]
-        return finite
+        scores = self.measured(entry, metric).scores
+        if scores is None:
+            raise ValueError(f"{entry.folder} has no scores to show.")
+        values: pd.Series = scores[metric].droplevel("fold")
+        return values
+
+    def measured(self, entry: Entry, metric: str) -> Measurement:
+        """A cell with every seed, over the triplets where a metric is finite."""
+        seeds = tuple(self.seeds(entry))
+        tables = (seed.scores for seed in seeds)
+        return Measurement(
+            seeds, tuple(t if t is None else t[np.isfinite(t[metric])] for t in tables)
+        )
 
     def common(self, entries: Sequence[Entry]) -> NDArray[np.int64]:
         """The kept test triplets that all of these cells have frames of.

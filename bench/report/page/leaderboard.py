@@ -13,7 +13,7 @@ from bench.metrics import METRICS
 from bench.plan import NULL
 from bench.report.measured import cost
 from bench.report.results import Entry, Results
-from bench.statistics import Interval, cluster_interval, paired_gain
+from bench.statistics import PLACE, Interval, mean_interval, paired_gain
 from bench.summary import SKILLS, beats
 
 GAIN = "gain_{}"
@@ -126,28 +126,20 @@ def null_of(entry: Entry, results: Results) -> Entry | None:
 
 
 def gains(entry: Entry, null: Entry, metric: str) -> pd.DataFrame:
-    """The entry's scores beside the null's: columns ``value``, ``reference``, ``cluster``."""
+    """The entry's scores beside the null's: columns ``value``, ``reference``, ``PLACE``."""
     if entry.scores is None or null.scores is None:
         raise ValueError("A gain needs scores on both sides.")
     reference = null.scores.set_index("triplet")[metric].loc[entry.scores["triplet"]]
-    return pd.DataFrame(
-        {
-            "value": entry.scores[metric].to_numpy(),
-            "reference": reference.to_numpy(),
-            "cluster": entry.scores["cluster"].to_numpy(),
-        }
-    )
+    return entry.scores[PLACE].assign(value=entry.scores[metric], reference=reference.to_numpy())
 
 
 def _row(entry: Entry, scores: pd.DataFrame, null: Entry | None) -> Row:
-    values = {
-        name: cluster_interval(scores[name], scores["cluster"]) for name in _HINTS if name in scores
-    }
+    values = {name: mean_interval(scores[name], scores[PLACE]) for name in _HINTS if name in scores}
     if null is not None:
         for name in SKILLS:
             pairs = gains(entry, null, name)
             values[GAIN.format(name)] = paired_gain(
-                pairs["value"], pairs["reference"], pairs["cluster"]
+                pairs["value"], pairs["reference"], pairs[PLACE]
             )
     values |= membrane_values(entry.membranes)
     seconds = _seconds(entry)
@@ -162,7 +154,7 @@ def membrane_values(table: pd.DataFrame | None) -> dict[str, Interval]:
         return {}
     values = {}
     if "dice" in table:
-        values["dice"] = cluster_interval(table["dice"], table["cluster"])
+        values["dice"] = mean_interval(table["dice"], table[PLACE])
     if "boundary_true" in table:
         values["f1"] = _single(float(boundary_f1(table).mean()))
     return values
@@ -175,7 +167,7 @@ def verdict(row: Row) -> str | None:
         for name in SKILLS
         if GAIN.format(name) in row.means and not beats(row.means[GAIN.format(name)])
     ]
-    return f"does not beat {NULL} in {' and '.join(short)}" if short else None
+    return f"is not shown to beat {NULL} in {' and '.join(short)}" if short else None
 
 
 def _single(value: float) -> Interval:
