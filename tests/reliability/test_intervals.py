@@ -103,8 +103,10 @@ def check(found: pd.DataFrame, design: str) -> None:
     print(f"\n{design}\n{table.loc[list(INTERVALS)].round(3)}")  # noqa: T201
     held = table["held"]
     assert 0.92 <= held["columns and blocks"] <= 0.98
-    assert held["blocks in columns"] < 0.92
-    assert held["triplets"] < held["blocks in columns"]
+    assert held["triplets"] < held["blocks in columns"] < held["columns and blocks"]
+    assert held["triplets"] < 0.88
+    if DESIGNS[design].depth == 18:  # with few slices, blocks in columns come near
+        assert held["blocks in columns"] < 0.92
 
 
 def test_the_stored_scores_are_those_of_a_phantom(record: pd.DataFrame) -> None:
