@@ -41,15 +41,22 @@ def saturation_caution(saturated: float) -> str:
 
 def interval_caution(intervals: Iterable[Interval]) -> str:
     """Why there is no interval; empty if there is one everywhere."""
-    lacking = [interval.clusters for interval in intervals if interval.low != interval.low]
+    lacking = [interval for interval in intervals if interval.low != interval.low]
     if not lacking:
         return ""
-    if min(lacking) >= FEWEST:
+    few = next((interval for interval in lacking if interval.lacks), None)
+    if few is None:
         return "No interval: a score is not finite."
+    there = f"there {'is' if few.clusters == 1 else 'are'} {few.clusters}"
+    if few.lacks == "columns":
+        return (
+            f"No interval: it takes at least {FEWEST} columns of tiles side by side, and {there} "
+            "(tiles that overlap by more than a tenth count together); a smaller --tile without "
+            "--stride makes more."
+        )
     return (
-        f"No interval: it takes at least {FEWEST} columns of tiles and {FEWEST} slices, and of one "
-        f"of them there {'is' if min(lacking) == 1 else 'are'} {min(lacking)}; smaller tiles "
-        "(--tile, --stride) make more columns."
+        f"No interval: it takes test triplets at {FEWEST} slices at least, and {there}; more "
+        "slices make more, or --split-axis x, which has some of every slice in each split."
     )
 
 

@@ -14,6 +14,7 @@ from bench.config import OF_A_SOURCE, RunConfig, invalid_option
 from bench.data.build import BuildOptions, BuildSummary, build
 from bench.data.cards import SAID, Card, fold_of, is_public, load_card
 from bench.data.download import download
+from bench.data.formats.voxel_size import doubt_size
 from bench.data.given import Given
 from bench.data.places import anew, dataset_path
 from bench.data.triplets import TripletFile, digest_path, stored_digest
@@ -208,7 +209,8 @@ def _build(
         raise UserError(f"{target} is there already; --replace builds it anew.")
     volumes: Sequence[Volume] = given.open() if given.sources else [_generated(name)]
     try:
-        for note in (note for volume in volumes for note in volume.notes):
+        notes = [note for volume in volumes for note in volume.notes]
+        for note in filter(None, [*notes, doubt_size(options.voxel_size)]):
             display.note(note)
         if not any(volume.has_labels for volume in volumes):
             _tell_lost_labels(target, display)

@@ -37,7 +37,8 @@ def departures(config: Mapping[str, Any]) -> list[str]:
     if loss["name"] != "l1":
         phrases += _of_features(budget, options)
     if printed := _of_print(options):
-        phrases.append(f"{' and '.join(printed)}, as in the authors' code")
+        ours, theirs = (" and ".join(words) for words in zip(*printed, strict=True))
+        phrases.append(f"{ours}, as in the authors' code (the paper prints {theirs})")
     if loss["name"] == "ls" and options.get("style") == "balance":
         phrases.append(
             "weights kept by the continuous form of the style balance (the gradient of equation 15)"
@@ -60,12 +61,13 @@ def _of_features(budget: Mapping[str, Any], options: Mapping[str, Any]) -> list[
     return phrases
 
 
-def _of_print(options: Mapping[str, Any]) -> list[str]:
+def _of_print(options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is not as the paper prints it: as it is, and as it is printed."""
     found = []
     if options.get("epsilon", _EPSILON) != _EPSILON:
-        found.append(f"epsilon {options['epsilon']:g} (printed: {_EPSILON:g})")
+        found.append((f"epsilon {options['epsilon']:g}", f"{_EPSILON:g}"))
     if options.get("reduction") == "mean":
-        found.append("means (printed: sums)")
+        found.append(("means", "sums"))
     return found
 
 

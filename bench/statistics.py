@@ -11,7 +11,7 @@ volumes. Seeds are no clusters: average a triplet's scores over them, and give t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,12 +31,14 @@ class Interval(NamedTuple):
         low: lower end; NaN below 3 columns or 3 blocks of z.
         high: upper end; NaN likewise.
         clusters: columns or blocks of z, whichever are fewer.
+        lacks: what there are too few of for an interval: ``columns``, ``slices`` or nothing.
     """
 
     mean: float
     low: float
     high: float
     clusters: int
+    lacks: Literal["columns", "slices", ""] = ""
 
 
 class Spread(NamedTuple):
@@ -109,7 +111,7 @@ def mean_interval(
     """
     found = _estimate(values, places, spreads)
     if not np.isfinite(found.error):
-        return Interval(found.mean, float("nan"), float("nan"), found.clusters)
+        return Interval(found.mean, float("nan"), float("nan"), found.clusters, found.lacks)
     from scipy.special import stdtrit
 
     reach = float(stdtrit(found.freedom, (1 + confidence) / 2)) * found.error
@@ -173,6 +175,7 @@ class _Estimate(NamedTuple):
     error: float
     freedom: float
     clusters: int
+    lacks: Literal["columns", "slices", ""] = ""
 
 
 def _estimate(values: ArrayLike, places: pd.DataFrame, spreads: Iterable[Spread]) -> _Estimate:
@@ -185,7 +188,10 @@ def _estimate(values: ArrayLike, places: pd.DataFrame, spreads: Iterable[Spread]
     counts = int(column.max()) + 1, int(block.max()) + 1
     with np.errstate(invalid="ignore"):
         mean = float(numbers.mean())
-    if min(counts) < FEWEST or not np.isfinite(numbers).all():
+    if min(counts) < FEWEST:
+        lacks: Literal["columns", "slices"] = "columns" if counts[0] < FEWEST else "slices"
+        return _Estimate(mean, float("nan"), float("nan"), min(counts), lacks)
+    if not np.isfinite(numbers).all():
         return _Estimate(mean, float("nan"), float("nan"), min(counts))
     rest = numbers - mean
     by_column, by_block = _clustered(rest, column), _clustered(rest, block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -211,11 +212,21 @@ def _ceiling(folder: Path, segmenter: str) -> pd.DataFrame | None:
 
 
 def _verdict(skill: dict[str, Interval]) -> list[str]:
-    """A plain word where a method is not shown to beat the null."""
-    short = [METRICS[name].title for name, gain in skill.items() if not beats(gain)]
-    if not short:
-        return []
-    return [f"is not shown to beat `{NULL}` in {' and '.join(short)}"]
+    words = verdict_words({METRICS[name].title: gain for name, gain in skill.items()})
+    return [words] if words else []
+
+
+def verdict_words(skill: Mapping[str, Interval]) -> str:
+    """A plain word where a method is worse than the null, or not shown to beat it.
+
+    Args:
+        skill: paired gain over the null, by the title of the metric.
+    """
+    worse = [title for title, gain in skill.items() if gain.high < 0]
+    open_ = [title for title, gain in skill.items() if not beats(gain) and title not in worse]
+    words = [f"is worse than `{NULL}` in {' and '.join(worse)}"] if worse else []
+    words += [f"is not shown to beat `{NULL}` in {' and '.join(open_)}"] if open_ else []
+    return ", and ".join(words)
 
 
 def beats(gain: Interval) -> bool:

@@ -242,7 +242,8 @@ def _deviations(rows: list[Row]) -> list[str]:
     names = list(dict.fromkeys(info.name for info in infos if info.deviations))
     if not names:
         return []
-    return [f"Where {', '.join(names)} depart from their papers is a footnote of `bench report`."]
+    words = "departs from its paper" if len(names) == 1 else "depart from their papers"
+    return [f"Where {', '.join(names)} {words} is a footnote of `bench report`."]
 
 
 def _cautions(rows: list[Row]) -> Iterator[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from bench.data.ids import UNLABELLED
 from bench.data.triplets import TripletFile
 from bench.dataset_variants import Dataset
 from bench.membranes import true_membranes
@@ -45,6 +48,11 @@ def _lack(file: TripletFile, split: str) -> str:
         other |= bool((found.valid & ~found.mask).any())
         if membrane and other:
             return ""
+    if not membrane and len(set.union(*(_ids(file, index) for index in labelled))) == 1:
+        return (
+            f"the labels of the {split} split of '{file.name}' are one id everywhere; give labels "
+            "that tell neurites apart"
+        )
     has = "nothing but membrane" if membrane else "no membrane"
     if not membrane and not other:
         has = "neither a membrane nor a pixel that is surely none"
@@ -52,3 +60,8 @@ def _lack(file: TripletFile, split: str) -> str:
         f"the labels of the {split} split of '{file.name}' hold {has}; say what they are with "
         "--label-kind and --label-zero, or take another --fold"
     )
+
+
+def _ids(file: TripletFile, index: int) -> set[int]:
+    labels = file.labels(index)
+    return set() if labels is None else {int(i) for i in np.unique(labels) if i != UNLABELLED}

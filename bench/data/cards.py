@@ -168,7 +168,7 @@ def _plain_card(name: str) -> Card:
         return CARDS[name]
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise UserError(
-            f"'{name}' cannot name a dataset; use at most {_LONGEST} letters, digits, '_', '-' and "
-            "'.', and begin with a letter or digit."
+            f"'{name}' cannot name a dataset; use at most {_LONGEST} letters a to z, digits, '_', "
+            "'-' and '.', and begin with a letter or digit."
         )
     return Card(name=name, title=name)

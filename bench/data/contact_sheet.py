@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from bench.data.ids import UNLABELLED
 from bench.data.reject import REASONS
 from bench.data.triplets import TripletFile
 
@@ -99,15 +100,27 @@ def _pictures(file: TripletFile, index: int, step: int) -> list[Image.Image]:
     labels = file.labels(index)
     if labels is not None:
         side = frames.shape[-1]
-        pictures.append(_tinted(pictures[1], labels[::step, ::step][:side, :side]))
+        pictures.append(
+            _tinted(pictures[1], *_coloured(file, labels[::step, ::step][:side, :side]))
+        )
     return pictures
 
 
-def _tinted(picture: Image.Image, labels: NDArray[np.uint64]) -> Image.Image:
+def _coloured(
+    file: TripletFile, labels: NDArray[np.uint64]
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Labels, and which of them get a colour: ids, or the membranes of a mask, stored as 0."""
+    mask = file.card.get("label_kind") == "membrane_mask"
+    return labels, (labels == 0) if mask else (labels != 0) & (labels != UNLABELLED)
+
+
+def _tinted(
+    picture: Image.Image, labels: NDArray[np.uint64], coloured: NDArray[np.bool_]
+) -> Image.Image:
     hue = (labels % 4096) * _GOLDEN % 1
     colour = np.stack([hue, np.ones_like(hue), np.ones_like(hue)], axis=-1) * 255
     colours = Image.fromarray(colour.astype(np.uint8), mode="HSV").convert("RGB")
-    share = np.where(labels > 0, _TINT * 255, 0).astype(np.uint8)
+    share = np.where(coloured, _TINT * 255, 0).astype(np.uint8)
     return Image.composite(colours, picture, Image.fromarray(share))
 
 

@@ -57,6 +57,8 @@ Extents = Sequence[Extent]
 def with_tile(volumes: Extents, options: BuildOptions) -> BuildOptions:
     """The options with a tile that fits where none was given: the largest of 512, 256, 128.
 
+    Where none of them fits, the options stay as they are, for ``check_shapes`` to refuse.
+
     Args:
         volumes: to be cut into tiles.
         options: of the build; the stride is the tile's side where it was not given either.
@@ -64,7 +66,9 @@ def with_tile(volumes: Extents, options: BuildOptions) -> BuildOptions:
     if "tile" in options.model_fields_set:
         return options
     most = _largest(_regions(volumes, options), options)
-    tile = next((tile for tile in TILES if tile <= most), TILES[0])
+    tile = next((tile for tile in TILES if tile <= most), None)
+    if tile is None:
+        return options
     stride = options.stride if "stride" in options.model_fields_set else tile
     return options.model_copy(update={"tile": tile, "stride": stride})
 
@@ -105,16 +109,17 @@ def fitting_words(volumes: Extents, options: BuildOptions) -> str:
 def _check_tile(volume: Extent, options: BuildOptions) -> None:
     _, height, width = volume.shape
     where = f"The slices of '{volume.name}' have {height} x {width} pixels"
-    if min(height, width) < options.tile:
-        raise UserError(
-            f"{where}, smaller than a tile of {options.tile}; {advice([volume], options)}."
-        )
+    tiles = f"a tile of {options.tile}"
+    if "tile" not in options.model_fields_set:
+        tiles = f"any tile of {', '.join(map(str, TILES[:-1]))} or {TILES[-1]}"
     band = min(min(_sides(region)) for region in _regions([volume], options))
-    if band < options.tile:
+    if band < min(options.tile, height, width):
         raise UserError(
-            f"{where}, so that a tile of {options.tile} does not fit split bands {band} wide along "
-            f"{options.split_axis}; {advice([volume], options)}."
+            f"{where}, so that split bands along {options.split_axis} are {band} wide, too narrow "
+            f"for {tiles}; {advice([volume], options)}."
         )
+    if min(height, width) < options.tile:
+        raise UserError(f"{where}, too few for {tiles}; {advice([volume], options)}.")
 
 
 def _check_depth(volumes: Extents, options: BuildOptions) -> None:

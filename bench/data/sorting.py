@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from bench.data.build import BuildOptions
 
 _REMEDIES = {
-    "padding": "say what is tissue with --mask, cut the volume to it, or take a smaller --tile",
+    "padding": "say what is tissue with --mask (0 where there is none), cut the volume to it, "
+    "or take a smaller --tile",
     "defect": "leave blank or constant areas out with --mask, or cut the volume",
     "blend": "build from the slices that were imaged",
     "duplicate": "look for slices that show one section twice, or raise the limit "

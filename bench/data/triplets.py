@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from bench.data.coverage import poor_coverage
 from bench.data.formats.base import Resolution
+from bench.data.formats.voxel_size import doubt_size
 from bench.data.formats.voxel_size import words as size_words
 from bench.data.holes import missing_by_volume
 from bench.data.ids import known_pixels
@@ -345,6 +346,7 @@ def describe(file: TripletFile) -> list[tuple[str, str]]:
         *(("volume", f"{v['name']}, {' x '.join(map(str, v['shape']))}") for v in file.volumes),
         *(("note", note) for volume in file.volumes for note in volume.get("notes", ())),
         ("voxel size", _voxel_size(file)),
+        *(("caution", words) for words in [doubt_size(file.voxel_size)] if words),
         ("tile, stride", f"{options['tile']}, {options['stride']} px"),
         *told(file.volumes),
         *(("coverage", line) for line in poor_coverage(shapes, options)),

@@ -19,7 +19,7 @@ DASH = "–"
 TIE = "="  # the mark of what cannot be told apart from the best
 TIES = (
     "cannot be told apart from the best: paired over the test triplets, p >= 0.05 (Holm over the "
-    "column), or there are too few blocks of slices to tell."
+    "column), or there are too few columns of tiles or slices to tell."
 )
 _SPANS = re.compile(r"`(?P<code>[^`]+)`|(?<!\w)L_(?P<loss>[1fs])(?!\w)")
 

@@ -19,7 +19,7 @@ from scipy import stats
 
 from bench.statistics import mean_interval
 
-RECORD = Path(__file__).parent / "records" / "phantoms.parquet"
+RECORD = Path(__file__).with_name("phantoms.parquet")
 Ends = tuple[float, float]
 
 

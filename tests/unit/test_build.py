@@ -311,6 +311,19 @@ def test_the_contact_sheet_shows_where_labels_lie(tmp_path: Path) -> None:
     assert 0 < coloured.sum() < 24 * TILE**2
 
 
+def test_the_contact_sheet_colours_the_membranes_of_a_mask(tmp_path: Path) -> None:
+    stack = drifting_stack()
+    mask = np.zeros(stack.shape, np.uint8)
+    mask[:, :, SIDE // 2 :] = 1
+    make(tmp_path / "t.h5", stack, options(align=False, label_kind="membrane_mask"), labels=mask)
+    file = TripletFile(tmp_path / "t.h5")
+    with Image.open(tmp_path / "contact_sheet.png") as sheet:
+        coloured = (np.ptp(np.asarray(sheet).astype(int), axis=-1) > 30).sum()
+    right = int((file.keys["x"] == TILE).sum())
+    assert coloured % TILE**2 == 0
+    assert 0 < coloured <= right * TILE**2
+
+
 @pytest.mark.parametrize("labelled", [True, False])
 def test_the_contact_sheet_says_what_its_pictures_and_numbers_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labelled: bool
@@ -374,12 +387,12 @@ def test_a_build_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         (
             (25, 60, 128),
             options(),
-            "smaller than a tile of 64; .* --tile 48 --stride 48",
+            "too few for a tile of 64; .* --tile 48 --stride 48",
         ),
         (
             (25, 128, 128),
             options(split_axis="x"),
-            "not fit .* 25 wide along x; .* --split-axis z",
+            "along x are 25 wide, .* --split-axis z",
         ),
         (
             (12, 128, 128),

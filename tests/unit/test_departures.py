@@ -10,7 +10,7 @@ from bench.config import RunConfig
 from bench.departures import Trained, departures, provisional, told
 from bench.plan import keys, plan
 
-PRINT = "epsilon 0.001 (printed: 1e-06) and means (printed: sums), as in the authors' code"
+PRINT = "epsilon 0.001 and means, as in the authors' code (the paper prints 1e-06 and sums)"
 LOWPASS = "a low-pass term beside the pixel term"
 LATE = "features only in the last 40 % of the steps and of the central 64 pixels of a crop"
 KEPT = "weights kept by the continuous form of the style balance (the gradient of equation 15)"

@@ -141,3 +141,12 @@ def test_borders_are_those_that_a_walk_along_rows_and_columns_meets() -> None:
             apart += 1 < to - at <= 11
     assert borders(labels) == Borders(touching, apart, pairs)
     assert min(touching, apart) > 50
+
+
+def test_a_mask_that_is_upside_down_is_told(tmp_path: Path, ids: np.ndarray) -> None:
+    membranes = lined(ids) == 0
+    told = doubted(tmp_path / "inverted", (~membranes).astype(np.uint8), label_kind="membrane_mask")
+    assert "are membrane, more than any tissue has" in told
+    assert "invert one that is 0 on membranes" in told
+    right = doubted(tmp_path / "right", membranes.astype(np.uint8), label_kind="membrane_mask")
+    assert right == ""

@@ -84,11 +84,11 @@ def test_what_0_says_depends_on_the_card_and_on_ids_beside_it() -> None:
         (lambda ids: np.where(Z < 20, ids, 0), {}, "no slice of the test split of 'mine' is"),
         (lambda ids: np.where(Z < 15, ids, 0), {}, "no slice of the validation split of 'mine' is"),
         (lambda ids: np.where(Z >= 15, ids, 0), {}, "no slice of the train split of 'mine' is"),
-        (np.ones_like, {}, "the labels of the train split of 'mine' hold no membrane;"),
+        (np.ones_like, {}, "the labels of the train split of 'mine' are one id everywhere;"),
         (
             lambda ids: np.where(Z < 20, ids, 1),
             {},
-            "the labels of the test split of 'mine' hold no membrane;",
+            "the labels of the test split of 'mine' are one id everywhere;",
         ),
         (
             lambda ids: np.where((Z < 20) & (ids % 2 == 0), 0, 1),
@@ -116,7 +116,7 @@ def test_a_given_segmenter_needs_labels_of_the_test_split_alone(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (np.ones_like, "hold no membrane"),
+        (np.ones_like, "are one id everywhere"),
         (lambda ids: np.where(Z < 20, ids, 0), "no slice of the test split"),
         (lambda ids: np.where(Z < 15, ids, 0), "no slice of the validation split"),
     ],

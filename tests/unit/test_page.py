@@ -69,7 +69,7 @@ def test_the_page_says_how_networks_were_not_trained_as_in_the_paper(
     said = " ".join(Elements(page_of(store, store)).text.split())
     assert (
         "Preset quick . Where the training is not the paper's: a low-pass term beside the pixel "
-        "term; epsilon 0.001 (printed: 1e-06), as in the authors' code."
+        "term; epsilon 0.001, as in the authors' code (the paper prints 1e-06)."
     ) in said.replace("quick. ", "quick . ")
 
 

@@ -121,10 +121,19 @@ class Unread(ArrayVolume):
         ((5, 8192, 8192), {}, "take 15 slices and there are 5; .* --split-axis x"),
         ((13, 8192, 8192), {"fold": 1}, "take 15 slices and there are 13"),
         ((3, 600, 600), {"split": "paper", "tile": 512}, "takes 5 triplets, .* at most 1; "),
-        ((30, 600, 600), {"tile": 700}, "smaller than a tile of 700; .* --tile"),
-        ((30, 600, 600), {"tile": 128, "split_axis": "y"}, "split bands 120 wide"),
+        ((30, 600, 600), {"tile": 700}, "too few for a tile of 700; .* --tile"),
+        (
+            (30, 600, 600),
+            {"tile": 128, "split_axis": "y"},
+            "y are 120 wide, too narrow for a tile of 128",
+        ),
         ((30, 600, 600), {"search": 290}, "choose a smaller --search"),
-        ((30, 150, 150), {}, "smaller than a tile of 512; .* --tile 112 --stride 112"),
+        ((30, 150, 150), {}, "too few for any tile of 512, 256 or 128; .* --tile 112 --stride 112"),
+        (
+            (40, 300, 300),
+            {"split_axis": "x"},
+            "x are 60 wide, .* any tile of 512, 256 or 128",
+        ),
     ],
 )
 def test_what_the_shape_tells_is_refused_before_a_slice_is_read(

@@ -12,6 +12,7 @@ import tifffile
 from bench.cautions import pixel_size_caution
 from bench.data.build import BuildOptions, build
 from bench.data.cards import load_card
+from bench.data.formats.voxel_size import doubt_size
 from bench.data.triplets import TripletFile, describe
 from bench.data.volumes import ArrayVolume, open_volume
 from bench.errors import UserError
@@ -132,6 +133,9 @@ def test_a_size_that_cannot_be_one_is_refused_and_can_be_overruled(
     with pytest.raises(UserError, match=rf"cannot be: .*{meaning}.*--voxel-size"):
         build_with(tmp_path, size)
     assert build_with(tmp_path, size, voxel_size="40,4,4")[0] == (40, 4, 4)
+    # What is given is believed, and doubted alike.
+    assert meaning in doubt_size(size)
+    assert doubt_size((40.0, 4.0, 4.0)) == doubt_size(None) == ""
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,13 @@ def check_sizes(sizes: Mapping[str, Resolution | None]) -> None:
             )
 
 
+def doubt_size(size: Resolution | None) -> str:
+    """One sentence on a size that somebody gave and that cannot be one; empty for others."""
+    if size is None or not (meaning := _meaning(size)):
+        return ""
+    return f"A voxel of {words(size)} nm (z, y, x) is believed as it was given, but {meaning}."
+
+
 def _meaning(size: Resolution) -> str:
     z, y, x = size
     known = [side for side in size if side is not None]

@@ -104,8 +104,8 @@ def curves(results: Results, subject: Subject, dial: Dial) -> pd.DataFrame:
             for score, interval, count in _measure(found, null):
                 if score != "ceiling" or method_of(entry) == NULL:
                     name = "" if score == "ceiling" else label(entry)
-                    rows.append([value, name, score, *interval, count])
-    columns = ["value", "method", "score", *Interval._fields, "triplets"]
+                    rows.append([value, name, score, *interval[:4], count])
+    columns = ["value", "method", "score", *Interval._fields[:4], "triplets"]
     return pd.DataFrame(rows, columns=columns)
 
 

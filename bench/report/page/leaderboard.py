@@ -14,7 +14,7 @@ from bench.plan import NULL
 from bench.report.measured import cost
 from bench.report.results import Entry, Results
 from bench.statistics import PLACE, Interval, mean_interval, paired_gain
-from bench.summary import SKILLS, beats
+from bench.summary import SKILLS, beats, verdict_words
 
 GAIN = "gain_{}"
 
@@ -161,13 +161,10 @@ def membrane_values(table: pd.DataFrame | None) -> dict[str, Interval]:
 
 
 def verdict(row: Row) -> str | None:
-    """A plain word where a cell is not shown to beat the null."""
-    short = [
-        METRICS[name].title
-        for name in SKILLS
-        if GAIN.format(name) in row.means and not beats(row.means[GAIN.format(name)])
-    ]
-    return f"is not shown to beat {NULL} in {' and '.join(short)}" if short else None
+    """A plain word where a cell is worse than the null, or not shown to beat it."""
+    gains = {METRICS[name].title: row.means.get(GAIN.format(name)) for name in SKILLS}
+    words = verdict_words({title: gain for title, gain in gains.items() if gain is not None})
+    return words.replace("`", "") or None
 
 
 def _single(value: float) -> Interval:
