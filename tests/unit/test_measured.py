@@ -53,7 +53,7 @@ def test_the_spread_of_seeds_is_in_the_mean_and_in_every_gain() -> None:
     assert gain == pytest.approx(paired_gain(mean, null["psnr"], null, [first]))
     back = alone.gain(mine, "psnr")
     assert gain is not None
-    assert back == pytest.approx((-gain.mean, -gain.high, -gain.low, 3))
+    assert back[:4] == pytest.approx((-gain.mean, -gain.high, -gain.low, 3))
 
 
 def test_one_seed_has_no_spread() -> None:
