@@ -84,3 +84,13 @@ def pixel_size_caution(dataset: str, facts: Mapping[str, Any]) -> str:
         "assumed where membranes are drawn and compared; `bench data build` with --voxel-size says "
         "it."
     )
+
+
+def label_remarks(facts: Mapping[str, Any]) -> list[str]:
+    """Why there are no membrane scores, and what is doubted of the labels, in sentences.
+
+    Args:
+        facts: what a record keeps of its dataset.
+    """
+    lack = facts.get("no_membranes")
+    return [*([lack] if lack else []), *facts.get("doubts", [])]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench.calibration import read_calibration
+from bench.cautions import label_remarks
 from bench.departures import departures
 from bench.job import Outcome
 from bench.membranes import MEMBRANE_METRICS, labelled
@@ -103,7 +104,7 @@ class Row:
             "tied": list(self.place.tied),
             "membranes": self.membranes.as_json() if self.membranes else None,
             "warnings": self.warnings,
-            "label_remarks": _remarks(record.dataset),
+            "label_remarks": label_remarks(record.dataset),
             "departures": departures(record.config),
             "failure": record.failure.reason if record.failure else None,
             "folder": str(self.outcome.folder),
@@ -232,12 +233,6 @@ def verdict_words(skill: Mapping[str, Interval]) -> str:
 def beats(gain: Interval) -> bool:
     """Whether a gain is above zero with its whole interval."""
     return not math.isnan(gain.low) and gain.low > 0
-
-
-def _remarks(dataset: dict[str, Any]) -> list[str]:
-    """What has to be said of a dataset's labels."""
-    lack = dataset.get("no_membranes")
-    return [*([lack] if lack else []), *dataset.get("doubts", [])]
 
 
 def _as_json(interval: Interval) -> dict[str, float | None]:

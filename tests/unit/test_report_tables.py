@@ -685,3 +685,5 @@ def test_table_5_says_why_there_is_no_membrane_and_what_is_doubted(tmp_path: Pat
         table, cell(table, "Linear", "Gap in Dice", "a")
     )
     assert f"mouse_triplet: {doubt}" in " ".join(dict(table.notes).values())
+    said = print_notes(leaderboard(read(tmp_path).results))
+    assert {("a", lack), ("mouse_triplet", doubt)} <= set(said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from bench.cautions import label_remarks
 from bench.report.page.gallery import detail
 from bench.report.page.leaderboard import (
     GAIN,
@@ -56,8 +57,8 @@ def print_notes(board: Leaderboard) -> list[tuple[str, str]]:
         for deviation in method.get("deviations", []):
             notes[str(method.get("title", row.entry.words["method"])), str(deviation)] = None
     for row in board.rows:
-        if caution := row.entry.segmenter_caution:
-            notes[str(row.entry.words["dataset"]), caution] = None
+        remarks = [row.entry.segmenter_caution, *label_remarks(row.entry.record.dataset)]
+        notes |= dict.fromkeys((str(row.entry.words["dataset"]), r) for r in remarks if r)
     for row in board.rows:
         where = f"{row.entry.title} ({row.entry.words['dataset']}, {detail(row.entry)})"
         notes |= dict.fromkeys((where, sentence) for sentence in _cell_notes(row))
