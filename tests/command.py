@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import cli
+from bench.commands import main as cli
 
 
 def bench(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

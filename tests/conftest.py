@@ -14,11 +14,12 @@ import torch
 from scipy import ndimage
 from tiny import patches
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile
-from bench.data.volumes import ArrayVolume
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.folders import dataset_path
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.volume import ArrayVolume
 
 # The cores are shared among the processes of pytest-xdist.
 _PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -112,7 +113,7 @@ def tiny_bench() -> Iterator[None]:
 @pytest.fixture
 def without_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run ends with its table: a picture takes longer than all that such a run computes."""
-    monkeypatch.setattr("bench.cli._draw", lambda *_: [])
+    monkeypatch.setattr("bench.commands.main._draw", lambda *_: [])
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from typing import Literal
 import pytest
 from command import bench
 
-from bench.data.triplets import TripletFile
-from bench.files import file_digest
+from bench.base.files import file_digest
+from bench.triplets.file import TripletFile
 
 Fate = Literal["survived", "lost", "silent"]
 SHARE = float(os.environ.get("SOAK", "0"))

@@ -10,14 +10,15 @@ import h5py
 import numpy as np
 from scipy import ndimage
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile
-from bench.data.volumes import ArrayVolume
-from bench.files import file_digest
-from bench.stages import predict, score, train
-from bench.store import NONE, Failure, Record, StageRecord, Store
+from bench.base.files import file_digest
+from bench.stages import predict, score
+from bench.store.records import LOG, NONE, Failure, Record, StageRecord, Store
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.folders import dataset_path
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.volume import ArrayVolume
 from segmentation.membranes import membranes
 
 DATASET = "striped"
@@ -109,7 +110,7 @@ def _fill(folder: Path, record: Record, file: TripletFile, blur: float) -> None:
     # The table of membrane scores is not what the figures read.
     record.stages["segment"].file = None
     if record.cell["loss"] != NONE:
-        _write_log(folder / train.LOG, record.cell)
+        _write_log(folder / LOG, record.cell)
         record.stages["train"] = StageRecord(
             key="train", revision=1, seconds=60.0, facts={"training_seconds": 60.0}
         )

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.files import file_digest
-from bench.metrics import METRICS
-from bench.store import CALIBRATION, NONE, Failure, Record, StageRecord, Status, Store
+from bench.base.files import file_digest
+from bench.scores.metrics import METRICS
+from bench.store.records import CALIBRATION, NONE, Failure, Record, StageRecord, Status, Store
 
 COUNT = 30  # triplets: three columns of ten z
 STARTED = "2026-01-01T00:00:00+00:00"

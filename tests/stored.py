@@ -8,10 +8,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from bench.data.triplets import TripletFile
-from bench.files import file_digest
+from bench.base.files import file_digest
 from bench.stages.score import score
-from bench.store import NONE, Failure, Record, StageRecord, Status, Store
+from bench.store.records import NONE, Failure, Record, StageRecord, Status, Store
+from bench.triplets.file import TripletFile
 
 STARTED = "2026-01-02T03:04:05+00:00"
 PROVENANCE = {

@@ -15,8 +15,9 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from bench import presets, registry, segmenters
-from bench.config import RunConfig
+from bench.cells import presets, registry
+from bench.cells.config import RunConfig
+from bench.stages import segmenters
 from methods.interface import Interpolation, Interpolator, MethodInfo
 from segmentation.training import Budget
 from segmentation.unet import UNetOptions
@@ -79,7 +80,7 @@ if __name__ in ("__main__", "__mp_main__"):  # a helper of a run imports it unde
     for patch in patches():
         patch.start()
 if __name__ == "__main__":
-    from bench.cli import main
+    from bench.commands.main import main
 
     # Ctrl-C works, even where a shell in the background has its commands ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 
-from bench.device import choose_device
-from bench.errors import UserError
-from bench.files import probe_folder, write_text
+from bench.base.device import choose_device
+from bench.base.errors import UserError
+from bench.base.files import probe_folder, write_text
+from bench.base.provenance import compute_provenance, provenance
+from bench.base.words import unknown
 from bench.profile.layers import layer_subjects, profile_layers
 from bench.profile.methods import method_subjects, profile_methods
 from bench.profile.rows import Setting
-from bench.provenance import compute_provenance, provenance
-from bench.registry import unknown
 
 _DEVICES = ["auto", "cpu", "cuda"]
 

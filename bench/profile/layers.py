@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isclose
 from typing import Any, get_args
 
-from bench.errors import UserError
+from bench.base.errors import UserError
 from bench.profile.counting import count
 from bench.profile.rows import Profile, Setting, profile_subject
 from bench.profile.subjects import PARTITIONS, Implementation, K, LayerName, LayerSubject

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from bench.memory import return_freed_memory
+from bench.base.memory import return_freed_memory
 from bench.profile.counting import run_pass
 from bench.profile.subjects import Subject
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.presets import PRESETS
+from bench.base.words import split_variants, unknown
+from bench.cells.presets import PRESETS
+from bench.cells.variants import parse_variant
 from bench.profile.rows import Setting, profile_subject
 from bench.profile.subjects import MethodSubject
-from bench.registry import unknown
-from bench.variants import parse_variant, split_variants
 
 
 def method_subjects(text: str, preset: str, height: int, width: int) -> list[MethodSubject]:

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bench.variants import parse_variant
+from bench.cells.variants import parse_variant
 from methods.layers.attention import AttentionAwareLayer, Form, macs
 from methods.layers.separable import separable_macs
 from methods.layers.synthesis import KernelHead

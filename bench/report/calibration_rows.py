@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.plan import NULL
-from bench.report.measured import Standing
-from bench.report.results import Entry
+from bench.cells.cell import NULL
 from bench.report.score_cells import gain_cells, mean_cells
 from bench.report.selection import Selection
 from bench.report.table import Notes, TableRow
-from bench.store import NONE
+from bench.scores.measurement import Standing
+from bench.scores.results import Entry
+from bench.store.records import NONE
 
 _LABELS = {
     "average_blurred": "Average, blurred",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.cautions import seeds_caution
-from bench.report.measured import Measurement, every_seed
 from bench.report.selection import Selection, departures_of, training_note
+from bench.scores.cautions import seeds_caution
+from bench.scores.measurement import Measurement, every_seed
 
 _EMPHASIS = "Best bold, second underlined, by unrounded values."
 

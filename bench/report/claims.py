@@ -14,14 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.departures import provisional
-from bench.metrics import METRICS
 from bench.report.layer_table import Layer, load_layers
-from bench.report.measured import LEVEL, Measurement
 from bench.report.reported import Claim
 from bench.report.selection import Selection, row_title, why_not
-from bench.statistics import FEWEST, Interval, holm
-from bench.store import NONE
+from bench.scores.departures import provisional
+from bench.scores.measurement import LEVEL, Measurement
+from bench.scores.metrics import METRICS
+from bench.scores.statistics import FEWEST, Interval, holm
+from bench.store.records import NONE
 
 Verdict = Literal["holds", "does not hold", "not settled", "not measured"]
 VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "not measured", "not settled")

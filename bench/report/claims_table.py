@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bench.metrics import METRICS
 from bench.report.claims import VERDICTS, Comparison, Judgement, Verdict, verdict_of
 from bench.report.reported import Claim
 from bench.report.selection import Selection, departures_of, training_note
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
-from bench.statistics import Interval
+from bench.scores.metrics import METRICS
+from bench.scores.statistics import Interval
 
 _TITLES = {"dice": "Dice", "f1": "F1", "memory": "Memory", "gmac": "GMAC", "seconds": "Run time"}
 _DIGITS = {"dice": 4, "f1": 4, "memory": 1, "gmac": 1, "seconds": 0}

@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.dataset_variants import Dataset
-from bench.errors import UserError
-from bench.files import atomic_path, content_digest, tidied
-from bench.metrics import ie
-from bench.report.results import read_one
+from bench.base.errors import UserError
+from bench.base.files import atomic_path, content_digest, tidied
+from bench.base.parquet import read_table
+from bench.run.summary import Row
+from bench.scores.metrics import ie
+from bench.scores.results import read_one
+from bench.scores.triplet_table import kept
 from bench.stages.predict import FRAMES
-from bench.stages.score import SCORES, kept
-from bench.store import Store, file_name
-from bench.summary import Row
-from bench.tables import read_table
+from bench.stages.score import SCORES
+from bench.store.records import Store, file_name
+from bench.triplets.dataset import Dataset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.report.table import TIE, Notes, Table, TableRow, letters
+from bench.report.table import Notes, Table, TableRow, letters
+from bench.scores.measurement import TIE
 
 _LONG = 160  # characters: a footnote that is a paragraph
 

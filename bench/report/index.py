@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from bench.report.digest import Digest
 from bench.report.picture import Picture, captioned
 from bench.report.render_markdown import footnotes, inert, markdown
-from bench.report.results import Entry, Results
 from bench.report.selection import unfinished
+from bench.scores.results import Entry, Results
 
 FIGURES = "figures"  # the folder beside the page
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.errors import UserError
+from bench.base.errors import UserError
 from bench.report.selection import Selection
-from bench.report.table import DASH, Column, Emphasis, Notes, Table, TableCell, TableRow, number
+from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
+from bench.scores.measurement import Emphasis
 
 LAYERS = "layers.json"
 SCHEMA = 1

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from bench.cautions import pixel_size_caution
-from bench.plan import NULL
-from bench.registry import METHODS
+from bench.cells.cell import NULL
+from bench.cells.registry import METHODS
 from bench.report.caption import caption
-from bench.report.measured import (
-    Measurement,
-    Standing,
-    comparable,
-    every_seed,
-    most_triplets,
-    not_ranked,
-    standings,
-)  # fmt: skip
-from bench.report.results import Entry
 from bench.report.score_cells import ends, interval_text
 from bench.report.selection import (
     Selection,
@@ -26,7 +15,18 @@ from bench.report.selection import (
     row_title,
 )  # fmt: skip
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
-from bench.store import NONE
+from bench.scores.cautions import pixel_size_caution
+from bench.scores.measurement import (
+    Measurement,
+    Standing,
+    comparable,
+    every_seed,
+    most_triplets,
+    not_ranked,
+    standings,
+)  # fmt: skip
+from bench.scores.results import Entry
+from bench.store.records import NONE
 
 _METRICS = {"dice": "Dice", "f1": "F1"}
 _DIGITS = 4

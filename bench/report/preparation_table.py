@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.dataset_variants import parse_dataset
-from bench.metrics import METRICS
-from bench.registry import LOSSES, METHODS
+from bench.cells.registry import LOSSES, METHODS
 from bench.report.caption import caption
-from bench.report.measured import Standing, every_seed
 from bench.report.score_cells import dashes, mean_cells
 from bench.report.selection import Selection, absence, cell_notes, dataset_notes, row_title
 from bench.report.table import Column, Notes, Table, TableCell, TableRow
-from bench.summary import SKILLS
+from bench.run.summary import SKILLS
+from bench.scores.measurement import Standing, every_seed
+from bench.scores.metrics import METRICS
+from bench.triplets.dataset import parse_dataset
 
 _GROUPS = ("aligned, kept", "aligned, all", "not aligned, kept", "not aligned, all")
 

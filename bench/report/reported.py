@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.errors import UserError
+from bench.base.errors import UserError
 
 REPORTED = Path(__file__).with_name("ssan2021.toml")
 

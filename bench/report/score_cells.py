@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.cautions import interval_caution
-from bench.metrics import METRICS
-from bench.plan import NULL
-from bench.report.measured import Measurement, Standing
+from bench.cells.cell import NULL
 from bench.report.table import DASH, Notes, TableCell, number
-from bench.statistics import Interval
-from bench.summary import SKILLS
+from bench.run.summary import SKILLS
+from bench.scores.cautions import interval_caution
+from bench.scores.measurement import Measurement, Standing
+from bench.scores.metrics import METRICS
+from bench.scores.statistics import Interval
 
 
 def dashes(count: int, marks: tuple[str, ...]) -> list[TableCell]:

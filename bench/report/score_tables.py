@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.metrics import METRICS
-from bench.plan import NULL
-from bench.registry import METHODS
+from bench.cells.cell import NULL
+from bench.cells.registry import METHODS
 from bench.report.calibration_rows import calibration_rows
 from bench.report.caption import caption
-from bench.report.measured import (
-    Measurement,
-    Standing,
-    comparable,
-    every_seed,
-    not_ranked,
-    standings,
-)  # fmt: skip
-from bench.report.results import Entry
 from bench.report.score_cells import dashes, gain_cells, mean_cells
 from bench.report.selection import (
     Selection,
@@ -30,8 +20,18 @@ from bench.report.selection import (
     row_title,
 )  # fmt: skip
 from bench.report.table import Column, Notes, Table, TableCell, TableRow
-from bench.store import NONE
-from bench.summary import SKILLS
+from bench.run.summary import SKILLS
+from bench.scores.measurement import (
+    Measurement,
+    Standing,
+    comparable,
+    every_seed,
+    not_ranked,
+    standings,
+)  # fmt: skip
+from bench.scores.metrics import METRICS
+from bench.scores.results import Entry
+from bench.store.records import NONE
 
 PAPER_METRICS = ("psnr", "ssim", "ie")
 _EXTENDED = (*PAPER_METRICS, "frc_10", "frc_25", "sharpness")

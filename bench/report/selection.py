@@ -12,17 +12,18 @@ from typing import Any
 
 import pandas as pd
 
-from bench.cautions import leakage_caution, saturation_caution
-from bench.departures import Trained, told
-from bench.errors import UserError
-from bench.membranes import boundary_f1
-from bench.plan import NULL
-from bench.presets import PRESETS
-from bench.registry import METHODS, unknown
-from bench.report.measured import Measurement
+from bench.base.errors import UserError
+from bench.base.words import unknown
+from bench.cells.cell import NULL
+from bench.cells.presets import PRESETS
+from bench.cells.registry import METHODS
 from bench.report.reported import Reported
-from bench.report.results import Entry, Results, fullest_preset
-from bench.store import NONE
+from bench.scores.cautions import leakage_caution, saturation_caution
+from bench.scores.departures import Trained, told
+from bench.scores.measurement import Measurement
+from bench.scores.membranes import boundary_f1
+from bench.scores.results import Entry, Results, fullest_preset
+from bench.store.records import NONE
 
 
 @dataclass(frozen=True, eq=False)

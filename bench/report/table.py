@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-Emphasis = Literal["", "best", "second"]
+from bench.scores.measurement import TIE, Emphasis
+
 Style = Literal["plain", "code", "loss"]
 
 DASH = "–"
-TIE = "="  # the mark of what cannot be told apart from the best
 TIES = (
     "cannot be told apart from the best: paired over the test triplets, p >= 0.05 (Holm over the "
     "column), or there are too few columns of tiles or slices to tell."

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.files import tidied, write_text
-from bench.registry import unknown
+from bench.base.files import tidied, write_text
+from bench.base.words import split_variants, unknown
 from bench.report.claims import judge
 from bench.report.claims_table import claims_tables
 from bench.report.digest import digest
@@ -21,11 +21,10 @@ from bench.report.render_html import html_tables
 from bench.report.render_latex import document, latex
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
-from bench.report.results import Results, load_results
 from bench.report.selection import Selection, select
 from bench.report.table import Table
 from bench.report.tables import TABLES
-from bench.variants import split_variants
+from bench.scores.results import Results, load_results
 
 Tell = Callable[[str], None]
 FORMATS = ("latex", "markdown", "html", "csv")

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.data.sampling import to_triplets
-from bench.data.sink import hdf5_sink
-from bench.data.triplets import TripletFile
-from bench.errors import UserError
-from bench.files import atomic_path
+from bench.base.errors import UserError
+from bench.base.files import atomic_path
+from bench.base.hdf5_sink import hdf5_sink
+from bench.triplets.file import TripletFile
+from bench.triplets.tensors import NotFiniteError, to_frame, to_triplets
 from methods.interface import Interpolator
 
 REVISION = 1
@@ -24,10 +24,6 @@ FRAMES = "frames.h5"
 _OVERLAP = 32  # pixels on each side of a tile that are computed and thrown away
 
 Progress = Callable[[int, int, str], None]
-
-
-class NotFiniteError(UserError):
-    """A method returned what is no number."""
 
 
 def predict(
@@ -95,25 +91,6 @@ def predict_frame(
         if tile is None or tile >= max(before.shape[-2:]):
             return to_frame(model(before, after).middle)
         return to_frame(_tiled(model, before, after, tile))
-
-
-def to_frame(middle: Tensor) -> NDArray[np.uint8]:
-    """Round a synthesised slice (11HW in [0, 1]) to grey levels (HW).
-
-    Raises:
-        NotFiniteError: a pixel is NaN or infinite: as a grey level it would pass for black or
-            white, and be scored.
-    """
-    grey = middle.detach()[0, 0].float()
-    wrong = int((~torch.isfinite(grey)).sum())
-    if wrong:
-        raise NotFiniteError(
-            f"the method returned NaN or infinity in {wrong:,} of {grey.numel():,} pixels, so "
-            "nothing of it is scored; look for a division or a logarithm of zero in it "
-            "(`bench check-method` tries it on flat slices too)."
-        )
-    frame: NDArray[np.uint8] = grey.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
-    return frame
 
 
 def stored_frames(path: Path) -> Iterator[NDArray[np.uint8]]:

@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.triplets import TripletFile
-from bench.metrics import score_frame
+from bench.base.parquet import write_table
+from bench.scores.metrics import score_frame
+from bench.scores.triplet_table import with_keys
 from bench.stages.predict import stored_frames, stored_triplets
-from bench.tables import write_table
+from bench.triplets.file import TripletFile
 
 REVISION = 2
 SCORES = "scores.parquet"
-KEYS = ["volume", "z", "y", "x", "column", "reason"]
-_OVERLAP = 0.1  # of a tile's side: what two tiles may share and still count as two
 
 Progress = Callable[[int, int, str], None]
 
@@ -39,41 +38,7 @@ def score(frames_path: Path, file: TripletFile, target: Path, progress: Progress
     return table
 
 
-def with_keys(scores: pd.DataFrame, indices: NDArray[np.intp], file: TripletFile) -> pd.DataFrame:
-    """Scores of triplets, led by the index and the keys of each.
-
-    Where tiles overlap by more than a tenth, a ``column`` is not one tile but all in a square two
-    tiles wide.
-    """
-    keys = file.keys.loc[indices, KEYS].reset_index(drop=True)
-    if file.options["stride"] < (1 - _OVERLAP) * file.tile:
-        keys["column"] = keys["column"].map(_squares(file))
-    return pd.concat([pd.Series(indices, name="triplet"), keys, scores], axis=1)
-
-
-def overlapping(file: TripletFile) -> bool:
-    """Whether neighbouring tiles share pixels; once, they all were one column then."""
-    return bool(file.options["stride"] < file.tile)
-
-
-def _squares(file: TripletFile) -> pd.Series:
-    """The number of the square that the middle of each column of tiles lies in.
-
-    Squares as wide as a tile would not do: of tiles half a tile apart, too many lie on both
-    sides of a border, and 95 % intervals hold the mean 86 times in a hundred; with these, 93.
-    """
-    corners = file.keys.groupby("column")[["y", "x"]].median()  # alignment moves them a little
-    square = (corners + file.tile / 2) // (2 * file.tile)
-    numbers: pd.Series = square.groupby(["y", "x"]).ngroup()
-    return numbers
-
-
 def saturation(file: TripletFile, indices: NDArray[np.intp]) -> float:
     """Share of black and white pixels in the real middle slices."""
     clipped = [np.isin(file.frames(int(index))[1], (0, 255)).mean() for index in indices]
     return float(np.mean(clipped))
-
-
-def kept(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that count: those of triplets that were not rejected."""
-    return table[table["reason"] == ""]

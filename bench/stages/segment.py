@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.sink import hdf5_sink
-from bench.data.triplets import TripletFile
-from bench.errors import UserError
-from bench.files import atomic_path
-from bench.segmenter import Segmenter
-from bench.stages.score import with_keys
-from bench.tables import write_table
+from bench.base.errors import UserError
+from bench.base.files import atomic_path
+from bench.base.hdf5_sink import hdf5_sink
+from bench.base.parquet import write_table
+from bench.scores.triplet_table import with_keys
+from bench.stages.segmenter import Segmenter
+from bench.triplets.file import TripletFile
 from segmentation.scores import score_membranes
 
 REVISION = 3

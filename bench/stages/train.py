@@ -16,21 +16,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.checkpoints import below, load_optimiser, named, optimiser_tensors
-from bench.data.sampling import CropSampler, to_triplets
-from bench.data.triplets import TripletFile
-from bench.errors import DamagedError, UserError
-from bench.files import write_text
-from bench.metrics import psnr
-from bench.presets import Preset
-from bench.stages.predict import to_frame
-from bench.weights import load_tensors, save_tensors, save_weights
+from bench.base.errors import DamagedError, UserError
+from bench.base.files import write_text
+from bench.cells.presets import Preset
+from bench.scores.metrics import psnr
+from bench.store.checkpoints import below, load_optimiser, named, optimiser_tensors
+from bench.store.records import LOG
+from bench.store.weights import load_tensors, save_tensors, save_weights
+from bench.triplets.crops import CropSampler
+from bench.triplets.file import TripletFile
+from bench.triplets.tensors import to_frame, to_triplets
 from methods.interface import FittedInterpolator, Interpolator, Triplets
 from methods.losses import LossTerms, TripletLoss, build_loss
 
 REVISION = 1
 CHECKPOINT = "checkpoint.safetensors"
-LOG = "training.csv"
 _ROWS = "rows"  # of the log, in a checkpoint: beside it the log is only for readers
 _CHECKPOINT_SECONDS = 60.0
 _VALIDATION_TRIPLETS = 16

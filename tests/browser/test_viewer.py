@@ -10,10 +10,10 @@ from chromium import Page, chromium, find_chromium
 from PIL import Image
 from stored import add_cell, add_unfinished
 
-from bench.data.triplets import TripletFile
 from bench.report.page import write_page
 from bench.report.picture import Picture
-from bench.report.results import load_results
+from bench.scores.results import load_results
+from bench.triplets.file import TripletFile
 
 REQUIRED = "INTERSLICE_REQUIRE_CHROMIUM"
 DRAWN = "!document.querySelector('#paper').hidden && document.querySelector('#canvas').width > 1"

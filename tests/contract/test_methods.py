@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.contract import CHECKS, Check, build
-from bench.presets import PRESETS
-from bench.registry import METHODS, load_method
+from bench.cells.presets import PRESETS
+from bench.cells.registry import METHODS, load_method
+from bench.check.contract import CHECKS, Check, build
 
 NAMES = list(METHODS)
 LEARNING = [name for name in NAMES if METHODS[name].kind == "trained"]

@@ -17,14 +17,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.phantom import PhantomOptions, phantom_volume
-from bench.data.sampling import to_triplets
-from bench.data.triplets import TripletFile
-from bench.data.volumes import ArrayVolume
-from bench.metrics import METRICS
+from bench.scores.metrics import METRICS
 from bench.stages.predict import predict_frame
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.options import BuildOptions
+from bench.triplets.tensors import to_triplets
+from bench.volumes.cards import load_card
+from bench.volumes.phantom import PhantomOptions, phantom_volume
+from bench.volumes.volume import ArrayVolume
 from methods.classical import Average, Before, Flow, FlowOptions, Phase
 from methods.interface import Interpolator
 from methods.linear import Linear

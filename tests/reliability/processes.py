@@ -21,12 +21,12 @@ from unittest import mock
 
 from faults import Answer
 
-from bench import files
-from bench.progress import PlainDisplay
+from bench.base import files
+from bench.base.progress import PlainDisplay
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["bench.runner", "bench.summary", "bench.data.contact_sheet", "methods.classical",
+    ["bench.run.cells", "bench.run.summary", "bench.triplets.contact_sheet", "methods.classical",
      "segmentation_models_pytorch", "pyarrow.parquet", "matplotlib.backends.backend_agg"]
 )  # fmt: skip
 _PATIENCE = 600.0  # seconds; on a busy machine a second of work takes many
@@ -79,8 +79,8 @@ def _run(words: list[str], said: Path, told: Path, prepare: Callable[[], None] |
     import tiny
     import torch
 
-    from bench import cli
-    from bench.data.cards import CARDS, Card
+    from bench.commands import main as cli
+    from bench.volumes.cards import CARDS, Card
 
     for number, path in ((1, said), (2, told)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)

@@ -12,11 +12,12 @@ import tifffile
 from conftest import moving_texture
 from faults import Answer, difference, flip, rows, run_words, times
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile
-from bench.data.volumes import open_volume
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.folders import dataset_path
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.volume import open_volume
 
 # A file of each kind, as a pattern below the results of `finished`.
 FILES = {

@@ -14,12 +14,12 @@ import pytest
 import torch
 from tiny import QUICK, Tiny
 
-from bench import calibration, segmenters
-from bench.data.triplets import TripletFile
-from bench.metrics import score_frame
-from bench.registry import METHODS
-from bench.stages import predict, score, segment, train
-from bench.variants import parse_variant
+from bench.cells.registry import METHODS
+from bench.cells.variants import parse_variant
+from bench.scores import calibration
+from bench.scores.metrics import score_frame
+from bench.stages import predict, score, segment, segmenters, train
+from bench.triplets.file import TripletFile
 from methods.features import load_features
 from methods.interface import FittedInterpolator, Interpolation, Interpolator, Triplets
 from methods.losses import LOSSES, LossOptions, build_loss, revision

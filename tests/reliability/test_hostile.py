@@ -23,10 +23,10 @@ from faults import Answer, times
 from PIL import Image
 from processes import limit_memory, start
 
-from bench.data.volumes import open_volume
-from bench.errors import UserError
-from bench.files import content_digest
-from bench.store import RECORD, SCHEMA, Failure, Record, Store, now
+from bench.base.errors import UserError
+from bench.base.files import content_digest
+from bench.store.records import RECORD, SCHEMA, Failure, Record, Store, now
+from bench.volumes.volume import open_volume
 
 
 class Trap:

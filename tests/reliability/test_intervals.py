@@ -1,6 +1,6 @@
 """How often an interval from one volume holds the mean over all volumes of its kind.
 
-Beside the interval of `bench.statistics` stand two that treat too much as independent: every
+Beside the interval of `bench.scores.statistics` stand two that treat too much as independent: every
 triplet, and blocks of three z in one column.
 """
 
@@ -17,7 +17,7 @@ from faults import times
 from phantoms import DESIGNS, SCORES, STORED, UNITS, measure, stored
 from scipy import stats
 
-from bench.statistics import mean_interval
+from bench.scores.statistics import mean_interval
 
 RECORD = Path(__file__).with_name("phantoms.parquet")
 Ends = tuple[float, float]

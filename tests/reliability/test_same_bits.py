@@ -10,12 +10,12 @@ import pytest
 import torch
 from faults import Answer, difference, digests, run_words
 
-from bench.config import load_config
-from bench.data.triplets import TripletFile
-from bench.metrics import psnr
+from bench.cells.config import load_config
+from bench.cells.variants import parse_variant
+from bench.scores.metrics import psnr
 from bench.stages.predict import predict_frame
-from bench.variants import parse_variant
-from bench.weights import load_weights
+from bench.store.weights import load_weights
+from bench.triplets.file import TripletFile
 
 ROOT = Path(__file__).resolve().parents[2]
 # The networks whose weights are kept in the repository.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.files import write_text
+from bench.base.files import write_text
 from speed.figures import UnequalError
 from speed.rows import ROWS
 from speed.running import run, say

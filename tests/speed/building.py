@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from skimage.exposure import match_histograms
 from skimage.feature import match_template
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.triplets import TripletFile
-from bench.data.volumes import ArrayVolume
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.volume import ArrayVolume
 from speed.figures import Result, Setting, agree
 from speed.racing import race
 from speed.subjects import textures

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from bench.memory import keep_freed_memory
+from bench.base.memory import keep_freed_memory
+from bench.cells.variants import parse_variant
 from bench.profile.counting import UncountedError, count_pass
-from bench.variants import parse_variant
 from methods.layers.correlation import correlation
 from methods.layers.separable import separable_convolution
 from methods.layers.warp import adaptive_warp, project_flow

@@ -15,16 +15,17 @@ from pathlib import Path
 import h5py
 import torch
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile
-from bench.data.volumes import open_volume
-from bench.presets import PRESETS
+from bench.cells.presets import PRESETS
+from bench.cells.variants import parse_variant
 from bench.stages.predict import predict
 from bench.stages.score import score
 from bench.stages.train import Training, train
-from bench.variants import parse_variant
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.folders import dataset_path
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.volume import open_volume
 from methods.losses import LossOptions, build_loss
 from speed.figures import Figure, Result, Setting
 from speed.subjects import textures
@@ -117,7 +118,7 @@ def _score(folder: Path) -> None:
 
 
 def _bench(*words: str) -> None:
-    from bench.cli import app
+    from bench.commands.main import app
 
     with contextlib.redirect_stdout(sys.stderr):  # where the table goes is left to the table
         app(list(words), standalone_mode=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from bench.provenance import compute_provenance, provenance
+from bench.base.provenance import compute_provenance, provenance
 from speed.figures import Setting
 from speed.rows import ROWS
 from speed.shares import NAME as SHARES

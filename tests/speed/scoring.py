@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from bench import metrics
+from bench.scores import metrics
 from speed.figures import Result, Setting, agree, worst
 from speed.racing import race
 from speed.subjects import textures

@@ -11,8 +11,8 @@ import torch
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from bench.presets import PRESETS
-from bench.variants import parse_loss
+from bench.cells.presets import PRESETS
+from bench.cells.variants import parse_loss
 from methods.features import load_features
 from methods.interface import Interpolation, Interpolator, Triplets
 from methods.losses import TripletLoss, build_loss

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.data.sampling import CropSampler, to_triplets
-from bench.presets import PRESETS
-from bench.stages.predict import predict, stored_frames, to_frame
+from bench.cells.presets import PRESETS
+from bench.stages.predict import predict, stored_frames
+from bench.triplets.crops import CropSampler
+from bench.triplets.tensors import to_frame, to_triplets
 from methods.interface import Interpolator, Triplets
 from speed.figures import Result, Setting, agree
 from speed.racing import race

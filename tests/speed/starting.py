@@ -30,10 +30,10 @@ def measure(setting: Setting) -> Result:
 def heavy_imports(*words: str) -> set[str]:
     """Which of the heavy packages a command imports."""
     script = (
-        "import sys, atexit, bench.cli\n"
+        "import sys, atexit, bench.commands.main\n"
         f"sys.argv = ['bench', *{words!r}]\n"
         f"atexit.register(lambda: print(*sorted({_HEAVY!r} & set(sys.modules)), file=sys.stderr))\n"
-        "bench.cli.main()"
+        "bench.commands.main.main()"
     )
     return set(_run([sys.executable, "-c", script]).stderr.split())
 

@@ -7,8 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from bench.cells.variants import parse_variant
 from bench.profile.counting import count_pass
-from bench.variants import parse_variant
 from methods.interface import Interpolator, Triplets
 from methods.losses import LossOptions, build_loss
 from speed.figures import Equality, Figure, Result, Setting

@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile
-from bench.data.volumes import ArrayVolume
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.folders import dataset_path
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.volume import ArrayVolume
 from methods.interface import Triplets
 
 _ROOM = 16  # pixels for the shifts between slices

@@ -9,9 +9,9 @@ import pytest
 from scipy import ndimage
 from skimage.feature import match_template
 
-from bench.data import align
-from bench.data.align import Aligner, ncc
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.triplets import align
+from bench.triplets.align import Aligner, ncc
 
 AC4 = Path(__file__).parents[3] / "shared/data/snemi3d_ac4/train-input.tif"
 

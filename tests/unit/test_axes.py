@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from bench.data.volumes import open_volume
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.volumes.volume import open_volume
 
 RAW = np.random.default_rng(0).integers(0, 256, (7, 30, 36), dtype=np.uint8)
 OTHER = 255 - RAW

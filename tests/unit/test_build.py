@@ -17,14 +17,15 @@ from conftest import neurites
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from bench.data.build import BuildOptions, BuildSummary, build
-from bench.data.cards import Card, load_card
-from bench.data.ids import UNLABELLED
-from bench.data.triplets import TripletFile, describe, verify
-from bench.data.volumes import ArrayVolume
-from bench.data.writing import check_room
-from bench.errors import UserError
-from bench.membranes import true_membranes
+from bench.base.errors import UserError
+from bench.scores.membranes import true_membranes
+from bench.triplets.build import BuildSummary, build
+from bench.triplets.file import TripletFile, describe, verify
+from bench.triplets.options import BuildOptions
+from bench.triplets.write import check_room
+from bench.volumes.cards import Card, load_card
+from bench.volumes.label_values import UNLABELLED
+from bench.volumes.volume import ArrayVolume
 from segmentation.membranes import membranes
 
 SIDE, TILE = 128, 64

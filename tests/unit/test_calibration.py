@@ -11,12 +11,13 @@ import pytest
 from command import bench
 from scipy import ndimage
 
-from bench.calibration import KINDS, best_blur, calibration_frames
-from bench.data.triplets import TripletFile
-from bench.files import content_digest
-from bench.metrics import METRICS, psnr, score_frame
+from bench.base.files import content_digest
+from bench.scores.calibration import KINDS, best_blur, calibration_frames
+from bench.scores.metrics import METRICS, psnr, score_frame
+from bench.scores.triplet_table import KEYS
 from bench.stages import predict, score
-from bench.store import StageRecord, Store
+from bench.store.records import StageRecord, Store
+from bench.triplets.file import TripletFile
 from methods.classical import Average
 
 CALIBRATION = "calibration.parquet"
@@ -136,7 +137,7 @@ def test_they_lie_beside_the_nulls_scores_and_can_be_computed_again(  # type: ig
     table, scores = pd.read_parquet(folder / CALIBRATION), pd.read_parquet(folder / score.SCORES)
     for kind in KINDS:
         own = table[table["kind"] == kind].reset_index(drop=True)
-        keys = ["triplet", *score.KEYS]
+        keys = ["triplet", *KEYS]
         pd.testing.assert_frame_equal(own[keys], scores[keys])
     settings = {name: facts[name] for name in NOTHING}
     for row in table.iloc[::5].to_dict("records"):

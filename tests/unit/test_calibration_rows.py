@@ -12,12 +12,12 @@ from bench.report.render_html import html
 from bench.report.render_latex import latex
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
-from bench.report.results import load_results
 from bench.report.selection import select
 from bench.report.table import Table, TableRow
 from bench.report.tables import TABLES
-from bench.statistics import paired_gain
-from bench.store import CALIBRATION
+from bench.scores.results import load_results
+from bench.scores.statistics import paired_gain
+from bench.store.records import CALIBRATION
 
 # Better than every method in everything that is compared.
 REACHED = {"average_blurred": 19.4, "truth_blurred": 30.0, "truth_noisy": 19.5}

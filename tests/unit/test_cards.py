@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from bench.data.build import BuildOptions
-from bench.data.cards import CARDS, fold_of, load_card
-from bench.data.split import depth_blocks, split_names
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.triplets.options import BuildOptions
+from bench.triplets.split import depth_blocks, split_names
+from bench.volumes.cards import CARDS, fold_of, load_card
 
 
 def test_the_datasets_of_the_paper_and_ours_have_cards() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.cautions import interval_caution
-from bench.statistics import Interval, mean_interval
-from bench.summary import verdict_words
+from bench.run.summary import verdict_words
+from bench.scores.cautions import interval_caution
+from bench.scores.statistics import Interval, mean_interval
 
 
 def places(columns: int, depth: int) -> pd.DataFrame:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from command import bench
 
-from bench.data.triplets import TripletFile
-from bench.files import file_digest
-from bench.store import Record, Store
+from bench.base.files import file_digest
+from bench.store.records import Record, Store
+from bench.triplets.file import TripletFile
 
 _CHOSEN = ("average_blur", "noise", "threshold", "seed_threshold", "validation_loss", "best_step")
 

@@ -15,14 +15,14 @@ import pytest
 from scipy import ndimage
 from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.config import load_config
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile
-from bench.files import file_digest
-from bench.runner import compute
+from bench.base.files import file_digest
+from bench.cells.config import load_config
+from bench.commands.main import app
+from bench.run.cells import compute
 from bench.stages.score import score
-from bench.store import Failure, Store
+from bench.store.records import Failure, Store
+from bench.triplets.file import TripletFile
+from bench.triplets.folders import dataset_path
 
 ROOT = Path(__file__).resolve().parents[2]
 BASELINE, CONFIG = ROOT / "results/baselines/ci.json", ROOT / "configs/ci.toml"

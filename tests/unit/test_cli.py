@@ -13,12 +13,12 @@ import tifffile
 from command import bench
 from conftest import moving_texture, neurites
 
-from bench import job
-from bench.data.cards import CARDS
-from bench.files import file_digest
-from bench.job import Job, Outcome
+from bench.base.files import file_digest
+from bench.run import job
+from bench.run.job import Job, Outcome
 from bench.stages.score import SCORES
-from bench.store import Store
+from bench.store.records import Store
+from bench.volumes.cards import CARDS
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_ctrl_c_is_exit_130_and_the_record_says_so(run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "where"),
     [
-        (["data", "build", "phantom_small"], "bench.data.build.survey"),
+        (["data", "build", "phantom_small"], "bench.triplets.build.survey"),
         (["report"], "bench.report.write.write_report"),
     ],
 )
@@ -449,7 +449,7 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_shell_completes_commands(words: str, found: list[str]) -> None:
     asked = {"_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": words,
              "COMP_CWORD": str(len(words.split()) - 1)}  # fmt: skip
-    code = "import sys; sys.argv = ['bench']; from bench.cli import main; main()"
+    code = "import sys; sys.argv = ['bench']; from bench.commands.main import main; main()"
     answer = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True,
         check=True,

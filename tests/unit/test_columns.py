@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from conftest import moving_texture
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.triplets import TripletFile
-from bench.data.volumes import ArrayVolume
-from bench.stages.score import KEYS, overlapping, with_keys
-from bench.statistics import mean_interval
+from bench.scores.statistics import mean_interval
+from bench.scores.triplet_table import KEYS, overlapping, with_keys
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.volume import ArrayVolume
 
 
 def columns(tmp_path: Path, stride: int, side: int = 160) -> pd.DataFrame:

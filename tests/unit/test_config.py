@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import RESULT_FIELDS, RUNTIME_FIELDS, RunConfig, load_config
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.cells.config import RESULT_FIELDS, RUNTIME_FIELDS, RunConfig, load_config
 
 WORDS = {"methods": "average,ssan[k=4,form=released]", "dataset": "phantom"}
 

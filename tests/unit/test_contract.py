@@ -13,8 +13,8 @@ from tiny import Tiny
 from torch import Tensor
 from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.contract import CHECKS, Verdict, check_method
+from bench.check.contract import CHECKS, Verdict, check_method
+from bench.commands.main import app
 from methods.classical import Average
 from methods.interface import Interpolation, Interpolator, MethodInfo
 

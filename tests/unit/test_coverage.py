@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.coverage import poor_coverage
-from bench.data.split import Axis, place_tiles, split_regions
+from bench.cells.presets import PRESETS
+from bench.triplets.coverage import SMALLEST_CROP, poor_coverage
+from bench.triplets.split import Axis, place_tiles, split_regions
 
 
 def options(tile: int, stride: int, axis: Axis = "z", search: int = 16) -> dict[str, Any]:
@@ -80,3 +81,7 @@ def test_the_largest_tile_that_covers_nearly_all_is_proposed(
     (line,) = poor_coverage([(30, side, side), (40, side, side)], options(tile, tile))
     found = re.search(r"--tile (\d+)", line)
     assert (found and found[1]) == proposed
+
+
+def test_no_preset_trains_on_less_than_the_smallest_crop() -> None:
+    assert min(preset.crop for preset in PRESETS.values()) == SMALLEST_CROP

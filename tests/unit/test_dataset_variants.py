@@ -10,15 +10,16 @@ import pytest
 from command import bench
 from conftest import moving_texture, neurites
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile, leakage_between
-from bench.data.volumes import ArrayVolume
-from bench.dataset_variants import Dataset, parse_dataset
-from bench.errors import UserError
-from bench.store import Record, Store
-from bench.weights import load_tensors
+from bench.base.errors import UserError
+from bench.store.records import Record, Store
+from bench.store.weights import load_tensors
+from bench.triplets.build import build
+from bench.triplets.dataset import Dataset, parse_dataset
+from bench.triplets.file import TripletFile, leakage_between
+from bench.triplets.folders import dataset_path
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.volume import ArrayVolume
 
 TWIN = "twin[trained_on=cells]"
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from bench.config import RunConfig
-from bench.departures import Trained, departures, provisional, told
-from bench.plan import keys, plan
+from bench.cells.cell import plan
+from bench.cells.config import RunConfig
+from bench.scores.departures import Trained, departures, provisional, told
+from bench.stages.keys import keys
 
 PRINT = "epsilon 0.001 and means, as in the authors' code (the paper prints 1e-06 and sums)"
 LOWPASS = "a low-pass term beside the pixel term"

@@ -13,14 +13,14 @@ import pytest
 import report_store
 from PIL import Image
 
-from bench.config import load_config
-from bench.plan import plan
+from bench.cells.cell import plan
+from bench.cells.config import load_config
 from bench.report.figures import draw_figures
 from bench.report.figures.settings import curves, dials_of, middles
 from bench.report.figures.subject import subject_of
-from bench.report.results import Results, load_results
-from bench.statistics import paired_gain
-from bench.store import NONE, Store
+from bench.scores.results import Results, load_results
+from bench.scores.statistics import paired_gain
+from bench.store.records import NONE, Store
 
 SETTINGS = {
     "phantom": 0.0, "phantom[noise=0,trained_on=phantom]": 0.3,
@@ -110,7 +110,7 @@ def test_the_figure_is_drawn_once_and_always_the_same(tmp_path: Path) -> None:
         assert part in words
     script = (
         "import sys; from pathlib import Path\n"
-        "from bench.report.results import load_results\n"
+        "from bench.scores.results import load_results\n"
         "from bench.report.figures import draw_figures\n"
         "out, to = map(Path, sys.argv[1:])\n"
         "draw_figures(load_results(out, out / 'data', print), ['dials'], to, print)\n"

@@ -11,14 +11,15 @@ import pytest
 from conftest import moving_texture, neurites
 from scipy import ndimage
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.doubt import Borders, borders, doubt
-from bench.data.ids import UNLABELLED
-from bench.data.phantom import PhantomOptions, phantom_volume
-from bench.data.triplets import TripletFile
-from bench.data.volumes import ArrayVolume
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.label_kind import Borders, borders, doubt
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.label_values import UNLABELLED
+from bench.volumes.phantom import PhantomOptions, phantom_volume
+from bench.volumes.volume import ArrayVolume
 
 
 def lined(ids: np.ndarray) -> np.ndarray:

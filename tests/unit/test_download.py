@@ -18,11 +18,11 @@ import pytest
 from command import bench
 from conftest import moving_texture
 
-from bench.data.cards import CARDS, Card, CardFile
-from bench.data.download import download
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.triplets.file import TripletFile
+from bench.triplets.folders import dataset_path
+from bench.volumes.cards import CARDS, Card, CardFile
+from bench.volumes.download import download
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -195,7 +195,7 @@ def public(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Car
     monkeypatch.setattr(sys.modules[__name__], "CONTENT", content)
     wanted = card(f"{address}/breaks", len(content), hashlib.sha256(content).hexdigest())
     wanted = wanted.model_copy(update={"build": {"tile": 80, "stride": 80, "search": 4}})
-    monkeypatch.setattr("bench.data.cards.CARDS", {**CARDS, "remote": wanted})
+    monkeypatch.setattr("bench.volumes.cards.CARDS", {**CARDS, "remote": wanted})
     return wanted
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from bench.data.build import BuildOptions, BuildSummary, build
-from bench.data.cards import load_card
-from bench.data.volumes import ArrayVolume
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.triplets.build import BuildSummary, build
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.volume import ArrayVolume
 
 DEPTH, SIDE = 25, 256
 

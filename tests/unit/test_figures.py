@@ -18,8 +18,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 from PIL import Image
 
-from bench.data.triplets import TripletFile
-from bench.errors import UserError
+from bench.base.errors import UserError
 from bench.report.comparison import title_of
 from bench.report.figures import FIGURES, draw_figures
 from bench.report.figures.drawing import caption
@@ -30,9 +29,10 @@ from bench.report.figures.segmentation import FOUND, INVENTED, MISSED, error_ove
 from bench.report.figures.spectrum import radial_power
 from bench.report.figures.subject import subject_of
 from bench.report.figures.training import draw_style, spread_apart
-from bench.report.results import Results, load_results
 from bench.report.write import Wanted, write_report
-from bench.store import NONE
+from bench.scores.results import Results, load_results
+from bench.store.records import NONE
+from bench.triplets.file import TripletFile
 from segmentation.membranes import Membranes
 
 
@@ -121,7 +121,7 @@ def test_another_process_draws_the_same_bytes(drawn: Path, out: Path, data: Path
     again = drawn.parent / f"{drawn.name}-again"
     script = (
         "import sys; from pathlib import Path\n"
-        "from bench.report.results import load_results\n"
+        "from bench.scores.results import load_results\n"
         "from bench.report.figures import draw_figures\n"
         "out, data, to = map(Path, sys.argv[1:4])\n"
         "draw_figures(load_results(out, data, print), sys.argv[4:], to, print)\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import UserError
-from bench.files import (
+from bench.base.errors import UserError
+from bench.base.files import (
     LOCK,
     atomic_path,
     is_full,
@@ -92,7 +92,7 @@ def test_the_second_waits_for_the_first_and_is_told_who_it_is(tmp_path: Path) ->
 
 def test_a_lock_ends_with_its_holder_however_it_ends(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from bench.files import locked\n"
+        "import os, sys; from pathlib import Path; from bench.base.files import locked\n"
         "with locked(Path(sys.argv[1]), print): os._exit(9)"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
@@ -121,4 +121,4 @@ def test_every_module_is_imported_without_what_only_unix_has() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stderr
-    assert {"bench.files", "bench.profile.measuring"} <= set(answer.stdout.split())
+    assert {"bench.base.files", "bench.profile.measuring"} <= set(answer.stdout.split())

@@ -12,11 +12,11 @@ import pytest
 from test_regression import entry, same
 from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.data.triplets import TripletFile
-from bench.errors import UserError
-from bench.regression import accept, save_baseline
-from bench.store import Failure, Store
+from bench.base.errors import UserError
+from bench.check.gate import accept, save_baseline
+from bench.commands.main import app
+from bench.store.records import Failure, Store
+from bench.triplets.file import TripletFile
 
 
 def brighter(frame: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ import tifffile
 from command import bench
 from conftest import moving_texture
 
-from bench.data.volumes import open_volume
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.volumes.volume import open_volume
 
 EIGHT = np.clip(moving_texture(25, 64), 8, 248)
 TWELVE = EIGHT.astype(np.uint16) * 16

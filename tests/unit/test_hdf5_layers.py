@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.data.formats import hdf5
-from bench.data.volumes import open_volume
+from bench.volumes.formats import hdf5
+from bench.volumes.volume import open_volume
 
 RAW = np.random.default_rng(0).integers(0, 256, (20, 48, 40), dtype=np.uint8)
 

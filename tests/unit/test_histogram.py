@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.exposure import match_histograms
 
-from bench.data.histogram import (
+from bench.triplets.histogram import (
     Reference,
     grey_counts,
     identity_table,

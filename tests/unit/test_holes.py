@@ -15,14 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.holes import hole_words, parse_missing
-from bench.data.places import dataset_path
-from bench.data.split import depth_blocks, middle_slices
-from bench.data.triplets import TripletFile
-from bench.data.volumes import ArrayVolume, open_volume
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.folders import dataset_path
+from bench.triplets.options import BuildOptions
+from bench.triplets.split import depth_blocks, middle_slices
+from bench.volumes.cards import load_card
+from bench.volumes.holes import hole_words, parse_missing
+from bench.volumes.volume import ArrayVolume, open_volume
 
 SIDE, MISSING = 96, (7, 20, 21)
 STACK = moving_texture(30, SIDE)

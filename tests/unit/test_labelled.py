@@ -12,18 +12,19 @@ import pytest
 from command import bench
 from conftest import neurites
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.ids import UNLABELLED, known_pixels
-from bench.data.labelled import few_labels, shares
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile, describe, verify
-from bench.data.volumes import ArrayVolume
-from bench.dataset_variants import Dataset
-from bench.errors import UserError
-from bench.segmenter_training import _validation_slices, labelled_slices, labelled_throughout
-from bench.store import Store
-from bench.truth import no_membranes
+from bench.base.errors import UserError
+from bench.stages.membrane_truth import no_membranes
+from bench.stages.segmenter_training import _validation_slices, labelled_slices, labelled_throughout
+from bench.store.records import Store
+from bench.triplets.build import build
+from bench.triplets.dataset import Dataset
+from bench.triplets.file import TripletFile, describe, verify
+from bench.triplets.folders import dataset_path
+from bench.triplets.label_coverage import few_labels, shares
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.label_values import UNLABELLED, known_pixels
+from bench.volumes.volume import ArrayVolume
 
 Z = np.arange(25)[:, None, None]
 Draw = Callable[[np.ndarray], np.ndarray]
@@ -175,7 +176,7 @@ def test_where_no_window_can_be_looked_at_whole_slices_are(
 ) -> None:
     edge = (np.arange(160) % 80 > 60)[None, None]
     file = built(tmp_path, lambda ids: np.where(edge, ids, 0))
-    monkeypatch.setattr("bench.segmenter_training._VALIDATION_SIDE", 30)
+    monkeypatch.setattr("bench.stages.segmenter_training._VALIDATION_SIDE", 30)
     chosen = _validation_slices(file)
     assert chosen.frames.shape[1:] == (80, 80)
     assert all((valid & ~mask).any() for mask, valid in zip(*chosen[1:], strict=True))

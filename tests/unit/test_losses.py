@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench import registry
+from bench.cells import registry
 from methods.features import VggFeatures, load_features
 from methods.interface import Interpolation, Triplets
 from methods.losses import LOSSES, LossOptions, TripletLoss, build_loss, gram

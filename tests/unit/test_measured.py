@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from report_store import COUNT, scores
 
-from bench.report.measured import Measurement
-from bench.report.results import Entry
-from bench.statistics import Spread, mean_interval, paired_gain, paired_p_value, seed_spread
-from bench.store import Record
+from bench.scores.measurement import Measurement
+from bench.scores.results import Entry
+from bench.scores.statistics import Spread, mean_interval, paired_gain, paired_p_value, seed_spread
+from bench.store.records import Record
 
 
 def measured(*tables: pd.DataFrame, folds: Sequence[int] = (0,)) -> Measurement:

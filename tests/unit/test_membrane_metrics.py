@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.membranes import boundary_f1, labelled, membrane_means, pixel_dice
+from bench.scores.membranes import boundary_f1, labelled, membrane_means, pixel_dice
 
 COUNTS = [
     "true_positive", "false_positive", "false_negative", "boundary_hits_predicted",

@@ -10,8 +10,8 @@ _PASSES = """
 import resource, sys
 from pathlib import Path
 import torch
-from bench.memory import keep_freed_memory, return_freed_memory
-from bench.variants import parse_variant
+from bench.base.memory import keep_freed_memory, return_freed_memory
+from bench.cells.variants import parse_variant
 torch.set_num_threads(1)
 if sys.argv[1] == "keep":
     keep_freed_memory()

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from bench import metrics
-from bench.metrics import METRICS, ring_correlation, score_frame
+from bench.scores import metrics
+from bench.scores.metrics import METRICS, ring_correlation, score_frame
 
 Frame = NDArray[np.uint8]
 AC4 = Path(__file__).parents[3] / "shared/data/snemi3d_ac4/train-input.tif"

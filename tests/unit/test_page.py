@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 from stored import add_cell, add_unfinished
 
-from bench.data.triplets import TripletFile
-from bench.membranes import boundary_f1
 from bench.report.page import write_page
 from bench.report.page.pictures import LIMITS, Album, centre, listing
 from bench.report.picture import Picture
-from bench.report.results import Entry, Results, load_results
-from bench.store import Record, Store
+from bench.scores.membranes import boundary_f1
+from bench.scores.results import Entry, Results, load_results
+from bench.store.records import Record, Store
+from bench.triplets.file import TripletFile
 
 
 class Elements(HTMLParser):

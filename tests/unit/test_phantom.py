@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from bench.data.phantom import Phantom, PhantomOptions, phantom_volume
-from bench.data.phantom.reference import SNEMI3D_AC4
-from bench.data.phantom.volume import draw_residues
-from bench.errors import UserError
-from bench.metrics import frc_10, ring_correlation
+from bench.base.errors import UserError
+from bench.scores.metrics import frc_10, ring_correlation
+from bench.volumes.phantom import Phantom, PhantomOptions, phantom_volume
+from bench.volumes.phantom.reference import SNEMI3D_AC4
+from bench.volumes.phantom.volume import draw_residues
 
 AC4 = Path(__file__).parents[3] / "shared/data/snemi3d_ac4/train-input.tif"
 TILE = 256

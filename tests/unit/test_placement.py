@@ -11,13 +11,14 @@ import pytest
 from conftest import neurites
 from scipy import ndimage
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.labelled import label_rows
-from bench.data.phantom import PhantomOptions, phantom_volume
-from bench.data.placement import misplacement, on_border
-from bench.data.triplets import TripletFile
-from bench.data.volumes import ArrayVolume, open_volume
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile
+from bench.triplets.label_coverage import label_rows
+from bench.triplets.label_placement import misplacement, on_border
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.phantom import PhantomOptions, phantom_volume
+from bench.volumes.volume import ArrayVolume, open_volume
 
 Move = Callable[[np.ndarray], np.ndarray]
 

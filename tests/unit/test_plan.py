@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.config import RESULT_FIELDS, RUNTIME_FIELDS, RunConfig
-from bench.files import content_digest
-from bench.plan import Cell, budget_of, keys, plan
+from bench.base.files import content_digest
+from bench.cells.cell import Cell, budget_of, plan
+from bench.cells.config import RESULT_FIELDS, RUNTIME_FIELDS, RunConfig
+from bench.cells.variants import parse_variant
 from bench.stages import score
-from bench.variants import parse_variant
-from bench.weights import save_weights
+from bench.stages.keys import keys
+from bench.store.weights import save_weights
 
 BASE = {"methods": "tiny", "dataset": "texture", "losses": "l1"}
 

@@ -6,14 +6,14 @@ import torch
 from tiny import Tiny
 from torch import Tensor, nn
 
-from bench.data.triplets import TripletFile
-from bench.errors import UserError
+from bench.base.errors import UserError
 from bench.stages.predict import (
     predict,
     predict_frame,
     stored_frames,
     stored_triplets,
 )
+from bench.triplets.file import TripletFile
 from methods.classical import Average
 from methods.interface import Interpolation, Interpolator, MethodInfo
 

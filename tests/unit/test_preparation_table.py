@@ -11,8 +11,8 @@ from test_report_tables import cell, notes, read
 
 from bench.report.preparation_table import preparation
 from bench.report.table import DASH
-from bench.statistics import mean_interval
-from bench.store import NONE
+from bench.scores.statistics import mean_interval
+from bench.store.records import NONE
 
 TWIN = "mine_raw[trained_on=mine]"
 REJECTED = 6  # triplets

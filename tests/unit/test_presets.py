@@ -1,6 +1,6 @@
 import pytest
 
-from bench.presets import PRESETS
+from bench.cells.presets import PRESETS
 
 
 def test_paper_schedule_is_30_epochs_then_20_at_a_tenth() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from bench.progress import PlainDisplay
+from bench.base.progress import PlainDisplay
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that shows what its one entry says."""
     present = [0.0]
-    monkeypatch.setattr("bench.progress.time.monotonic", lambda: present[0])
+    monkeypatch.setattr("bench.base.progress.time.monotonic", lambda: present[0])
     return present
 
 

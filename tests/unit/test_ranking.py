@@ -12,19 +12,19 @@ import pytest
 from report_store import add, calibration, scores
 from rich.console import Console
 
-from bench.config import RunConfig
-from bench.job import Outcome
-from bench.membranes import MEMBRANE_METRICS
-from bench.plan import plan
+from bench.cells.cell import plan
+from bench.cells.config import RunConfig
+from bench.commands.run_table import print_rows
 from bench.report.reported import load_reported
-from bench.report.results import load_results
 from bench.report.selection import select
 from bench.report.table import Table
 from bench.report.tables import TABLES
-from bench.statistics import Interval
-from bench.store import Failure, Store
-from bench.summary import Membranes, Row, summarise
-from bench.terminal import print_rows
+from bench.run.job import Outcome
+from bench.run.summary import Membranes, Row, summarise
+from bench.scores.membranes import MEMBRANE_METRICS
+from bench.scores.results import load_results
+from bench.scores.statistics import Interval
+from bench.store.records import Failure, Store
 
 CLOSE = {"linear": 19.0, "average": 18.5, "flow": 19.0005}
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from tiny import Tiny
 
-from bench.errors import UserError
-from bench.registry import load_method, method_names
+from bench.base.errors import UserError
+from bench.cells.registry import load_method, method_names
 
 
 def install(folder: Path, name: str) -> None:

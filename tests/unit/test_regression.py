@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from bench.data.triplets import TripletFile
-from bench.errors import UserError
-from bench.files import file_digest
-from bench.metrics import METRICS, score_frame
-from bench.regression import LIMITS, accept, compare, load_baseline, save_baseline
-from bench.report.results import Entry
-from bench.store import Failure, Record, StageRecord, now
+from bench.base.errors import UserError
+from bench.base.files import file_digest
+from bench.check.gate import LIMITS, accept, compare, load_baseline, save_baseline
+from bench.scores.metrics import METRICS, score_frame
+from bench.scores.results import Entry
+from bench.store.records import Failure, Record, StageRecord, now
+from bench.triplets.file import TripletFile
 
 Change = Callable[[np.ndarray], np.ndarray]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from bench.data.reject import Rules, judge, measure, upsampled
+from bench.triplets.reject import Rules, judge, measure, upsampled
 
 DEPTH, SIDE = 30, 96
 

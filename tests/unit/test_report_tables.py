@@ -12,23 +12,23 @@ from command import bench
 from report_store import COUNT, LONG, add, add_ceiling, membranes, scores
 from scipy import stats
 
-from bench.config import load_config
-from bench.errors import UserError
-from bench.plan import plan
+from bench.base.errors import UserError
+from bench.cells.cell import plan
+from bench.cells.config import load_config
 from bench.report.page.leaderboard import leaderboard
 from bench.report.page.printing import print_board, print_notes
 from bench.report.render_csv import csv_text
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
-from bench.report.results import load_results
 from bench.report.score_tables import AGGREGATIONS, EXTRACTORS
 from bench.report.selection import Selection, select
 from bench.report.table import DASH, Table, TableCell
 from bench.report.tables import TABLES
 from bench.report.write import FORMATS, Wanted, write_report
-from bench.segmenters import SegmenterRecord
-from bench.statistics import mean_interval, paired_gain, seed_spread, z_blocks
-from bench.store import Store, save_document
+from bench.scores.ceiling import SegmenterRecord
+from bench.scores.results import load_results
+from bench.scores.statistics import mean_interval, paired_gain, seed_spread, z_blocks
+from bench.store.records import Store, save_document
 
 ROOT = Path(__file__).resolve().parents[2]
 

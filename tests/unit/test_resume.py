@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import StageName
-from bench.plan import Keys
-from bench.resume import FILES, MissingError, Resume
-from bench.store import Record, StageRecord, Store, now
+from bench.cells.config import StageName
+from bench.run.resume import FILES, MissingError, Resume
+from bench.stages.keys import Keys
+from bench.store.records import Record, StageRecord, Store, now
 
 STAGES: list[StageName] = ["train", "predict", "score", "segment"]
 

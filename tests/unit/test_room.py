@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.room import advice, with_tile
-from bench.data.split import depth_blocks, place_tiles, split_regions
-from bench.data.volumes import ArrayVolume
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.triplets.build import build
+from bench.triplets.capacity import advice, with_tile
+from bench.triplets.options import BuildOptions
+from bench.triplets.split import depth_blocks, place_tiles, split_regions
+from bench.volumes.cards import load_card
+from bench.volumes.volume import ArrayVolume
 
 Shape = tuple[int, int, int]
 

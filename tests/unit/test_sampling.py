@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from bench.data.sampling import CropSampler, to_triplets
-from bench.data.triplets import TripletFile
+from bench.triplets.crops import CropSampler
+from bench.triplets.file import TripletFile
+from bench.triplets.tensors import to_triplets
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ import pytest
 from command import bench
 from rich.console import Console
 
-from bench import segmenters
-from bench.config import RunConfig
-from bench.data.triplets import TripletFile
-from bench.metrics import METRICS
-from bench.progress import LiveDisplay
+from bench.base.progress import LiveDisplay
+from bench.cells.config import RunConfig
+from bench.scores.metrics import METRICS
+from bench.stages import segmenters
 from bench.stages.segment import read_masks
-from bench.store import Store
-from bench.weights import load_tensors, save_tensors
+from bench.store.records import Store
+from bench.store.weights import load_tensors, save_tensors
+from bench.triplets.file import TripletFile
 from segmentation.training import Budget
 from segmentation.unet import UNetOptions
 
@@ -120,7 +120,7 @@ def test_a_longer_training_is_another_segmenter_and_no_other_cell(  # type: igno
 ) -> None:
     # On a terminal, where training has a bar of its own amid the stage's.
     terminal = Console(file=io.StringIO(), force_terminal=True)
-    monkeypatch.setattr("bench.progress.open_display", lambda: LiveDisplay(terminal))
+    monkeypatch.setattr("bench.base.progress.open_display", lambda: LiveDisplay(terminal))
     _, first, _ = run("--json")
     _, second, _ = run("--json", "--segmenter-steps", 700)
     assert len(list((tmp_path / "results/runs/cells").glob("segmenter-*"))) == 2
@@ -188,7 +188,7 @@ def test_a_failed_training_is_each_cells_failure_and_is_tried_once(run, monkeypa
         tried.append(1)
         raise ValueError("out of luck")
 
-    monkeypatch.setattr("bench.segmenters.train_segmenter", fail)
+    monkeypatch.setattr("bench.stages.segmenters.train_segmenter", fail)
     code, out, _ = run("--json")
     assert code == 1
     assert len(tried) == 1

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from bench.data.triplets import TripletFile
-from bench.progress import PlainDisplay, Tick
-from bench.segmenter_training import train_segmenter
+from bench.base.progress import PlainDisplay, Tick
+from bench.stages.segmenter_training import train_segmenter
+from bench.triplets.file import TripletFile
 from segmentation.augment import Crop, augment
 from segmentation.loss import membrane_loss
 from segmentation.scores import segment_scores, watershed

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.data.sink import hdf5_sink
+from bench.base.hdf5_sink import hdf5_sink
 
 ROOT = Path(__file__).resolve().parents[2]
 # A write whose n-th call to the file beneath meets a signal, for every n: what became of each.
@@ -21,8 +21,8 @@ _EVERY_CALL = """
 import itertools, signal, sys
 from pathlib import Path
 import numpy as np
-from bench.data import sink
-from bench.data.sink import hdf5_sink
+from bench.base import hdf5_sink as sink
+from bench.base.hdf5_sink import hdf5_sink
 
 class Raw:
     def __init__(self, raw):

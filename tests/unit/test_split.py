@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.split import (
+from bench.triplets.split import (
     Region,
     depth_blocks,
     grid_size,

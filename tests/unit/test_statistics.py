@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.statistics import (
+from bench.scores.statistics import (
     Spread,
     holm,
     mean_interval,

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import UserError
-from bench.store import RECORD, SCHEMA, Record, Store, file_name, now
+from bench.base.errors import UserError
+from bench.store.records import RECORD, SCHEMA, Record, Store, file_name, now
 
 CELL = {"method": "ssan[k=4]", "loss": "l1", "dataset": "phantom", "fold": 0, "seed": 0,
         "preset": "quick"}  # fmt: skip

@@ -12,13 +12,14 @@ from command import bench
 from conftest import moving_texture
 from scipy import ndimage
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.tissue import Padding, as_ranges, filled, find_tissue, padding_words
-from bench.data.triplets import TripletFile, describe
-from bench.data.volumes import ArrayVolume, open_volume
-from bench.errors import UserError
-from bench.metrics import psnr
+from bench.base.errors import UserError
+from bench.scores.metrics import psnr
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile, describe
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.tissue import Padding, as_ranges, filled, find_tissue, padding_words
+from bench.volumes.volume import ArrayVolume, open_volume
 
 SIDE = 96
 

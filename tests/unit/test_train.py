@@ -9,8 +9,7 @@ import pytest
 import torch
 from tiny import QUICK, Tiny, TinyOptions
 
-from bench.data.triplets import TripletFile
-from bench.errors import UserError
+from bench.base.errors import UserError
 from bench.stages import train as stage
 from bench.stages.train import (
     DivergenceError,
@@ -21,7 +20,8 @@ from bench.stages.train import (
     train,
     validate,
 )
-from bench.weights import load_tensors
+from bench.store.weights import load_tensors
+from bench.triplets.file import TripletFile
 from methods.features import load_features
 from methods.interface import Interpolation, Triplets
 from methods.linear import Linear

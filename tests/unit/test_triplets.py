@@ -11,12 +11,13 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.data.build import BuildOptions, build
-from bench.data.cards import Card
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile, describe, digest_path, verify
-from bench.data.volumes import ArrayVolume
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile, describe, digest_path, verify
+from bench.triplets.folders import dataset_path
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import Card
+from bench.volumes.volume import ArrayVolume
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from bench.data.stacks import open_stack, reading
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.volumes.stacks import open_stack, reading
 
 RAW = np.random.default_rng(0).integers(0, 256, (8, 64, 64), dtype=np.uint8)
 

@@ -16,11 +16,11 @@ from command import bench
 from conftest import moving_texture
 from report_store import PSNR, add, add_ceiling, membranes, scores
 
-from bench.config import load_config
-from bench.data.places import dataset_path
-from bench.data.triplets import TripletFile
-from bench.errors import UserError
-from bench.tables import read_table, write_table
+from bench.base.errors import UserError
+from bench.base.parquet import read_table, write_table
+from bench.cells.config import load_config
+from bench.triplets.file import TripletFile
+from bench.triplets.folders import dataset_path
 
 SMALL = ("--tile", 80, "--stride", 80, "--search", 4)
 LATIN = os.fsdecode(b"caf\xe9")  # as an old disk has it: not UTF-8

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import RunConfig
-from bench.errors import UserError
-from bench.plan import plan
-from bench.presets import PRESETS
-from bench.variants import parse_loss, parse_variant
-from bench.weights import save_weights
+from bench.base.errors import UserError
+from bench.cells.cell import plan
+from bench.cells.config import RunConfig
+from bench.cells.presets import PRESETS
+from bench.cells.variants import parse_loss, parse_variant
+from bench.store.weights import save_weights
 
 
 def test_options_change_the_preset_they_start_from() -> None:

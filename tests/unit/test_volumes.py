@@ -11,9 +11,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from bench.data.ids import UNLABELLED
-from bench.data.volumes import ArrayVolume, open_volume
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.volumes.label_values import UNLABELLED
+from bench.volumes.volume import ArrayVolume, open_volume
 
 RAW = np.random.default_rng(0).integers(0, 256, (12, 40, 48), dtype=np.uint8)
 IDS = np.random.default_rng(1).integers(0, 9, RAW.shape).astype(np.uint64)

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from bench.cautions import pixel_size_caution
-from bench.data.build import BuildOptions, build
-from bench.data.cards import load_card
-from bench.data.formats.voxel_size import doubt_size
-from bench.data.triplets import TripletFile, describe
-from bench.data.volumes import ArrayVolume, open_volume
-from bench.errors import UserError
+from bench.base.errors import UserError
+from bench.scores.cautions import pixel_size_caution
+from bench.triplets.build import build
+from bench.triplets.file import TripletFile, describe
+from bench.triplets.options import BuildOptions
+from bench.volumes.cards import load_card
+from bench.volumes.formats.voxel_size import doubt_size
+from bench.volumes.volume import ArrayVolume, open_volume
 
 RAW = np.random.default_rng(0).integers(0, 256, (5, 24, 30), dtype=np.uint8)
 

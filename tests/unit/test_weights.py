@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.errors import DamagedError
-from bench.weights import load_tensors, save_tensors
+from bench.base.errors import DamagedError
+from bench.store.weights import load_tensors, save_tensors
 
 TENSORS = {"kernel": torch.arange(12.0).reshape(3, 4), "steps": torch.tensor(7)}
 FACTS = {"steps": 7, "loss": 0.1 + 0.2, "name": "é"}

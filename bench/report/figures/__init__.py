@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.errors import UserError
-from bench.files import write_text
-from bench.registry import unknown
+from bench.base.errors import UserError
+from bench.base.files import write_text
+from bench.base.words import unknown
 from bench.report.figures import dials, learning, panels, scores, segmentation, spectrum, training
 from bench.report.figures.drawing import Drawing, caption
 from bench.report.figures.style import look, save
 from bench.report.figures.subject import AbsentError, Subject, subject_of
 from bench.report.picture import Picture, captioned
 from bench.report.render_markdown import inert
-from bench.report.results import Results
-from bench.store import file_name
+from bench.scores.results import Results
+from bench.store.records import file_name
 
 CAPTIONS = "figures.md"
 

@@ -9,13 +9,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from bench.metrics import METRICS
-from bench.plan import NULL
+from bench.cells.cell import NULL
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.settings import UNITS, Dial, curves, dials_of, middles
 from bench.report.figures.style import BLACK, GREY, WIDE, colour, new_figure
 from bench.report.figures.subject import AbsentError, Subject, label, method_of, subject_of
-from bench.report.results import Entry, Results
+from bench.scores.metrics import METRICS
+from bench.scores.results import Entry, Results
 
 _ROWS = {
     "psnr": f"gain in {METRICS['psnr'].title}",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from bench.departures import Trained, told
 from bench.report.figures.subject import Subject, label
-from bench.report.results import Entry
+from bench.scores.departures import Trained, told
+from bench.scores.results import Entry
 
 
 @dataclass(frozen=True)

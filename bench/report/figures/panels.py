@@ -6,8 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bench.metrics import METRICS
-from bench.plan import NULL
+from bench.cells.cell import NULL
 from bench.report.comparison import show_error, show_frame
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import Scene, scene_of, triplets_of, typical
@@ -20,7 +19,8 @@ from bench.report.figures.subject import (
     loss_of,
     method_of,
 )
-from bench.report.results import Entry
+from bench.scores.metrics import METRICS
+from bench.scores.results import Entry
 from methods.losses import LOSSES
 
 _WIDE = 6  # squares side by side

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bench.data.triplets import TripletFile
 from bench.report.comparison import centre, ranked
 from bench.report.figures.subject import AbsentError, Subject, label
-from bench.report.results import Entry
+from bench.scores.results import Entry
+from bench.triplets.file import TripletFile
 
 CROP = 252  # pixels of a frame that are shown
 ENLARGED = 3  # times; an inset is as wide as the panel it belongs to

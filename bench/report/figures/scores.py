@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from bench.metrics import METRICS
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import BLACK, GREY, WIDE, colour, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
-from bench.report.results import Entry
+from bench.scores.metrics import METRICS
+from bench.scores.results import Entry
+from bench.scores.statistics import Interval
 from bench.stages.train import spread
-from bench.statistics import Interval
 
 _METRICS = ("psnr", "frc_10")
 _LINES = 40  # triplets that are followed from method to method

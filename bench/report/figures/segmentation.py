@@ -9,15 +9,15 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from bench.data.triplets import TripletFile
-from bench.membranes import true_membranes
 from bench.report.comparison import centre, show_frame
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import CROP, Inset, triplets_of, typical, where_they_differ
 from bench.report.figures.sheet import Sheet, mark, scale_bar, show_inset
 from bench.report.figures.style import BLUE, VERMILLION
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
-from bench.report.results import Entry, read_one
+from bench.scores.membranes import true_membranes
+from bench.scores.results import Entry, read_one
+from bench.triplets.file import TripletFile
 from segmentation.membranes import Membranes
 
 MASKS, CEILING = "membranes.h5", "ceiling.h5"

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.data.cards import load_card
-from bench.data.phantom import PhantomOptions
-from bench.dataset_variants import parse_dataset
-from bench.plan import NULL
+from bench.cells.cell import NULL
 from bench.report.figures.subject import Subject, label, method_of
-from bench.report.measured import Measurement
-from bench.report.results import Entry, Results
-from bench.statistics import Interval
+from bench.scores.measurement import Measurement
+from bench.scores.results import Entry, Results
+from bench.scores.statistics import Interval
+from bench.triplets.dataset import parse_dataset
+from bench.volumes.cards import load_card
+from bench.volumes.phantom import PhantomOptions
 
 UNITS = {
     "deformation": "px", "noise": "grey levels", "blur": "px", "thickness": "nm", "drift": "px",

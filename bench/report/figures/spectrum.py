@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from bench.metrics import ring_correlation
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import triplets_of
 from bench.report.figures.style import GREY, WIDE, colour, line, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
-from bench.report.results import Entry
+from bench.scores.metrics import ring_correlation
+from bench.scores.results import Entry
 from bench.stages.train import spread
 
 _MOST = 12  # triplets: three transforms each, for every cell

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.triplets import TripletFile
-from bench.plan import NULL
-from bench.registry import METHODS
-from bench.report.measured import Measurement
-from bench.report.results import Entry, Results, fullest_preset
-from bench.store import NONE
+from bench.cells.cell import NULL
+from bench.cells.registry import METHODS
+from bench.scores.measurement import Measurement
+from bench.scores.results import Entry, Results, fullest_preset
+from bench.store.records import NONE
+from bench.triplets.file import TripletFile
 from methods.losses import LOSSES
 
 

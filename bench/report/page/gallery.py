@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.data.triplets import TripletFile
-from bench.errors import UserError
-from bench.metrics import METRICS
+from bench.base.errors import UserError
 from bench.report.page.leaderboard import gains, null_of
 from bench.report.page.pictures import CROP, LIMITS, SHOWN, Album, Frame, Quality, listing
-from bench.report.results import Entry, Results
+from bench.scores.metrics import METRICS
+from bench.scores.results import Entry, Results
+from bench.triplets.file import TripletFile
 
 Real = dict[Quality, dict[int, list[int]]]  # places of before, truth, after by triplet
 

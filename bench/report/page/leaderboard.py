@@ -8,13 +8,13 @@ from typing import Literal
 
 import pandas as pd
 
-from bench.membranes import boundary_f1
-from bench.metrics import METRICS
-from bench.plan import NULL
-from bench.report.measured import cost
-from bench.report.results import Entry, Results
-from bench.statistics import PLACE, Interval, mean_interval, paired_gain
-from bench.summary import SKILLS, beats, verdict_words
+from bench.cells.cell import NULL
+from bench.run.summary import SKILLS, beats, verdict_words
+from bench.scores.measurement import cost
+from bench.scores.membranes import boundary_f1
+from bench.scores.metrics import METRICS
+from bench.scores.results import Entry, Results
+from bench.scores.statistics import PLACE, Interval, mean_interval, paired_gain
 
 GAIN = "gain_{}"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.data.formats.voxel_size import words as size_words
-from bench.departures import Trained, told
-from bench.files import canonical_json
-from bench.report.results import Entry, Results
+from bench.base.files import canonical_json
+from bench.scores.departures import Trained, told
+from bench.scores.results import Entry, Results
+from bench.volumes.formats.voxel_size import words as size_words
 
 _UNKNOWN = "unknown"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bench.cautions import label_remarks
 from bench.report.page.gallery import detail
 from bench.report.page.leaderboard import (
     GAIN,
@@ -15,8 +14,9 @@ from bench.report.page.leaderboard import (
     membrane_values,
     verdict,
 )
-from bench.report.results import Entry
-from bench.statistics import Interval
+from bench.scores.cautions import label_remarks
+from bench.scores.results import Entry
+from bench.scores.statistics import Interval
 
 _STATUS = {"running": "running or killed"}  # a record cannot tell: who is killed writes no more
 _DRAWN = GAIN.format("psnr")  # the column whose intervals are drawn as well

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.files import write_text
+from bench.base.files import write_text
 from bench.report.index import FIGURES
 from bench.report.page.gallery import gallery
 from bench.report.page.leaderboard import leaderboard
@@ -26,8 +26,8 @@ from bench.report.page.pictures import CROP
 from bench.report.page.printing import kind, print_board, print_notes, status
 from bench.report.picture import Picture
 from bench.report.render_html import prose
-from bench.report.results import Entry, Results
-from bench.store import NONE
+from bench.scores.results import Entry, Results
+from bench.store.records import NONE
 
 
 def write_page(

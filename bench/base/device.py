@@ -1,0 +1,22 @@
+"""Where torch computes."""
+
+from __future__ import annotations
+
+import torch
+
+from bench.base.errors import UserError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name: ``cpu``, ``cuda``, or ``auto``, CUDA where there is one.
+
+    Raises:
+        UserError: CUDA was asked for and is absent.
+    """
+    cuda = torch.cuda.is_available()
+    if name == "cuda" and not cuda:
+        raise UserError(
+            "CUDA was asked for, but torch sees no CUDA device on this machine; "
+            "use --device cpu or --device auto."
+        )
+    return torch.device("cuda" if cuda and name != "cpu" else "cpu")

@@ -1,0 +1,112 @@
+"""A cell of the benchmark, and the cells that a configuration asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.base.errors import UserError
+from bench.cells.config import RunConfig
+from bench.cells.presets import PRESETS, Preset
+from bench.cells.variants import LossVariant, Variant, parse_loss, parse_variant
+from bench.store.records import NONE
+from bench.triplets.dataset import DatasetVariant, parse_dataset
+from bench.volumes.cards import fold_of
+
+NULL = "linear"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Method x loss x dataset x fold x seed x preset: what is trained, cached and reported."""
+
+    variant: Variant
+    loss: str
+    dataset: str
+    fold: int
+    seed: int
+    preset: str
+    loss_variant: LossVariant | None = None
+
+    @property
+    def learns(self) -> bool:
+        """Whether weights have to be found before anything is predicted."""
+        return self.variant.info.kind != "classical" and self.variant.weights is None
+
+    @property
+    def trained(self) -> bool:
+        """Whether gradient descent is needed."""
+        return self.learns and self.variant.info.kind == "trained"
+
+    @property
+    def is_null(self) -> bool:
+        """Whether every gain is over this cell, and the calibration lies beside its scores."""
+        return self.variant.text == NULL
+
+    @property
+    def title(self) -> str:
+        """What progress and tables call it."""
+        loss = "" if self.loss == NONE else f" {self.loss}"
+        return f"{self.variant.text}{loss}"
+
+    def words(self) -> dict[str, Any]:
+        """The cell as a record stores it."""
+        return {
+            "method": self.variant.text, "loss": self.loss, "dataset": self.dataset,
+            "fold": self.fold, "seed": self.seed, "preset": self.preset,
+        }  # fmt: skip
+
+
+def plan(config: RunConfig) -> list[Cell]:
+    """The cells of a run, dataset by dataset, the null first.
+
+    The null model joins by itself: without it no gain means anything.
+
+    Raises:
+        UserError: a method, an option or a loss is not known, or two files of weights share
+            a name.
+    """
+    losses = [parse_loss(text, PRESETS[config.preset]) for text in config.losses]
+    variants = [parse_variant(text, config.preset) for text in config.methods]
+    if NULL not in (variant.text for variant in variants):
+        variants.insert(0, parse_variant(NULL, config.preset))
+    _check_names(variants)
+    cells = [
+        cell
+        for dataset in map(parse_dataset, config.dataset)
+        for variant in variants
+        for cell in _cells(variant, dataset, losses, config)
+    ]
+    return list({(cell.dataset, cell.title, cell.seed): cell for cell in cells}.values())
+
+
+def _check_names(variants: list[Variant]) -> None:
+    """Refuse two files of weights under one name: a table could not tell them apart."""
+    known: dict[str, Path | None] = {}
+    for variant in variants:
+        if known.setdefault(variant.text, variant.weights) != variant.weights:
+            raise UserError(
+                f"{known[variant.text]} and {variant.weights} would both be called "
+                f"{variant.text}; rename one of them."
+            )
+
+
+def _cells(
+    variant: Variant, dataset: DatasetVariant, losses: list[LossVariant], config: RunConfig
+) -> list[Cell]:
+    name, fold = dataset.text, fold_of(dataset.built, config.fold)
+    untrained = Cell(variant, NONE, name, fold, 0, NONE)
+    if not untrained.trained:
+        return [untrained]
+    return [
+        Cell(variant, loss.text, name, fold, seed, config.preset, loss)
+        for loss in losses
+        for seed in config.seeds
+    ]
+
+
+def budget_of(cell: Cell, config: RunConfig) -> Preset:
+    """The training budget of a trained cell: its preset's, unless the run sees fewer crops."""
+    preset = PRESETS[cell.preset].of_method(cell.variant.info.name)  # type: ignore[index]
+    return preset if config.samples is None else replace(preset, samples=config.samples)

@@ -1,0 +1,212 @@
+"""One validated configuration of a run. The keys of a file are the words of the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from bench.base.errors import UserError
+from bench.base.words import split_variants, unknown
+from bench.cells.presets import PresetName
+from bench.volumes.cards import LabelKind, LabelZero, VoxelSize
+from bench.volumes.grey import GreyOption
+from bench.volumes.holes import Missing
+
+# Runs that come with the package; `configs/table4.toml` names one wherever the command is given.
+_SHIPPED = Path(__file__).with_name("configs")
+
+StageName = Literal["train", "predict", "score", "segment"]
+
+
+class RunConfig(BaseModel):
+    """Everything ``bench run`` can be told.
+
+    Attributes:
+        methods: method variants, for instance ``ssan`` or ``ssan[extractor=unet]``.
+        dataset: names of datasets.
+        losses: losses every trainable method is trained under, for instance ``l1`` or
+            ``ls[style=plain]``.
+        seeds: one training for each.
+        fold: which of the five blocks is the test split; None leaves it to the cards.
+        preset: widths, crops and training budget.
+        source: the volume a dataset is built from, if it is not built yet.
+        labels: its labels, if they are in a file of their own.
+        mask: where it shows tissue, if a file says so.
+        download: fetch the volume of a card that has an address, where its dataset is not built.
+        grey_range: lowest and highest grey value of a volume that has not 8 bits, or ``auto``.
+        missing: numbers of its slices that are to be treated as not there.
+        axes: a letter for each axis of the source's array as stored, where its file does not say.
+        channel: which channel of the source is read, from 0.
+        label_kind: what the labels of a volume of one's own are: ``ids`` or ``membrane_mask``.
+        label_zero: what id 0 means there: ``membrane`` or ``ignore``.
+        voxel_size: of the volume in nm (z, y, x).
+        data: folder of the datasets.
+        out: folder of the results.
+        device: ``cuda``, ``cpu``, or ``auto``: CUDA where there is one.
+        precision: ``bf16`` trains under autocast, on CUDA only.
+        threads: threads torch computes with; None leaves the choice to torch.
+        jobs: cells computed at the same time, each in a process of its own.
+        stages: which stages are computed, in their natural order; earlier ones must be there.
+        max_triplets: look at only so many triplets of each split: for trying things out.
+        samples: train on only so many crops instead of the preset's: likewise.
+        predict_tile: predict large frames in overlapping tiles of this side.
+        rerun: compute again what is there already, but for the segmenter: it is the dataset's.
+        vgg_weights: file with the weights of the feature losses, or ``random``.
+        segmenter: a segmenter trained elsewhere; without one it is trained on the labels.
+        segmenter_encoder: its encoder, by its name in segmentation-models-pytorch.
+        segmenter_weights: pretrained weights of the encoder, which may be downloaded.
+        segmenter_steps: training steps of the segmenter at most.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    methods: tuple[str, ...] = Field(min_length=1)
+    dataset: tuple[str, ...] = Field(min_length=1)
+    losses: tuple[str, ...] = ("ls",)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    fold: int | None = Field(default=None, ge=0, le=4)
+    preset: PresetName = "quick"
+    source: Path | None = None
+    labels: Path | None = None
+    mask: Path | None = None
+    download: bool = False
+    grey_range: GreyOption | None = None
+    missing: Missing | None = None
+    axes: str | None = None
+    channel: int | None = Field(default=None, ge=0)
+    label_kind: LabelKind | None = None
+    label_zero: LabelZero | None = None
+    voxel_size: VoxelSize | None = None
+    data: Path = Path("data")
+    out: Path = Path("results")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["float32", "bf16"] = "float32"
+    threads: int | None = Field(default=None, ge=1)
+    jobs: int = Field(default=1, ge=1)
+    stages: tuple[StageName, ...] = ("train", "predict", "score", "segment")
+    max_triplets: int | None = Field(default=None, ge=1)
+    samples: int | None = Field(default=None, ge=1)
+    predict_tile: int | None = Field(default=None, ge=128)
+    rerun: bool = False
+    vgg_weights: str | None = None
+    segmenter: Path | None = None
+    segmenter_encoder: str = "resnet18"
+    segmenter_weights: str | None = None
+    segmenter_steps: int = Field(default=2500, ge=1)
+
+    @field_validator("methods", "dataset", "losses", "seeds", "stages", mode="before")
+    @classmethod
+    def _split_lists(cls, value: object) -> object:
+        return tuple(split_variants(value)) if isinstance(value, str) else value
+
+    @field_validator("methods", "dataset", "losses", "seeds")
+    @classmethod
+    def _drop_repetitions(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(value))
+
+    @model_validator(mode="after")
+    def _said_of_a_source(self) -> Self:
+        for word in OF_A_SOURCE:
+            if getattr(self, word) is not None and self.source is None and not self.download:
+                option = f"--{word.replace('_', '-')}"
+                raise ValueError(f"{option} goes with --source, which is not given")
+        return self
+
+    @field_validator("stages")
+    @classmethod
+    def _in_order(cls, value: tuple[StageName, ...]) -> tuple[StageName, ...]:
+        return tuple(stage for stage in get_args(StageName) if stage in value)
+
+
+# What says something of the files that a dataset is built from.
+OF_A_SOURCE = ("labels", "mask", "missing", "grey_range", "axes", "channel")
+
+# Which fields change the figures (and so belong to the content key of a cell, directly
+# or through what is built from them) and which only say where and how to compute.
+RESULT_FIELDS = frozenset(
+    {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
+     "samples", "predict_tile", "vgg_weights", "source", *OF_A_SOURCE, "label_kind", "label_zero",
+     "voxel_size", "segmenter", "segmenter_encoder", "segmenter_weights", "segmenter_steps"}
+)  # fmt: skip
+RUNTIME_FIELDS = frozenset(
+    {"data", "out", "device", "threads", "jobs", "stages", "rerun", "download"}
+)
+
+
+def load_config(file: Path | None, words: dict[str, Any]) -> RunConfig:
+    """Merge a configuration file with what the command line says; the command line wins.
+
+    Args:
+        file: TOML file whose keys are the options of ``bench run``, or None.
+        words: options given on the command line; None means not given.
+
+    Raises:
+        UserError: the file cannot be read, or a key or a value is not valid.
+    """
+    values = _read(file) if file else {}
+    for key in values:
+        if key not in RunConfig.model_fields:
+            unknown(f"key in {file}:", key, list(RunConfig.model_fields))
+    values |= {key: value for key, value in words.items() if value is not None}
+    for key in ("methods", "dataset"):
+        if not values.get(key):
+            raise UserError(f"Say which --{key} to compare; `bench list {_LISTS[key]}` shows them.")
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise UserError(invalid_option(error)) from error
+
+
+_LISTS = {"methods": "methods", "dataset": "datasets"}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    shipped = _SHIPPED / file.name
+    if file.parent == Path(_SHIPPED.name) and not file.exists() and shipped.exists():
+        file = shipped
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors write a BOM
+    except OSError as error:
+        raise UserError(f"The configuration {file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"The configuration {file} is not valid TOML: {error}.") from error
+    return {key.replace("-", "_"): value for key, value in values.items()}
+
+
+# In place of pydantic's own, which speak to programmers.
+_WORDS = {
+    "greater_than_equal": "it has to be at least {ge}",
+    "greater_than": "it has to be more than {gt:g}",
+    "less_than_equal": "it has to be at most {le}",
+    "int_parsing": "it has to be a whole number",
+    "int_type": "it has to be a whole number",
+    "float_parsing": "it has to be a number",
+    "finite_number": "it has to be a finite number",
+    "too_short": "it names nothing",
+    "missing": "it lacks a value",
+    "too_long": "it has a value too many",
+}
+
+
+def invalid_option(error: ValidationError) -> str:
+    """What is wrong with the first option that pydantic refused, in one sentence."""
+    first = error.errors()[0]
+    if not first["loc"]:
+        return f"These options do not go together: {first['msg'].removeprefix('Value error, ')}."
+    option = str(first["loc"][0]).replace("_", "-")
+    if option == "rules":  # given one by one
+        option = f"rule {first['loc'][-1]}"
+    if first["type"] == "literal_error":
+        valid = [
+            word.strip("'") for word in first["ctx"]["expected"].replace(" or ", ", ").split(", ")
+        ]
+        try:
+            unknown(f"--{option} value", str(first["input"]), valid)
+        except UserError as sentence:
+            return str(sentence)
+    why = _WORDS.get(first["type"], "").format_map(first.get("ctx", {}))
+    why = why or first["msg"].removeprefix("Value error, ")
+    return f"The value {first['input']!r} of --{option} is not valid: {why}."

@@ -1,0 +1,127 @@
+"""Names to the code behind them, without importing that code until it is chosen."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.base.errors import UserError
+from bench.base.words import unknown
+
+if TYPE_CHECKING:
+    from methods.interface import Interpolator, Kind
+
+ENTRY_POINTS = "interslice.methods"
+
+
+@dataclass(frozen=True)
+class Method:
+    """Where a method lives, and what ``bench list`` says of it without importing torch."""
+
+    target: str
+    kind: Kind
+    title: str
+
+
+METHODS: Mapping[str, Method] = {
+    "before": Method("methods.classical:Before", "classical", "Copy of the slice before"),
+    "after": Method("methods.classical:After", "classical", "Copy of the slice after"),
+    "average": Method("methods.classical:Average", "classical", "Average of both neighbours"),
+    "linear": Method("methods.linear:Linear", "fitted", "Linear filter (the null)"),
+    "phase": Method("methods.classical:Phase", "classical", "Global shift, averaged"),
+    "flow": Method("methods.classical:Flow", "classical", "Optical flow, averaged"),
+    "sepconv": Method("methods.sepconv:SepConv", "trained", "SepConv"),
+    "dain": Method("methods.dain:Dain", "trained", "DAIN-style"),
+    "ssan": Method("methods.ssan:Ssan", "trained", "SSAN"),
+}
+
+# What the paper trains every method with; ``methods.losses`` builds them.
+LOSSES: Mapping[str, str] = {
+    "l1": "Charbonnier",
+    "lf": "Charbonnier + VGG16 features",
+    "ls": "Charbonnier + VGG16 features + style balance (after the paper)",
+}
+
+
+def method_names() -> list[str]:
+    """Every known method: the built-in ones, then those of other packages."""
+    return [*METHODS, *(name for name in _entry_points() if name not in METHODS)]
+
+
+def require_method(name: str) -> None:
+    """Refuse a name that no method has, without importing any.
+
+    Raises:
+        UserError: there is none; the nearest that there is.
+    """
+    if name not in (names := method_names()):
+        unknown("method", name, names)
+
+
+def require_loss(name: str) -> None:
+    """Refuse a name that no loss has.
+
+    Raises:
+        UserError: there is none; the nearest that there is.
+    """
+    if name not in LOSSES:
+        unknown("loss", name, list(LOSSES))
+
+
+def load_method(name: str) -> type[Interpolator]:
+    """Import the class behind a method's name.
+
+    Raises:
+        UserError: no method of that name, two of them, or its package cannot be imported.
+    """
+    points = _entry_points()
+    if name in METHODS and name in points:
+        raise UserError(
+            f"A plug-in ({points[name]}) calls its method '{name}', as a built-in one is called; "
+            "give it another name in its package, or uninstall it."
+        )
+    if name in METHODS:
+        return _load(METHODS[name].target)
+    require_method(name)
+    try:
+        return _load(points[name])
+    except Exception as error:
+        raise UserError(
+            f"The method '{name}' ({points[name]}) cannot be imported: {error}."
+        ) from error
+
+
+def load_target(text: str) -> type[Interpolator]:
+    """Import a class named as ``module:Class``, or a method by its name.
+
+    Raises:
+        UserError: it cannot be imported, or is no method.
+    """
+    if ":" not in text:
+        return load_method(text)
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # a module beside which the command is typed
+    try:
+        loaded = _load(text)
+    except Exception as error:
+        raise UserError(f"'{text}' cannot be imported: {error}.") from error
+    from methods.interface import Interpolator
+
+    if not (isinstance(loaded, type) and issubclass(loaded, Interpolator)):
+        raise UserError(f"'{text}' is not a class derived from methods.interface.Interpolator.")
+    return loaded
+
+
+def _entry_points() -> dict[str, str]:
+    return {point.name: point.value for point in metadata.entry_points(group=ENTRY_POINTS)}
+
+
+def _load(target: str) -> type[Interpolator]:
+    module, _, attribute = target.partition(":")
+    loaded: type[Interpolator] = getattr(importlib.import_module(module), attribute)
+    return loaded

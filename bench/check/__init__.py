@@ -1,0 +1,4 @@
+"""Guards: the gate over figures, the digests of the store, what every method promises.
+
+Results and a baseline come in; findings go out. It imports ``run`` and what stands before it.
+"""

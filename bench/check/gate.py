@@ -1,0 +1,309 @@
+"""The gate: are the newest figures as good as those that were accepted?
+
+What is compared are the scores of the same triplets, pair by pair, so that even a small
+change stands out from the differences between triplets.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bench.base.errors import UserError
+from bench.base.files import content_digest, write_text
+from bench.base.provenance import provenance
+from bench.scores.metrics import METRICS
+from bench.scores.results import CUTS, Entry
+from bench.scores.statistics import PLACE, Interval, mean_interval
+from bench.store.records import now
+
+SCHEMA = 1
+TRAINED = 10.0  # times the limits of a cell that is trained anew, on whatever machine
+Outcome = Literal["same", "better", "worse", "missing", "failed", "incomparable"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How much worse a metric may become.
+
+    Attributes:
+        change: of the mean over the triplets, in the unit of the metric.
+        better: the direction in which the metric improves; ``neither``: no change is welcome.
+        relative: whether ``change`` is a share of the accepted mean.
+    """
+
+    change: float
+    better: Literal["higher", "lower", "neither"]
+    relative: bool = False
+
+
+# Blur and noise trade PSNR, SSIM and IE for sharpness and FRC: all of them are watched, because
+# each is blind to something (a slight blur of `average` improves the first three).
+LIMITS: Mapping[str, Limit] = {
+    "psnr": Limit(0.05, "higher"),
+    "ssim": Limit(0.001, "higher"),
+    "ie": Limit(0.1, "lower"),
+    "frc_10": Limit(0.005, "higher"),
+    "frc_25": Limit(0.005, "higher"),
+    "sharpness": Limit(0.03, "neither", relative=True),
+    "dice": Limit(0.005, "higher"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One metric of one cell, or a cell that is not there.
+
+    Attributes:
+        cell: what was compared, in words.
+        metric: its name; empty where the whole cell is meant.
+        accepted: the accepted mean.
+        measured: the mean now.
+        change: measured - accepted, paired, with its 95 % interval.
+        limit: the change that is still let through, as a positive number in the metric's unit.
+        outcome: what that amounts to.
+        words: the reason, where the whole cell is meant.
+    """
+
+    cell: str
+    metric: str
+    outcome: Outcome
+    accepted: float = float("nan")
+    measured: float = float("nan")
+    change: Interval | None = None
+    limit: float = float("nan")
+    words: str = ""
+
+    @property
+    def trips(self) -> bool:
+        """Whether the gate closes on it."""
+        return self.outcome not in ("same", "better")
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the change's interval leaves out zero."""
+        gain = self.change
+        return gain is not None and (gain.low > 0 or gain.high < 0)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Accepted figures.
+
+    Attributes:
+        cells: for each cell its words, the fingerprint of its dataset, what cut it short
+            (``--samples``, ``--max-triplets``), its scores by triplet and the factor by which its
+            limits are widened (a training's are).
+        reason: why they were accepted.
+        origin: commit, machine, versions and time.
+        config: the configuration whose figures they are, as a path from the file of accepted
+            figures; None where they were taken from a store.
+    """
+
+    cells: list[dict[str, Any]]
+    reason: str
+    origin: dict[str, Any]
+    config: str | None = None
+
+
+def accept(entries: Iterable[Entry], reason: str, config: str | None = None) -> Baseline:
+    """A baseline of these cells.
+
+    Args:
+        entries: the cells; each must have scores.
+        reason: why these figures are right.
+        config: see ``Baseline``.
+
+    Raises:
+        UserError: a cell has no scores or one that is not finite, or no reason is given.
+    """
+    check_reason(reason)
+    cells = []
+    for entry in entries:
+        table = _scores(entry)
+        if table is None:
+            raise UserError(
+                f"{entry.title} on {entry.words['dataset']} is {entry.record.status} and has no "
+                "scores; figures that are not there cannot be accepted."
+            )
+        cells.append(
+            {
+                "cell": entry.words,
+                "title": entry.title,
+                "fingerprint": entry.record.dataset["fingerprint"],
+                "cut": _cut(entry),
+                "widen": TRAINED if entry.trained else 1.0,
+                "scores": {
+                    name: _figures(entry, table, name) for name in table.columns.drop(PLACE)
+                },
+            }
+        )
+    return Baseline(cells, reason, provenance() | {"accepted": now()}, config)
+
+
+def _cut(entry: Entry) -> dict[str, int]:
+    """What made a run compute less than there is; only a training counts crops."""
+    config = entry.record.config
+    names = [name for name in CUTS if name != "samples" or entry.trained]
+    return {name: config[name] for name in names if config.get(name) is not None}
+
+
+def _figures(entry: Entry, table: pd.DataFrame, name: str) -> list[Any]:
+    """A column as JSON has it; a triplet without labels has no Dice, everything else a number."""
+    values = table[name].tolist()
+    if name == "dice":
+        values = [None if math.isnan(value) else value for value in values]
+    for triplet, value in zip(table["triplet"], values, strict=True):
+        if value is not None and not math.isfinite(value):
+            raise UserError(
+                f"{METRICS[name].title} of {entry.title} on {entry.words['dataset']} is {value} at "
+                f"triplet {triplet}, which cannot be accepted; a prediction that equals the real "
+                "slice, or a slice of one grey level, should be no test triplet."
+            )
+    return values
+
+
+def check_reason(reason: str) -> None:
+    """Refuse to accept figures for no reason.
+
+    Raises:
+        UserError: none is given.
+    """
+    if not reason.strip():
+        raise UserError("New figures are accepted only with --reason TEXT that says why.")
+
+
+def compare(baseline: Baseline, entries: Iterable[Entry]) -> list[Finding]:
+    """Every metric of every accepted cell against what is measured now."""
+    measured = {content_digest(entry.words): entry for entry in entries}
+    findings = []
+    for accepted in baseline.cells:
+        findings += _compare_cell(accepted, measured.get(content_digest(accepted["cell"])))
+    return findings
+
+
+def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding]:
+    name = f"{accepted['title']} on {accepted['cell']['dataset']}"
+    if entry is None:
+        return [Finding(name, "", "missing", words="there is no record of it")]
+    if entry.record.failure is not None:
+        return [Finding(name, "", "failed", words=entry.record.failure.reason.splitlines()[0])]
+    if not _same_dataset(entry.record.dataset, accepted["fingerprint"]):
+        words = "its dataset is not the one the accepted figures were measured on"
+        return [Finding(name, "", "incomparable", words=words)]
+    cut = _cut(entry)
+    if cut != accepted.get("cut", cut):  # figures of before that was written do not know
+        words = (
+            f"its newest run was{_options(cut)}, the accepted one was{_options(accepted['cut'])}; "
+            "run it like that one, with --rerun"
+        )
+        return [Finding(name, "", "incomparable", words=words)]
+    table = _scores(entry)
+    if table is None:
+        words = f"it is {entry.record.status} and has no scores"
+        return [Finding(name, "", "missing", words=words)]
+    before = pd.DataFrame(accepted["scores"])
+    before = before.astype({name: float for name in LIMITS if name in before})
+    if before["triplet"].tolist() != table["triplet"].tolist():
+        return [Finding(name, "", "incomparable", words="it was scored on other triplets")]
+    return [
+        _compare_metric(name, metric, before, table, accepted["widen"])
+        for metric in LIMITS
+        if metric in before
+    ]
+
+
+def _options(cut: Mapping[str, int]) -> str:
+    """As they stand on the command line; in words where there are none."""
+    given = (f" --{name.replace('_', '-')} {value}" for name, value in cut.items())
+    return f" with{''.join(given)}" if cut else " not cut short"
+
+
+def _same_dataset(facts: dict[str, Any], accepted: str) -> bool:
+    """Whether a dataset is the accepted one, as far as a digest can tell.
+
+    A generated volume's last bits are the machine's; the scores of `average` hold it instead.
+    """
+    return bool(facts.get("generated")) or facts.get("fingerprint") == accepted
+
+
+def _compare_metric(
+    name: str, metric: str, before: pd.DataFrame, table: pd.DataFrame, widen: float
+) -> Finding:
+    rule = LIMITS[metric]
+    accepted = float(before[metric].mean())
+    limit = rule.change * widen * (abs(accepted) if rule.relative else 1.0)
+    if metric not in table:
+        return Finding(name, metric, "missing", accepted, limit=limit, words="it is not measured")
+    known = before[metric].notna()  # a triplet without labels has no Dice, then or now
+    if metric == "dice" and not known.equals(table[metric].notna()):
+        words = "its labels cover other triplets"
+        return Finding(name, metric, "incomparable", accepted, limit=limit, words=words)
+    difference = (table[metric] - before[metric])[known]
+    change = mean_interval(difference, table.loc[known, PLACE])
+    return Finding(
+        name, metric, _judge(change.mean, limit, rule), accepted,
+        float(table[metric].mean()), change, limit,
+    )  # fmt: skip
+
+
+def _judge(change: float, limit: float, rule: Limit) -> Outcome:
+    if not np.isfinite(change):
+        return "worse"  # an infinity or NaN is nothing to let through
+    if abs(change) <= limit:
+        return "same"
+    improved = (change > 0) == (rule.better == "higher")
+    return "better" if improved and rule.better != "neither" else "worse"
+
+
+def _scores(entry: Entry) -> pd.DataFrame | None:
+    """The watched metrics of a cell's triplets, in their order, and where each lies."""
+    table = entry.scores
+    if table is None or entry.record.status == "failed":
+        return None
+    if entry.membranes is not None and entry.membranes["dice"].notna().any():
+        table = table.merge(entry.membranes[["triplet", "dice"]], on="triplet", how="left")
+    columns = ["triplet", *PLACE, *(name for name in LIMITS if name in table)]
+    return table[columns].sort_values("triplet", ignore_index=True)
+
+
+def save_baseline(baseline: Baseline, path: Path) -> None:
+    """Write accepted figures, with a digest over them."""
+    content: dict[str, Any] = {
+        "schema": SCHEMA, "reason": baseline.reason, "origin": baseline.origin,
+        "config": baseline.config, "cells": baseline.cells,
+    }  # fmt: skip
+    content["digest"] = content_digest(content)
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def load_baseline(path: Path) -> Baseline:
+    """Read accepted figures.
+
+    Raises:
+        UserError: there are none, they are damaged, or a newer version wrote them.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        schema, digest = content["schema"], content.pop("digest")
+    except FileNotFoundError as error:
+        raise UserError(
+            f'There are no accepted figures in {path}; `bench check --accept --reason "..."` '
+            "writes them."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is not a file of accepted figures ({error}).") from error
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise UserError(f"{path} was written by a newer version of interslice; upgrade to read it.")
+    if digest != content_digest(content):
+        raise UserError(
+            f"{path} is damaged (its digest does not fit); take it from the repository again."
+        )
+    return Baseline(content["cells"], content["reason"], content["origin"], content.get("config"))

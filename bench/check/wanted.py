@@ -1,0 +1,103 @@
+"""`bench check`: which figures are compared, and with which."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.cells.config import load_config
+from bench.check.gate import (
+    Baseline,
+    Finding,
+    accept,
+    check_reason,
+    compare,
+    load_baseline,
+    save_baseline,
+)
+from bench.run.cells import compute
+from bench.scores.results import Entry, load_results
+
+
+class Figures:
+    """Accepted figures and new ones.
+
+    The new ones lie in a store, or a configuration is run for them: always anew, because a
+    change of code that forgot its revision would otherwise be answered with the old figures.
+    """
+
+    def __init__(
+        self,
+        baseline: Path,
+        config: Path | None,
+        out: Path | None,
+        data: Path | None,
+        tell: Callable[[str], None],
+    ) -> None:
+        """Say where the figures are.
+
+        Args:
+            baseline: file of the accepted figures.
+            config: configuration to run; None for the one that the baseline names, if it does.
+            out: store to compare, or to run the configuration into; None for a temporary one.
+            data: folder of the datasets; None for a temporary one where a configuration is run.
+            tell: told of what is left out.
+        """
+        self.baseline, self.config = baseline, config
+        self.out, self.data, self.tell = out, data, tell
+
+    def compare(self) -> list[Finding]:
+        """The new figures against the accepted ones.
+
+        Raises:
+            UserError: either are not to be had.
+        """
+        known = load_baseline(self.baseline)
+        return compare(known, self._measure(self._config(known)))
+
+    def accept(self, reason: str) -> int:
+        """Write the new figures in the place of the accepted ones.
+
+        Returns:
+            How many cells there are.
+
+        Raises:
+            UserError: no reason is given, or there are no figures of some cell.
+        """
+        check_reason(reason)  # before a minute of work
+        known = load_baseline(self.baseline) if self.baseline.exists() else None
+        config = self._config(known)
+        new = accept(self._measure(config), reason, self._remembered(config))
+        save_baseline(new, self.baseline)
+        return len(new.cells)
+
+    def _config(self, known: Baseline | None) -> Path | None:
+        if self.config is not None or known is None or known.config is None:
+            return self.config
+        return self.baseline.parent / known.config
+
+    def _remembered(self, config: Path | None) -> str | None:
+        """The configuration as seen from the baseline: both move together."""
+        if config is None:
+            return None
+        return Path(os.path.relpath(config, self.baseline.parent)).as_posix()
+
+    def _measure(self, config: Path | None) -> list[Entry]:
+        if config is None or (self.out is not None and self.config is None):
+            return self._read(self.out or Path("results"), self.data or Path("data"))
+        with TemporaryDirectory(prefix="bench-check-") as temporary:
+            out = self.out or Path(temporary, "results")
+            data = self.data or Path(temporary, "data")
+            outcomes, _ = compute(load_config(config, {"out": out, "data": data, "rerun": True}))
+            # What a run refused to compute is not in the store, whose older figures stay.
+            failed = {each.folder: each.record for each in outcomes if each.record.failure}
+            return [
+                replace(entry, record=failed[entry.folder]) if entry.folder in failed else entry
+                for entry in self._read(out, data)
+            ]
+
+    def _read(self, out: Path, data: Path) -> list[Entry]:
+        return load_results(out, data, self.tell, newest=True).entries

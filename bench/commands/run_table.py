@@ -1,0 +1,262 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from bench.report.table import TIES
+from bench.run.summary import SKILLS, Membranes, Row, beats
+from bench.scores.cautions import (
+    interval_caution,
+    leakage_caution,
+    pixel_size_caution,
+    saturation_caution,
+    seeds_caution,
+)
+from bench.scores.departures import Trained, told
+from bench.scores.measurement import TIE
+from bench.scores.membranes import MEMBRANE_METRICS
+from bench.scores.metrics import METRICS
+from bench.scores.statistics import Interval
+
+_GAPS = ("dice", "boundary_f1")
+_AGREEMENT = "the real slice's segmentation (agreement)"
+_NAME = 8  # characters of a method's name that stand in one line at least
+_WIDEST = 1000  # characters that no table of ours has
+_SHOWN = ("psnr", "ssim", "ie", "frc_10", "frc_25", "sharpness")
+
+
+def print_rows(rows: list[Row], console: Console) -> None:
+    """Print the tables of each dataset, and under them what has to be known to read them."""
+    for dataset in dict.fromkeys(row.outcome.cell.dataset for row in rows):
+        chosen = [row for row in rows if row.outcome.cell.dataset == dataset]
+        _scores(dataset, chosen).print(console)
+        _print_gains([row for row in chosen if row.skill], console)
+        console.print()
+        for line in (*_legend(chosen), *_notes(chosen)):
+            _say(line, console)
+        _print_membranes([row for row in chosen if row.membranes], console)
+        remarks = [line for row in chosen for line in (row.outcome.remark, *row.outcome.doubts)]
+        for line in dict.fromkeys(filter(None, remarks)):
+            _say(line, console)
+
+
+def _say(line: str, console: Console) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class _Table:
+    """A table that is printed as several, one below the other, where its columns find no room.
+
+    A terminal of 80 columns has room for ours. Only the method may be broken, and into parts that
+    can be read: a number that is broken cannot be.
+    """
+
+    def __init__(self, title: str, several: bool, columns: Iterable[str]) -> None:
+        self._title = title
+        self._lead = ("method", "loss", "seed") if several else ("method", "loss")
+        self._columns = [name.replace(" ", "\n", 1) for name in columns]
+        self._rows: list[tuple[Text, ...]] = []
+
+    def add_row(self, *cells: Text) -> None:
+        """Add the lead and a cell for each column; what lacks at the end stays empty."""
+        self._rows.append(cells)
+
+    def print(self, console: Console) -> None:
+        """Print it, as few tables as have room."""
+        first, title = 0, self._title
+        while first < len(self._columns):
+            last = len(self._columns)
+            while self._width(first, last, console) > console.width and last > first + 1:
+                last -= 1
+            console.print(self._part(title, first, last))
+            first, title = last, ""
+
+    def _width(self, first: int, last: int, console: Console) -> int:
+        """Characters that a part needs at least."""
+        part = self._part("", first, last)
+        whole = Measurement.get(console, console.options.update(width=_WIDEST), part).maximum
+        names = max((row[0].cell_len for row in self._rows), default=0)
+        return whole - max(0, names - _NAME)
+
+    def _part(self, title: str, first: int, last: int) -> Table:
+        """The table of some of the columns."""
+        table = Table(
+            title=Text(title) if title else None, title_justify="left", box=SIMPLE,
+            show_edge=False, padding=(0, 0, 0, 1), pad_edge=False,
+        )  # fmt: skip
+        table.add_column("method", overflow="fold")
+        for name in self._lead[1:]:
+            table.add_column(name, no_wrap=True)
+        for name in self._columns[first:last]:
+            # A column that has no room even alone is broken between its numbers.
+            table.add_column(name, justify="right", no_wrap=last - first > 1, overflow="fold")
+        lead = len(self._lead)
+        for row in self._rows:
+            table.add_row(*row[:lead], *row[lead + first : lead + last])
+        return table
+
+
+def _scores(dataset: str, rows: list[Row]) -> _Table:
+    count = max((row.outcome.record.triplets for row in rows), default=0)
+    several = _several_seeds(rows)
+    title = f"{dataset}: test split, {count} triplets"
+    table = _Table(title, several, (METRICS[name].title for name in _SHOWN))
+    for row in rows:
+        table.add_row(*_lead(row, several), *_numbers(row))
+    return table
+
+
+def _print_gains(rows: list[Row], console: Console) -> None:
+    if not rows:
+        return
+    several = _several_seeds(rows)
+    title = f"{rows[0].outcome.cell.dataset}: gain over linear [95 %]"
+    table = _Table(title, several, (METRICS[name].title for name in SKILLS))
+    for row in rows:
+        table.add_row(*_lead(row, several), *(_gain(row, name) for name in SKILLS))
+    console.print()
+    table.print(console)
+
+
+def _print_membranes(rows: list[Row], console: Console) -> None:
+    """What a segmenter makes of the frames; the gap to the ceiling leads."""
+    if not rows:
+        return
+    several = _several_seeds(rows)
+    first = rows[0].membranes
+    reference = "the labels" if first and first.reference == "labels" else _AGREEMENT
+    title = f"{rows[0].outcome.cell.dataset}: membranes against {reference}"
+    gaps = _Table(
+        f"{title}, gap to real slice [95 %]", several,
+        (MEMBRANE_METRICS[name].title for name in _GAPS),
+    )  # fmt: skip
+    scores = _Table(title, several, (metric.title for metric in MEMBRANE_METRICS.values()))
+    seen = set()
+    for row in rows:
+        found = row.membranes
+        if found is None:
+            continue
+        if (found.segmenter, found.n) not in seen:
+            seen.add((found.segmenter, found.n))
+            blank = [Text("-")] * (2 if several else 1)
+            scores.add_row(Text("real slice"), *blank, *_membrane_numbers(found.ceiling))
+        gaps.add_row(*_lead(row, several), *(_gap(found, name) for name in _GAPS))
+        scores.add_row(*_lead(row, several), *_membrane_numbers(found.means))
+    for table in (gaps, scores):
+        console.print()
+        table.print(console)
+    console.print()
+    for caution in dict.fromkeys(row.membranes.caution for row in rows if row.membranes):
+        if caution:
+            _say(f"{rows[0].outcome.cell.dataset}: {caution}.", console)
+    for row in rows:
+        if caution := pixel_size_caution(row.outcome.cell.dataset, row.outcome.record.dataset):
+            _say(caution, console)
+            break
+    if first and first.reference == "agreement":
+        _say(
+            "These scores are the agreement with the real slice's segmentation: the dataset has no "
+            "labels.", console,
+        )  # fmt: skip
+
+
+def _gap(found: Membranes, name: str) -> Text:
+    return Text(interval_text(found.gap[name], 3) if name in found.gap else "-")
+
+
+def _membrane_numbers(shown: Mapping[str, Interval]) -> list[Text]:
+    return [
+        Text(f"{shown[name].mean:.{metric.digits}f}" if name in shown else "-")
+        for name, metric in MEMBRANE_METRICS.items()
+    ]
+
+
+def _legend(rows: list[Row]) -> Iterator[str]:
+    """What the marks mean, if there are any, and what the numbers are to be measured by."""
+    if any(row.place.tied for row in rows):
+        averaged = " Seeds are averaged first." if _several_seeds(rows) else ""
+        yield f"{TIE} {TIES}{averaged}"
+    yield from (row.scale for row in rows if row.scale)
+
+
+def _several_seeds(rows: list[Row]) -> bool:
+    return len({row.outcome.cell.seed for row in rows if row.outcome.cell.trained}) > 1
+
+
+def _lead(row: Row, several: bool) -> list[Text]:
+    """Which cell it is. As Text: the brackets of a variant's options would be read as markup."""
+    cell = row.outcome.cell
+    return [Text(w) for w in (cell.variant.text, cell.loss, *([str(cell.seed)] if several else []))]
+
+
+def _numbers(row: Row) -> list[Text]:
+    record = row.outcome.record
+    if not row.means:
+        return [Text(record.status, style="red")]
+    return [_mean(row, name) for name in _SHOWN]
+
+
+def _mean(row: Row, name: str) -> Text:
+    """A mean: bold if it is the best, marked if it cannot be told apart from the best."""
+    mark = f"{TIE} " if name in row.place.tied else ""  # in front, so that digits stay in line
+    mean = f"{row.means[name].mean:.{METRICS[name].digits}f}"
+    return Text(mark + mean, style="bold" if name in row.place.best else "")
+
+
+def _gain(row: Row, name: str) -> Text:
+    if name not in row.skill:
+        return Text("-")
+    gain = row.skill[name]
+    return Text(interval_text(gain, METRICS[name].digits), style="green" if beats(gain) else "")
+
+
+def interval_text(gain: Interval, digits: int) -> str:
+    """A signed gain with its interval; the interval is left out where there is none."""
+    mean = f"{gain.mean:+.{digits}f}"
+    if math.isnan(gain.low):
+        return mean
+    return f"{mean} [{gain.low:+.{digits}f}, {gain.high:+.{digits}f}]"
+
+
+def _notes(rows: list[Row]) -> list[str]:
+    notes = []
+    for row in rows:
+        cell, record = row.outcome.cell, row.outcome.record
+        if record.failure is not None:
+            reason = record.failure.reason.splitlines()[0]
+            notes.append(f"{cell.title}: failed in {record.failure.stage}: {reason}")
+        notes += [f"{cell.title}: {warning}" for warning in row.warnings]
+    return list(dict.fromkeys([*notes, *filter(None, _cautions(rows)), *_deviations(rows)]))
+
+
+def _deviations(rows: list[Row]) -> list[str]:
+    """Which methods are not quite those of their papers."""
+    infos = [row.outcome.cell.variant.info for row in rows]
+    names = list(dict.fromkeys(info.name for info in infos if info.deviations))
+    if not names:
+        return []
+    words = "departs from its paper" if len(names) == 1 else "depart from their papers"
+    return [f"Where {', '.join(names)} {words} is a footnote of `bench report`."]
+
+
+def _cautions(rows: list[Row]) -> Iterator[str]:
+    """What holds for the table as a whole."""
+    records = [row.outcome.record for row in rows]
+    scored = [record.stages["score"].facts for record in records if "score" in record.stages]
+    yield interval_caution(gain for row in rows for gain in row.skill.values())
+    yield seeds_caution(row.outcome.cell.seed for row in rows if row.outcome.cell.trained)
+    yield told(
+        Trained(row.outcome.cell.loss, row.outcome.cell.title, row.outcome.record.config)
+        for row in rows
+        if row.outcome.cell.trained
+    )
+    yield leakage_caution(max(float(record.dataset.get("leakage") or 0) for record in records))
+    yield saturation_caution(max((facts.get("saturated", 0.0) for facts in scored), default=0.0))

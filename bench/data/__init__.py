@@ -1,1 +1,0 @@
-"""From an EM volume to triplets."""

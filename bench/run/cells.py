@@ -1,0 +1,81 @@
+"""A configuration carried out, cell by cell or side by side; one that fails stops no other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+
+from bench.base.errors import UserError
+from bench.base.progress import Display, open_display
+from bench.cells.cell import Cell, budget_of, plan
+from bench.cells.config import RunConfig
+from bench.run.datasets import check_datasets, open_datasets
+from bench.run.job import Outcome
+from bench.run.processes import Helpers, taken
+from bench.run.worker import Worker
+from bench.store.records import Store
+from bench.triplets.dataset import Dataset
+
+
+def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
+    """Carry out a configuration: open or build its datasets, compute its cells.
+
+    Raises:
+        UserError: something that it names is not to be had, or the disk is full.
+    """
+    cells = plan(config)
+    check_datasets(config)
+    display = open_display()
+    try:
+        worker = Worker(cells, config, display)
+        datasets = open_datasets(config, display)
+        _check_crops(cells, datasets, config)
+        outcomes = _compute(worker, len(cells), datasets, config, display)
+    finally:
+        display.close()
+    store = Store(config.out)
+    return [_as_it_is_now(outcome, store) for outcome in outcomes], datasets
+
+
+def _compute(
+    worker: Worker,
+    count: int,
+    datasets: dict[str, Dataset],
+    config: RunConfig,
+    display: Display,
+) -> list[Outcome]:
+    """The outcome of every cell; this process takes the first of them, its helpers the last."""
+    outcomes: dict[int, Outcome] = {}
+    agenda = deque(range(count))
+    with Helpers(config, agenda, display.note) as helpers:
+        while (number := taken(agenda.popleft)) is not None:
+            outcomes[number] = worker.compute(number, datasets)
+        outcomes |= helpers.finish()
+    for number in range(count):  # a helper may have been killed
+        if number not in outcomes:
+            outcomes[number] = worker.compute(number, datasets)
+    return [outcomes[number] for number in range(count)]
+
+
+def _as_it_is_now(outcome: Outcome, store: Store) -> Outcome:
+    """Hours may have passed, and another run may have repeated a stage of the cell meanwhile."""
+    if outcome.record.status == "failed":
+        return outcome  # what it refused to compute is not on disk
+    try:
+        record = store.load(outcome.folder)
+    except UserError:
+        return outcome  # what this run knows of it is still true
+    if record is None or record.status == "running":
+        return outcome  # it is being computed again: nothing newer is whole yet
+    return dataclasses.replace(outcome, record=record)
+
+
+def _check_crops(cells: list[Cell], datasets: dict[str, Dataset], config: RunConfig) -> None:
+    for cell in filter(lambda cell: cell.trained, cells):
+        training, crop = datasets[cell.dataset].training, budget_of(cell, config).crop
+        if training.tile < crop:
+            raise UserError(
+                f"The tiles of '{training.name}' are {training.tile} pixels wide, but the preset "
+                f"'{cell.preset}' trains on crops of {crop}; build it with larger "
+                "tiles or choose another preset."
+            )

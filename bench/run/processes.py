@@ -1,0 +1,160 @@
+"""Cells side by side: processes that help a run, and end with it whatever ends it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from threading import Thread
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from bench.base.errors import UserError
+from bench.base.progress import PlainDisplay, Tick
+from bench.cells.cell import plan
+from bench.cells.config import RunConfig
+from bench.run.datasets import open_datasets
+from bench.run.job import Outcome
+from bench.run.worker import Worker
+
+_SECONDS = 60.0  # from one line of a helper to the next
+
+
+class _Wish(NamedTuple):
+    """A helper asks for a cell."""
+
+
+class Helpers:
+    """Processes that take cells from the end of an agenda while this one works from its front.
+
+    Long cells tend to stand at the end of a run's list, so that work ends at about the same time.
+    """
+
+    def __init__(self, config: RunConfig, agenda: deque[int], tell: Callable[[str], None]) -> None:
+        """Start as many as the run has jobs, but for this process; none that had nothing to do.
+
+        Args:
+            config: the run.
+            agenda: numbers of the cells that nobody has taken.
+            tell: told what helpers say.
+        """
+        self._agenda, self._tell = agenda, tell
+        self._outcomes: dict[int, Outcome] = {}
+        self._error: UserError | None = None
+        context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+        self._processes, self._threads = [], []
+        for _ in range(min(config.jobs, len(agenda)) - 1):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_help, args=(config, theirs), daemon=True)
+            process.start()
+            theirs.close()  # so that its end is seen here
+            thread = Thread(target=self._serve, args=(ours,), daemon=True)
+            thread.start()
+            self._processes.append(process)
+            self._threads.append(thread)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in self._processes:
+            process.terminate()
+            process.join()
+
+    def finish(self) -> dict[int, Outcome]:
+        """Wait until nobody is at work; what became of the cells that helpers took.
+
+        Raises:
+            UserError: a helper met something that ends the run.
+        """
+        for thread in self._threads:
+            thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._outcomes
+
+    def _serve(self, pipe: Connection) -> None:
+        """Hand out cells and take in what became of them, until the helper ends."""
+        number = None
+        with suppress(EOFError, OSError):  # it was killed: its cell stays without an outcome
+            while True:
+                message = pipe.recv()
+                if isinstance(message, str):
+                    self._tell(message)
+                elif isinstance(message, _Wish):
+                    number = taken(self._agenda.pop)
+                    pipe.send(number)
+                elif isinstance(message, UserError):
+                    self._error = message
+                    self._agenda.clear()
+                elif number is not None:
+                    self._outcomes[number] = message
+
+
+def taken(take: Callable[[], int]) -> int | None:
+    """A cell from one end of an agenda; None where there is none left."""
+    try:
+        return take()
+    except IndexError:
+        return None
+
+
+def _help(config: RunConfig, pipe: Connection) -> None:
+    """Compute the cells that are handed out: all that a helper does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run that is helped says when to stop
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(KeyboardInterrupt):
+        try:
+            cells = plan(config)
+            display = _Relay(pipe)
+            worker = Worker(cells, config, display)
+            datasets = open_datasets(config, display)
+            while (number := _ask(pipe)) is not None:
+                pipe.send(worker.compute(number, datasets))
+        except UserError as error:
+            pipe.send(error)
+
+
+def _ask(pipe: Connection) -> int | None:
+    pipe.send(_Wish())
+    number: int | None = pipe.recv()
+    return number
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Relay(PlainDisplay):
+    """What a helper says, to the run that it helps."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__(pipe.send, _SECONDS)
+        self._title = ""
+
+    def cell(self, number: int, count: int, title: str) -> None:
+        """Print which cell begins."""
+        self._title = title
+        super().cell(number, count, f"{title}, beside the others")
+
+    def stage(self, name: str) -> Tick:
+        """Print a line now and then that says of which cell."""
+        return super().stage(f"{self._title}: {name}")
+
+    def note(self, text: str) -> None:
+        """Send a line."""
+        with suppress(OSError):  # the run is over, and so is this process in a moment
+            super().note(text)

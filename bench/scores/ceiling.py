@@ -1,0 +1,74 @@
+"""What a segmenter left in its folder: its record, and the scores of real slices under it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from bench.base.errors import UserError
+from bench.base.parquet import read_table
+from bench.store.records import SCHEMA, load_document
+from segmentation.training import Budget
+
+RECORD = "segmenter.json"
+CEILING = "ceiling.parquet"
+
+
+class SegmenterRecord(BaseModel):
+    """What is known of a segmenter.
+
+    Attributes:
+        key: digest over the settings.
+        settings: everything its weights depend on.
+        threshold: probability above which a pixel is membrane.
+        seed_threshold: the same for the seeds of segments; None in records of before it.
+        reference: what the dataset's frames are compared with: ``labels`` or ``agreement``.
+        files: SHA-256 of its weights and of the ceiling's two files.
+        training: steps, seconds, slices, validation Dice and the threshold of seeds; empty if
+            trained elsewhere.
+        means: the ceiling: mean of every score over the kept test triplets.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    record_schema: int = SCHEMA
+    key: str
+    settings: dict[str, Any]
+    threshold: float
+    seed_threshold: float | None = None
+    reference: str
+    files: dict[str, str]
+    training: dict[str, Any] = {}
+    means: dict[str, float | None]
+    provenance: dict[str, Any]
+    finished: str
+
+
+def segmenter_caution(folder: Path) -> str:
+    """That a segmenter was trained for fewer steps than usual; empty if not, or if not known."""
+    try:
+        settings = load_document(folder / RECORD, SegmenterRecord).settings
+    except (OSError, UserError):
+        return ""
+    trained = settings.get("trained_on", settings)
+    steps = trained.get("budget", {}).get("steps", Budget.steps)  # given weights have no budget
+    if steps >= Budget.steps:
+        return ""
+    return f"its segmenter was trained for at most {steps:,} steps only"
+
+
+def read_ceiling(folder: Path) -> pd.DataFrame | None:
+    """The scores of the real middle slices, of rejected triplets too; None where there are none.
+
+    Raises:
+        UserError: they are damaged, or cannot be read.
+    """
+    if not (folder / CEILING).exists():
+        return None
+    digest = None
+    if (folder / RECORD).exists():
+        digest = load_document(folder / RECORD, SegmenterRecord).files.get(CEILING)
+    return read_table(folder / CEILING, digest)

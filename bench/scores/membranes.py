@@ -1,0 +1,137 @@
+"""From the membrane scores of triplets to those of a test split: means, pooled ratios, gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.scores.cautions import ASSUMED_PIXEL
+from bench.scores.triplet_table import kept
+from bench.triplets.file import TripletFile
+from segmentation.membranes import Membranes, membranes
+from segmentation.scores import Truth, truth_from_labels
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MembraneMetric:
+    """A membrane score of a test split and how to read it.
+
+    Attributes:
+        values: a number for each row of a table of membrane scores; their mean is the score.
+        title: what tables print above it.
+        better: the direction in which a method improves.
+        digits: decimals worth printing.
+    """
+
+    values: Callable[[pd.DataFrame], Values]
+    title: str
+    better: Literal["higher", "lower"]
+    digits: int = 3
+
+
+def boundary_f1(table: pd.DataFrame) -> Values:
+    """Boundary F1 from pooled counts, 2 P R / (P + R), linearised for each triplet.
+
+    P is the share of the predicted centre lines that lie near a true one, R that of the true
+    ones near a predicted one, both over all triplets together. The mean of the values is
+    F1; their differences are each triplet's influence on it (delta method), so that intervals
+    hold for the pooled ratio too. F1 is 1 where there are no lines at all and
+    0 where there are no hits.
+    """
+    names = ("boundary_hits_predicted", "boundary_predicted", "boundary_hits_true", "boundary_true")
+    hits_predicted, predicted, hits_true, true = (table[n].to_numpy(np.float64) for n in names)
+    if predicted.sum() + true.sum() == 0:
+        return np.ones(len(table))
+    if hits_predicted.sum() == 0 or hits_true.sum() == 0:
+        return np.zeros(len(table))
+    precision = hits_predicted.sum() / predicted.sum()
+    recall = hits_true.sum() / true.sum()
+    both = precision + recall
+    to_precision = (hits_predicted - precision * predicted) / predicted.mean()
+    to_recall = (hits_true - recall * true) / true.mean()
+    influence = 2 * (recall**2 * to_precision + precision**2 * to_recall) / both**2
+    return np.asarray(2 * precision * recall / both + influence, np.float64)
+
+
+def pixel_dice(table: pd.DataFrame) -> Values:
+    """Dice of all pixels of all triplets together, linearised like ``boundary_f1``."""
+    hits = 2 * table["true_positive"].to_numpy(np.float64)
+    size = hits + table["false_positive"].to_numpy() + table["false_negative"].to_numpy()
+    if size.sum() == 0:
+        return np.ones(len(table))
+    pooled = hits.sum() / size.sum()
+    return np.asarray(pooled + (hits - pooled * size) / size.mean(), np.float64)
+
+
+def _column(name: str) -> Callable[[pd.DataFrame], Values]:
+    return lambda table: table[name].to_numpy(np.float64)
+
+
+MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
+    "dice": MembraneMetric(_column("dice"), "Dice", "higher"),
+    "boundary_f1": MembraneMetric(boundary_f1, "Boundary F1", "higher"),
+    "pixel_dice": MembraneMetric(pixel_dice, "Pixel Dice", "higher"),
+    "voi_split": MembraneMetric(_column("voi_split"), "VOI split", "lower"),
+    "voi_merge": MembraneMetric(_column("voi_merge"), "VOI merge", "lower"),
+    "adapted_rand_error": MembraneMetric(_column("adapted_rand_error"), "ARAND", "lower"),
+}
+
+
+def pixel_size(file: TripletFile) -> float:
+    """Side of a pixel in nm; 5 where nothing is known."""
+    return file.voxel_size[2] if file.voxel_size else ASSUMED_PIXEL
+
+
+def true_membranes(file: TripletFile, index: int) -> Membranes | None:
+    """The membranes of a triplet's middle slice as its labels have them; None without labels."""
+    labels = file.labels(index)
+    if labels is None:
+        return None
+    return membranes(labels, pixel_size(file), **_meaning(file))
+
+
+def label_truth(file: TripletFile, index: int) -> Truth | None:
+    """Membranes and segments of a triplet's middle slice, likewise."""
+    labels = file.labels(index)
+    if labels is None:
+        return None
+    return truth_from_labels(labels, pixel_size(file), **_meaning(file))
+
+
+def _meaning(file: TripletFile) -> dict[str, Any]:
+    """What a dataset's card says its labels are."""
+    card = file.card
+    return {"kind": card.get("label_kind", "ids"), "zero": card.get("label_zero", "ignore")}
+
+
+def labelled(table: pd.DataFrame, *, rejected: bool = False) -> pd.DataFrame:
+    """The rows that count: kept triplets with a truth to be compared with.
+
+    None does where the truth of all of them has no membrane: whatever finds none is then right.
+
+    Args:
+        table: a row for each triplet.
+        rejected: whether those of rejected triplets count too.
+    """
+    counted = table if rejected else kept(table)
+    counted = counted[counted["dice"].notna()]
+    true = counted["true_positive"].sum() + counted["false_negative"].sum()
+    return counted if true > 0 else counted[:0]
+
+
+def membrane_means(table: pd.DataFrame) -> dict[str, float | None]:
+    """Every membrane score over the rows that count; None where there is none."""
+    counted = labelled(table)
+    means = {}
+    for name, metric in MEMBRANE_METRICS.items():
+        values = metric.values(counted) if len(counted) else np.empty(0)
+        known = values[np.isfinite(values)]
+        means[name] = float(known.mean()) if len(known) else None
+    return means

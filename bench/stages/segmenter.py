@@ -1,0 +1,100 @@
+"""The frozen segmenter of a dataset: membranes of any frame, and what they are compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from bench.base.errors import UserError
+from bench.scores.membranes import label_truth, pixel_size
+from bench.store.weights import load_tensors, save_weights
+from bench.triplets.file import TripletFile
+from segmentation.scores import Thresholds, Truth, truth_from_probability
+from segmentation.training import probability
+from segmentation.unet import UNet, UNetOptions
+
+Reference = Literal["labels", "agreement"]
+
+_REMEMBERED = 128  # truths, 1.5 MB each for a frame of 512 pixels: every cell asks for them anew
+
+
+class Segmenter:
+    """A trained network with its threshold, for the frames of one dataset.
+
+    Attributes:
+        thresholds: probabilities above which a pixel is membrane.
+        digest: SHA-256 of the file the weights were read from.
+        reference: ``labels``, or ``agreement`` with the segmentation of the real slice.
+        ceiling: the folder where its scores on the real middle slices lie.
+        pixel_size: in nm.
+    """
+
+    def __init__(self, weights: Path, digest: str, file: TripletFile, device: torch.device) -> None:
+        self._model, self.thresholds = load_segmenter(weights)
+        self._model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self._file, self._device = file, device
+        self.digest, self.ceiling = digest, weights.parent
+        self.reference: Reference = "labels" if file.has_labels else "agreement"
+        self.pixel_size = pixel_size(file)
+        self.truth = lru_cache(_REMEMBERED)(self._truth)
+
+    def probability(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """How likely each pixel of a frame (HW) is membrane.
+
+        Raises:
+            UserError: the network returned NaN, which would pass for no membrane.
+        """
+        found = probability(self._model, frame, self._device)
+        if not np.isfinite(found).all():
+            raise UserError(
+                f"The segmenter in {self.ceiling} returned NaN, so no membranes are scored; train "
+                "it again, or give another one with --segmenter FILE."
+            )
+        return found
+
+    def _truth(self, index: int) -> Truth:
+        """What the membranes of a triplet's middle slice are compared with."""
+        truth = label_truth(self._file, index)
+        if truth is not None:
+            return truth
+        real = self.probability(self._file.frames(index)[1])
+        return truth_from_probability(real, self.thresholds, self.pixel_size)
+
+
+def save_segmenter(path: Path, model: UNet, thresholds: Thresholds, facts: dict[str, Any]) -> None:
+    """Write weights with what it takes to use them elsewhere."""
+    options = dataclasses.asdict(model.options)
+    save_weights(
+        path,
+        model,
+        facts | {"unet": options, "threshold": thresholds.mask, "seed_threshold": thresholds.seeds},
+    )
+
+
+def load_segmenter(path: Path) -> tuple[UNet, Thresholds]:
+    """Read a segmenter and its thresholds.
+
+    Raises:
+        UserError: the file is missing, damaged, or holds something else.
+    """
+    tensors, facts = load_tensors(path)
+    try:
+        options = TypeAdapter(UNetOptions).validate_python(facts["unet"])
+        # Its own weights follow; the encoder's need not be fetched for that.
+        model = UNet(dataclasses.replace(options, weights=None))
+        model.options = options
+        model.load_state_dict(tensors)
+        mask = float(cast(float, facts["threshold"]))
+        # Before seeds had a threshold of their own, it was the mask's.
+        return model, Thresholds(mask, float(cast(float, facts.get("seed_threshold", mask))))
+    except (KeyError, TypeError, ValueError, RuntimeError, ValidationError) as error:
+        raise UserError(
+            f"{path} holds no segmenter; give the weights.safetensors of a segmenter's folder."
+        ) from error

@@ -1,0 +1,77 @@
+"""Weights and checkpoints as safetensors: numbers and text, never code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.base.errors import DamagedError, UserError
+from bench.base.files import atomic_path
+
+_DIGEST = "digest"  # among the facts
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write tensors and a few facts atomically, with a digest over both."""
+    from safetensors.torch import save_file
+
+    # safetensors stores plain rows; channels_last lives in the strides alone.
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    sealed = dict(facts) | {_DIGEST: _digest(plain, facts)}
+    with atomic_path(path) as temporary:
+        # One entry: safetensors writes several in any order, and the same weights have to give
+        # the same bytes.
+        save_file(plain, temporary, metadata={"facts": json.dumps(sealed)})
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what ``save_tensors`` wrote.
+
+    Raises:
+        DamagedError: the file is not as it was written, or of another format.
+        UserError: it is missing, or may not be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+    except OSError as error:
+        raise UserError(f"The weights {path} cannot be read: {error}.") from error
+    except (SafetensorError, ValueError) as error:
+        raise DamagedError(path, f"The weights {path} cannot be read: {error}.") from error
+    # Files of other programs, and of before there was a digest, have none.
+    digest = facts.pop(_DIGEST, None)
+    if digest is not None and digest != _digest(tensors, facts):
+        raise DamagedError(path, f"The weights {path} are not as they were written.")
+    return tensors, facts
+
+
+def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(dict(facts)).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def save_weights(path: Path, model: nn.Module, facts: Mapping[str, Any]) -> None:
+    """Write a module's parameters and buffers."""
+    save_tensors(path, model.state_dict(), facts)
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Put stored weights into a module of the same layout."""
+    tensors, _ = load_tensors(path)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise UserError(f"The weights {path} do not fit the method they are for.") from error

@@ -1,0 +1,86 @@
+"""How triplets are made: every option of a build, checked."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bench.triplets.histogram import ReferenceName
+from bench.triplets.reject import Rules
+from bench.triplets.split import (
+    Axis,
+    SplitName,
+)
+from bench.volumes.cards import SAID, LabelKind, LabelZero, VoxelSize
+
+LEAST_TILE = 32
+
+
+class BuildOptions(BaseModel):
+    """How triplets are made; all of it is written into the file.
+
+    Attributes:
+        tile: side of a triplet's frames in pixels; where it is not given, the build takes the
+            largest of 512, 256 and 128 that fits.
+        stride: step of the grid on the middle slice in pixels; the tile's side if not given.
+        align: whether neighbours are aligned to the middle by template matching.
+        search: largest shift looked for along each axis, in pixels.
+        histogram: what slices are mapped to: ``dataset``, the mean quantile function of the
+            slices of training triplets, each slice by itself, so that nothing leaks;
+            ``before``, middle and after to the slice before; ``middle``, both neighbours
+            to the middle, which a real repair does not have; ``none``.
+        split: ``blocked`` into five equal blocks along ``split_axis``, or ``paper``: at
+            random, whatever neighbouring triplets share.
+        split_axis: z, y or x.
+        fold: which block is the test split; 0 is the last.
+        seed: of the ``paper`` split.
+        rules: thresholds of rejection.
+        label_kind: ``ids`` or ``membrane_mask``; None where the card is believed.
+        label_zero: what id 0 means, ``membrane`` or ``ignore``; likewise.
+        voxel_size: in nm (z, y, x), believed before the volume's own; None where the volume,
+            or else the card, is believed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tile: int = Field(default=512, ge=LEAST_TILE)
+    stride: int = Field(default=512, ge=1)
+    align: bool = True
+    search: int = Field(default=16, ge=0)
+    histogram: ReferenceName = "dataset"
+    split: SplitName = "blocked"
+    split_axis: Axis = "z"
+    fold: int = Field(default=0, ge=0, le=4)
+    seed: int = Field(default=0, ge=0)
+    rules: Rules = Rules()
+    label_kind: LabelKind | None = None
+    label_zero: LabelZero | None = None
+    voxel_size: VoxelSize | None = None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What they say of the volume, in the words of its card."""
+        return self.model_dump(include=set(SAID), exclude_none=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tiles_touch(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "tile" in values:
+            return {"stride": values["tile"], **values}
+        return values
+
+    @model_validator(mode="after")
+    def _search_is_used(self) -> Self:
+        if self.align and self.search == 0:
+            raise ValueError("search is 0; turn the alignment off instead")
+        return self
+
+    @model_validator(mode="after")
+    def _zero_is_an_id(self) -> Self:
+        if self.label_kind == "membrane_mask" and self.label_zero is not None:
+            raise ValueError(
+                "label-zero is for ids; in a mask anything but 0 is membrane, so invert one that "
+                "is 0 on membranes"
+            )
+        return self

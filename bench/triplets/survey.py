@@ -1,0 +1,173 @@
+"""The first pass over a volume: shifts, places, measures and histograms; no pixel is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.triplets.align import Aligner, Match, Prepared
+from bench.triplets.histogram import grey_counts
+from bench.triplets.options import BuildOptions
+from bench.triplets.reject import measure
+from bench.triplets.split import Region, depth_blocks, grid_size, place_tiles, split_regions
+from bench.volumes.tissue import Padding, Tissue, filled, find_tissue
+from bench.volumes.volume import Volume, grey_digest, present_slices
+
+Slice = NDArray[np.uint8]
+Values = TypeVar("Values", NDArray[np.uint8], NDArray[np.bool_])
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the first pass learns of a volume.
+
+    Attributes:
+        table: a row for each candidate triplet.
+        counts: grey counts of the tissue of each slice and region, z x region x 256.
+        digest: SHA-256 of the grey values.
+        padding: what shows no tissue, for the file; empty where everything does.
+        no_room: grid places where the tile and the shifts together do not fit, or where they
+            would bring a tile on to its neighbour.
+        columns: grid places of each slice.
+    """
+
+    table: pd.DataFrame
+    counts: NDArray[np.int64]
+    digest: str
+    padding: dict[str, Any]
+    no_room: int
+    columns: int
+
+
+class _Seen(NamedTuple):
+    """A slice of the three in memory."""
+
+    z: int
+    grey: Slice
+    tissue: Tissue
+    prepared: Prepared
+
+
+def survey(
+    volume: Volume, options: BuildOptions, first_column: int, tick: Callable[[], None]
+) -> Survey:
+    """Read a volume once, three slices in memory at a time.
+
+    Args:
+        volume: the source stack.
+        options: of the build.
+        first_column: number of the volume's first grid column.
+        tick: called after every slice.
+
+    Raises:
+        UserError: a slice cannot be read, or the search radius does not fit the slices.
+    """
+    depth, height, width = volume.shape
+    regions = split_regions(height, width, options.split, options.split_axis)
+    sizes = [grid_size(region, options.tile, options.stride) for region in regions]
+    starts = [first_column + sum(sizes[:i]) for i in range(len(sizes))]
+    aligner = Aligner(height, width, options.search if options.align else 0)
+    counts = np.zeros((depth, len(regions), 256), dtype=np.int64)
+    blocks = depth_blocks(depth, volume.missing)
+    digest, rows, no_room, padding = grey_digest(volume), list[Row](), 0, Padding()
+    seen: list[_Seen] = []
+    for z in present_slices(volume):
+        grey = volume.slice(z)
+        digest.update(grey.tobytes())
+        tissue = find_tissue(grey, volume.mask(z))
+        padding.add(tissue, grey.shape)
+        for number, region in enumerate(regions):
+            counts[z, number] = _tissue_counts(grey, tissue, region)
+        seen = [*seen[-2:], _Seen(z, grey, tissue, aligner.prepare(filled(grey, tissue)))]
+        tick()
+        if len(seen) < 3 or seen[0].z != z - 2:
+            continue
+        before, middle, after = (each.prepared for each in seen)
+        matches = aligner.match(middle, before), aligner.match(middle, after)
+        for number, region in enumerate(regions):
+            block = int(blocks[z - 1]) if region.block is None else region.block
+            found = list(_rows(volume.name, block, seen, matches, region, options))
+            no_room += sizes[number] - len(found)
+            rows.extend(
+                {**row, "column": starts[number] + int(row["column"]), "region": number}
+                for row in found
+            )
+    return Survey(
+        pd.DataFrame(rows), counts, digest.hexdigest(), padding.facts(), no_room, sum(sizes)
+    )
+
+
+def _tissue_counts(grey: Slice, tissue: Tissue, region: Region) -> NDArray[np.int64]:
+    """Grey counts of a region's tissue; of all its pixels where it shows none at all."""
+    inside = crop(grey, region)
+    if tissue is not None and (there := crop(tissue, region)).any():
+        inside = inside[there]
+    return grey_counts(inside)
+
+
+def crop(values: Values, region: Region) -> Values:
+    """The region of a slice."""
+    return values[region.top : region.bottom, region.left : region.right]
+
+
+def cut_windows(slices: Sequence[Values], row: Mapping[Any, Any], tile: int) -> Values:
+    """The three windows of a triplet, 3HW, each at its offset."""
+    y, x = int(row["y"]), int(row["x"])
+    shifts = [(0, 0) if name == "middle" else _shift(row, name) for name in _NAMES]
+    return np.stack(
+        [
+            values[y + dy : y + dy + tile, x + dx : x + dx + tile]
+            for values, (dy, dx) in zip(slices, shifts, strict=True)
+        ]
+    )
+
+
+_NAMES = ("before", "middle", "after")
+
+
+def _shift(row: Mapping[Any, Any], name: str) -> tuple[int, int]:
+    return int(row[f"shift_{name}_y"]), int(row[f"shift_{name}_x"])
+
+
+def _rows(
+    volume: str,
+    block: int,
+    seen: Sequence[_Seen],
+    matches: tuple[Match, Match],
+    region: Region,
+    options: BuildOptions,
+) -> Iterator[Row]:
+    before, after = matches
+    shifts = [(match.y, match.x) for match in matches]
+    for tile in place_tiles(region, shifts, options.tile, options.stride):
+        row: Row = {
+            "volume": volume,
+            "z": seen[1].z,
+            "y": tile.y,
+            "x": tile.x,
+            "shift_before_y": before.y,
+            "shift_before_x": before.x,
+            "shift_after_y": after.y,
+            "shift_after_x": after.x,
+            "peak_before": before.peak,
+            "peak_after": after.peak,
+            "column": tile.slot,
+            "block": block,
+        }
+        windows = cut_windows([each.grey for each in seen], row, options.tile)
+        yield {**row, **measure(windows, _tissue_windows(seen, row, options.tile))}
+
+
+def _tissue_windows(seen: Sequence[_Seen], row: Row, tile: int) -> NDArray[np.bool_] | None:
+    """Where the three windows show tissue, 3HW; None where they show nothing else."""
+    if all(each.tissue is None for each in seen):
+        return None
+    there = [np.ones(e.grey.shape, np.bool_) if e.tissue is None else e.tissue for e in seen]
+    windows = cut_windows(there, row, tile)
+    return None if windows.all() else windows

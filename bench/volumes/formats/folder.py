@@ -1,0 +1,103 @@
+"""A folder of pictures, one slice each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from bench.base.errors import UserError
+from bench.volumes.formats.base import Asked, Stack, checked_shape
+from bench.volumes.formats.failures import reading
+from bench.volumes.formats.numbering import number_files
+from bench.volumes.formats.pictures import read_picture
+from bench.volumes.formats.tiff import TiffStack
+
+_KINDS: Mapping[str, frozenset[str]] = {
+    "TIFF": frozenset({".tif", ".tiff"}),
+    "PNG": frozenset({".png"}),
+    "JPEG": frozenset({".jpg", ".jpeg"}),
+    "BMP": frozenset({".bmp"}),
+}
+
+
+class FolderStack(Stack):
+    """A folder of TIFF, PNG, JPEG or BMP files; the number in a name is z."""
+
+    def __init__(self, path: Path, asked: Asked | None = None) -> None:
+        self.where = str(path)
+        self._asked = asked or Asked()
+        with reading(self.where):
+            files = [file for file in path.iterdir() if not file.name.startswith(".")]
+        found = {
+            kind: [file for file in files if file.suffix.lower() in suffixes]
+            for kind, suffixes in _KINDS.items()
+        }
+        kinds = [kind for kind, here in found.items() if here]
+        if len(kinds) > 1:
+            raise UserError(
+                f"{path} mixes {' and '.join(kinds)} files; keep one kind in the folder."
+            )
+        if not kinds:
+            raise UserError(
+                f"{path} holds no PNG, TIFF, JPEG or BMP file; give the folder of the slices."
+            )
+        self._kind = kinds[0]
+        self._check_kind()
+        numbered = number_files(path, found[self._kind])
+        self._files, self.first = numbered.files, numbered.first
+        self.missing = frozenset(range(numbered.depth)) - set(self._files)
+        self._first_file = self._files[0]
+        values = self._load(self._first_file, first=True)
+        self.notes = (*numbered.notes, *self.notes)
+        self.shape = checked_shape(self.where, (numbered.depth, *values.shape))
+        self.dtype = values.dtype
+
+    def _check_kind(self) -> None:
+        if self._kind == "JPEG" and self._asked.labels:
+            raise UserError(
+                f"{self.where} holds labels as JPEG, which does not keep values exactly; give ids "
+                "as PNG or TIFF."
+            )
+        if self._kind != "TIFF" and (self._asked.axes or self._asked.channel is not None):
+            raise UserError(
+                f"{self.where} holds {self._kind} files, which have neither axes nor channels; "
+                "leave --axes and --channel out."
+            )
+
+    def read(self, z: int) -> NDArray[Any]:
+        """One slice, HW."""
+        if z not in self._files:
+            raise UserError(f"{self.where} has no slice {self.first + z}.")
+        values = self._load(self._files[z])
+        if values.shape != self.shape[1:] or values.dtype != self.dtype:
+            raise UserError(
+                f"{self._files[z]} is not like {self._first_file.name} in size or depth."
+            )
+        return values
+
+    def _load(self, file: Path, *, first: bool = False) -> NDArray[Any]:
+        if self._kind != "TIFF":
+            return read_picture(file, labels=self._asked.labels)
+        stack = TiffStack(file, self._asked, alone=True)
+        try:
+            if stack.shape[0] != 1:
+                raise UserError(
+                    f"{file} has {stack.shape[0]} pages; a folder holds one slice each (of "
+                    "channels, --channel N reads one)."
+                )
+            if first:
+                self.inverted, self.notes = stack.inverted, stack.notes
+                self.resolution = stack.resolution
+            if stack.inverted != self.inverted:
+                raise UserError(
+                    f"{file} is not like {self._first_file.name}: black and white are exchanged."
+                )
+            return stack.read(0)
+        finally:
+            stack.close()
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,95 @@
+"""Voxel sizes: from the units that files use to nm, and which sizes cannot be one."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+from bench.base.errors import UserError
+from bench.volumes.formats.base import Resolution
+
+# Slices for electron microscopy are cut from 4 to some 100 nm thick; pixels are finer than a
+# light microscope's and coarser than an atom.
+FINEST, COARSEST = 0.1, 1000.0  # nm, of a pixel's side
+THICKEST = 10_000.0  # nm
+LEAST_SQUARE = 2.0  # a pixel is less than so many times as long as wide
+SAME = 0.01  # relative difference that rounding explains
+
+_NANOMETRES = {
+    "pm": 1e-3, "a": 0.1, "å": 0.1, "angstrom": 0.1, "angstroms": 0.1, "nm": 1.0,
+    "nanometer": 1.0, "nanometers": 1.0, "nanometre": 1.0, "nanometres": 1.0, "um": 1e3,
+    "µm": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3, "micrometers": 1e3,
+    "micrometre": 1e3, "micrometres": 1e3, "mm": 1e6, "millimeter": 1e6, "millimetre": 1e6,
+    "cm": 1e7, "inch": 2.54e7, "m": 1e9, "meter": 1e9, "metre": 1e9,
+}  # fmt: skip
+_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")  # as ImageJ writes the micro sign
+
+
+def nanometres(unit: str) -> float | None:
+    """How many nm a unit has; None for what is no known length."""
+    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), unit).strip().lower()
+    return _NANOMETRES.get(plain.replace("\u03bc", "µ"))
+
+
+def check_sizes(sizes: Mapping[str, Resolution | None]) -> None:
+    """Refuse voxel sizes that cannot be one, or that differ between the volumes of a dataset.
+
+    Args:
+        sizes: in nm (z, y, x) by the name of the volume; None where its file does not say.
+
+    Raises:
+        UserError: what a file says, and what it probably means.
+    """
+    for name, size in sizes.items():
+        if size is not None and (meaning := _meaning(size)):
+            raise UserError(
+                f"The file of '{name}' says that a voxel has {words(size)} nm (z, y, x), which "
+                f"cannot be: {meaning}; say what is right with --voxel-size Z,Y,X in nm."
+            )
+    for (one, size), (other, another) in combinations(sizes.items(), 2):
+        if not same_size(size, another):
+            raise UserError(
+                f"A voxel has {words(size or ())} nm in '{one}' and {words(another or ())} nm in "
+                f"'{other}'; build a dataset of each, or say what is right with --voxel-size."
+            )
+
+
+def doubt_size(size: Resolution | None) -> str:
+    """One sentence on a size that somebody gave and that cannot be one; empty for others."""
+    if size is None or not (meaning := _meaning(size)):
+        return ""
+    return f"A voxel of {words(size)} nm (z, y, x) is believed as it was given, but {meaning}."
+
+
+def _meaning(size: Resolution) -> str:
+    z, y, x = size
+    known = [side for side in size if side is not None]
+    if max(y, x) > COARSEST or max(known) > THICKEST:
+        return f"no pixel is coarser than {COARSEST:g} nm and no slice thicker than {THICKEST:g} nm"
+    if min(known) < FINEST:
+        for unit in ("micrometres", "millimetres", "metres"):
+            factor = _NANOMETRES[unit.removesuffix("s")]
+            if factor * min(known) >= FINEST and factor * max(y, x) <= COARSEST:
+                return f"perhaps they are {unit}"
+        return f"no pixel is finer than {FINEST:g} nm"
+    if max(y, x) >= LEAST_SQUARE * min(y, x):
+        square = z is not None and max(z, y) < LEAST_SQUARE * min(z, y)
+        return "perhaps the order is x, y, z" if square else "pixels are about as long as wide"
+    return ""
+
+
+def same_size(one: Resolution | None, other: Resolution | None) -> bool:
+    """Whether two voxel sizes agree as far as both are known."""
+    if one is None or other is None:
+        return True
+    return all(
+        a is None or b is None or math.isclose(a, b, rel_tol=SAME)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def words(size: Sequence[float | None]) -> str:
+    """A voxel size as people write it."""
+    return " x ".join("?" if side is None else f"{side:g}" for side in size)
