@@ -13,7 +13,7 @@ from bench.base.errors import UserError
 from bench.triplets import align
 from bench.triplets.align import Aligner, ncc
 
-AC4 = Path(__file__).parents[3] / "shared/data/snemi3d_ac4/train-input.tif"
+AC4 = Path(__file__).parents[4] / "shared/data/snemi3d_ac4/train-input.tif"
 
 
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:

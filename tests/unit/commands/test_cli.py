@@ -519,11 +519,11 @@ def test_what_is_answered_at_once_imports_no_heavy_packages(
     words: list[str], tmp_path: Path
 ) -> None:
     program = (
-        f"import sys\nfrom bench import cli\nsys.argv = ['bench', *{words!r}]\n"
+        f"import sys\nfrom bench.commands import main as cli\nsys.argv = ['bench', *{words!r}]\n"
         "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
         "print([name for name in ('torch', 'pandas', 'matplotlib') if name in sys.modules])"
     )
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     answer = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True,
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(root)},

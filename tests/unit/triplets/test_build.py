@@ -445,7 +445,7 @@ except UserError as error:
 
 def test_a_disk_that_fills_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "out" / "t.h5"
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     done = subprocess.run(
         [sys.executable, "-c", _FULL.format(root=root, path=str(path))],
         capture_output=True, text=True, check=True, cwd=root,

@@ -10,7 +10,7 @@ import pytest
 
 from bench.report.write import wanted, write_report
 
-REFERENCE = Path(__file__).resolve().parents[2] / "results" / "reference"
+REFERENCE = Path(__file__).resolve().parents[3] / "results" / "reference"
 VOLUMES = ("mouse_triplet", "vnc_triplet")
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from methods.features import VggFeatures, load_features
 
-SHARED = Path(__file__).parents[3] / "shared"
+SHARED = Path(__file__).parents[4] / "shared"
 HED = SHARED / "weights/vgg16_hed_features.safetensors"
 TAPS = (3, 8, 15, 22)
 

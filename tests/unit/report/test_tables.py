@@ -30,7 +30,7 @@ from bench.scores.results import load_results
 from bench.scores.statistics import mean_interval, paired_gain, seed_spread, z_blocks
 from bench.store.records import Store, save_document
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def read(out: Path, *datasets: str, preset: str | None = None) -> Selection:

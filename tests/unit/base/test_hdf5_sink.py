@@ -15,7 +15,7 @@ import pytest
 
 from bench.base.hdf5_sink import hdf5_sink
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # A write whose n-th call to the file beneath meets a signal, for every n: what became of each.
 _EVERY_CALL = """
 import itertools, signal, sys

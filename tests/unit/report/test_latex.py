@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import report_store
-from test_report_tables import read
+from test_tables import read
 
 from bench.report.render_latex import document, latex
 from bench.report.table import Column, Table, TableCell, TableRow

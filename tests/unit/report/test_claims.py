@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from report_store import add, membranes, scores
-from test_report_tables import read, write_profile
+from test_tables import read, write_profile
 
 from bench.report.claims import Comparison, Judgement, judge, verdict_of
 from bench.report.claims_table import claims_tables, tally

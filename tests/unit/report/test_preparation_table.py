@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import report_store
-from test_report_tables import cell, notes, read
+from test_tables import cell, notes, read
 
 from bench.report.preparation_table import preparation
 from bench.report.table import DASH

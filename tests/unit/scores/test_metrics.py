@@ -17,7 +17,7 @@ from bench.scores import metrics
 from bench.scores.metrics import METRICS, ring_correlation, score_frame
 
 Frame = NDArray[np.uint8]
-AC4 = Path(__file__).parents[3] / "shared/data/snemi3d_ac4/train-input.tif"
+AC4 = Path(__file__).parents[4] / "shared/data/snemi3d_ac4/train-input.tif"
 
 frames = st.tuples(st.integers(11, 40), st.integers(11, 40)).flatmap(
     lambda shape: st.tuples(arrays(np.uint8, shape), arrays(np.uint8, shape))

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from test_regression import entry, same
+from test_gate import entry, same
 from typer.testing import CliRunner
 
 from bench.base.errors import UserError

@@ -24,7 +24,7 @@ from bench.store.records import Failure, Store
 from bench.triplets.file import TripletFile
 from bench.triplets.folders import dataset_path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BASELINE, CONFIG = ROOT / "results/baselines/ci.json", ROOT / "configs/ci.toml"
 NETWORKS = ("ssan", "sepconv", "dain")
 

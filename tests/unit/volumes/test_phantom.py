@@ -16,7 +16,7 @@ from bench.volumes.phantom import Phantom, PhantomOptions, phantom_volume
 from bench.volumes.phantom.reference import SNEMI3D_AC4
 from bench.volumes.phantom.volume import draw_residues
 
-AC4 = Path(__file__).parents[3] / "shared/data/snemi3d_ac4/train-input.tif"
+AC4 = Path(__file__).parents[4] / "shared/data/snemi3d_ac4/train-input.tif"
 TILE = 256
 SMALL = PhantomOptions(depth=6, height=160, width=144)
 STILL = replace(SMALL, deformation=0.0, drift=0.0, blur=0.0, noise=0.0, flicker=0.0)
