@@ -116,7 +116,7 @@ def test_the_stored_scores_are_those_of_a_phantom(record: pd.DataFrame) -> None:
     assert len(both) >= 0.9 * max(len(made), len(kept))  # a rule of rejection may change
     for name in [f"{method}.{score}" for method in STORED for score in SCORES]:
         apart = (both[name] - both[f"{name} then"]).abs() > 2  # last digits
-        # `phase` takes its shift from a grid: where two are as good, a processor's last bits decide.
+        # `phase` takes its shift from a grid: where two are as good, the last bits decide.
         assert apart.mean() <= (0.04 if name.startswith("phase") else 0)
 
 
