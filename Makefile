@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test wheel soak bench check baseline clean
+.PHONY: demo test wheel soak bench gpu check baseline clean
 
 # Two jobs: small networks lose by sharing a step between cores.
 demo: .venv/installed
@@ -19,6 +19,10 @@ wheel:
 # For instance ARGS='--only scoring loss --size 128'; what there is: ARGS=--help.
 bench: .venv/installed-dev
 	PYTHONPATH=.:tests $(BIN)/python -m speed $(ARGS)
+
+# What a CUDA card computes, and how fast, in ten minutes; ARGS=--show prints what was measured.
+gpu: .venv/installed-dev
+	PYTHONPATH=.:tests $(BIN)/python -m gpu $(ARGS)
 
 soak: .venv/installed-dev
 	SOAK=1 $(BIN)/pytest tests/reliability --timeout 7200 -q

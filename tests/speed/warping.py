@@ -89,7 +89,6 @@ def reference_warp(image: Tensor, flow: Tensor, kernels: Tensor) -> Tensor:
 
 def _positions(flow: Tensor) -> tuple[Tensor, Tensor]:
     height, width = flow.shape[-2:]
-    rows, columns = torch.meshgrid(
-        torch.arange(height, dtype=flow.dtype), torch.arange(width, dtype=flow.dtype), indexing="ij"
-    )
+    sides = (torch.arange(side, dtype=flow.dtype, device=flow.device) for side in (height, width))
+    rows, columns = torch.meshgrid(*sides, indexing="ij")
     return columns + flow[:, 0], rows + flow[:, 1]

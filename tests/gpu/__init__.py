@@ -1,0 +1,1 @@
+"""What a CUDA card computes, and how fast: `make gpu`. Nothing of the product runs this."""
