@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +18,9 @@ from bench.base.words import unknown
 from bench.profile.layers import layer_subjects, profile_layers
 from bench.profile.methods import method_subjects, profile_methods
 from bench.profile.rows import Setting
+from bench.profile.wanted import Wanted
 
 _DEVICES = ["auto", "cpu", "cuda"]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The words of the command.
-
-    Attributes:
-        layers: fill table 2.
-        methods: as for ``bench run``; None for none.
-        preset: of the methods.
-        size: SIDE or HEIGHTxWIDTH.
-        channels: of the layers' map.
-        backward: measure forward + backward too.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        threads: torch computes with; None leaves it to torch.
-        repeats: of each pass, at most.
-        slow: run what takes minutes on a CPU.
-        out: folder of the results.
-    """
-
-    layers: bool
-    methods: str | None
-    preset: str
-    size: str
-    channels: int
-    backward: bool
-    device: str
-    threads: int | None
-    repeats: int
-    slow: bool
-    out: Path
 
 
 def run_profile(wanted: Wanted, say: Callable[[str], None]) -> dict[Path, dict[str, Any]]:
