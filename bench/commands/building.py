@@ -16,6 +16,7 @@ from bench.volumes.grey import GreyWish, parse_grey_range
 from bench.volumes.holes import parse_missing
 from bench.volumes.source_options import Given
 
+# Words that are build options as they stand.
 _WISHES = (
     "tile", "stride", "search", "align", "histogram", "split", "split_axis", "fold", "label_kind",
     "label_zero", "voxel_size",
@@ -48,9 +49,14 @@ def _sources(words: BuildWords, display: Display) -> list[Path]:
 
 def _given(words: BuildWords, sources: list[Path]) -> Given:
     return Given(
-        sources, words.labels or [], words.mask or [], _missing(words.missing),
-        _grey_range(words.grey_range), words.axes, words.channel,
-    )  # fmt: skip
+        sources=sources,
+        labels=words.labels or [],
+        masks=words.mask or [],
+        missing=_missing(words.missing),
+        grey_range=_grey_range(words.grey_range),
+        axes=words.axes,
+        channel=words.channel,
+    )
 
 
 def _wishes(words: BuildWords) -> dict[str, Any]:
@@ -73,7 +79,7 @@ def _missing(texts: list[str] | None) -> list[tuple[int, ...]]:
 
 
 def _rules(words: list[str] | None) -> dict[str, float] | None:
-    """Thresholds by rule, of ``NAME=NUMBER`` words."""
+    """The threshold of each rule that a word ``NAME=NUMBER`` sets."""
     rules = {}
     for word in words or []:
         name, _, number = word.partition("=")

@@ -35,7 +35,7 @@ def check(words: CheckWords) -> None:
     """
     from bench.base.files import write_text
     from bench.check import findings as gate
-    from bench.check.wanted import Figures
+    from bench.check.figures import Figures
 
     figures = Figures(words.baseline, words.config, words.out, words.data, _tell)
     if words.accept:

@@ -28,11 +28,13 @@ from bench.commands.verify import verify
 _INTERRUPTED = 130
 
 app = typer.Typer(
-    name="bench", no_args_is_help=True, pretty_exceptions_enable=False,
+    name="bench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,  # its boxes take longer to import than all the rest of the help
     context_settings={"max_content_width": 120},
     help="Compare methods that synthesise a missing slice of an EM volume from its neighbours.",
-)  # fmt: skip
+)
 for command in (run, profile, report, verify, check, check_method):
     app.command()(command)
 app.command("list")(list_names)
@@ -64,7 +66,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold bytes that are not UTF-8
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    # Batch systems stop a job so, and a while later kill it.
+    # A batch system stops a job by this signal, and kills it a while later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
@@ -86,14 +88,14 @@ def main() -> None:
         words = " ".join(message().split())
         _leave(_advised(words, error), 2)
     if code == _INTERRUPTED:  # by us or by typer, which turns Ctrl-C into this code
-        # Only a run leaves what can be gone on from; what a build wrote is not whole.
+        # A run can go on from what it left; the files of a build are not whole.
         goes_on = "goes on from here" if sys.argv[1:2] == ["run"] else "begins anew"
         _leave(f"interrupted; the same command {goes_on}.", _INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _advised(words: str, error: Exception) -> str:
-    """A mistake that only typer has met, with what to do about it."""
+    """The words of a mistake that Typer found, with what to do about it."""
     if "unexpected extra argument" in words:
         if (count := _put_by_the_shell()) > 1:
             return (
@@ -108,7 +110,7 @@ def _advised(words: str, error: Exception) -> str:
 
 
 def _put_by_the_shell() -> int:
-    """How many words stand behind --source or --labels: more than one where it expanded a `*`."""
+    """The number of words after --source or --labels: several where the shell expanded a `*`."""
     words = sys.argv[1:]
     places = [i + 1 for i, word in enumerate(words) if word in ("--source", "--labels")]
     runs = (list(takewhile(lambda word: not word.startswith("-"), words[i:])) for i in places)
@@ -116,7 +118,7 @@ def _put_by_the_shell() -> int:
 
 
 def _leave(sentence: str, code: int) -> NoReturn:
-    # A name may hold control characters; none of them reaches the terminal.
+    # A name may hold control characters, which must not reach the terminal.
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
     typer.echo(f"bench: {''.join(shown)}", err=True)
     sys.exit(code)

@@ -10,11 +10,11 @@ import typer
 
 from bench.commands.options import Json, Results, Threads, takes
 from bench.commands.printing import console, print_json
-from bench.profile.wanted import Wanted
+from bench.profile.options import ProfileOptions
 
 
 @dataclass(frozen=True)
-class ProfileWords(Wanted):
+class ProfileWords(ProfileOptions):
     """What ``bench profile`` is told."""
 
     layers: Annotated[bool, typer.Option("--layers", help="The paper's table 2.")] = False

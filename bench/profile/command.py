@@ -17,17 +17,20 @@ from bench.base.provenance import compute_provenance, provenance
 from bench.base.words import unknown
 from bench.profile.layers import layer_subjects, profile_layers
 from bench.profile.methods import method_subjects, profile_methods
+from bench.profile.options import ProfileOptions
 from bench.profile.rows import Setting
-from bench.profile.wanted import Wanted
 
 _DEVICES = ["auto", "cpu", "cuda"]
 
 
-def run_profile(wanted: Wanted, say: Callable[[str], None]) -> dict[Path, dict[str, Any]]:
-    """Profile what is wanted; returns the files written and what they hold.
+def run_profile(wanted: ProfileOptions, say: Callable[[str], None]) -> dict[Path, dict[str, Any]]:
+    """Profile what is wanted.
+
+    Returns:
+        The files that were written, and the document in each.
 
     Raises:
-        UserError: the words are off, or CUDA or the folder are not to be had.
+        UserError: the words are not valid, there is no CUDA, or the folder cannot be written to.
     """
     if not wanted.layers and wanted.methods is None:
         raise UserError("Nothing to profile; give --layers, --methods ssan,sepconv or both.")
@@ -50,7 +53,7 @@ def run_profile(wanted: Wanted, say: Callable[[str], None]) -> dict[Path, dict[s
     return written
 
 
-def _setting(wanted: Wanted, say: Callable[[str], None]) -> Setting:
+def _setting(wanted: ProfileOptions, say: Callable[[str], None]) -> Setting:
     if wanted.device not in _DEVICES:
         unknown("device", wanted.device, _DEVICES)
     device = choose_device(wanted.device)
@@ -59,9 +62,8 @@ def _setting(wanted: Wanted, say: Callable[[str], None]) -> Setting:
             raise UserError(f"--{name} must be at least 1, not {number}.")
     if wanted.threads is not None:
         torch.set_num_threads(wanted.threads)
-    return Setting(
-        device, torch.get_num_threads(), wanted.backward, wanted.repeats, wanted.slow, say=say,
-    )  # fmt: skip
+    threads = torch.get_num_threads()
+    return Setting(device, threads, wanted.backward, wanted.repeats, wanted.slow, say=say)
 
 
 def _size(text: str) -> tuple[int, int]:

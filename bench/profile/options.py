@@ -1,4 +1,4 @@
-"""What a profile is wanted of, and how."""
+"""What ``bench profile`` is to measure, and how."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The words of the command.
+class ProfileOptions:
+    """What is profiled, and how.
 
     Attributes:
         layers: fill table 2.
