@@ -1,7 +1,7 @@
 """How well the membranes of one frame fit the truth: overlap, lines, segments.
 
-Counts are given where a score over many frames is a ratio of sums (boundary F1, pixel Dice).
-Pixels where the truth is not known count in nothing.
+A score over many frames that is a ratio of sums (boundary F1, pixel Dice) is given as its counts.
+Pixels without a known truth count in no score.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def watershed(probability: Probability, threshold: float, pixel_size: float) -> 
     else:
         inside = ~membrane
     seeds, _ = ndimage.label(inside)
-    # Eight bits are flooded faster than floats, and finer levels mean nothing.
+    # The flood is faster on eight bits than on floats, and finer levels mean nothing.
     levels = np.rint(probability * 255).astype(np.uint8)
     segments: Labels = flood(levels, seeds.astype(np.int32))
     return segments
@@ -138,6 +138,7 @@ def segment_scores(predicted: Labels, truth: Labels) -> dict[str, float]:
     ``voi_split`` is H(predicted | truth) in bits, what is lost by cutting true segments;
     ``voi_merge`` H(truth | predicted), by joining them (Meila 2003). ``adapted_rand_error`` is
     1 - F1 over pairs of pixels that lie in one segment (Arganda-Carreras et al. 2015).
+    docs/decisions/0012 says why these are not scikit-image's own functions.
 
     Args:
         predicted: int HW.
@@ -163,8 +164,10 @@ def _overlap(mask: Bits, truth: Truth) -> dict[str, float]:
     missed = int(np.count_nonzero(truth.mask)) - both
     return {
         "dice": dice(both, excess, missed) if truth.valid.any() else float("nan"),
-        "true_positive": both, "false_positive": excess, "false_negative": missed,
-    }  # fmt: skip
+        "true_positive": both,
+        "false_positive": excess,
+        "false_negative": missed,
+    }
 
 
 def dice(true_positive: float, false_positive: float, false_negative: float) -> float:
@@ -210,7 +213,7 @@ def _components(labels: NDArray[np.uint64]) -> Labels:
 
 
 def _inner(segments: Labels, pixel_size: float) -> Labels:
-    """Segments without the pixels near a border; what borders on 0 borders too."""
+    """Segments without the pixels near a border; the border of a segment to 0 is one too."""
     border = np.zeros(segments.shape, bool)
     for before, after in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
         differ = segments[before] != segments[after]

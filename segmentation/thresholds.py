@@ -1,4 +1,4 @@
-"""What is chosen on validation slices beside the weights: above what a pixel is membrane."""
+"""Thresholds above which a pixel is membrane, chosen on validation slices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segmentation.scores import Labels, Probability, segment_scores, watershed
 
 THRESHOLDS = np.arange(1, 20) / 20  # probabilities above which a pixel may be taken for membrane
-# A gap in a faint membrane is closed by little: seeds look lower still.
+# A low probability is enough to close a gap in a faint membrane: seeds look lower still.
 SEED_THRESHOLDS = np.array([0.01, 0.02, 0.03, *THRESHOLDS])
 
 

@@ -126,8 +126,8 @@ def train(
 ) -> Trained:
     """Train a segmenter; its model ends with the weights of the best validation, to be evaluated.
 
-    What is validated and kept is a running average of the weights, which settles without a
-    learning rate that falls: so a training can be ended at any step.
+    A running average of the weights is validated and kept. It settles without a falling learning
+    rate, so a training can end at any step.
 
     Args:
         course: from ``begin``, or of a training that was ended before.
@@ -178,9 +178,11 @@ def _validate(course: Course, validation: Slices) -> None:
     device = next(course.averaged.parameters()).device
     threshold, dice = validate(course.averaged, validation, device)
     point = {
-        "step": course.step, "seconds": course.seconds, "loss": float(np.mean(course.losses)),
+        "step": course.step,
+        "seconds": course.seconds,
+        "loss": float(np.mean(course.losses)),
         "validation_dice": dice,
-    }  # fmt: skip
+    }
     course.losses = []
     before = course.found
     course.waited = 0 if dice > before.dice + _RISE else course.waited + 1
@@ -209,7 +211,7 @@ def probability(model: UNet, frame: NDArray[np.uint8], device: torch.device) -> 
 
 
 def _batches(slices: Slices, budget: Budget, first: int) -> Iterator[tuple[Tensor, ...]]:
-    """Augmented crops; a step's are a function of seed and step, made while one is trained."""
+    """Augmented crops, a function of seed and step; those of the next step are made meanwhile."""
 
     def batch(step: int) -> tuple[Tensor, ...]:
         random = np.random.default_rng((budget.seed, step))
@@ -244,6 +246,7 @@ def _membrane_weight(slices: Slices) -> float:
 
 @torch.no_grad()
 def _average(averaged: UNet, model: UNet, kept: float) -> None:
+    """Move the running average to the weights; counters of batches are the model's own."""
     pairs = zip(averaged.state_dict().values(), model.state_dict().values(), strict=True)
     for old, new in pairs:
         if old.is_floating_point():

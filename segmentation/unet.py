@@ -45,10 +45,13 @@ class UNet(nn.Module):
         self.multiple = 2 ** len(self.options.decoder)
         try:
             self.network = smp.Unet(
-                self.options.encoder, encoder_depth=len(self.options.decoder),
-                encoder_weights=self.options.weights, decoder_channels=self.options.decoder,
-                in_channels=1, classes=1,
-            )  # fmt: skip
+                self.options.encoder,
+                encoder_depth=len(self.options.decoder),
+                encoder_weights=self.options.weights,
+                decoder_channels=self.options.decoder,
+                in_channels=1,
+                classes=1,
+            )
         except (KeyError, RuntimeError) as error:
             raise ValueError(f"The encoder or its weights are not known: {error}.") from error
         _drop_unused(self.network.encoder, self.multiple)

@@ -113,7 +113,7 @@ def tiny_bench() -> Iterator[None]:
 @pytest.fixture
 def without_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run ends with its table: a picture takes longer than all that such a run computes."""
-    monkeypatch.setattr("bench.commands.main._draw", lambda *_: [])
+    monkeypatch.setattr("bench.commands.pictures.draw_pictures", lambda *_: [])
 
 
 @pytest.fixture

@@ -34,10 +34,10 @@ class RunConfig(BaseModel):
         preset: widths, crops and training budget.
         source: the volume a dataset is built from, if it is not built yet.
         labels: its labels, if they are in a file of their own.
-        mask: where it shows tissue, if a file says so.
+        mask: a file that says where the volume shows tissue.
         download: fetch the volume of a card that has an address, where its dataset is not built.
-        grey_range: lowest and highest grey value of a volume that has not 8 bits, or ``auto``.
-        missing: numbers of its slices that are to be treated as not there.
+        grey_range: lowest and highest grey value of a volume that is not 8-bit, or ``auto``.
+        missing: numbers of the slices that are treated as not there.
         axes: a letter for each axis of the source's array as stored, where its file does not say.
         channel: which channel of the source is read, from 0.
         label_kind: what the labels of a volume of one's own are: ``ids`` or ``membrane_mask``.
@@ -49,11 +49,11 @@ class RunConfig(BaseModel):
         precision: ``bf16`` trains under autocast, on CUDA only.
         threads: threads torch computes with; None leaves the choice to torch.
         jobs: cells computed at the same time, each in a process of its own.
-        stages: which stages are computed, in their natural order; earlier ones must be there.
-        max_triplets: look at only so many triplets of each split: for trying things out.
-        samples: train on only so many crops instead of the preset's: likewise.
+        stages: which stages are computed, in their natural order; what they read must be there.
+        max_triplets: use only so many triplets of each split, to try something out.
+        samples: train on only so many crops instead of the preset's, to try something out.
         predict_tile: predict large frames in overlapping tiles of this side.
-        rerun: compute again what is there already, but for the segmenter: it is the dataset's.
+        rerun: compute again what is there already, except the segmenter, which is the dataset's.
         vgg_weights: file with the weights of the feature losses, or ``random``.
         segmenter: a segmenter trained elsewhere; without one it is trained on the labels.
         segmenter_encoder: its encoder, by its name in segmentation-models-pytorch.
@@ -121,16 +121,17 @@ class RunConfig(BaseModel):
         return tuple(stage for stage in get_args(StageName) if stage in value)
 
 
-# What says something of the files that a dataset is built from.
+# Options that describe the files that a dataset is built from.
 OF_A_SOURCE = ("labels", "mask", "missing", "grey_range", "axes", "channel")
 
-# Which fields change the figures (and so belong to the content key of a cell, directly
-# or through what is built from them) and which only say where and how to compute.
+# Fields that change the figures: they belong to the content key of a cell, directly or through
+# what is built from them.
 RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
      "samples", "predict_tile", "vgg_weights", "source", *OF_A_SOURCE, "label_kind", "label_zero",
      "voxel_size", "segmenter", "segmenter_encoder", "segmenter_weights", "segmenter_steps"}
 )  # fmt: skip
+# Fields that only say where and how to compute.
 RUNTIME_FIELDS = frozenset(
     {"data", "out", "device", "threads", "jobs", "stages", "rerun", "download"}
 )
@@ -176,7 +177,7 @@ def _read(file: Path) -> dict[str, Any]:
     return {key.replace("-", "_"): value for key, value in values.items()}
 
 
-# In place of pydantic's own, which speak to programmers.
+# Words for users, in the place of pydantic's own, which address programmers.
 _WORDS = {
     "greater_than_equal": "it has to be at least {ge}",
     "greater_than": "it has to be more than {gt:g}",

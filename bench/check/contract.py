@@ -35,7 +35,7 @@ class Check:
 
     Attributes:
         title: what is promised.
-        function: raises ``BrokenPromiseError``, with what was seen, where it is not kept.
+        function: raises ``BrokenPromiseError``, with what it saw, where the promise is broken.
         applies: whether a method of these facts makes this promise.
     """
 
@@ -46,7 +46,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one check; ``reason`` is empty where the promise is kept."""
+    """The outcome of one check; ``reason`` is empty where the promise is kept."""
 
     title: str
     reason: str

@@ -31,12 +31,12 @@ class Problem:
 
 @dataclass
 class Findings:
-    """What a look at every file found.
+    """The outcome of checking every file.
 
     Attributes:
         checked: files that have a digest, damaged or not.
         problems: what is damaged or missing.
-        notes: what could not be checked, and what was set aside earlier.
+        notes: on files that could not be checked or were set aside earlier.
         loose: names of files that no record has a digest of, and how many of each.
     """
 
@@ -46,15 +46,17 @@ class Findings:
     loose: Counter[str] = field(default_factory=Counter)
 
     def as_json(self) -> dict[str, Any]:
-        """As ``bench verify --json`` prints it."""
+        """The findings as ``bench verify --json`` prints them."""
         problems = [{"file": str(p.file), "problem": p.sentence} for p in self.problems]
         return {
-            "checked": self.checked, "problems": problems, "notes": self.notes,
+            "checked": self.checked,
+            "problems": problems,
+            "notes": self.notes,
             "without_digest": dict(self.loose),
-        }  # fmt: skip
+        }
 
     def lines(self) -> Iterator[str]:
-        """As ``bench verify`` prints it."""
+        """The findings as ``bench verify`` prints them, line by line."""
         yield from (f"PROBLEM  {problem.sentence}" for problem in self.problems)
         yield from (f"note     {note}" for note in self.notes)
         if self.loose:
@@ -90,7 +92,11 @@ def verify_store(out: Path, data: Path) -> Findings:
 
 
 def _check_folder(folder: Path, data: Path, findings: Findings) -> list[tuple[Path, str]]:
-    """Check a cell or a segmenter; the dataset a cell was computed on, and its fingerprint."""
+    """Check the files of a cell or a segmenter.
+
+    Returns:
+        The datasets that the cell was computed on, and their fingerprints.
+    """
     known: dict[str, str] = {}
     named: list[tuple[Path, str]] = []
     for name in (RECORD, SEGMENTER):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,47 +17,20 @@ from bench.base.provenance import compute_provenance, provenance
 from bench.base.words import unknown
 from bench.profile.layers import layer_subjects, profile_layers
 from bench.profile.methods import method_subjects, profile_methods
+from bench.profile.options import ProfileOptions
 from bench.profile.rows import Setting
 
 _DEVICES = ["auto", "cpu", "cuda"]
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """The words of the command.
+def run_profile(wanted: ProfileOptions, say: Callable[[str], None]) -> dict[Path, dict[str, Any]]:
+    """Profile what is wanted.
 
-    Attributes:
-        layers: fill table 2.
-        methods: as for ``bench run``; None for none.
-        preset: of the methods.
-        size: SIDE or HEIGHTxWIDTH.
-        channels: of the layers' map.
-        backward: measure forward + backward too.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        threads: torch computes with; None leaves it to torch.
-        repeats: of each pass, at most.
-        slow: run what takes minutes on a CPU.
-        out: folder of the results.
-    """
-
-    layers: bool
-    methods: str | None
-    preset: str
-    size: str
-    channels: int
-    backward: bool
-    device: str
-    threads: int | None
-    repeats: int
-    slow: bool
-    out: Path
-
-
-def run_profile(wanted: Wanted, say: Callable[[str], None]) -> dict[Path, dict[str, Any]]:
-    """Profile what is wanted; returns the files written and what they hold.
+    Returns:
+        The files that were written, and the document in each.
 
     Raises:
-        UserError: the words are off, or CUDA or the folder are not to be had.
+        UserError: the words are not valid, there is no CUDA, or the folder cannot be written to.
     """
     if not wanted.layers and wanted.methods is None:
         raise UserError("Nothing to profile; give --layers, --methods ssan,sepconv or both.")
@@ -81,7 +53,7 @@ def run_profile(wanted: Wanted, say: Callable[[str], None]) -> dict[Path, dict[s
     return written
 
 
-def _setting(wanted: Wanted, say: Callable[[str], None]) -> Setting:
+def _setting(wanted: ProfileOptions, say: Callable[[str], None]) -> Setting:
     if wanted.device not in _DEVICES:
         unknown("device", wanted.device, _DEVICES)
     device = choose_device(wanted.device)
@@ -90,9 +62,8 @@ def _setting(wanted: Wanted, say: Callable[[str], None]) -> Setting:
             raise UserError(f"--{name} must be at least 1, not {number}.")
     if wanted.threads is not None:
         torch.set_num_threads(wanted.threads)
-    return Setting(
-        device, torch.get_num_threads(), wanted.backward, wanted.repeats, wanted.slow, say=say,
-    )  # fmt: skip
+    threads = torch.get_num_threads()
+    return Setting(device, threads, wanted.backward, wanted.repeats, wanted.slow, say=say)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """Multiply-adds and memory of a pass, found from shapes alone: nothing is computed.
 
 One multiply-add (MAC) is half of what torch's counter calls a FLOP. Convolutions and matrix
-products are the counter's; what it does not see has a formula here. Element-wise arithmetic
-(activations, softmax, biases, residuals) is left out, as is usual.
+products are the counter's; each operator that it does not see has a formula here. Element-wise
+arithmetic (activations, softmax, biases, residuals) is left out, as is usual.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _CORNERS = 4  # pixels that a bilinear value is read from
 
 
 class Count(NamedTuple):
-    """What a pass takes.
+    """The cost of a pass.
 
     Attributes:
         macs: multiply-adds by operator, largest first.
-        peak: most bytes of tensors alive at once, beyond parameters and inputs; what an
-            operator needs inside itself is not known.
+        peak: most bytes of tensors alive at once, beyond parameters and inputs and without what
+            an operator takes inside itself.
     """
 
     macs: dict[str, int]
@@ -51,7 +51,7 @@ def count(subject: Subject, *, backward: bool) -> Count:
     """Count one pass of a subject, forward or forward and backward.
 
     Raises:
-        UncountedError: it computes outside torch.
+        UncountedError: the subject computes outside torch.
     """
     with FakeTensorMode():
         module = subject.build().train(backward)
@@ -67,7 +67,7 @@ def count_pass(module: nn.Module, inputs: list[Tensor], *, backward: bool) -> Co
     """Count one pass of a module on inputs that may be fake.
 
     Raises:
-        UncountedError: it computes outside torch.
+        UncountedError: the module computes outside torch.
     """
     live = _LiveStorages([*module.parameters(), *module.buffers(), *inputs])
     counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
@@ -84,7 +84,7 @@ def count_pass(module: nn.Module, inputs: list[Tensor], *, backward: bool) -> Co
 
 
 def how(operator: str) -> str:
-    """Whether an operator is counted by torch's counter or by a formula of ours."""
+    """What counts an operator: torch's ``counter`` or a ``formula`` of ours."""
     return "formula" if operator in map(str, _FORMULAS) else "counter"
 
 
@@ -203,7 +203,7 @@ def _window_sum_backward(grad: Shape, table: Shape, weights: Shape, *rest: Any, 
 
 
 def _flops(formula: Callable[..., int]) -> Callable[..., int]:
-    """What torch's counter wants: two for each multiply-add."""
+    """A formula in the unit of torch's counter: two for each multiply-add."""
     return lambda *args, **words: 2 * formula(*args, **words)
 
 

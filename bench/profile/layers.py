@@ -59,11 +59,11 @@ def profile_layers(subjects: list[LayerSubject], setting: Setting) -> dict[str, 
 
 def equations(channels: int, height: int, width: int) -> list[dict[str, Any]]:
     """The paper's equations 9 to 11 beside what is counted in its own form."""
+    sizes = (channels, height, width)
     counted = {
-        name: count(LayerSubject(name, "equation", "explicit", channels, height, width),
-                    backward=False).total
+        name: count(LayerSubject(name, "equation", "explicit", *sizes), backward=False).total
         for name in PARTITIONS
-    }  # fmt: skip
+    }
     positions = height * width
     projections = positions * channels**2 / K
     products = positions**2 * channels / K
@@ -84,11 +84,14 @@ def equations(channels: int, height: int, width: int) -> list[dict[str, Any]]:
     }
     return [
         {
-            "equation": number, "gmac": value / 1e9, "counted": counted[name] / 1e9,
-            "agrees": isclose(value, counted[name], rel_tol=1e-12), "note": note,
+            "equation": number,
+            "gmac": value / 1e9,
+            "counted": counted[name] / 1e9,
+            "agrees": isclose(value, counted[name], rel_tol=1e-12),
+            "note": note,
         }
         for number, (name, value, note) in printed.items()
-    ]  # fmt: skip
+    ]
 
 
 def _row(profile: Profile) -> dict[str, Any]:

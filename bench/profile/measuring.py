@@ -35,7 +35,7 @@ Words = tuple[Subject, torch.device, int, int, bool]  # of ``measure``
 
 @dataclass(frozen=True)
 class Measurement:
-    """A pass as it was measured.
+    """The time and the memory of a pass, as measured.
 
     Attributes:
         median: of the repetitions, in seconds.
@@ -56,8 +56,11 @@ class Measurement:
     def as_json(self) -> dict[str, Any]:
         """The layout of the profile's files."""
         seconds = {
-            "median": self.median, "low": self.low, "high": self.high, "repeats": self.repeats,
-        }  # fmt: skip
+            "median": self.median,
+            "low": self.low,
+            "high": self.high,
+            "repeats": self.repeats,
+        }
         return {"seconds": seconds, "peak_mib": self.peak_mib}
 
 
@@ -105,7 +108,7 @@ def _measure_and_send(sender: Connection, words: Words) -> None:
         outcome: Measurement | Exception = measure(*words)
     except Exception as error:
         outcome = error
-    # Nobody listens any more where the parent was killed.
+    # A parent that was killed no longer listens.
     with contextlib.suppress(BrokenPipeError):
         sender.send(outcome)
 
@@ -126,15 +129,14 @@ def measure(
     first = _timed(module, inputs, device, backward)
     peak = meter.peak()
     seconds = [first]
-    if first <= _PATIENCE:  # then it was the warm-up
+    if first <= _PATIENCE:  # the first pass was the warm-up
         affordable = max(2, int(_PATIENCE / max(first, 1e-9)))
         seconds = [
             _timed(module, inputs, device, backward) for _ in range(min(repeats, affordable))
         ]
-    return Measurement(
-        statistics.median(seconds), min(seconds), max(seconds), len(seconds),
-        None if peak is None else peak / _MIB,
-    )  # fmt: skip
+    peak_mib = None if peak is None else peak / _MIB
+    median = statistics.median(seconds)
+    return Measurement(median, min(seconds), max(seconds), len(seconds), peak_mib)
 
 
 class PeakMeter:
@@ -142,7 +144,7 @@ class PeakMeter:
 
     def __init__(self, device: torch.device) -> None:
         gc.collect()
-        return_freed_memory()  # or it would hide as much of the peak
+        return_freed_memory()  # what is kept for later would hide as much of the peak
         self._device = device
         if device.type == "cuda":
             torch.cuda.synchronize(device)

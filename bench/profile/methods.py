@@ -1,4 +1,4 @@
-"""What whole methods cost."""
+"""The cost of whole methods."""
 
 from __future__ import annotations
 
@@ -32,10 +32,13 @@ def profile_methods(subjects: list[MethodSubject], setting: Setting) -> dict[str
         "device": setting.device.type,
         "rows": [
             {
-                "method": subject.variant, "preset": subject.preset,
-                "height": subject.height, "width": subject.width, **profile.as_json(),
+                "method": subject.variant,
+                "preset": subject.preset,
+                "height": subject.height,
+                "width": subject.width,
+                **profile.as_json(),
             }
             for subject, profile in zip(subjects, profiles, strict=True)
         ],
         "counted": [entry for profile in profiles for entry in profile.counted()],
-    }  # fmt: skip
+    }

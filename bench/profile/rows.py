@@ -23,13 +23,13 @@ class Setting:
     """How to measure.
 
     Attributes:
-        device: where.
+        device: where to compute.
         threads: torch computes with on a CPU.
         backward: measure forward + backward too.
         repeats: of each pass, at most.
         slow: run what takes minutes on a CPU.
         memory: bytes at hand; None to ask the system before each pass.
-        say: told what is measured now.
+        say: told which pass is measured now.
     """
 
     device: torch.device
@@ -43,14 +43,15 @@ class Setting:
 
 @dataclass
 class Profile:
-    """What a subject costs.
+    """The cost of a subject.
 
     Attributes:
+        subject: a layer or a method.
         parameters: numbers that are learnt.
         forward: the forward pass, counted; None where it computes outside torch.
         both: forward + backward, counted; None where there is nothing to learn.
         measured: by pass, ``forward`` and ``backward``; None where it was not run.
-        notes: what has to be known to read the row.
+        notes: remarks that a reader of the row needs.
     """
 
     subject: Subject
@@ -131,7 +132,7 @@ def _count(profile: Profile, *, backward: bool) -> Count | None:
 
 
 def _obstacle(counted: Count | None, setting: Setting, name: str) -> str | None:
-    """Why a pass is not run, if it is not."""
+    """The reason not to run a pass; None where it is run."""
     if counted is None:
         return None
     needed = _MARGIN * counted.peak + _PROCESS

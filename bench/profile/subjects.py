@@ -76,12 +76,12 @@ class LayerSubject:
         return [features, *(slices if self.form is None else [])]
 
     def small(self) -> LayerSubject:
-        """The same on a map that takes no time."""
+        """The same layer on a map that takes no time."""
         size = min(self.height, _SMALL), min(self.width, _SMALL)
         return dataclasses.replace(self, height=size[0], width=size[1])
 
     def closed_form(self) -> int:
-        """Multiply-adds of the forward pass, computed."""
+        """Multiply-adds of the forward pass, from their formula."""
         if self.form is not None:
             sizes = (self.channels, self.height, self.width)
             return macs(*sizes, PARTITIONS[self.name], self.form, K)
@@ -126,7 +126,7 @@ class MethodSubject:
         return [torch.rand(1, 1, self.height, self.width, device=device) for _ in range(2)]
 
     def small(self) -> MethodSubject:
-        """The same on slices that take no time."""
+        """The same method on slices that take no time."""
         size = min(self.height, _SMALL), min(self.width, _SMALL)
         return dataclasses.replace(self, height=size[0], width=size[1])
 

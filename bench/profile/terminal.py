@@ -10,7 +10,7 @@ from rich.text import Text
 
 
 def print_profile(document: dict[str, Any], console: Console) -> None:
-    """Print one profile: its rows, what has to be known to read them, and the equations."""
+    """Print one profile: its rows, their notes and the equations."""
     rows = document["rows"]
     console.print(_table(document))
     notes = [f"{_title(row)}: {row['note']}" for row in rows if row["note"]]
@@ -33,10 +33,8 @@ def print_profile(document: dict[str, Any], console: Console) -> None:
 
 def _table(document: dict[str, Any]) -> Table:
     size = " x ".join(map(str, document["size"]))
-    table = Table(
-        title=f"{document['device']}, {size}; seconds: median [fastest, slowest]",
-        title_justify="left", pad_edge=False,
-    )  # fmt: skip
+    title = f"{document['device']}, {size}; seconds: median [fastest, slowest]"
+    table = Table(title=title, title_justify="left", pad_edge=False)
     table.add_column("", no_wrap=True)
     for name in ("parameters", "GMAC", "closed form", "forward s", "peak MiB"):
         table.add_column(name, justify="right", overflow="fold")
@@ -45,10 +43,14 @@ def _table(document: dict[str, Any]) -> Table:
     for row in document["rows"]:
         # As Text: the brackets of a variant's options would be read as markup.
         words = [
-            _title(row), f"{row['parameters']:,}", _number(row["gmac"]),
-            _number(row.get("gmac_closed_form")), *_measured(row["forward"]),
-            *_measured(row["backward"]), _number(row["gmac_backward"]),
-        ]  # fmt: skip
+            _title(row),
+            f"{row['parameters']:,}",
+            _number(row["gmac"]),
+            _number(row.get("gmac_closed_form")),
+            *_measured(row["forward"]),
+            *_measured(row["backward"]),
+            _number(row["gmac_backward"]),
+        ]
         table.add_row(*map(Text, words))
     return table
 
@@ -72,7 +74,7 @@ def _number(value: float | None) -> str:
 
 
 def _counted(entries: list[dict[str, Any]]) -> list[str]:
-    """Which operators were counted how, over all rows."""
+    """How the operators of all rows were counted."""
     lines = []
     for how, words in (("counter", "by torch's counter"), ("formula", "by a formula of ours")):
         names = dict.fromkeys(entry["operator"] for entry in entries if entry["how"] == how)

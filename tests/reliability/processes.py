@@ -90,7 +90,7 @@ def _run(words: list[str], said: Path, told: Path, prepare: Callable[[], None] |
     torch.set_num_threads(1)
     card = Card(name="grown", title="grown", build={"tile": 80, "stride": 80, "search": 4})
     mock.patch.dict(CARDS, {"grown": card}).start()
-    mock.patch.object(cli, "_draw", return_value=[]).start()
+    mock.patch("bench.commands.pictures.draw_pictures", return_value=[]).start()
     for patch in tiny.patches():
         patch.start()
     # What helps this process imports the file that it believes to be its program.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,52 +22,47 @@ from bench.run.cells import compute
 from bench.scores.results import Entry, load_results
 
 
+@dataclass(frozen=True)
 class Figures:
     """Accepted figures and new ones.
 
-    The new ones lie in a store, or a configuration is run for them: always anew, because a
-    change of code that forgot its revision would otherwise be answered with the old figures.
+    The new figures lie in a store, or a configuration is run for them. Such a run computes every
+    cell anew: after a change of code that did not raise its revision, a stored cell would answer
+    with its old figures.
+
+    Attributes:
+        baseline: file of the accepted figures.
+        config: configuration to run; None for the one that the baseline names, if it does.
+        out: store to compare, or to run the configuration into; None for a temporary one.
+        data: folder of the datasets; None for a temporary one where a configuration is run.
+        tell: told of what is left out.
     """
 
-    def __init__(
-        self,
-        baseline: Path,
-        config: Path | None,
-        out: Path | None,
-        data: Path | None,
-        tell: Callable[[str], None],
-    ) -> None:
-        """Say where the figures are.
-
-        Args:
-            baseline: file of the accepted figures.
-            config: configuration to run; None for the one that the baseline names, if it does.
-            out: store to compare, or to run the configuration into; None for a temporary one.
-            data: folder of the datasets; None for a temporary one where a configuration is run.
-            tell: told of what is left out.
-        """
-        self.baseline, self.config = baseline, config
-        self.out, self.data, self.tell = out, data, tell
+    baseline: Path
+    config: Path | None
+    out: Path | None
+    data: Path | None
+    tell: Callable[[str], None]
 
     def compare(self) -> list[Finding]:
-        """The new figures against the accepted ones.
+        """Compare the new figures with the accepted ones.
 
         Raises:
-            UserError: either are not to be had.
+            UserError: there are no accepted figures, or no new ones.
         """
         known = load_baseline(self.baseline)
         return compare(known, self._measure(self._config(known)))
 
     def accept(self, reason: str) -> int:
-        """Write the new figures in the place of the accepted ones.
+        """Put the new figures in the place of the accepted ones.
 
         Returns:
-            How many cells there are.
+            The number of cells.
 
         Raises:
             UserError: no reason is given, or there are no figures of some cell.
         """
-        check_reason(reason)  # before a minute of work
+        check_reason(reason)  # before minutes of computing
         known = load_baseline(self.baseline) if self.baseline.exists() else None
         config = self._config(known)
         new = accept(self._measure(config), reason, self._remembered(config))
@@ -80,7 +75,7 @@ class Figures:
         return self.baseline.parent / known.config
 
     def _remembered(self, config: Path | None) -> str | None:
-        """The configuration as seen from the baseline: both move together."""
+        """The configuration's path from the baseline's folder: both files move together."""
         if config is None:
             return None
         return Path(os.path.relpath(config, self.baseline.parent)).as_posix()
@@ -92,7 +87,7 @@ class Figures:
             out = self.out or Path(temporary, "results")
             data = self.data or Path(temporary, "data")
             outcomes, _ = compute(load_config(config, {"out": out, "data": data, "rerun": True}))
-            # What a run refused to compute is not in the store, whose older figures stay.
+            # A cell that the run refused to compute is not in the store: older figures stay there.
             failed = {each.folder: each.record for each in outcomes if each.record.failure}
             return [
                 replace(entry, record=failed[entry.folder]) if entry.folder in failed else entry

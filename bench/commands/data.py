@@ -1,0 +1,15 @@
+"""``bench data``: the commands that build, describe and verify datasets."""
+
+from __future__ import annotations
+
+import typer
+
+from bench.commands.data_build import build
+from bench.commands.data_info import info
+from bench.commands.data_verify import verify
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Build, describe and verify datasets."
+)
+for command in (build, info, verify):
+    app.command()(command)

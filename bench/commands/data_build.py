@@ -1,0 +1,67 @@
+"""``bench data build``: build a dataset's triplets from its volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands.options import (
+    MISSING_OF_EACH,
+    Axes,
+    Channel,
+    Data,
+    GreyRange,
+    Json,
+    LabelKind,
+    LabelZero,
+    VoxelSize,
+    takes,
+)
+from bench.commands.printing import print_pairs
+
+
+@dataclass(frozen=True)
+class BuildWords:
+    """What ``bench data build`` is told; None leaves it to the card."""
+
+    name: Annotated[str, typer.Argument(help="A card's name, or a new one for your own volume.")]
+    source: Annotated[
+        list[Path] | None, typer.Option(help="HDF5, FILE.h5:/path, TIFF, folder.")
+    ] = None
+    labels: Annotated[list[Path] | None, typer.Option(help="Labels, one for each source.")] = None
+    mask: Annotated[
+        list[Path] | None, typer.Option(help="0 where there is no tissue, one for each source.")
+    ] = None
+    download: Annotated[bool, typer.Option("--download", help="Fetch the card's files.")] = False
+    data: Data = Path("data")
+    tile: Annotated[int | None, typer.Option(help="Side of a triplet in pixels.")] = None
+    stride: Annotated[int | None, typer.Option(help="Step of the grid in pixels.")] = None
+    search: Annotated[int | None, typer.Option(help="Search radius of the alignment.")] = None
+    align: Annotated[bool | None, typer.Option(help="Align neighbours to the middle.")] = None
+    histogram: Annotated[str | None, typer.Option(help="dataset, before, middle, none.")] = None
+    split: Annotated[str | None, typer.Option(help="blocked or paper.")] = None
+    split_axis: Annotated[str | None, typer.Option(help="z, y or x.")] = None
+    fold: Annotated[int | None, typer.Option(help="Which block is the test split.")] = None
+    grey_range: GreyRange = None
+    missing: Annotated[list[str] | None, typer.Option(help=MISSING_OF_EACH)] = None
+    axes: Axes = None
+    channel: Channel = None
+    label_kind: LabelKind = None
+    label_zero: LabelZero = None
+    voxel_size: VoxelSize = None
+    rule: Annotated[
+        list[str] | None, typer.Option(help="Rejection threshold, for instance blur=2.")
+    ] = None
+    replace: Annotated[bool, typer.Option("--replace", help="Build anew what is there.")] = False
+    as_json: Json = False
+
+
+@takes(BuildWords)
+def build(words: BuildWords) -> None:
+    """Build a dataset's triplets from its volume."""
+    from bench.commands.building import build_as_told
+
+    print_pairs(build_as_told(words).describe(), as_json=words.as_json)

@@ -1,0 +1,53 @@
+"""The options that several commands share, and how a command takes its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+Words = TypeVar("Words")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Data = Annotated[Path, typer.Option(help="Folder of the datasets.")]
+OtherData = Annotated[Path | None, typer.Option(help="Folder of the datasets.")]
+Results = Annotated[Path, typer.Option(help="Folder of the results.")]
+Built = Annotated[str | None, typer.Argument(help="A dataset that has been built.")]
+Fold = Annotated[int | None, typer.Option(help="The card's, or 0, if not given.")]
+LabelKind = Annotated[str | None, typer.Option(help="ids or membrane_mask; ids if not given.")]
+LabelZero = Annotated[str | None, typer.Option(help="Id 0 is membrane, or ignore.")]
+GreyRange = Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume, or auto.")]
+VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
+Axes = Annotated[str | None, typer.Option(help="Of the array as stored, for instance xyz.")]
+Channel = Annotated[int | None, typer.Option(help="Which one along C is read, from 0.")]
+Threads = Annotated[int | None, typer.Option(help="Threads torch computes with.")]
+Preset = Annotated[str | None, typer.Option(help="quick, medium or paper.")]
+
+MISSING = "Slices that are not there, for instance 105,111-112."
+MISSING_OF_EACH = f"{MISSING} One for each source."
+
+
+def takes(words: type[Words]) -> Callable[[Callable[[Words], None]], Callable[..., None]]:
+    """Let a command take everything that it is told as one typed object.
+
+    Args:
+        words: a dataclass. Each of its fields is an option or an argument, declared as Typer has
+            it; a field without a default has to be given.
+
+    Returns:
+        A decorator. Typer calls what it returns with one keyword argument a field.
+    """
+
+    def decorate(command: Callable[[Words], None]) -> Callable[..., None]:
+        @wraps(command)
+        def told(**given: Any) -> None:
+            command(words(**given))
+
+        told.__signature__ = signature(words, eval_str=True)  # type: ignore[attr-defined]
+        return told
+
+    return decorate

@@ -1,0 +1,47 @@
+"""``bench report``: make tables and figures from what runs left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands.options import Data, Preset, Results, takes
+
+
+@dataclass(frozen=True)
+class ReportWords:
+    """What ``bench report`` is told."""
+
+    tables: Annotated[str | None, typer.Option(help="1,2,3,4,5,preparation; all if not given.")] = (
+        None
+    )
+    figures: Annotated[str | None, typer.Option(help="3,...,8,dials,...; all if not given.")] = None
+    formats: Annotated[
+        str | None, typer.Option("--format", help="latex,markdown,html,csv; all if not given.")
+    ] = None
+    dataset: Annotated[str | None, typer.Option(help="Only these datasets.")] = None
+    preset: Preset = None
+    out: Results = Path("results")
+    data: Data = Path("data")
+
+
+@takes(ReportWords)
+def report(words: ReportWords) -> None:
+    """Make the paper's tables and figures from what runs left; compute nothing again."""
+    from bench.base.words import split_variants
+    from bench.report.write import wanted, write_report
+
+    wishes = wanted(words.tables, words.figures, words.formats)
+    datasets = tuple(split_variants(words.dataset or ""))
+    written = write_report(words.out, words.data, wishes, datasets, words.preset, _tell)
+    for path in written:
+        typer.echo(path)
+    if wishes.whole:
+        _tell(f"Begin with {written[-1]}.")
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)

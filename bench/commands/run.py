@@ -1,0 +1,108 @@
+"""``bench run``: compute cells, and print what came of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.commands.options import (
+    MISSING,
+    Axes,
+    Channel,
+    GreyRange,
+    Json,
+    LabelKind,
+    LabelZero,
+    OtherData,
+    Preset,
+    Threads,
+    VoxelSize,
+    takes,
+)
+from bench.commands.printing import console, print_json
+
+
+@dataclass(frozen=True)
+class RunWords:
+    """What ``bench run`` is told; what is not given is None, and then the configuration says it."""
+
+    methods: Annotated[str | None, typer.Option(help="For instance ssan,sepconv[taps=25].")] = None
+    dataset: Annotated[
+        str | None, typer.Option(help="For instance phantom, phantom[noise=20].")
+    ] = None
+    losses: Annotated[str | None, typer.Option(help="l1, lf, ls; ls if not given.")] = None
+    seeds: Annotated[str | None, typer.Option(help="One training each; 0 if not given.")] = None
+    fold: Annotated[int | None, typer.Option(help="Which block is the test split, 0 to 4.")] = None
+    preset: Preset = None
+    config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None
+    source: Annotated[Path | None, typer.Option(help="Volume to build the dataset from.")] = None
+    labels: Annotated[Path | None, typer.Option(help="Labels of that volume.")] = None
+    mask: Annotated[Path | None, typer.Option(help="0 where it shows no tissue.")] = None
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the volumes of public datasets.")
+    ] = False
+    grey_range: GreyRange = None
+    missing: Annotated[str | None, typer.Option(help=MISSING)] = None
+    axes: Axes = None
+    channel: Channel = None
+    label_kind: LabelKind = None
+    label_zero: LabelZero = None
+    voxel_size: VoxelSize = None
+    data: OtherData = None
+    out: Annotated[Path | None, typer.Option(help="Folder of the results.")] = None
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None
+    precision: Annotated[str | None, typer.Option(help="float32, or bf16 on CUDA.")] = None
+    threads: Threads = None
+    jobs: Annotated[int | None, typer.Option(help="Cells computed side by side.")] = None
+    stages: Annotated[str | None, typer.Option(help="train,predict,score,segment.")] = None
+    max_triplets: Annotated[int | None, typer.Option(help="Of each split: to try out.")] = None
+    samples: Annotated[int | None, typer.Option(help="Crops to train on: to try out.")] = None
+    predict_tile: Annotated[int | None, typer.Option(help="Predict in tiles of this side.")] = None
+    vgg_weights: Annotated[str | None, typer.Option(help="FILE.safetensors or random.")] = None
+    segmenter: Annotated[
+        Path | None, typer.Option(help="Segmenter trained elsewhere, for what has no labels.")
+    ] = None
+    segmenter_encoder: Annotated[str | None, typer.Option(help="resnet18 if not given.")] = None
+    segmenter_weights: Annotated[str | None, typer.Option(help="For instance imagenet.")] = None
+    segmenter_steps: Annotated[int | None, typer.Option(help="Training steps at most.")] = None
+    rerun: Annotated[bool, typer.Option("--rerun", help="Compute again what is there.")] = False
+    as_json: Json = False
+
+    def settings(self) -> dict[str, Any]:
+        """What was given of a configuration's keys; a flag that is not given says nothing."""
+        own = ("config", "as_json")
+        said = {name: value for name, value in vars(self).items() if name not in own}
+        return {name: value for name, value in said.items() if value is not False}
+
+
+@takes(RunWords)
+def run(words: RunWords) -> None:
+    """Train, predict, score and segment; print the table and where the picture is."""
+    from bench.cells.config import load_config
+
+    settings = load_config(words.config, words.settings())
+
+    from bench.cells.names import check_names
+
+    check_names(settings)
+
+    from bench.commands.pictures import draw_pictures
+    from bench.commands.run_table import print_rows
+    from bench.run.cells import compute
+    from bench.run.summary import summarise
+
+    outcomes, datasets = compute(settings)
+    rows = summarise(outcomes)
+    if not words.as_json:
+        print_rows(rows, console())
+    pictures = draw_pictures(rows, datasets, settings.out)
+    if words.as_json:
+        print_json({"rows": [row.as_json() for row in rows], "pictures": list(map(str, pictures))})
+    else:
+        for picture in pictures:
+            typer.echo(f"picture: {picture}")
+    if any(outcome.record.status == "failed" for outcome in outcomes):
+        raise typer.Exit(1)

@@ -1,0 +1,34 @@
+"""``bench verify``: check the files of the results against their digests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from bench.commands.options import Data, Json, Results, takes
+from bench.commands.printing import print_json
+
+
+@dataclass(frozen=True)
+class VerifyWords:
+    """What ``bench verify`` is told."""
+
+    out: Results = Path("results")
+    data: Data = Path("data")
+    as_json: Json = False
+
+
+@takes(VerifyWords)
+def verify(words: VerifyWords) -> None:
+    """Check every file of the results, and their datasets, against the digests in the records."""
+    from bench.check.verify import verify_store
+
+    findings = verify_store(words.out, words.data)
+    if words.as_json:
+        print_json(findings.as_json())
+    else:
+        typer.echo("\n".join(findings.lines()))
+    if findings.problems:
+        raise typer.Exit(1)
