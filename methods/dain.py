@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.interface import Interpolation, Interpolator, MethodInfo, pad_to_multiple
+from methods.layers import recompute
 from methods.layers.pwc import FLOW_SCALE, LightPwc
 from methods.layers.warp import adaptive_warp, fill_holes, project_flow
 
@@ -135,15 +137,20 @@ class Dain(Interpolator):
         flow, importance = self._flow_from_middle(normal)
         kernels = self.kernels(torch.cat(normal.chunk(2), dim=1))
         moved = adaptive_warp(normal, flow, kernels)
+        large = recompute.is_large(normal.numel() * self.options.context_width)
         # As in the reference, the context follows the motion that the frames found.
-        context = adaptive_warp(self.context(normal), flow.detach(), kernels.detach())
+        context = recompute.compute_again(
+            self._warped_context, normal, flow.detach(), kernels.detach(), large=large
+        )
 
         # Written as a change, so that without motion it is the frame to the last bit.
         warped = frames + scale.repeat(2, 1, 1, 1) * (moved - normal)
         average = (warped[:batch] + warped[batch:]) / 2
         mean_moved = (moved[:batch] + moved[batch:]) / 2
-        seen = _join([mean_moved, *_join([moved, flow, kernels, context]).chunk(2)])
-        residual = self.synthesis(seen)
+        seen = (mean_moved, moved, flow, kernels, context)
+        residual = self.synthesis[1:](
+            recompute.compute_again(self._first_synthesis, *seen, large=large)
+        )
         extras = {
             "flow_before": flow[:batch],
             "flow_after": flow[batch:],
@@ -153,6 +160,15 @@ class Dain(Interpolator):
             "importance_after": importance[batch:],
         }
         return Interpolation(average + scale * residual, extras)
+
+    def _warped_context(self, normal: Tensor, flow: Tensor, kernels: Tensor) -> Tensor:
+        return adaptive_warp(self.context(normal), flow, kernels)
+
+    def _first_synthesis(self, mean: Tensor, *both: Tensor) -> Tensor:
+        """The first convolution of the synthesis: of the mean, then all of before, all of after."""
+        maps = zip(*(each.chunk(2) for each in both), strict=True)
+        result: Tensor = self.synthesis[0](_join([mean, *chain.from_iterable(maps)]))
+        return result
 
     def _flow_from_middle(self, normal: Tensor) -> tuple[Tensor, Tensor]:
         """Flow from the middle to both neighbours, and the importance of their pixels."""

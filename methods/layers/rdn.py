@@ -10,6 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from methods.layers import recompute
+from methods.layers.dense import dense_fusion
+
 Norm = Literal["none", "syncbn"]
 
 
@@ -34,6 +37,8 @@ class ResidualDenseBlock(nn.Module):
 
     def __init__(self, channels: int, layers: int, growth: int, norm: Norm = "none") -> None:
         super().__init__()
+        # Computed again, batch normalisation would update its running statistics twice.
+        self.repeatable = norm == "none"
         self.dense = nn.ModuleList(
             rectified_convolution(channels + index * growth, growth, norm)
             for index in range(layers)
@@ -42,6 +47,9 @@ class ResidualDenseBlock(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """B G0 HW to B G0 HW."""
+        if self.repeatable and recompute.is_large(image.numel()):
+            # In the order of the layers, and without normalisation they have no others.
+            return dense_fusion(image, list(self.parameters())) + image
         features = image
         for convolution in self.dense:
             features = torch.cat([features, convolution(features)], dim=1)
@@ -90,5 +98,11 @@ class ResidualDenseNetwork(nn.Module):
         for block in self.blocks:
             features = block(features)
             outputs.append(features)
-        fused: Tensor = self.fuse(torch.cat(outputs, dim=1)) + shallow
-        return fused
+        large = recompute.is_large(shallow.numel())
+        fused = recompute.compute_again(self._join, *outputs, large=large)
+        changed: Tensor = self.fuse[1](fused) + shallow
+        return changed
+
+    def _join(self, *outputs: Tensor) -> Tensor:
+        joined: Tensor = self.fuse[0](torch.cat(outputs, dim=1))
+        return joined
