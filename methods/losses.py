@@ -80,7 +80,7 @@ class TripletLoss(nn.Module):
         weights = {"l1": pixel}
         if options.lowpass:
             weights["lowpass"] = pixel * options.lowpass
-        if name != "l1":
+        if needs_features(name):
             weights["feature"] = feature
         if name == "ls" and options.style == "plain":
             weights["style_middle"] = style
@@ -186,6 +186,11 @@ def revision(name: str, options: LossOptions) -> int:
     return 2 if name == "ls" and options.style == "balance" else 1
 
 
+def needs_features(name: str) -> bool:
+    """Whether the loss of that name looks at VGG16 features beside the pixels."""
+    return name != "l1"
+
+
 def build_loss(name: str, options: LossOptions, features: VggFeatures | None) -> TripletLoss:
     """The loss of that name (one of ``LOSSES``).
 
@@ -199,7 +204,7 @@ def build_loss(name: str, options: LossOptions, features: VggFeatures | None) ->
     """
     if name not in LOSSES:
         raise ValueError(f"There is no loss '{name}'; choose from {', '.join(LOSSES)}.")
-    if name == "l1":
+    if not needs_features(name):
         return TripletLoss(name, options, None)
     if features is None:
         raise ValueError(f"The loss '{name}' needs VGG16 features; load them with load_features.")

@@ -40,6 +40,11 @@ class Cell:
         return self.learns and self.variant.info.kind == "trained"
 
     @property
+    def needs_features(self) -> bool:
+        """Whether it is trained under a loss that looks at VGG16 features."""
+        return self.loss_variant is not None and self.loss_variant.needs_features
+
+    @property
     def is_null(self) -> bool:
         """Whether every gain is over this cell, and the calibration lies beside its scores."""
         return self.variant.text == NULL

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bench.base.errors import UserError
 from bench.base.words import split_variants, unknown
 from bench.cells.presets import PresetName
+from bench.cells.stage_names import STAGES
 from bench.volumes.cards import LabelKind, LabelZero, VoxelSize
 from bench.volumes.grey import GreyOption
 from bench.volumes.holes import Missing
 
 # Runs that come with the package; `configs/table4.toml` names one wherever the command is given.
 _SHIPPED = Path(__file__).with_name("configs")
-
-StageName = Literal["train", "predict", "score", "segment"]
 
 
 class RunConfig(BaseModel):
@@ -86,7 +85,7 @@ class RunConfig(BaseModel):
     precision: Literal["float32", "bf16"] = "float32"
     threads: int | None = Field(default=None, ge=1)
     jobs: int = Field(default=1, ge=1)
-    stages: tuple[StageName, ...] = ("train", "predict", "score", "segment")
+    stages: tuple[str, ...] = Field(default_factory=lambda: tuple(STAGES))
     max_triplets: int | None = Field(default=None, ge=1)
     samples: int | None = Field(default=None, ge=1)
     predict_tile: int | None = Field(default=None, ge=128)
@@ -117,8 +116,11 @@ class RunConfig(BaseModel):
 
     @field_validator("stages")
     @classmethod
-    def _in_order(cls, value: tuple[StageName, ...]) -> tuple[StageName, ...]:
-        return tuple(stage for stage in get_args(StageName) if stage in value)
+    def _known_and_in_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in STAGES:
+                unknown("--stages value", name, list(STAGES))
+        return tuple(name for name in STAGES if name in value)
 
 
 # Options that describe the files that a dataset is built from.

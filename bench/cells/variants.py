@@ -41,7 +41,7 @@ class Variant:
         return self.method.info
 
     def facts(self) -> dict[str, Any]:
-        """What a record keeps of the method, so that a report needs not the method itself."""
+        """What a record keeps of the method: a report is written without its code."""
         return {
             "title": self.info.title,
             "kind": self.info.kind,
@@ -102,6 +102,13 @@ class LossVariant:
     text: str
     name: str
     options: LossOptions
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether it looks at VGG16 features."""
+        from methods.losses import needs_features
+
+        return needs_features(self.name)
 
 
 def parse_loss(text: str, preset: Preset) -> LossVariant:

@@ -1,17 +1,16 @@
-"""A configuration carried out, cell by cell or side by side; one that fails stops no other."""
+"""A run: its datasets opened or built, its cells computed; one that fails stops no other."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 
 from bench.base.errors import UserError
-from bench.base.progress import Display, open_display
+from bench.base.progress import open_display
 from bench.cells.cell import Cell, budget_of, plan
 from bench.cells.config import RunConfig
 from bench.run.datasets import check_datasets, open_datasets
 from bench.run.job import Outcome
-from bench.run.processes import Helpers, taken
+from bench.run.processes import compute_cells
 from bench.run.worker import Worker
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
@@ -30,31 +29,11 @@ def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
         worker = Worker(cells, config, display)
         datasets = open_datasets(config, display)
         _check_crops(cells, datasets, config)
-        outcomes = _compute(worker, len(cells), datasets, config, display)
+        outcomes = compute_cells(worker, datasets)
     finally:
         display.close()
     store = Store(config.out)
     return [_as_it_is_now(outcome, store) for outcome in outcomes], datasets
-
-
-def _compute(
-    worker: Worker,
-    count: int,
-    datasets: dict[str, Dataset],
-    config: RunConfig,
-    display: Display,
-) -> list[Outcome]:
-    """The outcome of every cell; this process takes the first of them, its helpers the last."""
-    outcomes: dict[int, Outcome] = {}
-    agenda = deque(range(count))
-    with Helpers(config, agenda, display.note) as helpers:
-        while (number := taken(agenda.popleft)) is not None:
-            outcomes[number] = worker.compute(number, datasets)
-        outcomes |= helpers.finish()
-    for number in range(count):  # a helper may have been killed
-        if number not in outcomes:
-            outcomes[number] = worker.compute(number, datasets)
-    return [outcomes[number] for number in range(count)]
 
 
 def _as_it_is_now(outcome: Outcome, store: Store) -> Outcome:

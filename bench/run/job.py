@@ -1,4 +1,4 @@
-"""One cell on its way through the stages: resume, failure, record."""
+"""One cell, carried through the stages: what is there is used, what fails is written down."""
 
 from __future__ import annotations
 
@@ -6,50 +6,18 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from bench.base.errors import DamagedError, UserError
-from bench.base.files import copy_file, file_digest, is_full, locked, remove_leftovers
-from bench.base.progress import Display, Tick, announcing
+from bench.base.errors import UserError
+from bench.base.files import file_digest, is_full, locked, remove_leftovers
 from bench.base.provenance import compute_provenance, provenance
-from bench.cells.cell import Cell, budget_of
-from bench.cells.config import RunConfig, StageName
-from bench.run.resume import FILES, MissingError, Resume
-from bench.scores.calibration import CHOSEN_ON, calibrate
-from bench.scores.membranes import labelled, membrane_means
-from bench.scores.metrics import METRICS
-from bench.scores.triplet_table import kept, overlapping
-from bench.stages import predict, score, segment, train
-from bench.stages.keys import Keys, keys
-from bench.stages.segmenters import Segmenters
-from bench.stages.train import spread
-from bench.store.records import (
-    CALIBRATION,
-    LOG,
-    MASKS,
-    Failure,
-    Record,
-    StageRecord,
-    Status,
-    Store,
-    now,
-)
-from bench.store.weights import load_weights, save_weights
-from bench.triplets.dataset import Dataset
-from methods.features import VggFeatures
-from methods.interface import FittedInterpolator, Interpolator
-from methods.losses import build_loss
-
-_REVISIONS: dict[StageName, int] = {
-    "train": train.REVISION, "predict": predict.REVISION, "score": score.REVISION,
-    "segment": segment.REVISION,
-}  # fmt: skip
+from bench.cells.cell import Cell
+from bench.run.resume import MissingError, Resume
+from bench.stages.pipeline import stages
+from bench.stages.stage import Context, Facts, Stage
+from bench.store.records import Failure, Record, StageRecord, Status, now
 
 
 @dataclass
@@ -72,37 +40,12 @@ class Outcome:
 
 
 class Job:
-    """One cell on its way through the stages."""
+    """One cell on its way through the stages; what they do is their own business."""
 
-    def __init__(
-        self,
-        cell: Cell,
-        dataset: Dataset,
-        config: RunConfig,
-        device: torch.device,
-        features: VggFeatures | None,
-        segmenters: Segmenters,
-        store: Store,
-        display: Display,
-    ) -> None:
-        self.cell, self.dataset, self.config = cell, dataset, config
-        self.file = dataset.test
-        self.device, self.store, self.display = device, store, display
-        self.segmenters = segmenters
-        looks = cell.loss_variant is not None and cell.loss_variant.name != "l1"
-        self.features = features if looks else None
-        digest = self.features.digest if self.features else None
-        segmenter = segmenters.key(dataset)
-        learned_from = dataset.training.fingerprint
-        tested = dataset.test.fingerprint if dataset.borrows else None
-        self.keys: Keys = keys(
-            cell, config, learned_from, digest, segmenter, tested,
-            overlapping=overlapping(self.file),
-        )  # fmt: skip
-        self.folder = store.folder(cell.words(), self.keys.cell)
-        segmenter_digest = partial(segmenters.digest, dataset)
-        self.resume = Resume(self.folder, store, self.keys, segmenter_digest, display.note)
-        self.model: Interpolator | None = None
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._title, self._folder = context.cell.title, context.folder
+        self._stages, self._resume = stages(), Resume(context)
 
     def run(self) -> Outcome:
         """Compute the stages that are not there yet; a failure is written down, not raised.
@@ -111,295 +54,152 @@ class Job:
             UserError: the disk is full, or the folder cannot be written to.
         """
         try:
-            with locked(self.folder, self._wait):
-                record = self._run()
-                return Outcome(self.cell, self.folder, record, self._remark(record), self._doubts())
+            with locked(self._folder, self._wait):
+                return self._outcome(self._run())
         except Exception as error:
             if not (isinstance(error, OSError) or is_full(error)):
                 raise
             why = "is full" if is_full(error) else f"cannot be used ({error})"
             raise UserError(
-                f"The disk that holds {self.folder} {why}; mend that and repeat the command: what "
+                f"The disk that holds {self._folder} {why}; mend that and repeat the command: what "
                 "was finished is kept."
             ) from error
 
-    def _remark(self, record: Record) -> str:
-        if "segment" not in self.config.stages:
-            return ""
-        if not self._applies("segment"):
-            return self.segmenters.lack(self.dataset)
-        done = record.stages.get("segment")
-        if done is None or done.facts["triplets"] > 0:
-            return ""
-        return (
-            "No membrane scores: no test triplet that was looked at has a membrane to compare with"
-            f"{'' if self.config.max_triplets is None else '; leave --max-triplets out'}."
-        )
-
-    def _doubts(self) -> tuple[str, ...]:
-        if "segment" not in self.config.stages:
-            return ()
-        return tuple(dict.fromkeys([*self.dataset.training.doubts, *self.file.doubts]))
-
     def _wait(self, holder: str) -> None:
-        self.display.note(f"  {holder} is at work on {self.cell.title}; waiting for it.")
+        self._tell(f"  {holder} is at work on {self._title}; waiting for it.")
+
+    def _tell(self, text: str) -> None:
+        self.context.display.note(text)
+
+    def _outcome(self, record: Record) -> Outcome:
+        asked = [self._stages[name] for name in self.context.config.stages]
+        lacks = self._words(record, asked, lambda stage: stage.lacks)
+        doubts = self._words(record, asked, lambda stage: stage.doubts)
+        return Outcome(self.context.cell, self._folder, record, " ".join(lacks), tuple(doubts))
+
+    def _words(
+        self,
+        record: Record,
+        said: Sequence[Stage],
+        of: Callable[[Stage], Callable[[Context, Facts | None], list[str]]],
+    ) -> list[str]:
+        """What stages have to say of a kind, each sentence once."""
+        words: dict[str, None] = {}
+        for stage in said:
+            done = record.stages.get(stage.name)
+            words |= dict.fromkeys(of(stage)(self.context, done.facts if done else None))
+        return list(words)
 
     def _run(self) -> Record:
-        remove_leftovers(self.folder)  # a run may have been killed at its very last write
-        record = self._record()
-        self.resume.set_damaged_aside(record)
-        wanted = [stage for stage in self.config.stages if self._applies(stage)]
+        remove_leftovers(self._folder)  # a run may have been killed at its very last write
+        config = self.context.config
+        record = self._resume.record() or self._new_record()
+        self._resume.set_damaged_aside(record)
         try:
-            pending = self.resume.pending(record, self.config.stages, rerun=self.config.rerun)
+            pending = self._resume.pending(record, config.stages, rerun=config.rerun)
         except MissingError as error:
             return self._refuse(record, error)
-        self._tell_done([stage for stage in wanted if stage not in pending])
-        if not pending:
-            self._finish(record)
-            return record
+        self._tell_done(pending)
+        if pending:
+            self._begin(record)
+            for stage in pending:
+                if not self._succeeds(stage, record):
+                    return record
+        self._finish(record)
+        return record
+
+    def _new_record(self) -> Record:
+        cell, keys = self.context.cell, self.context.keys
+        record = Record(
+            status="running",
+            cell=cell.words(),
+            key=keys.cell,
+            config=keys.settings,
+            method=cell.variant.facts(),
+            dataset=self.context.dataset_facts(),
+            started=now(),
+        )
+        self._warn(record)
+        return record
+
+    def _tell_done(self, pending: Sequence[Stage]) -> None:
+        asked = [name for name in self.context.config.stages if name in self.context.keys.stages]
+        to_do = {stage.name for stage in pending}
+        if done := ", ".join(name for name in asked if name not in to_do):
+            self._tell(f"  {self._title}: {done} computed before, used as it is.")
+
+    def _begin(self, record: Record) -> None:
         # The same initial weights whatever was computed before in this process.
-        torch.manual_seed(self.cell.seed)
-        if "train" not in record.stages:
-            record.warnings = self._unusual()
+        torch.manual_seed(self.context.cell.seed)
         record.status, record.failure = "running", None
         record.started, record.finished = now(), None
-        self.store.save(record, self.folder)
-        stage = pending[0]
+        self._warn(record)
+        self._save(record)
+
+    def _succeeds(self, stage: Stage, record: Record) -> bool:
+        """Compute a stage and write down what came of it: its results, or why there are none."""
         try:
-            for stage in pending:
-                record.stages[stage] = self._compute(stage, record)
-                self.store.save(record, self.folder)
+            self._compute(stage, record)
+            self._save(record)
         except KeyboardInterrupt:
             record.status = "interrupted"
-            self.store.save(record, self.folder)
+            self._save(record)
             raise
         except Exception as error:
             if is_full(error):
                 raise
             self._fail(record, stage, error)
-            return record
-        self._finish(record)
-        return record
+            return False
+        return True
 
-    def _tell_done(self, stages: Sequence[StageName]) -> None:
-        if stages:
-            words = ", ".join(stages)
-            self.display.note(f"  {self.cell.title}: {words} computed before, used as it is.")
-
-    def _record(self) -> Record:
-        """The cell's record, the one on disk or a new one."""
-        return self.resume.record() or Record(
-            status="running", cell=self.cell.words(), key=self.keys.cell,
-            config=self.keys.settings, method=self.cell.variant.facts(),
-            dataset=self._facts(), warnings=self._unusual(), started=now(),
-        )  # fmt: skip
-
-    def _facts(self) -> dict[str, Any]:
-        """What is known of the dataset, and why it can have no membrane scores, if so."""
-        lack = self.segmenters.lack(self.dataset)
-        return self.dataset.facts() | ({"no_membranes": lack} if lack else {})
-
-    def _unusual(self) -> list[str]:
-        """What a reader of the figures has to know whatever the training said."""
-        weights, samples = self.cell.variant.weights, self.config.samples
-        if weights is not None:
-            return [f"not trained by this run: the weights are those of {weights.name}"]
-        remarks = []
-        if self.dataset.borrows and self.cell.learns:
-            remarks.append(f"learned from the training split of {self.dataset.training.name}")
-        if samples is not None and self.cell.trained:
-            remarks.append(f"trained on {samples} crops only")
-        return remarks
-
-    def _applies(self, stage: StageName) -> bool:
-        return stage in self.keys.stages
-
-    def _compute(self, stage: StageName, record: Record) -> StageRecord:
+    def _compute(self, stage: Stage, record: Record) -> None:
         started = time.monotonic()
-        compute: dict[StageName, Callable[[Tick, Record], dict[str, Any]]] = {
-            "train": self._train, "predict": self._predict, "score": self._score,
-            "segment": self._segment,
-        }  # fmt: skip
-        facts = compute[stage](self.display.stage(stage), record)
-        return StageRecord(
-            key=self.keys.stages[stage], revision=_REVISIONS[stage], file=FILES[stage],
-            digest=file_digest(self.folder / FILES[stage]),
-            seconds=round(time.monotonic() - started, 2), facts=facts,
-            provenance=provenance() | compute_provenance(self.device),
-        )  # fmt: skip
-
-    def _train(self, tick: Tick, record: Record) -> dict[str, Any]:
-        model = self.model = self.cell.variant.build()
-        facts = self._take_over(model) or self._learn(model, tick)
-        record.warnings = self._unusual() + self._warnings(facts)
-        return facts
-
-    def _learn(self, model: Interpolator, tick: Tick) -> dict[str, Any]:
-        indices = self._split("train")
-        if isinstance(model, FittedInterpolator):
-            train.fit(model, self.dataset.training, indices)
-            save_weights(self.folder / FILES["train"], model, {})
-            return {"triplets": len(indices)}
-        if self.config.rerun:
-            (self.folder / train.CHECKPOINT).unlink(missing_ok=True)
-        loss = self.cell.loss_variant
-        if loss is None:
-            raise ValueError(f"The trained cell {self.cell.title} has no loss.")
-        training = train.Training(
-            file=self.dataset.training, train=indices, validation=self._split("validation"),
-            preset=budget_of(self.cell, self.config),
-            loss=build_loss(loss.name, loss.options, self.features), seed=self.cell.seed,
-            device=self.device, bf16=self.config.precision == "bf16",
-        )  # fmt: skip
-        found = self._checkpoint(training.steps)
-        hint = "" if self.cell.preset == "quick" else "; `--preset quick` takes minutes"
-        tick = announcing(tick, self.cell.title, hint, self.display)
-        facts = train.train(model, training, self.folder, tick, found)
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        features = self.features.name if self.features else None
-        return facts | {"parameters": parameters, "features": features}
-
-    def _checkpoint(self, steps: int) -> train.Checkpoint | None:
-        """Where a killed training goes on; a checkpoint that none can go on from makes room."""
-        try:
-            found = train.load_checkpoint(self.folder)
-        except DamagedError:
-            self.resume.set_aside([train.CHECKPOINT], "the training begins anew")
-            return None
-        if found is not None:
-            self.display.note(
-                f"  {self.cell.title}: the training goes on after step {found.step} of {steps}."
-            )
-        return found
-
-    def _take_over(self, model: Interpolator) -> dict[str, Any] | None:
-        """Use a finished training with the same key, made under other prediction settings."""
-        if self.config.rerun:
-            return None
-        for folder in self.store.folders():  # of any dataset that learns from the same split
-            try:
-                record = self.store.load(folder)
-                done = record.stages.get("train") if record else None
-                if folder == self.folder or done is None or done.key != self.keys.stages["train"]:
-                    continue
-                if file_digest(folder / FILES["train"]) != done.digest:
-                    continue
-                load_weights(folder / FILES["train"], model)
-            except (OSError, UserError):
-                continue  # another cell's damage is that cell's business
-            for name in (LOG, FILES["train"]):
-                if (folder / name).exists():
-                    copy_file(folder / name, self.folder / name)
-            self.display.note(f"  {self.cell.title}: the same training is in {folder}, taken over.")
-            return done.facts
-        return None
-
-    def _predict(self, tick: Tick, _: Record) -> dict[str, Any]:
-        model = self.model
-        if model is None:
-            model = self.cell.variant.build()
-            given = self.cell.variant.weights
-            if given is not None or self.cell.learns:
-                load_weights(given or self.folder / FILES["train"], model)
-        indices = self._split("test")
-        target = self.folder / FILES["predict"]
-        started = time.monotonic()
-        predict.predict(
-            model, self.file, indices, target, self.device, self.config.predict_tile, tick
+        result = stage.compute(self.context, self.context.display.stage(stage.name))
+        record.means |= result.means
+        if result.triplets is not None:
+            record.triplets = result.triplets
+        record.stages[stage.name] = StageRecord(
+            key=self.context.keys.stages[stage.name],
+            revision=stage.revision,
+            file=stage.leaves,
+            digest=file_digest(self._folder / stage.leaves),
+            seconds=round(time.monotonic() - started, 2),
+            facts=dict(result.facts),
+            provenance=provenance() | compute_provenance(self.context.device),
         )
-        seconds = (time.monotonic() - started) / len(indices)
-        return {"frames": len(indices), "seconds_a_frame": round(seconds, 4)}
+        self._warn(record)
 
-    def _score(self, tick: Tick, record: Record) -> dict[str, Any]:
-        table = score.score(
-            self.folder / FILES["predict"], self.file, self.folder / FILES["score"], tick
-        )
-        counted = kept(table)
-        record.triplets = len(counted)
-        means = counted[list(METRICS)].mean()
-        record.means |= {name: _finite(means[name]) for name in METRICS}
-        facts: dict[str, Any] = {
-            "triplets": len(counted), "rejected": len(table) - len(counted),
-            "saturated": round(score.saturation(self.file, counted["triplet"].to_numpy()), 4),
-        }  # fmt: skip
-        if self.cell.is_null:
-            facts |= calibrate(
-                self.file, table["triplet"].to_numpy(), self._training_frames(),
-                self.folder / CALIBRATION, self.display.stage("calibration"),
-            )  # fmt: skip
-        return facts
+    def _warn(self, record: Record) -> None:
+        """Have the record say what a reader has to know of the stages as they stand."""
+        every = list(self._stages.values())
+        record.warnings = self._words(record, every, lambda stage: stage.warnings)
 
-    def _segment(self, _: Tick, record: Record) -> dict[str, Any]:
-        segmenter = self.segmenters.get(self.dataset)
-        tick = self.display.stage("segment")  # the segmenter's training may have had the bar
-        path, masks = self.folder / FILES["predict"], self.folder / MASKS
-        frames, indices = predict.stored_frames(path), predict.stored_triplets(path)
-        table = segment.segment(
-            segmenter, frames, indices, self.file, self.folder / FILES["segment"], masks, tick
-        )
-        record.means |= membrane_means(table)
-        return {
-            "reference": segmenter.reference, "segmenter": segmenter.digest,
-            "threshold": segmenter.thresholds.mask, "seed_threshold": segmenter.thresholds.seeds,
-            "ceiling": segmenter.ceiling.name,
-            "masks": file_digest(masks), "triplets": len(labelled(table)),
-        }  # fmt: skip
-
-    def _training_frames(self) -> list[NDArray[np.uint8]]:
-        """A few triplets of the training split, for what is chosen on it."""
-        indices = spread(self._split("train"), CHOSEN_ON)
-        return [self.dataset.training.frames(int(index)) for index in indices]
-
-    def _split(self, split: str) -> NDArray[np.intp]:
-        """Indices of a split; all of the test split come with the rejected ones, flagged."""
-        file = self.file if split == "test" else self.dataset.training
-        indices = file.indices(split)
-        if len(indices) == 0:
-            raise UserError(
-                f"The dataset '{file.name}' has no triplet in its {split} split; build it "
-                "from more slices, with smaller tiles or another --split-axis."
-            )
-        if self.config.max_triplets is None and split == "test":
-            return file.indices(split, rejected=True)
-        return spread(indices, self.config.max_triplets)
-
-    def _warnings(self, facts: dict[str, Any]) -> list[str]:
-        warnings = []
-        if facts.get("features") == "random":
-            warnings.append("trained with random VGG features")
-        warnings += [
-            f"the {part} part was {share:.1%} of the loss when all of it set in"
-            for part, share in facts.get("first_shares", {}).items()
-            if share < 0.1
-        ]
-        return warnings
+    def _save(self, record: Record) -> None:
+        self.context.store.save(record, self._folder)
 
     def _finish(self, record: Record) -> None:
         """Give the record its last word, unless it has it already."""
-        # Membranes are looked at beside the frames: a cell is whole without them.
-        needed = [stage for stage in FILES if stage != "segment" and self._applies(stage)]
-        whole = all(self.resume.is_done(stage, record) for stage in needed)
+        needed = [
+            stage
+            for name, stage in self._stages.items()
+            if name in self.context.keys.stages and not stage.beside
+        ]
+        whole = all(self._resume.is_done(stage, record) for stage in needed)
         status: Status = "done" if whole else "partial"
         if record.status != status:
             record.status, record.failure, record.finished = status, None, now()
-            self.store.save(record, self.folder)
+            self._save(record)
 
     def _refuse(self, record: Record, error: MissingError) -> Record:
         """Nothing can be computed: what earlier runs left stays, and so does the record on disk."""
         record.status = "failed"
         record.failure = Failure(stage=error.stage, reason=str(error), traceback="")
-        self.display.note(f"  {self.cell.title}: {error}")
+        self._tell(f"  {self._title}: {error}")
         return record
 
-    def _fail(self, record: Record, stage: StageName, error: Exception) -> None:
+    def _fail(self, record: Record, stage: Stage, error: Exception) -> None:
         reason = str(error).strip() or type(error).__name__
         record.status, record.finished = "failed", now()
-        record.failure = Failure(stage=stage, reason=reason, traceback=traceback.format_exc())
-        self.store.save(record, self.folder)
-        self.display.note(f"  {self.cell.title} failed in {stage}: {reason.splitlines()[0]}")
-
-
-def _finite(value: float) -> float | None:
-    """JSON knows no infinity; a mean that is not finite is left out of the record."""
-    number = float(value)
-    return number if abs(number) < float("inf") else None
+        record.failure = Failure(stage=stage.name, reason=reason, traceback=traceback.format_exc())
+        self._save(record)
+        self._tell(f"  {self._title} failed in {stage.name}: {reason.splitlines()[0]}")

@@ -1,4 +1,7 @@
-"""Cells side by side: processes that help a run, and end with it whatever ends it."""
+"""The cells of a run side by side: a worker here, and one in each process that helps.
+
+Helpers end with the run, whatever ends it. All that others know of this is ``compute_cells``.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,38 @@ from bench.cells.config import RunConfig
 from bench.run.datasets import open_datasets
 from bench.run.job import Outcome
 from bench.run.worker import Worker
+from bench.triplets.dataset import Dataset
 
 _SECONDS = 60.0  # from one line of a helper to the next
+
+
+def compute_cells(worker: Worker, datasets: dict[str, Dataset]) -> list[Outcome]:
+    """The outcome of every cell of a run, in the run's order.
+
+    Args:
+        worker: this process's; it takes the first cells, helpers take the last.
+        datasets: of the run, by name.
+
+    Raises:
+        UserError: something ends the run, here or in a helper.
+    """
+    count, outcomes = len(worker.cells), dict[int, Outcome]()
+    agenda = deque(range(count))
+    with _Helpers(worker.config, agenda, worker.display.note) as helpers:
+        while (number := _taken(agenda.popleft)) is not None:
+            outcomes[number] = worker.compute(number, datasets)
+        outcomes |= helpers.finish()
+    for number in range(count):  # a helper may have been killed
+        if number not in outcomes:
+            outcomes[number] = worker.compute(number, datasets)
+    return [outcomes[number] for number in range(count)]
 
 
 class _Wish(NamedTuple):
     """A helper asks for a cell."""
 
 
-class Helpers:
+class _Helpers:
     """Processes that take cells from the end of an agenda while this one works from its front.
 
     Long cells tend to stand at the end of a run's list, so that work ends at about the same time.
@@ -91,7 +117,7 @@ class Helpers:
                 if isinstance(message, str):
                     self._tell(message)
                 elif isinstance(message, _Wish):
-                    number = taken(self._agenda.pop)
+                    number = _taken(self._agenda.pop)
                     pipe.send(number)
                 elif isinstance(message, UserError):
                     self._error = message
@@ -100,7 +126,7 @@ class Helpers:
                     self._outcomes[number] = message
 
 
-def taken(take: Callable[[], int]) -> int | None:
+def _taken(take: Callable[[], int]) -> int | None:
     """A cell from one end of an agenda; None where there is none left."""
     try:
         return take()

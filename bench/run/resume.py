@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 
 from bench.base.errors import DamagedError, UserError
 from bench.base.files import file_digest, set_aside
-from bench.cells.config import StageName
-from bench.scores.membranes import MEMBRANE_METRICS
-from bench.scores.metrics import METRICS
-from bench.stages import predict, score, segment
-from bench.stages.keys import Keys
-from bench.store.records import CALIBRATION, MASKS, RECORD, Record, Store
-
-FILES: Mapping[StageName, str] = {
-    "train": "weights.safetensors", "predict": predict.FRAMES, "score": score.SCORES,
-    "segment": segment.MEMBRANES,
-}  # fmt: skip
-_READS: Mapping[StageName, StageName | None] = {
-    "train": None, "predict": "train", "score": "predict", "segment": "predict",
-}  # fmt: skip
-# The means that a stage puts into the record.
-_MEANS: Mapping[StageName, Collection[str]] = {"score": METRICS, "segment": MEMBRANE_METRICS}
+from bench.stages.pipeline import stages
+from bench.stages.stage import Context, Stage
+from bench.store.records import CALIBRATION, MASKS, RECORD, Record
 
 
 class MissingError(UserError):
@@ -32,7 +18,7 @@ class MissingError(UserError):
         stage: that cannot be computed.
     """
 
-    def __init__(self, stage: StageName, sentence: str) -> None:
+    def __init__(self, stage: str, sentence: str) -> None:
         super().__init__(sentence)
         self.stage = stage
 
@@ -40,56 +26,38 @@ class MissingError(UserError):
 class Resume:
     """The folder of a cell, compared with its record and its content keys."""
 
-    def __init__(
-        self,
-        folder: Path,
-        store: Store,
-        keys: Keys,
-        segmenter: Callable[[], str | None],
-        tell: Callable[[str], None],
-    ) -> None:
-        """Look at a folder.
-
-        Args:
-            folder: of the cell.
-            store: that it lies in.
-            keys: of the cell as the run wants it.
-            segmenter: digest of the segmenter's weights; None while they are not there.
-            tell: told of what is set aside.
-        """
-        self._folder, self._store, self._keys = folder, store, keys
-        self._segmenter, self._tell = segmenter, tell
+    def __init__(self, context: Context) -> None:
+        self._context, self._stages = context, stages()
+        self._folder, self._keys = context.folder, context.keys.stages
 
     def record(self) -> Record | None:
         """The record on disk; None where there is none that can be believed."""
         try:
-            return self._store.load(self._folder)
+            return self._context.store.load(self._folder)
         except DamagedError:
-            names = [RECORD, *FILES.values(), CALIBRATION, MASKS]
-            self.set_aside(names, "the cell is computed anew")
+            left = [stage.leaves for stage in self._stages.values()]
+            self._set_aside([RECORD, *left, CALIBRATION, MASKS], "the cell is computed anew")
             return None
 
     def set_damaged_aside(self, record: Record) -> None:
         """Make room for what will be computed anew, so that nothing is written over."""
-        for stage, done in record.stages.items():
+        for name, done in record.stages.items():
             damaged = [
-                name
-                for name, digest in done.digests.items()
-                if (self._folder / name).exists() and file_digest(self._folder / name) != digest
+                file
+                for file, digest in done.digests.items()
+                if (self._folder / file).exists() and file_digest(self._folder / file) != digest
             ]
-            self.set_aside(damaged, f"the stage {stage} has to be computed again")
+            self._set_aside(damaged, f"the stage {name} has to be computed again")
 
-    def set_aside(self, names: Sequence[str], remedy: str) -> None:
+    def _set_aside(self, names: Sequence[str], remedy: str) -> None:
         """Give files that are there other names, and say so."""
         paths = [self._folder / name for name in names if (self._folder / name).exists()]
         if not paths:
             return
         kept = ", ".join(set_aside(path).name for path in paths)
-        self._tell(f"  {paths[0]} is damaged: {remedy}, and kept is {kept}.")
+        self._context.display.note(f"  {paths[0]} is damaged: {remedy}, and kept is {kept}.")
 
-    def pending(
-        self, record: Record, asked: Sequence[StageName], *, rerun: bool
-    ) -> list[StageName]:
+    def pending(self, record: Record, asked: Sequence[str], *, rerun: bool) -> list[Stage]:
         """The stages to compute; the record forgets them, and those that read what they made.
 
         Args:
@@ -100,67 +68,71 @@ class Resume:
         Raises:
             MissingError: one of them would read what none of them makes; nothing is forgotten.
         """
-        wanted = [stage for stage in asked if stage in self._keys.stages]
-        stale: set[StageName | None] = set()
-        for stage, source in _READS.items():
-            missing = stage in wanted and (rerun or not self.is_done(stage, record))
-            if missing or source in stale:
-                stale.add(stage)
-        pending = [stage for stage in wanted if stage in stale]
+        stale: set[str | None] = set()
+        for name, stage in self._stages.items():
+            wanted = name in asked and name in self._keys
+            missing = wanted and (rerun or not self.is_done(stage, record))
+            if missing or stage.reads in stale:
+                stale.add(name)
+        pending = [
+            stage
+            for name, stage in self._stages.items()
+            if name in asked and name in self._keys and name in stale
+        ]
         for stage in pending:
             if source := self._left_out(stage, pending, stale, record):
                 raise MissingError(
-                    stage,
-                    f"what {source} makes is missing or of an earlier version, and {stage} reads "
-                    f"it; repeat the command {_remedy(asked, rerun=rerun)}.",
+                    stage.name,
+                    f"what {source} makes is missing or of an earlier version, and {stage.name} "
+                    f"reads it; repeat the command {self._remedy(asked, rerun=rerun)}.",
                 )
-        for stage in _READS:
-            if stage in stale:
+        for name, stage in self._stages.items():
+            if name in stale:
                 _forget(stage, record)
         return pending
 
     def _left_out(
         self,
-        stage: StageName,
-        pending: Collection[StageName],
-        stale: Collection[StageName | None],
+        stage: Stage,
+        pending: Collection[Stage],
+        stale: Collection[str | None],
         record: Record,
-    ) -> StageName | None:
+    ) -> str | None:
         """The stage that has to be computed before this one, though nobody asked for it."""
-        source = _READS[stage]
-        if source is None or source not in self._keys.stages or source in pending:
+        source = self._stages.get(stage.reads or "")
+        if source is None or source.name not in self._keys or source in pending:
             return None
-        return source if source in stale or not self.is_done(source, record) else None
+        there = source.name not in stale and self.is_done(source, record)
+        return None if there else source.name
 
-    def is_done(self, stage: StageName, record: Record) -> bool:
+    def is_done(self, stage: Stage, record: Record) -> bool:
         """Whether a stage's files are there, made with the keys of this run."""
-        done = record.stages.get(stage)
-        if done is None or done.key != self._keys.stages[stage]:
+        done = record.stages.get(stage.name)
+        if done is None or done.key != self._keys[stage.name]:
             return False
-        if stage == "segment" and done.facts["segmenter"] != self._segmenter():
-            return False  # it was lost and will be trained anew, perhaps on another machine
+        if not stage.stands(self._context, done.facts):
+            return False
         # What is there is as it was written: anything else was set aside.
-        return all((self._folder / name).exists() for name in (FILES[stage], *done.digests))
+        return all((self._folder / name).exists() for name in (stage.leaves, *done.digests))
+
+    def _remedy(self, asked: Sequence[str], *, rerun: bool) -> str:
+        """How to repeat a run so that no cell lacks what it reads.
+
+        All earlier stages are named, as another cell may lack more of them than this one: what
+        is done is used as it is, unless everything is computed again.
+        """
+        needed = set[str | None](asked)
+        for name, stage in reversed(self._stages.items()):
+            if name in needed:
+                needed.add(stage.reads)
+        named = ",".join(name for name in self._stages if name in needed)
+        return f"with --stages {named}{' and without --rerun' if rerun else ''}"
 
 
-def _forget(stage: StageName, record: Record) -> None:
+def _forget(stage: Stage, record: Record) -> None:
     """Take out of a record all that a stage put in: what follows may fail, and leave nothing."""
-    record.stages.pop(stage, None)
-    if stage == "score":
+    record.stages.pop(stage.name, None)
+    if stage.counts:
         record.triplets = 0
-    for name in _MEANS.get(stage, ()):
+    for name in stage.means:
         record.means.pop(name, None)
-
-
-def _remedy(asked: Sequence[StageName], *, rerun: bool) -> str:
-    """How to repeat a run so that no cell lacks what it reads.
-
-    All earlier stages are named, as another cell may lack more of them than this one: what is
-    done is used as it is, unless everything is computed again.
-    """
-    needed = set[StageName | None](asked)
-    for stage in reversed(list(_READS)):
-        if stage in needed:
-            needed.add(_READS[stage])
-    named = ",".join(stage for stage in _READS if stage in needed)
-    return f"with --stages {named}{' and without --rerun' if rerun else ''}"

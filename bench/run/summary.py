@@ -25,8 +25,7 @@ from bench.scores.statistics import PLACE, Interval, mean_interval, paired_gain
 from bench.scores.triplet_table import kept
 from bench.stages.score import SCORES
 from bench.stages.segment import MEMBRANES
-from bench.stages.segmenter_training import WEIGHTS
-from bench.store.records import load_document
+from bench.store.records import WEIGHTS, load_document
 
 SKILLS = ("psnr", "frc_10")
 

@@ -1,4 +1,4 @@
-"""What computes the cells of a run, in this process or in one beside it."""
+"""What one process of a run computes cells with: its device, its features, its segmenters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from bench.base.progress import Display
 from bench.cells.cell import Cell
 from bench.cells.config import RunConfig
 from bench.run.job import Job, Outcome
+from bench.scores.triplet_table import overlapping
+from bench.stages.keys import Inputs
+from bench.stages.pipeline import keys
 from bench.stages.segmenters import Segmenters, check_segmenter
+from bench.stages.stage import Context
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset, parse_dataset
 from bench.volumes.cards import load_card
@@ -23,7 +27,13 @@ from methods.features import VggFeatures, load_features
 
 
 class Worker:
-    """One process's part in a run: device, features, segmenters."""
+    """One process of a run: it can compute any of its cells.
+
+    Attributes:
+        cells: as given.
+        config: as given.
+        display: as given.
+    """
 
     def __init__(self, cells: list[Cell], config: RunConfig, display: Display) -> None:
         """Check what can be checked before any work.
@@ -36,14 +46,14 @@ class Worker:
         Raises:
             UserError: CUDA, VGG16 weights, a segmenter or a results folder are not to be had.
         """
-        self._cells, self._config, self._display = cells, config, display
+        self.cells, self.config, self.display = cells, config, display
         self._store = Store(config.out)
         probe_folder(self._store.root)
         check_segmenter(config)
         self._device = _device(config)
         torch.set_num_threads(_threads(config))
         keep_freed_memory()
-        self._features = _features(cells, config)
+        self._features = _features(self.cells, config)
         self._segmenters = Segmenters(config, self._device, self._store, display)
 
     def compute(self, number: int, datasets: dict[str, Dataset]) -> Outcome:
@@ -56,20 +66,41 @@ class Worker:
         Raises:
             UserError: the disk is full, or a folder cannot be written to.
         """
-        cell = self._cells[number]
-        self._display.cell(number + 1, len(self._cells), f"{cell.title} on {cell.dataset}")
-        job = Job(
-            cell, datasets[cell.dataset], self._config, self._device, self._features,
-            self._segmenters, self._store, self._display,
-        )  # fmt: skip
+        cell = self.cells[number]
+        self.display.cell(number + 1, len(self.cells), f"{cell.title} on {cell.dataset}")
         try:
-            return job.run()
+            return Job(self._context(cell, datasets[cell.dataset])).run()
         finally:
             return_freed_memory()  # the next cell may need less
 
+    def _context(self, cell: Cell, dataset: Dataset) -> Context:
+        features = self._features if cell.needs_features else None
+        inputs = Inputs(
+            cell=cell,
+            config=self.config,
+            learned_from=dataset.training.fingerprint,
+            features=features.digest if features else None,
+            segmenter=self._segmenters.key(dataset),
+            tested=dataset.test.fingerprint if dataset.borrows else None,
+            overlapping=overlapping(dataset.test),
+        )
+        found = keys(inputs)
+        return Context(
+            cell=cell,
+            dataset=dataset,
+            config=self.config,
+            keys=found,
+            folder=self._store.folder(cell.words(), found.cell),
+            device=self._device,
+            features=features,
+            segmenters=self._segmenters,
+            store=self._store,
+            display=self.display,
+        )
+
 
 def _threads(config: RunConfig) -> int:
-    """As many as torch would take, shared out between the jobs."""
+    """As many as torch would take, shared out between the processes of the run."""
     return config.threads or max(1, torch.get_num_threads() // config.jobs)
 
 
@@ -82,7 +113,7 @@ def _device(config: RunConfig) -> torch.device:
 
 def _features(cells: list[Cell], config: RunConfig) -> VggFeatures | None:
     """The VGG features, loaded once, if any cell's loss looks at them."""
-    wanting = [cell for cell in cells if cell.loss_variant and cell.loss_variant.name != "l1"]
+    wanting = [cell for cell in cells if cell.needs_features]
     if not wanting:
         return None
     weights = config.vgg_weights

@@ -27,6 +27,8 @@ def departures(config: Mapping[str, Any]) -> list[str]:
 
     Options that were asked for by name are among them only as far as the loss differs.
     """
+    from methods.losses import needs_features
+
     loss, budget = config.get("loss"), config.get("preset")
     if not isinstance(loss, dict) or not isinstance(budget, dict):
         return []
@@ -34,7 +36,7 @@ def departures(config: Mapping[str, Any]) -> list[str]:
     phrases = []
     if options.get("lowpass"):
         phrases.append("a low-pass term beside the pixel term")
-    if loss["name"] != "l1":
+    if needs_features(loss["name"]):
         phrases += _of_features(budget, options)
     if printed := _of_print(options):
         ours, theirs = (" and ".join(words) for words in zip(*printed, strict=True))

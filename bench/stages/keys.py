@@ -1,4 +1,4 @@
-"""The content key of a cell and of each of its stages.
+"""What goes into the content keys of a cell and of its stages.
 
 A key is a digest over everything that can change a cell's figures and nothing else: not
 the order of the methods, the device, the threads or any path. A method's and a stage's
@@ -11,9 +11,43 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from bench.base.files import content_digest, file_digest
+from bench.base.files import file_digest
 from bench.cells.cell import Cell, budget_of
 from bench.cells.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a cell is computed from: its words, and all else by its digest.
+
+    Attributes:
+        cell: the cell.
+        config: the run it belongs to.
+        learned_from: fingerprint of the triplets, split and build options of the dataset that
+            is learned from.
+        features: digest of the features that the loss looks at, or None.
+        segmenter: content key of the dataset's segmenter, or None if it can have none.
+        tested: fingerprint of the dataset that is predicted, if it is another one.
+        overlapping: whether tiles share pixels: their columns were numbered otherwise once.
+    """
+
+    cell: Cell
+    config: RunConfig
+    learned_from: str
+    features: str | None = None
+    segmenter: str | None = None
+    tested: str | None = None
+    overlapping: bool = False
+
+    @property
+    def elsewhere(self) -> dict[str, str]:
+        """What is predicted, where it is not what is learned from; empty where it is."""
+        return {} if self.tested is None or not self.cell.learns else {"tested": self.tested}
+
+    @property
+    def columns(self) -> list[str]:
+        """How the columns of tiles are numbered, where it was otherwise once."""
+        return ["squares"] if self.overlapping else []
 
 
 @dataclass(frozen=True)
@@ -28,74 +62,36 @@ class Keys:
     settings: dict[str, Any]
 
 
-def keys(
-    cell: Cell,
-    config: RunConfig,
-    fingerprint: str,
-    features: str | None,
-    segmenter: str | None = None,
-    tested: str | None = None,
-    *,
-    overlapping: bool = False,
-) -> Keys:
-    """The content keys of a cell.
-
-    Args:
-        cell: the cell.
-        config: the run it belongs to.
-        fingerprint: of the triplets, split and build options of the dataset that is learned from.
-        features: digest of the features the loss looks at, or None.
-        segmenter: content key of the dataset's segmenter, or None: without one there is no
-            key for the stage ``segment``.
-        tested: fingerprint of the dataset that is predicted, if it is another one.
-        overlapping: whether tiles share pixels: their columns were numbered otherwise once.
-    """
-    from bench.scores import calibration
-    from bench.stages import predict, score, segment, train
-
-    info = cell.variant.info
-    if tested is not None and not cell.learns:
-        fingerprint, tested = tested, None
-    training: dict[str, Any] = {
-        "method": info.name,
-        "method_revision": info.revision,
+def method_settings(inputs: Inputs) -> dict[str, Any]:
+    """The method, and the triplets that it has to do with."""
+    cell, learned_from = inputs.cell, inputs.learned_from
+    if inputs.tested is not None and not cell.learns:
+        learned_from = inputs.tested
+    settings = {
+        "method": cell.variant.info.name,
+        "method_revision": cell.variant.info.revision,
         "options": dataclasses.asdict(cell.variant.options),
-        "dataset": fingerprint,
-        "max_triplets": config.max_triplets,
+        "dataset": learned_from,
+        "max_triplets": inputs.config.max_triplets,
     }
     if cell.variant.weights is not None:
-        training["weights"] = file_digest(cell.variant.weights)
-    if cell.learns:
-        training["train_revision"] = train.REVISION
-    if cell.trained:
-        budget = dataclasses.asdict(budget_of(cell, config))
-        del budget["summary"], budget["rates"]
-        if features is None or not info.motion:
-            del budget["motion_share"]
-        training |= {
-            "loss": _loss_settings(cell, features),
-            "seed": cell.seed,
-            "preset": budget,
-            "precision": config.precision,
-        }
-    train_key = content_digest(training)
-    # What is predicted is what is learned from, unless something is added here.
-    elsewhere = {} if tested is None else {"tested": tested}
-    cell_key = content_digest([train_key, config.predict_tile, *elsewhere.values()])
-    predict_key = content_digest([cell_key, predict.REVISION])
-    scoring = [score.REVISION, calibration.REVISION] if cell.is_null else [score.REVISION]
-    columns = ["squares"] if overlapping else []
-    stages = {"train": train_key} if cell.learns else {}
-    stages |= {"predict": predict_key, "score": content_digest([predict_key, *scoring, *columns])}
-    if segmenter is not None:
-        stages["segment"] = content_digest([predict_key, segmenter, segment.REVISION, *columns])
-    return Keys(
-        cell=cell_key,
-        stages=stages,
-        settings=training
-        | elsewhere
-        | {"predict_tile": config.predict_tile, "samples": config.samples},
-    )
+        settings["weights"] = file_digest(cell.variant.weights)
+    return settings
+
+
+def training_settings(inputs: Inputs) -> dict[str, Any]:
+    """How a network is trained."""
+    cell, config = inputs.cell, inputs.config
+    budget = dataclasses.asdict(budget_of(cell, config))
+    del budget["summary"], budget["rates"]
+    if inputs.features is None or not cell.variant.info.motion:
+        del budget["motion_share"]
+    return {
+        "loss": _loss_settings(cell, inputs.features),
+        "seed": cell.seed,
+        "preset": budget,
+        "precision": config.precision,
+    }
 
 
 def _loss_settings(cell: Cell, features: str | None) -> dict[str, Any]:

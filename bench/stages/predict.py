@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.base.errors import UserError
-from bench.base.files import atomic_path
+from bench.base.files import atomic_path, content_digest
 from bench.base.hdf5_sink import hdf5_sink
+from bench.base.progress import Tick
+from bench.stages import train
+from bench.stages.keys import Inputs
+from bench.stages.stage import Context, Result, Stage
+from bench.store.facts import PredictFacts
+from bench.store.records import WEIGHTS
+from bench.store.weights import load_weights
 from bench.triplets.file import TripletFile
 from bench.triplets.tensors import NotFiniteError, to_frame, to_triplets
 from methods.interface import Interpolator
@@ -155,3 +163,48 @@ def _spans(length: int, tile: int) -> list[tuple[int, int, int]]:
         (start, begin, end)
         for start, begin, end in zip(starts, inner, [*inner[1:], length], strict=True)
     ]
+
+
+def cell_key(inputs: Inputs) -> str:
+    """Content key of a cell: of what predicts, and of what is predicted."""
+    learned = content_digest(train.settings(inputs))
+    # What is predicted is what is learned from, unless something is added here.
+    return content_digest([learned, inputs.config.predict_tile, *inputs.elsewhere.values()])
+
+
+def key(inputs: Inputs) -> str:
+    """Content key of the frames."""
+    return content_digest([cell_key(inputs), REVISION])
+
+
+def _compute(context: Context, tick: Tick) -> Result:
+    indices = context.split("test")
+    model = _model(context)
+    started = time.monotonic()
+    predict(
+        model,
+        context.dataset.test,
+        indices,
+        context.folder / FRAMES,
+        context.device,
+        context.config.predict_tile,
+        tick,
+    )
+    seconds = (time.monotonic() - started) / len(indices)
+    return Result(PredictFacts(frames=len(indices), seconds_a_frame=round(seconds, 4)))
+
+
+def _model(context: Context) -> Interpolator:
+    """The cell's method with the weights that it was given or has learned."""
+    variant = context.cell.variant
+    model = variant.build()
+    if variant.weights is not None:
+        load_weights(variant.weights, model)
+    elif context.cell.learns:
+        load_weights(context.folder / WEIGHTS, model)
+    return model
+
+
+STAGE = Stage(
+    name="predict", reads="train", leaves=FRAMES, revision=REVISION, key=key, compute=_compute
+)

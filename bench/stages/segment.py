@@ -2,84 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from bench.base.errors import UserError
-from bench.base.files import atomic_path
-from bench.base.hdf5_sink import hdf5_sink
-from bench.base.parquet import write_table
-from bench.scores.triplet_table import with_keys
-from bench.stages.segmenter import Segmenter
-from bench.triplets.file import TripletFile
-from segmentation.scores import score_membranes
+from bench.base.files import content_digest, file_digest
+from bench.base.progress import Tick
+from bench.scores.membranes import MEMBRANE_METRICS, labelled, membrane_means
+from bench.stages import predict
+from bench.stages.keys import Inputs
+from bench.stages.masks import segment
+from bench.stages.stage import Context, Facts, Result, Stage
+from bench.store.facts import SegmentFacts
+from bench.store.records import MASKS
 
 REVISION = 3
 MEMBRANES = "membranes.parquet"
 
-Progress = Callable[[int, int, str], None]
+
+def _key(inputs: Inputs) -> str | None:
+    if inputs.segmenter is None:
+        return None
+    parts = [predict.key(inputs), inputs.segmenter, REVISION, *inputs.columns]
+    return content_digest(parts)
 
 
-def segment(
-    segmenter: Segmenter,
-    frames: Iterable[NDArray[np.uint8]],
-    indices: NDArray[np.intp],
-    file: TripletFile,
-    table_target: Path,
-    masks_target: Path,
-    progress: Progress,
-) -> pd.DataFrame:
-    """Segment frames and score their membranes: a table and the masks.
-
-    The table has one row a triplet: ``triplet``, its keys, and the scores of
-    ``segmentation.scores.score_membranes``. The HDF5 file holds ``masks`` (bool NHW, one
-    compressed chunk a frame) and ``triplets`` (the index of each in the triplet file).
-
-    Args:
-        segmenter: the dataset's.
-        frames: uint8 HW, in the order of ``indices``.
-        indices: the triplets whose middle slices they stand for.
-        file: the triplets.
-        table_target: parquet file to write.
-        masks_target: HDF5 file to write.
-        progress: told after each frame.
-    """
-    rows, thresholds = [], segmenter.thresholds
-    with atomic_path(masks_target) as temporary, hdf5_sink(temporary) as (out, check):
-        masks = out.create_dataset(
-            "masks", (len(indices), file.tile, file.tile), bool,
-            chunks=(1, file.tile, file.tile), compression="gzip", compression_opts=4,
-            fletcher32=True,
-        )  # fmt: skip
-        out.create_dataset("triplets", data=indices.astype(np.int64), fletcher32=True)
-        for i, (frame, index) in enumerate(zip(frames, indices, strict=True)):
-            membrane = segmenter.probability(frame)
-            truth = segmenter.truth(int(index))
-            rows.append(score_membranes(membrane, thresholds, truth, segmenter.pixel_size))
-            masks[i] = membrane > thresholds.mask
-            check()
-            progress(i + 1, len(indices), "membranes")
-    table = with_keys(pd.DataFrame(rows), indices, file)
-    write_table(table, table_target)
-    return table
+def _compute(context: Context, _: Tick) -> Result:
+    segmenter = context.segmenters.get(context.dataset)
+    frames, masks = context.folder / predict.FRAMES, context.folder / MASKS
+    table = segment(
+        segmenter,
+        predict.stored_frames(frames),
+        predict.stored_triplets(frames),
+        context.dataset.test,
+        context.folder / MEMBRANES,
+        masks,
+        context.display.stage("segment"),  # the segmenter's training may have had the bar
+    )
+    facts = SegmentFacts(
+        reference=segmenter.reference,
+        segmenter=segmenter.digest,
+        threshold=segmenter.thresholds.mask,
+        seed_threshold=segmenter.thresholds.seeds,
+        ceiling=segmenter.ceiling.name,
+        masks=file_digest(masks),
+        triplets=len(labelled(table)),
+    )
+    return Result(facts, membrane_means(table))
 
 
-def read_masks(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """All stored masks (NHW) and the index of the triplet each belongs to.
+def _stands(context: Context, facts: Facts) -> bool:
+    """Not if the segmenter was lost: it is trained anew, perhaps on another machine."""
+    return bool(facts["segmenter"] == context.segmenters.digest(context.dataset))
 
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    import h5py
 
-    try:
-        with h5py.File(path, "r") as file:
-            return file["masks"][:], file["triplets"][:]
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"The membranes {path} cannot be read ({error}); repeat the run with --rerun."
-        ) from error
+def _lacks(context: Context, facts: Facts | None) -> list[str]:
+    """Why there are no membrane scores, in a sentence."""
+    if lack := context.segmenters.lack(context.dataset):
+        return [lack]
+    if facts is None or facts["triplets"] > 0:
+        return []
+    remedy = "" if context.config.max_triplets is None else "; leave --max-triplets out"
+    return [
+        "No membrane scores: no test triplet that was looked at has a membrane to compare with"
+        f"{remedy}."
+    ]
+
+
+def _doubts(context: Context, _: Facts | None) -> list[str]:
+    """What is doubted of the labels that membranes are learned from or compared with."""
+    return [*context.dataset.training.doubts, *context.dataset.test.doubts]
+
+
+STAGE = Stage(
+    name="segment",
+    reads="predict",
+    leaves=MEMBRANES,
+    revision=REVISION,
+    key=_key,
+    compute=_compute,
+    means=MEMBRANE_METRICS,
+    beside=True,
+    stands=_stands,
+    lacks=_lacks,
+    doubts=_doubts,
+)

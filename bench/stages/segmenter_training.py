@@ -14,9 +14,9 @@ from bench.base.files import set_aside, write_text
 from bench.base.progress import Display
 from bench.scores.membranes import label_truth, pixel_size, true_membranes
 from bench.stages.segmenter import save_segmenter
-from bench.stages.train import CHECKPOINT, centre, spread
+from bench.stages.splits import centre, spread
 from bench.store.checkpoints import below, load_optimiser, named, optimiser_tensors
-from bench.store.records import LOG
+from bench.store.records import CHECKPOINT, LOG, WEIGHTS
 from bench.store.weights import load_tensors, save_tensors
 from bench.triplets.file import TripletFile
 from segmentation.scores import Thresholds
@@ -24,7 +24,6 @@ from segmentation.thresholds import best_seed_threshold
 from segmentation.training import Budget, Course, Slices, Trained, begin, probability, train
 from segmentation.unet import UNet, UNetOptions
 
-WEIGHTS = "weights.safetensors"
 _TRAIN_SLICES = 128
 _VALIDATION_SLICES = 16
 _VALIDATION_SIDE = 256

@@ -27,11 +27,11 @@ from bench.cells.config import RunConfig
 from bench.scores.ceiling import CEILING, RECORD, SegmenterRecord
 from bench.scores.membranes import membrane_means
 from bench.scores.triplet_table import overlapping
+from bench.stages.masks import segment
 from bench.stages.membrane_truth import no_membranes
-from bench.stages.segment import segment
 from bench.stages.segmenter import Segmenter, load_segmenter
-from bench.stages.segmenter_training import WEIGHTS, labelled_throughout, train_segmenter
-from bench.store.records import Store, file_name, load_document, now, save_document
+from bench.stages.segmenter_training import labelled_throughout, train_segmenter
+from bench.store.records import WEIGHTS, Store, file_name, load_document, now, save_document
 from bench.triplets.dataset import Dataset
 from bench.triplets.file import TripletFile
 from segmentation.training import Budget

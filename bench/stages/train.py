@@ -17,11 +17,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.base.errors import DamagedError, UserError
-from bench.base.files import write_text
+from bench.base.files import content_digest, set_aside, write_text
+from bench.base.progress import Tick, announcing
+from bench.cells.cell import budget_of
 from bench.cells.presets import Preset
 from bench.scores.metrics import psnr
+from bench.stages.finished_training import take_over
+from bench.stages.keys import Inputs, method_settings, training_settings
+from bench.stages.splits import centre, spread
+from bench.stages.stage import Context, Facts, Result, Stage
 from bench.store.checkpoints import below, load_optimiser, named, optimiser_tensors
-from bench.store.records import LOG
+from bench.store.facts import TrainFacts
+from bench.store.records import CHECKPOINT, LOG, WEIGHTS
 from bench.store.weights import load_tensors, save_tensors, save_weights
 from bench.triplets.crops import CropSampler
 from bench.triplets.file import TripletFile
@@ -30,7 +37,6 @@ from methods.interface import FittedInterpolator, Interpolator, Triplets
 from methods.losses import LossTerms, TripletLoss, build_loss
 
 REVISION = 1
-CHECKPOINT = "checkpoint.safetensors"
 _ROWS = "rows"  # of the log, in a checkpoint: beside it the log is only for readers
 _CHECKPOINT_SECONDS = 60.0
 _VALIDATION_TRIPLETS = 16
@@ -156,7 +162,7 @@ def train(
     folder: Path,
     progress: Progress,
     found: Checkpoint | None = None,
-) -> dict[str, Any]:
+) -> TrainFacts:
     """Train a network and leave ``weights.safetensors`` and ``training.csv`` in ``folder``.
 
     A checkpoint is written at every validation and once a minute; where one is given, the
@@ -205,7 +211,7 @@ def train(
             _save(checkpoint, model, optimiser, best, state, rows)
             saved = time.monotonic()
     model.load_state_dict(best)
-    facts = {
+    facts: TrainFacts = {
         "steps": training.steps,
         "samples": training.steps * training.preset.batch,
         "best_step": state.best_step,
@@ -220,7 +226,7 @@ def train(
     }
     # Without the seconds: the same training leaves the same file.
     lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
-    save_weights(folder / "weights.safetensors", model, lasting)
+    save_weights(folder / WEIGHTS, model, lasting)
     checkpoint.unlink(missing_ok=True)
     return facts
 
@@ -305,19 +311,6 @@ def validate(model: Interpolator, training: Training) -> tuple[float, float]:
     return float(np.mean(losses)), float(np.mean(scores)) if scores else math.nan
 
 
-def spread(indices: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:
-    """At most so many of the indices, evenly spread."""
-    if most is None or len(indices) <= most:
-        return indices
-    return indices[np.linspace(0, len(indices) - 1, most).round().astype(np.intp)]
-
-
-def centre(frames: NDArray[Any], side: int) -> NDArray[Any]:
-    """The central square of frames (...HW), or all where they are no larger."""
-    top, left = (max(0, (length - side) // 2) for length in frames.shape[-2:])
-    return frames[..., top : top + side, left : left + side]
-
-
 def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
@@ -360,3 +353,102 @@ def _write_log(path: Path, rows: list[dict[str, float]]) -> None:
 
 def _columns(rows: list[dict[str, float]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def settings(inputs: Inputs) -> dict[str, Any]:
+    """Everything that a cell's weights depend on; of one that learns nothing, its method."""
+    found = method_settings(inputs)
+    if inputs.cell.learns:
+        found["train_revision"] = REVISION
+    if inputs.cell.trained:
+        found |= training_settings(inputs)
+    return found
+
+
+def _key(inputs: Inputs) -> str | None:
+    return content_digest(settings(inputs)) if inputs.cell.learns else None
+
+
+def _compute(context: Context, tick: Tick) -> Result:
+    """Take over a finished training, or fit, or train; all leave the same two files."""
+    model = context.cell.variant.build()
+    taken = None if context.config.rerun else take_over(context, model)
+    if taken is not None:
+        return Result(taken)
+    if isinstance(model, FittedInterpolator):
+        indices = context.split("train")
+        fit(model, context.dataset.training, indices)
+        save_weights(context.folder / WEIGHTS, model, {})
+        return Result(TrainFacts(triplets=len(indices)))
+    training = _training(context)
+    found = _found(context, training.steps)
+    hint = "" if context.cell.preset == "quick" else "; `--preset quick` takes minutes"
+    tick = announcing(tick, context.cell.title, hint, context.display)
+    facts = train(model, training, context.folder, tick, found)
+    facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+    facts["features"] = context.features.name if context.features else None
+    return Result(facts)
+
+
+def _training(context: Context) -> Training:
+    cell, config, loss = context.cell, context.config, context.cell.loss_variant
+    if loss is None:
+        raise ValueError(f"The trained cell {cell.title} has no loss.")
+    return Training(
+        file=context.dataset.training,
+        train=context.split("train"),
+        validation=context.split("validation"),
+        preset=budget_of(cell, config),
+        loss=build_loss(loss.name, loss.options, context.features),
+        seed=cell.seed,
+        device=context.device,
+        bf16=config.precision == "bf16",
+    )
+
+
+def _found(context: Context, steps: int) -> Checkpoint | None:
+    """Where a killed training goes on; a damaged checkpoint is set aside."""
+    path, tell = context.folder / CHECKPOINT, context.display.note
+    if context.config.rerun:
+        path.unlink(missing_ok=True)
+    try:
+        found = load_checkpoint(context.folder)
+    except DamagedError:
+        kept = set_aside(path)
+        tell(f"  {path} is damaged: the training begins anew, and kept is {kept.name}.")
+        return None
+    if found is not None:
+        tell(f"  {context.cell.title}: the training goes on after step {found.step} of {steps}.")
+    return found
+
+
+def _warnings(context: Context, facts: Facts | None) -> list[str]:
+    """What is unusual about what a cell learned, and how it went once it is done."""
+    weights, samples = context.cell.variant.weights, context.config.samples
+    if weights is not None:
+        return [f"not trained by this run: the weights are those of {weights.name}"]
+    warnings = []
+    if context.dataset.borrows and context.cell.learns:
+        warnings.append(f"learned from the training split of {context.dataset.training.name}")
+    if samples is not None and context.cell.trained:
+        warnings.append(f"trained on {samples} crops only")
+    done: Facts = facts or {}
+    if done.get("features") == "random":
+        warnings.append("trained with random VGG features")
+    warnings += [
+        f"the {part} part was {share:.1%} of the loss when all of it set in"
+        for part, share in done.get("first_shares", {}).items()
+        if share < 0.1
+    ]
+    return warnings
+
+
+STAGE = Stage(
+    name="train",
+    reads=None,
+    leaves=WEIGHTS,
+    revision=REVISION,
+    key=_key,
+    compute=_compute,
+    warnings=_warnings,
+)

@@ -22,7 +22,7 @@ from bench.stages import predict, score, segment, segmenters, train
 from bench.triplets.file import TripletFile
 from methods.features import load_features
 from methods.interface import FittedInterpolator, Interpolation, Interpolator, Triplets
-from methods.losses import LOSSES, LossOptions, build_loss, revision
+from methods.losses import LOSSES, LossOptions, build_loss, needs_features, revision
 from segmentation.scores import Thresholds, score_membranes, truth_from_probability
 from segmentation.thresholds import best_seed_threshold, dice_by_threshold
 
@@ -91,7 +91,7 @@ def of_segment() -> Found:
 def of_losses() -> Found:
     output, terms = Interpolation(triplet().before), []
     for name in LOSSES:
-        features = None if name == "l1" else load_features("random")
+        features = load_features("random") if needs_features(name) else None
         found = build_loss(name, LossOptions(lowpass=1.0), features)(output, triplet())
         terms += [found.total, *found.parts.values()]
     return sum(revision(name, LossOptions()) for name in LOSSES), [float(term) for term in terms]

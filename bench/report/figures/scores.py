@@ -17,7 +17,7 @@ from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.scores.metrics import METRICS
 from bench.scores.results import Entry
 from bench.scores.statistics import Interval
-from bench.stages.train import spread
+from bench.stages.splits import spread
 
 _METRICS = ("psnr", "frc_10")
 _LINES = 40  # triplets that are followed from method to method

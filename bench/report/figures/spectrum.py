@@ -16,7 +16,7 @@ from bench.report.figures.style import GREY, WIDE, colour, line, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.scores.metrics import ring_correlation
 from bench.scores.results import Entry
-from bench.stages.train import spread
+from bench.stages.splits import spread
 
 _MOST = 12  # triplets: three transforms each, for every cell
 _BINS = 64  # rings are averaged to so many points, or what there is

@@ -9,7 +9,8 @@ from bench.cells.cell import Cell, budget_of, plan
 from bench.cells.config import RESULT_FIELDS, RUNTIME_FIELDS, RunConfig
 from bench.cells.variants import parse_variant
 from bench.stages import score
-from bench.stages.keys import keys
+from bench.stages.keys import Inputs, Keys
+from bench.stages.pipeline import keys as keys_of
 from bench.store.weights import save_weights
 
 BASE = {"methods": "tiny", "dataset": "texture", "losses": "l1"}
@@ -31,6 +32,10 @@ RUNTIME_CHANGES = {
 }  # fmt: skip
 
 
+def keys(cell: Cell, config: RunConfig, learned_from: str = "f", **digests: object) -> Keys:
+    return keys_of(Inputs(cell, config, learned_from, **digests))
+
+
 def only_trained(**words: object) -> tuple[Cell, RunConfig]:
     config = RunConfig.model_validate(BASE | words)
     return next(cell for cell in plan(config) if cell.trained), config
@@ -47,7 +52,7 @@ def test_each_dataset_has_the_fold_of_its_card_unless_one_is_asked_for() -> None
 
 def key(fingerprint: str = "f", features: str | None = None, **words: object) -> str:
     cell, config = only_trained(**words)
-    return keys(cell, config, fingerprint, features).cell
+    return keys(cell, config, fingerprint, features=features).cell
 
 
 def test_every_field_is_covered_here() -> None:
@@ -76,7 +81,7 @@ def test_dataset_and_features_come_in_by_digest() -> None:
 @pytest.mark.usefixtures("tiny_bench")
 def test_the_segmenter_is_in_the_key_of_its_stage_alone() -> None:
     cell, config = only_trained()
-    without, one, other = (keys(cell, config, "f", None, s) for s in (None, "a", "b"))
+    without, one, other = (keys(cell, config, segmenter=s) for s in (None, "a", "b"))
     assert "segment" not in without.stages
     assert one.stages["segment"] != other.stages["segment"]
     assert one.cell == other.cell == without.cell
@@ -89,7 +94,7 @@ def test_a_learning_rate_of_its_own_reaches_one_method_and_leaves_the_keys_of_ot
     assert rates["sepconv"].learning_rate == 5e-4
     assert rates["ssan"].learning_rate == 1e-3
     assert dataclasses.replace(rates["sepconv"], learning_rate=1e-3) == rates["ssan"]
-    settings = {c.variant.info.name: keys(c, config, "f", None).settings for c in plan(config)[1:]}
+    settings = {c.variant.info.name: keys(c, config).settings for c in plan(config)[1:]}
     assert settings["sepconv"]["preset"]["learning_rate"] == 5e-4
     assert "rates" not in settings["ssan"]["preset"]
 
@@ -100,28 +105,26 @@ def test_the_rate_of_motion_is_in_the_keys_that_it_matters_to() -> None:
     for cell in plan(config)[1:]:
         moves = cell.variant.info.name == "dain"
         for features in (None, "digest"):
-            preset = keys(cell, config, "f", features).settings["preset"]
+            preset = keys(cell, config, features=features).settings["preset"]
             assert ("motion_share" in preset) == (moves and features is not None)
 
 
 @pytest.mark.usefixtures("tiny_bench")
 def test_what_was_learned_elsewhere_is_the_same_training_and_another_cell() -> None:
     cell, config = only_trained()
-    own, elsewhere = keys(cell, config, "f", None), keys(cell, config, "f", None, tested="g")
+    own, elsewhere = keys(cell, config), keys(cell, config, tested="g")
     assert own.stages["train"] == elsewhere.stages["train"]
     assert own.cell != elsewhere.cell
     average = next(cell for cell in plan(config) if cell.is_null)
-    assert (
-        keys(average, config, "f", None, tested="g").cell != keys(average, config, "g", None).cell
-    )
+    assert keys(average, config, tested="g").cell != keys(average, config, "g").cell
     copy = plan(config.model_copy(update={"methods": ("before",)}))[1]
-    assert keys(copy, config, "f", None, tested="g") == keys(copy, config, "g", None)
+    assert keys(copy, config, tested="g") == keys(copy, config, "g")
 
 
 @pytest.mark.usefixtures("tiny_bench")
 def test_the_columns_of_overlapping_tiles_are_in_the_keys_of_what_holds_them() -> None:
     cell, config = only_trained()
-    apart, overlap = (keys(cell, config, "f", None, "s", overlapping=o) for o in (False, True))
+    apart, overlap = (keys(cell, config, segmenter="s", overlapping=o) for o in (False, True))
     assert apart.cell == overlap.cell
     differ = {name for name in apart.stages if apart.stages[name] != overlap.stages[name]}
     assert differ == {"score", "segment"}
@@ -161,14 +164,14 @@ def test_given_weights_make_one_cell_known_by_their_content(tmp_path: Path) -> N
         save_weights(path, model, {})
         _, cell = plan(config)
         assert (cell.title, cell.trained) == ("tiny[weights=w]", False)
-        found.append(keys(cell, config, "f", None).cell)
+        found.append(keys(cell, config).cell)
     assert found[0] != found[1]
 
 
 def test_the_calibration_is_in_the_key_of_the_nulls_scores_alone() -> None:
     config = RunConfig.model_validate(BASE | {"methods": "average,linear[window=3]"})
     for cell in plan(config):
-        stages = keys(cell, config, "f", None).stages
+        stages = keys(cell, config).stages
         without = content_digest([stages["predict"], score.REVISION])
         assert (stages["score"] == without) is (cell.title != "linear")
 
@@ -179,7 +182,7 @@ def test_a_loss_that_computes_what_it_did_keeps_its_key() -> None:
 
     def settings(loss: str) -> dict[str, object]:
         cell, config = only_trained(losses=loss)
-        found: dict[str, object] = keys(cell, config, "f", "d").settings["loss"]
+        found: dict[str, object] = keys(cell, config, features="d").settings["loss"]
         return found
 
     assert settings("ls")["revision"] == 2

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -14,8 +15,8 @@ from command import bench
 from conftest import moving_texture, neurites
 
 from bench.base.files import file_digest
-from bench.run import job
 from bench.run.job import Job, Outcome
+from bench.stages import predict
 from bench.stages.score import SCORES
 from bench.store.records import Store
 from bench.volumes.cards import CARDS
@@ -130,7 +131,7 @@ def test_what_another_run_repeats_meanwhile_is_not_taken_for_damage(  # type: ig
 
     def meanwhile(job: Job) -> Outcome:
         outcome = alone(job)
-        if job.cell.variant.text == "average":  # and the null before it was finished
+        if job.context.cell.variant.text == "average":  # and the null before it was finished
             store = Store(tmp_path / "results")
             [null] = [folder for folder in store.folders() if folder.name.startswith("linear")]
             record = store.load(null)
@@ -162,8 +163,8 @@ def test_scores_are_not_made_of_frames_of_an_earlier_version(  # type: ignore[no
     stages = ("--stages", "train,predict,score")
     run("--json", *stages, methods="average")
     records = {path: path.read_bytes() for path in (tmp_path / "results").rglob("record.json")}
-    monkeypatch.setattr("bench.stages.predict.REVISION", 1000)
-    monkeypatch.setitem(job._REVISIONS, "predict", 1000)
+    monkeypatch.setattr(predict, "REVISION", 1000)
+    monkeypatch.setattr(predict, "STAGE", dataclasses.replace(predict.STAGE, revision=1000))
     code, out, err = run("--json", "--stages", "score", methods="average")
     rows = json.loads(out)["rows"]
     assert code == 1

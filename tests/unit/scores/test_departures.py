@@ -9,7 +9,8 @@ import pytest
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
 from bench.scores.departures import Trained, departures, provisional, told
-from bench.stages.keys import keys
+from bench.stages.keys import Inputs
+from bench.stages.pipeline import keys
 
 PRINT = "epsilon 0.001 and means, as in the authors' code (the paper prints 1e-06 and sums)"
 LOWPASS = "a low-pass term beside the pixel term"
@@ -24,7 +25,7 @@ def config(loss: str, preset: str, method: str = "ssan", **words: Any) -> dict[s
         {"methods": method, "dataset": "d", "losses": loss, "preset": preset} | words
     )
     cell = plan(run)[-1]
-    return keys(cell, run, "f", None if loss == "l1" else "digest").settings
+    return keys(Inputs(cell, run, "f", None if loss == "l1" else "digest")).settings
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from bench.base.progress import LiveDisplay
 from bench.cells.config import RunConfig
 from bench.scores.metrics import METRICS
 from bench.stages import segmenters
-from bench.stages.segment import read_masks
+from bench.stages.masks import read_masks
 from bench.store.records import Store
 from bench.store.weights import load_tensors, save_tensors
 from bench.triplets.file import TripletFile

@@ -11,12 +11,12 @@ from tiny import QUICK, Tiny, TinyOptions
 
 from bench.base.errors import UserError
 from bench.stages import train as stage
+from bench.stages.splits import spread
 from bench.stages.train import (
     DivergenceError,
     Training,
     fit,
     load_checkpoint,
-    spread,
     train,
     validate,
 )

@@ -1,0 +1,45 @@
+"""A training that is done already, in the folder of a cell that predicts in another way."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from bench.base.errors import UserError
+from bench.base.files import copy_file, file_digest
+from bench.stages.stage import Context
+from bench.store.facts import TrainFacts
+from bench.store.records import LOG, WEIGHTS
+from bench.store.weights import load_weights
+from methods.interface import Interpolator
+
+
+def take_over(context: Context, model: Interpolator) -> TrainFacts | None:
+    """Copy the weights and the log of a training with the same key, from whatever folder.
+
+    Cells of all datasets that learn from the same split, and of all ways to predict, may have it.
+
+    Args:
+        context: of the cell.
+        model: of the cell; it takes the weights.
+
+    Returns:
+        What the record says of the training; None if there is none.
+    """
+    for folder in context.store.folders():
+        try:
+            record = context.store.load(folder)
+            done = record.stages.get("train") if record else None
+            if folder == context.folder or done is None or done.key != context.keys.stages["train"]:
+                continue
+            if file_digest(folder / WEIGHTS) != done.digest:
+                continue
+            load_weights(folder / WEIGHTS, model)
+        except (OSError, UserError):
+            continue  # another cell's damage is that cell's business
+        for name in (LOG, WEIGHTS):
+            if (folder / name).exists():
+                copy_file(folder / name, context.folder / name)
+        title, note = context.cell.title, context.display.note
+        note(f"  {title}: the same training is in {folder}, taken over.")
+        return cast(TrainFacts, done.facts)
+    return None

@@ -1,0 +1,82 @@
+"""Masks of membranes: frames segmented and scored, and the masks read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.base.errors import UserError
+from bench.base.files import atomic_path
+from bench.base.hdf5_sink import hdf5_sink
+from bench.base.parquet import write_table
+from bench.scores.triplet_table import with_keys
+from bench.stages.segmenter import Segmenter
+from bench.triplets.file import TripletFile
+from segmentation.scores import score_membranes
+
+Progress = Callable[[int, int, str], None]
+
+
+def segment(
+    segmenter: Segmenter,
+    frames: Iterable[NDArray[np.uint8]],
+    indices: NDArray[np.intp],
+    file: TripletFile,
+    table_target: Path,
+    masks_target: Path,
+    progress: Progress,
+) -> pd.DataFrame:
+    """Segment frames and score their membranes: a table and the masks.
+
+    The table has one row a triplet: ``triplet``, its keys, and the scores of
+    ``segmentation.scores.score_membranes``. The HDF5 file holds ``masks`` (bool NHW, one
+    compressed chunk a frame) and ``triplets`` (the index of each in the triplet file).
+
+    Args:
+        segmenter: the dataset's.
+        frames: uint8 HW, in the order of ``indices``.
+        indices: the triplets whose middle slices they stand for.
+        file: the triplets.
+        table_target: parquet file to write.
+        masks_target: HDF5 file to write.
+        progress: told after each frame.
+    """
+    rows, thresholds = [], segmenter.thresholds
+    with atomic_path(masks_target) as temporary, hdf5_sink(temporary) as (out, check):
+        masks = out.create_dataset(
+            "masks", (len(indices), file.tile, file.tile), bool,
+            chunks=(1, file.tile, file.tile), compression="gzip", compression_opts=4,
+            fletcher32=True,
+        )  # fmt: skip
+        out.create_dataset("triplets", data=indices.astype(np.int64), fletcher32=True)
+        for i, (frame, index) in enumerate(zip(frames, indices, strict=True)):
+            membrane = segmenter.probability(frame)
+            truth = segmenter.truth(int(index))
+            rows.append(score_membranes(membrane, thresholds, truth, segmenter.pixel_size))
+            masks[i] = membrane > thresholds.mask
+            check()
+            progress(i + 1, len(indices), "membranes")
+    table = with_keys(pd.DataFrame(rows), indices, file)
+    write_table(table, table_target)
+    return table
+
+
+def read_masks(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """All stored masks (NHW) and the index of the triplet each belongs to.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return file["masks"][:], file["triplets"][:]
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"The membranes {path} cannot be read ({error}); repeat the run with --rerun."
+        ) from error

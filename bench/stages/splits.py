@@ -1,0 +1,47 @@
+"""Which triplets of a split are looked at, and the centre of their frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.base.errors import UserError
+from bench.triplets.dataset import Dataset
+
+
+def split_indices(dataset: Dataset, split: str, most: int | None) -> NDArray[np.intp]:
+    """The triplets of a split; the whole test split comes with the rejected ones, flagged.
+
+    Args:
+        dataset: whose test split is predicted, and whose other splits are learned from.
+        split: ``train``, ``validation`` or ``test``.
+        most: triplets at most, evenly spread; None for all.
+
+    Raises:
+        UserError: the split is empty.
+    """
+    file = dataset.test if split == "test" else dataset.training
+    indices = file.indices(split)
+    if len(indices) == 0:
+        raise UserError(
+            f"The dataset '{file.name}' has no triplet in its {split} split; build it "
+            "from more slices, with smaller tiles or another --split-axis."
+        )
+    if most is None and split == "test":
+        return file.indices(split, rejected=True)
+    return spread(indices, most)
+
+
+def spread(indices: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:
+    """At most so many of the indices, evenly spread."""
+    if most is None or len(indices) <= most:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, most).round().astype(np.intp)]
+
+
+def centre(frames: NDArray[Any], side: int) -> NDArray[Any]:
+    """The central square of frames (...HW), or all where they are no larger."""
+    top, left = (max(0, (length - side) // 2) for length in frames.shape[-2:])
+    return frames[..., top : top + side, left : left + side]

@@ -1,0 +1,129 @@
+"""What a stage is, and what it is given to work with.
+
+A stage reads the file that another left and leaves one of its own. A new one is a module that
+has it under the name ``STAGE``, and a line in ``bench.cells.stage_names``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.base.progress import Display, Tick
+from bench.cells.cell import Cell
+from bench.cells.config import RunConfig
+from bench.stages.keys import Inputs, Keys
+from bench.stages.segmenters import Segmenters
+from bench.stages.splits import split_indices
+from bench.store.records import Store
+from bench.triplets.dataset import Dataset
+from methods.features import VggFeatures
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that the stages of a cell work with.
+
+    Attributes:
+        cell: what is computed.
+        dataset: what it learns from and is tested on.
+        config: the run.
+        keys: content keys of the cell and its stages.
+        folder: where the cell's files lie.
+        device: where to compute.
+        features: that the cell's loss looks at, or None if it looks at none.
+        segmenters: of the run's datasets.
+        store: of all cells.
+        display: where progress goes.
+    """
+
+    cell: Cell
+    dataset: Dataset
+    config: RunConfig
+    keys: Keys
+    folder: Path
+    device: torch.device
+    features: VggFeatures | None
+    segmenters: Segmenters
+    store: Store
+    display: Display
+
+    def split(self, name: str) -> NDArray[np.intp]:
+        """The triplets of a split that the run looks at.
+
+        Raises:
+            UserError: there is none.
+        """
+        return split_indices(self.dataset, name, self.config.max_triplets)
+
+    def dataset_facts(self) -> dict[str, Any]:
+        """What a record keeps of the dataset, and why it can have no membrane scores, if so."""
+        lack = self.segmenters.lack(self.dataset)
+        return self.dataset.facts() | ({"no_membranes": lack} if lack else {})
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage has to say beside the file that it left.
+
+    Attributes:
+        facts: for its own entry in the record.
+        means: over the test triplets that count, for the record.
+        triplets: how many these are, if the stage is the one that counts them.
+    """
+
+    facts: Facts
+    means: Mapping[str, float | None] = field(default_factory=dict)
+    triplets: int | None = None
+
+
+def _no_words(_: Context, __: Facts | None) -> list[str]:
+    return []
+
+
+def _true(_: Context, __: Facts) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step on the way of a cell.
+
+    Attributes:
+        name: as ``--stages`` and the record have it.
+        reads: the stage whose file it reads, if it applies to the cell; None for no stage.
+        leaves: name of the file that it leaves in the cell's folder.
+        revision: to be raised when its outputs change; the key contains it.
+        key: content key of what it leaves; None where it does not apply to the cell.
+        compute: leaves the file; told to call its second argument as it moves on.
+        means: the names of the means that its result has.
+        counts: whether its result says how many triplets count.
+        beside: whether a cell is whole without it.
+        stands: whether what it left still goes with everything else; asked where the key fits.
+        warnings: what a reader of the figures has to know, with the stage's facts or, where it
+            is not done, with None.
+        lacks: why it has no scores though it was asked for, likewise.
+        doubts: what is doubted of the data that it uses, likewise.
+    """
+
+    name: str
+    reads: str | None
+    leaves: str
+    revision: int
+    key: Callable[[Inputs], str | None]
+    compute: Callable[[Context, Tick], Result]
+    means: Collection[str] = ()
+    counts: bool = False
+    beside: bool = False
+    stands: Callable[[Context, Facts], bool] = _true
+    warnings: Callable[[Context, Facts | None], list[str]] = _no_words
+    lacks: Callable[[Context, Facts | None], list[str]] = _no_words
+    doubts: Callable[[Context, Facts | None], list[str]] = _no_words
