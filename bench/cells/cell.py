@@ -58,9 +58,13 @@ class Cell:
     def words(self) -> dict[str, Any]:
         """The cell as a record stores it."""
         return {
-            "method": self.variant.text, "loss": self.loss, "dataset": self.dataset,
-            "fold": self.fold, "seed": self.seed, "preset": self.preset,
-        }  # fmt: skip
+            "method": self.variant.text,
+            "loss": self.loss,
+            "dataset": self.dataset,
+            "fold": self.fold,
+            "seed": self.seed,
+            "preset": self.preset,
+        }
 
 
 def plan(config: RunConfig) -> list[Cell]:

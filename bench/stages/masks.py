@@ -45,13 +45,17 @@ def segment(
         masks_target: HDF5 file to write.
         progress: told after each frame.
     """
-    rows, thresholds = [], segmenter.thresholds
+    rows, thresholds, side = [], segmenter.thresholds, file.tile
     with atomic_path(masks_target) as temporary, hdf5_sink(temporary) as (out, check):
         masks = out.create_dataset(
-            "masks", (len(indices), file.tile, file.tile), bool,
-            chunks=(1, file.tile, file.tile), compression="gzip", compression_opts=4,
+            "masks",
+            (len(indices), side, side),
+            bool,
+            chunks=(1, side, side),
+            compression="gzip",
+            compression_opts=4,
             fletcher32=True,
-        )  # fmt: skip
+        )
         out.create_dataset("triplets", data=indices.astype(np.int64), fletcher32=True)
         for i, (frame, index) in enumerate(zip(frames, indices, strict=True)):
             membrane = segmenter.probability(frame)

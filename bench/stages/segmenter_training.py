@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,9 @@ def train_segmenter(
     course, checkpoint = begin(model, budget, device), folder / CHECKPOINT
     if checkpoint.exists():
         _go_on(course, checkpoint, budget, display)
-    trained = train(
-        course, slices, validation, budget, display.stage("segmenter"),
-        keep=lambda present: _keep(checkpoint, present),
-    )  # fmt: skip
+    tick = display.stage("segmenter")
+    keep = partial(_keep, checkpoint)
+    trained = train(course, slices, validation, budget, tick, keep=keep)
     _tell_early_end(course, budget, display)
     write_text(folder / LOG, _curve(trained))
     # No times beside the weights: the same training has to give the same digest.
@@ -69,29 +69,35 @@ def train_segmenter(
     save_segmenter(folder / WEIGHTS, model, Thresholds(trained.threshold, seeds), origin)
     checkpoint.unlink(missing_ok=True)
     return {
-        "slices": len(slices.frames), "validation_slices": len(validation.frames),
-        "steps": course.step, "best_step": trained.steps,
-        "validation_dice": trained.dice, "seed_threshold": seeds,
+        "slices": len(slices.frames),
+        "validation_slices": len(validation.frames),
+        "steps": course.step,
+        "best_step": trained.steps,
+        "validation_dice": trained.dice,
+        "seed_threshold": seeds,
         "training_seconds": round(trained.curve[-1]["seconds"], 1),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-    }  # fmt: skip
+    }
 
 
 def _keep(path: Path, course: Course) -> None:
     """Write a checkpoint; after a validation no loss waits to be averaged."""
     states = {
-        "model": course.model.state_dict(), "averaged": course.averaged.state_dict(),
+        "model": course.model.state_dict(),
+        "averaged": course.averaged.state_dict(),
         "best": course.best,
-    }  # fmt: skip
+    }
     facts = {
-        "step": course.step, "waited": course.waited, "seconds": course.seconds,
+        "step": course.step,
+        "waited": course.waited,
+        "seconds": course.seconds,
         "found": course.found._asdict(),
-    }  # fmt: skip
+    }
     save_tensors(path, named(states) | optimiser_tensors(course.optimiser), facts)
 
 
 def _go_on(course: Course, path: Path, budget: Budget, display: Display) -> None:
-    """Put a course where the checkpoint was written; one that is damaged makes room."""
+    """Put a course where its checkpoint was written; a damaged checkpoint is set aside."""
     try:
         tensors, facts = load_tensors(path)
     except DamagedError:

@@ -1,8 +1,4 @@
-"""The segmenter of each dataset: trained once, on real slices, and cached like a cell.
-
-Its folder below ``results/runs/<dataset>`` holds the weights, the course of the training and
-the ceiling: masks and scores of the real middle slices of the test split.
-"""
+"""The segmenter of each dataset: trained once, on real slices, and cached like a cell."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from bench.base.errors import DamagedError, UserError
@@ -19,26 +16,25 @@ from bench.base.files import (
     file_digest,
     locked,
     remove_leftovers,
-    set_aside,
 )
 from bench.base.progress import Display
 from bench.base.provenance import compute_provenance, provenance
 from bench.cells.config import RunConfig
-from bench.scores.ceiling import CEILING, RECORD, SegmenterRecord
+from bench.scores.ceiling import CEILING, SegmenterRecord
 from bench.scores.membranes import membrane_means
 from bench.scores.triplet_table import overlapping
 from bench.stages.masks import segment
 from bench.stages.membrane_truth import no_membranes
 from bench.stages.segmenter import Segmenter, load_segmenter
+from bench.stages.segmenter_folder import CEILING_MASKS, SegmenterFolder
 from bench.stages.segmenter_training import labelled_throughout, train_segmenter
-from bench.store.records import WEIGHTS, Store, file_name, load_document, now, save_document
+from bench.store.records import WEIGHTS, Store, file_name, now
 from bench.triplets.dataset import Dataset
 from bench.triplets.file import TripletFile
 from segmentation.training import Budget
 from segmentation.unet import UNet, UNetOptions
 
 REVISION = 4
-CEILING_MASKS = "ceiling.h5"
 
 
 def options_of(config: RunConfig) -> tuple[UNetOptions, Budget]:
@@ -95,7 +91,7 @@ class Segmenters:
     def digest(self, dataset: Dataset) -> str | None:
         """SHA-256 of the weights on disk; None where they are still to be made."""
         try:
-            record = self._record(self._folder(dataset))
+            record = self._folder(dataset).record()
         except DamagedError:
             return None
         return record.files[WEIGHTS] if record else None
@@ -121,34 +117,17 @@ class Segmenters:
 
     def _get(self, dataset: Dataset) -> Segmenter:
         folder = self._folder(dataset)
-        with locked(folder, self._wait):
-            known = self._set_damaged_aside(folder)
-            record = self._record(folder) or self._make(dataset, folder, known)
-        return Segmenter(folder / WEIGHTS, record.files[WEIGHTS], dataset.test, self._device)
-
-    def _set_damaged_aside(self, folder: Path) -> SegmenterRecord | None:
-        """Make room for what will be made anew; what is left of the record, if anything."""
-        known, names = None, [RECORD, WEIGHTS, CEILING, CEILING_MASKS]
-        try:
-            if (folder / RECORD).exists():
-                known = load_document(folder / RECORD, SegmenterRecord)
-                names = [name for name in names if _damaged(folder / name, known)]
-            else:
-                names = []
-        except DamagedError:
-            pass
-        paths = [folder / name for name in names if (folder / name).exists()]
-        if paths:
-            kept = ", ".join(set_aside(path).name for path in paths)
-            self._display.note(f"  {paths[0]} is damaged: it is made anew, and kept is {kept}.")
-        return known
+        with locked(folder.path, self._wait):
+            known = folder.set_damaged_aside(self._display.note)
+            record = folder.record() or self._make(dataset, folder, known)
+        return Segmenter(folder.weights, record.files[WEIGHTS], dataset.test, self._device)
 
     def _wait(self, holder: str) -> None:
         self._display.note(f"  {holder} trains this segmenter; waiting for it.")
 
-    def _folder(self, dataset: Dataset) -> Path:
+    def _folder(self, dataset: Dataset) -> SegmenterFolder:
         name = f"segmenter-{self._key(dataset)[:10]}"
-        return self._store.root / file_name(dataset.name) / name
+        return SegmenterFolder(self._store.root / file_name(dataset.name) / name)
 
     def _settings(self, dataset: Dataset) -> dict[str, Any]:
         file = dataset.test
@@ -163,66 +142,68 @@ class Segmenters:
         labels = {name: file.card.get(name) for name in ("label_kind", "label_zero")}
         if not labelled_throughout(file):  # which slices are learned from has changed for these
             settings["slices"] = "by window"
-        return settings | labels | {
-            "unet": dataclasses.asdict(options), "budget": dataclasses.asdict(budget),
-        }  # fmt: skip
-
-    def _record(self, folder: Path) -> SegmenterRecord | None:
-        """The record of a segmenter whose files are all as they were written."""
-        if not (folder / RECORD).exists():
-            return None
-        record = load_document(folder / RECORD, SegmenterRecord)
-        sound = all(
-            (folder / name).exists() and file_digest(folder / name) == digest
-            for name, digest in record.files.items()
-        )
-        return record if sound else None
+        network = {"unet": dataclasses.asdict(options), "budget": dataclasses.asdict(budget)}
+        return settings | labels | network
 
     def _make(
-        self, dataset: Dataset, folder: Path, known: SegmenterRecord | None
+        self, dataset: Dataset, folder: SegmenterFolder, known: SegmenterRecord | None
     ) -> SegmenterRecord:
-        """Weights, unless those of a known record are there, and the ceiling."""
-        remove_leftovers(folder)
-        file = dataset.test
-        training: dict[str, Any] = {}
-        if known is not None and (folder / WEIGHTS).exists():
-            training = known.training
-        elif self._config.segmenter is not None:
-            copy_file(self._config.segmenter, folder / WEIGHTS)
-        elif dataset.borrows:
+        """Leave the weights, the ceiling and the record."""
+        remove_leftovers(folder.path)
+        training = self._weights(dataset, folder, known)
+        segmenter = Segmenter(
+            folder.weights, file_digest(folder.weights), dataset.test, self._device
+        )
+        table = self._ceiling(segmenter, dataset.test, folder.path)
+        record = SegmenterRecord(
+            key=self._key(dataset),
+            settings=self._settings(dataset),
+            threshold=segmenter.thresholds.mask,
+            seed_threshold=segmenter.thresholds.seeds,
+            reference=segmenter.reference,
+            files=folder.digests(),
+            training=training,
+            means=membrane_means(table),
+            finished=now(),
+            provenance=provenance() | compute_provenance(self._device),
+        )
+        folder.save(record)
+        return record
+
+    def _weights(
+        self, dataset: Dataset, folder: SegmenterFolder, known: SegmenterRecord | None
+    ) -> dict[str, Any]:
+        """Leave the weights, unless those of a known record are there; facts of the training."""
+        if known is not None and folder.weights.exists():
+            return known.training
+        if self._config.segmenter is not None:
+            copy_file(self._config.segmenter, folder.weights)
+            return {}
+        if dataset.borrows:
             own = _own(dataset.training)
             self.get(own)
-            copy_file(self._folder(own) / WEIGHTS, folder / WEIGHTS)
-        else:
-            training = train_segmenter(
-                file, folder, *options_of(self._config), self._device, self._display
-            )
-        digest = file_digest(folder / WEIGHTS)
-        segmenter = Segmenter(folder / WEIGHTS, digest, file, self._device)
+            copy_file(self._folder(own).weights, folder.weights)
+            return {}
+        options, budget = options_of(self._config)
+        return train_segmenter(
+            dataset.test, folder.path, options, budget, self._device, self._display
+        )
+
+    def _ceiling(self, segmenter: Segmenter, file: TripletFile, folder: Path) -> pd.DataFrame:
+        """Segment the real middle slices of the test split; leave their scores and masks."""
         indices = file.indices("test", rejected=True)
         real = (file.frames(int(index))[1] for index in indices)
-        tick = self._display.stage("ceiling")
-        table = segment(
-            segmenter, real, indices, file, folder / CEILING, folder / CEILING_MASKS, tick
+        return segment(
+            segmenter,
+            real,
+            indices,
+            file,
+            folder / CEILING,
+            folder / CEILING_MASKS,
+            self._display.stage("ceiling"),
         )
-        files = (WEIGHTS, CEILING, CEILING_MASKS)
-        record = SegmenterRecord(
-            key=self._key(dataset), settings=self._settings(dataset),
-            threshold=segmenter.thresholds.mask, seed_threshold=segmenter.thresholds.seeds,
-            reference=segmenter.reference,
-            files={name: file_digest(folder / name) for name in files}, training=training,
-            means=membrane_means(table), finished=now(),
-            provenance=provenance() | compute_provenance(self._device),
-        )  # fmt: skip
-        save_document(folder / RECORD, record.model_dump(mode="json"))
-        return record
 
 
 def _own(file: TripletFile) -> Dataset:
     """A dataset that learns from its own training split."""
     return Dataset(file.name, file, file)
-
-
-def _damaged(path: Path, record: SegmenterRecord) -> bool:
-    digest = record.files.get(path.name)
-    return digest is not None and path.exists() and file_digest(path) != digest

@@ -52,9 +52,10 @@ class StageRecord(BaseModel):
     def digests(self) -> dict[str, str]:
         """SHA-256 of each file that the stage left, by its name."""
         found = {
-            self.file: self.digest, MASKS: self.facts.get("masks"),
+            self.file: self.digest,
+            MASKS: self.facts.get("masks"),
             CALIBRATION: self.facts.get("calibration"),
-        }  # fmt: skip
+        }
         return {name: digest for name, digest in found.items() if name and digest}
 
 
