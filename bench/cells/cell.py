@@ -46,7 +46,7 @@ class Cell:
 
     @property
     def is_null(self) -> bool:
-        """Whether every gain is over this cell, and the calibration lies beside its scores."""
+        """Whether it is the null: every gain is over it, and it has the calibration."""
         return self.variant.text == NULL
 
     @property
@@ -70,7 +70,7 @@ class Cell:
 def plan(config: RunConfig) -> list[Cell]:
     """The cells of a run, dataset by dataset, the null first.
 
-    The null model joins by itself: without it no gain means anything.
+    The null is added where it is not named: every gain is over it.
 
     Raises:
         UserError: a method, an option or a loss is not known, or two files of weights share
@@ -116,6 +116,6 @@ def _cells(
 
 
 def budget_of(cell: Cell, config: RunConfig) -> Preset:
-    """The training budget of a trained cell: its preset's, unless the run sees fewer crops."""
+    """The training budget of a cell: that of its preset, with the crops of ``--samples``."""
     preset = PRESETS[cell.preset].of_method(cell.variant.info.name)  # type: ignore[index]
     return preset if config.samples is None else replace(preset, samples=config.samples)

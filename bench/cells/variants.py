@@ -27,7 +27,7 @@ class Variant:
         text: the canonical spelling; only options that were asked for, in alphabetical order.
         method: the class behind the name.
         options: an instance of ``method.Options``: the preset's, with what was asked for.
-        weights: of a training that is done; None for a method that is to be trained.
+        weights: file with finished weights; None if the run has to find them.
     """
 
     text: str
@@ -55,7 +55,7 @@ class Variant:
 
 
 def parse_variant(text: str, preset: str) -> Variant:
-    """Read a method's variant and check every option, by building it once without memory.
+    """Read a method's variant; it is built once, without memory, to check every option.
 
     Raises:
         UserError: unknown method or option, a value that the option does not take, or weights

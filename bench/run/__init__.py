@@ -1,5 +1,7 @@
-"""Cells are carried through their stages: resumed, side by side, one failure stopping no other.
+"""A run: a configuration comes in, the outcome of each of its cells and their summary go out.
 
-A configuration comes in; outcomes and the summary of a run go out. It imports ``stages`` and what
-stands before it.
+``cells`` carries out the run. A ``worker`` is one process of it; ``processes`` has several side by
+side. A ``job`` is one cell on its way through the stages, and ``resume`` knows which of them are
+done. ``datasets`` opens what the cells are computed on. The room imports ``stages`` and what stands
+before it.
 """

@@ -57,16 +57,16 @@ class _Wish(NamedTuple):
 class _Helpers:
     """Processes that take cells from the end of an agenda while this one works from its front.
 
-    Long cells tend to stand at the end of a run's list, so that work ends at about the same time.
+    Long cells tend to stand at the end of a run's list: begun early, they end with the others.
     """
 
     def __init__(self, config: RunConfig, agenda: deque[int], tell: Callable[[str], None]) -> None:
-        """Start as many as the run has jobs, but for this process; none that had nothing to do.
+        """Start one process less than the run has jobs, and no more than there is work for.
 
         Args:
             config: the run.
             agenda: numbers of the cells that nobody has taken.
-            tell: told what helpers say.
+            tell: takes the lines that helpers say.
         """
         self._agenda, self._tell = agenda, tell
         self._outcomes: dict[int, Outcome] = {}
@@ -97,10 +97,10 @@ class _Helpers:
             process.join()
 
     def finish(self) -> dict[int, Outcome]:
-        """Wait until nobody is at work; what became of the cells that helpers took.
+        """The outcomes of the cells that helpers took, once all helpers have ended.
 
         Raises:
-            UserError: a helper met something that ends the run.
+            UserError: something in a helper ends the run.
         """
         for thread in self._threads:
             thread.join()
@@ -109,7 +109,7 @@ class _Helpers:
         return self._outcomes
 
     def _serve(self, pipe: Connection) -> None:
-        """Hand out cells and take in what became of them, until the helper ends."""
+        """Hand out cells and take in their outcomes, until the helper ends."""
         number = None
         with suppress(EOFError, OSError):  # it was killed: its cell stays without an outcome
             while True:
@@ -127,7 +127,7 @@ class _Helpers:
 
 
 def _taken(take: Callable[[], int]) -> int | None:
-    """A cell from one end of an agenda; None where there is none left."""
+    """A cell from one end of the agenda; None if the agenda is empty."""
     try:
         return take()
     except IndexError:
@@ -135,7 +135,7 @@ def _taken(take: Callable[[], int]) -> int | None:
 
 
 def _help(config: RunConfig, pipe: Connection) -> None:
-    """Compute the cells that are handed out: all that a helper does."""
+    """Compute the cells that are handed out; this is all that a helper does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run that is helped says when to stop
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     Thread(target=_end_with_parent, daemon=True).start()
@@ -165,19 +165,19 @@ def _end_with_parent() -> None:
 
 
 class _Relay(PlainDisplay):
-    """What a helper says, to the run that it helps."""
+    """Sends what a helper says to the run that it helps."""
 
     def __init__(self, pipe: Connection) -> None:
         super().__init__(pipe.send, _SECONDS)
         self._title = ""
 
     def cell(self, number: int, count: int, title: str) -> None:
-        """Print which cell begins."""
+        """Send which cell begins."""
         self._title = title
         super().cell(number, count, f"{title}, beside the others")
 
     def stage(self, name: str) -> Tick:
-        """Print a line now and then that says of which cell."""
+        """Send a line now and then, with the title of the cell."""
         return super().stage(f"{self._title}: {name}")
 
     def note(self, text: str) -> None:

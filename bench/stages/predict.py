@@ -1,4 +1,4 @@
-"""Prediction: the test split's middle slices, synthesised and stored as 8-bit frames."""
+"""Prediction: the middle slices of the test split, synthesised and stored as 8-bit frames."""
 
 from __future__ import annotations
 

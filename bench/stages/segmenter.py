@@ -29,7 +29,7 @@ class Segmenter:
     """A trained network with its threshold, for the frames of one dataset.
 
     Attributes:
-        thresholds: probabilities above which a pixel is membrane.
+        thresholds: probabilities above which a pixel is membrane, for masks and for seeds.
         digest: SHA-256 of the file the weights were read from.
         reference: ``labels``, or ``agreement`` with the segmentation of the real slice.
         ceiling: the folder where its scores on the real middle slices lie.
@@ -49,7 +49,7 @@ class Segmenter:
         """How likely each pixel of a frame (HW) is membrane.
 
         Raises:
-            UserError: the network returned NaN, which would pass for no membrane.
+            UserError: the network returned NaN; comparisons would read it as no membrane.
         """
         found = probability(self._model, frame, self._device)
         if not np.isfinite(found).all():
@@ -60,7 +60,7 @@ class Segmenter:
         return found
 
     def _truth(self, index: int) -> Truth:
-        """What the membranes of a triplet's middle slice are compared with."""
+        """The membranes that those of a triplet's frame are compared with."""
         truth = label_truth(self._file, index)
         if truth is not None:
             return truth
@@ -69,7 +69,7 @@ class Segmenter:
 
 
 def save_segmenter(path: Path, model: UNet, thresholds: Thresholds, facts: dict[str, Any]) -> None:
-    """Write weights with what it takes to use them elsewhere."""
+    """Write weights together with the options and thresholds that their use needs."""
     options = dataclasses.asdict(model.options)
     save_weights(
         path,

@@ -122,7 +122,7 @@ def _tell_early_end(course: Course, budget: Budget, display: Display) -> None:
 
 
 def _seed_threshold(model: UNet, file: TripletFile, most: float, device: torch.device) -> float:
-    """The threshold for the seeds of segments, chosen on validation slices too."""
+    """The threshold for the seeds of segments, chosen on validation slices as well."""
     slices = [
         (probability(model, file.frames(int(index))[1], device), truth.segments)
         for index in _labelled(file, "validation", _SEED_SLICES, file.tile)
@@ -141,8 +141,8 @@ def _validation_slices(file: TripletFile) -> Slices:
 def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slices:
     """Real middle slices of a split with their membranes, spread evenly over it.
 
-    Only those count whose central square is labelled throughout or has known pixels of both
-    classes: where nothing is known, every threshold is right.
+    A slice counts if its central square is labelled throughout, or has known pixels of both
+    classes: on unknown pixels every threshold is right.
 
     Args:
         file: the triplets.
@@ -151,7 +151,7 @@ def labelled_slices(file: TripletFile, split: str, most: int, side: int) -> Slic
         side: of the central square that is read, at most.
 
     Raises:
-        UserError: there is none.
+        UserError: no slice counts.
     """
 
     def read(index: int) -> tuple[NDArray[Any], ...]:

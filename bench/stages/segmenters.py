@@ -44,7 +44,7 @@ def options_of(config: RunConfig) -> tuple[UNetOptions, Budget]:
 
 
 def check_segmenter(config: RunConfig) -> None:
-    """Find out before any work whether the segmenter can be had.
+    """Refuse a segmenter that cannot be had, before any work is done.
 
     Raises:
         UserError: the file given is no segmenter, or the encoder is not known.
@@ -109,7 +109,7 @@ class Segmenters:
             except OSError:
                 raise
             except Exception as error:
-                made = error  # the next cell would only fail likewise, minutes later
+                made = error  # the next cell would fail likewise, minutes later
             self._made[dataset.name] = made
         if isinstance(made, Exception):
             raise made

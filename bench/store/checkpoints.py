@@ -20,7 +20,7 @@ def named(states: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin so, without that beginning."""
+    """The tensors whose names begin with the prefix, by the rest of their names."""
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
@@ -38,7 +38,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put moments back; learning rates and the like stay those of the optimiser."""
+    """Put moments back; the optimiser keeps its learning rates and other settings."""
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in below(_OPTIMISER, tensors).items():
         number, _, moment = name.partition(".")

@@ -29,7 +29,7 @@ Status = Literal["running", "partial", "done", "failed", "interrupted"]
 
 
 class StageRecord(BaseModel):
-    """What a finished stage left: a file, known by its digest, and where it was made."""
+    """What a finished stage left: its file with the digest, its facts, and where it was made."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -75,8 +75,8 @@ class Record(BaseModel):
     Attributes:
         record_schema: version of this layout.
         status: ``running`` until it is ``done``, ``partial`` (the stages asked for, not all),
-            ``failed`` or ``interrupted``; a record that says ``running`` while nothing runs
-            was killed, and is taken up again.
+            ``failed`` or ``interrupted``. A cell whose record says ``running`` while nothing
+            runs was killed; the next run goes on with it.
         cell: method, loss, dataset, fold, seed, preset.
         config: every setting that the content key was made of.
         method: what tables and footnotes say of the method: title, kind, reference, deviations.
