@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,23 +72,11 @@ class Job:
         self.context.display.note(text)
 
     def _outcome(self, record: Record) -> Outcome:
-        asked = [self._stages[name] for name in self.context.config.stages]
-        lacks = self._words(record, asked, lambda stage: stage.lacks)
-        doubts = self._words(record, asked, lambda stage: stage.doubts)
-        return Outcome(self.context.cell, self._folder, record, " ".join(lacks), tuple(doubts))
-
-    def _words(
-        self,
-        record: Record,
-        said: Sequence[Stage],
-        of: Callable[[Stage], Callable[[Context, Facts | None], list[str]]],
-    ) -> list[str]:
-        """What stages have to say of a kind, each sentence once."""
-        words: dict[str, None] = {}
-        for stage in said:
-            done = record.stages.get(stage.name)
-            words |= dict.fromkeys(of(stage)(self.context, done.facts if done else None))
-        return list(words)
+        context = self.context
+        asked = [self._stages[name] for name in context.config.stages]
+        lacks = [line for stage in asked for line in stage.lacks(context, _facts(stage, record))]
+        doubts = [line for stage in asked for line in stage.doubts(context)]
+        return Outcome(context.cell, self._folder, record, " ".join(lacks), tuple(doubts))
 
     def _run(self) -> Record:
         remove_leftovers(self._folder)  # a run may have been killed at its very last write
@@ -171,8 +159,11 @@ class Job:
 
     def _warn(self, record: Record) -> None:
         """Have the record say what a reader has to know of the stages as they stand."""
-        every = list(self._stages.values())
-        record.warnings = self._words(record, every, lambda stage: stage.warnings)
+        record.warnings = [
+            line
+            for stage in self._stages.values()
+            for line in stage.warnings(self.context, _facts(stage, record))
+        ]
 
     def _save(self, record: Record) -> None:
         self.context.store.save(record, self._folder)
@@ -203,3 +194,9 @@ class Job:
         record.failure = Failure(stage=stage.name, reason=reason, traceback=traceback.format_exc())
         self._save(record)
         self._tell(f"  {self._title} failed in {stage.name}: {reason.splitlines()[0]}")
+
+
+def _facts(stage: Stage, record: Record) -> Facts | None:
+    """What a record says of a stage; None if the stage is not done."""
+    done = record.stages.get(stage.name)
+    return None if done is None else done.facts

@@ -65,9 +65,10 @@ def _lacks(context: Context, facts: Facts | None) -> list[str]:
     ]
 
 
-def _doubts(context: Context, _: Facts | None) -> list[str]:
+def _doubts(context: Context) -> list[str]:
     """What is doubted of the labels that membranes are learned from or compared with."""
-    return [*context.dataset.training.doubts, *context.dataset.test.doubts]
+    dataset = context.dataset
+    return list(dict.fromkeys([*dataset.training.doubts, *dataset.test.doubts]))
 
 
 STAGE = Stage(

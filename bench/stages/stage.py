@@ -85,12 +85,7 @@ class Result:
     triplets: int | None = None
 
 
-def _no_words(_: Context, __: Facts | None) -> list[str]:
-    return []
-
-
-def _true(_: Context, __: Facts) -> bool:
-    return True
+Words = Callable[[Context, Facts | None], list[str]]
 
 
 @dataclass(frozen=True)
@@ -108,10 +103,10 @@ class Stage:
         counts: whether its result says how many triplets count.
         beside: whether a cell is whole without it.
         stands: whether what it left still goes with everything else; asked where the key fits.
-        warnings: what a reader of the figures has to know, with the stage's facts or, where it
-            is not done, with None.
-        lacks: why it has no scores though it was asked for, likewise.
-        doubts: what is doubted of the data that it uses, likewise.
+        warnings: what a reader of the figures has to know; given its facts, or None where it is
+            not done.
+        lacks: why it has no scores though it was asked for; given the same.
+        doubts: what is doubted of the data that it uses.
     """
 
     name: str
@@ -123,7 +118,7 @@ class Stage:
     means: Collection[str] = ()
     counts: bool = False
     beside: bool = False
-    stands: Callable[[Context, Facts], bool] = _true
-    warnings: Callable[[Context, Facts | None], list[str]] = _no_words
-    lacks: Callable[[Context, Facts | None], list[str]] = _no_words
-    doubts: Callable[[Context, Facts | None], list[str]] = _no_words
+    stands: Callable[[Context, Facts], bool] = lambda *_: True
+    warnings: Words = lambda *_: []
+    lacks: Words = lambda *_: []
+    doubts: Callable[[Context], list[str]] = lambda _: []

@@ -8,13 +8,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from bench.base.errors import DamagedError, UserError
 from bench.base.files import content_digest, write_text
-from bench.store.facts import PredictFacts, ScoreFacts, SegmentFacts, TrainFacts
 
 SCHEMA = 1
 RECORD = "record.json"
@@ -109,30 +108,6 @@ class Record(BaseModel):
         if set(cell) != {"method", "loss", "dataset", "fold", "seed", "preset"}:
             raise ValueError("a cell is method, loss, dataset, fold, seed and preset")
         return cell
-
-    @property
-    def trained(self) -> TrainFacts | None:
-        """What is known of the training; None while it is not done. The others likewise."""
-        return cast(TrainFacts | None, self._facts("train"))
-
-    @property
-    def predicted(self) -> PredictFacts | None:
-        """What is known of the prediction."""
-        return cast(PredictFacts | None, self._facts("predict"))
-
-    @property
-    def scored(self) -> ScoreFacts | None:
-        """What is known of the scores."""
-        return cast(ScoreFacts | None, self._facts("score"))
-
-    @property
-    def segmented(self) -> SegmentFacts | None:
-        """What is known of the membranes."""
-        return cast(SegmentFacts | None, self._facts("segment"))
-
-    def _facts(self, stage: str) -> dict[str, Any] | None:
-        done = self.stages.get(stage)
-        return None if done is None else done.facts
 
 
 class Store:
