@@ -381,7 +381,7 @@ def _compute(context: Context, tick: Tick) -> Result:
         save_weights(context.folder / WEIGHTS, model, {})
         return Result(TrainFacts(triplets=len(indices)))
     training = _training(context)
-    found = _found(context, training.steps)
+    found = _checkpoint(context, training.steps)
     hint = "" if context.cell.preset == "quick" else "; `--preset quick` takes minutes"
     tick = announcing(tick, context.cell.title, hint, context.display)
     facts = train(model, training, context.folder, tick, found)
@@ -406,7 +406,7 @@ def _training(context: Context) -> Training:
     )
 
 
-def _found(context: Context, steps: int) -> Checkpoint | None:
+def _checkpoint(context: Context, steps: int) -> Checkpoint | None:
     """Where a killed training goes on; a damaged checkpoint is set aside."""
     path, tell = context.folder / CHECKPOINT, context.display.note
     if context.config.rerun:

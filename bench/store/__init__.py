@@ -1,4 +1,5 @@
 """What a cell left on disk: its record, its weights, its checkpoint.
 
-Documents and tensors come in and go out, checked by their digests. It imports ``base``.
+Documents and tensors come in and go out, checked by their digests; ``facts`` says what stages
+write into a record. The room imports ``base``.
 """

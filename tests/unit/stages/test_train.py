@@ -3,7 +3,6 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -11,7 +10,6 @@ from tiny import QUICK, Tiny, TinyOptions
 
 from bench.base.errors import UserError
 from bench.stages import train as stage
-from bench.stages.splits import spread
 from bench.stages.train import (
     DivergenceError,
     Training,
@@ -196,10 +194,3 @@ def test_a_fit_that_leaves_no_numbers_is_refused(texture: TripletFile) -> None:
 
     with pytest.raises(UserError, match="'linear' left NaN or infinity in `weight`"):
         fit(Unsolved(), texture, texture.indices("train")[:2])
-
-
-def test_spread_takes_first_and_last() -> None:
-    indices = np.arange(10, 110)
-    assert list(spread(indices, 3)) == [10, 60, 109]
-    assert list(spread(indices, None)) == list(indices)
-    assert list(spread(indices[:2], 5)) == [10, 11]
