@@ -370,7 +370,7 @@ def _key(inputs: Inputs) -> str | None:
 
 
 def _compute(context: Context, tick: Tick) -> Result:
-    """Take over a finished training, or fit, or train; all leave the same two files."""
+    """Take over a finished training, or fit, or train; each leaves the weights."""
     model = context.cell.variant.build()
     taken = None if context.config.rerun else take_over(context, model)
     if taken is not None:
