@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from bench.base.errors import UserError
 from bench.base.words import _sentence, read_words, spelling, with_options
+from bench.cells.presets import Preset
 from bench.cells.registry import load_method, require_loss
 
 if TYPE_CHECKING:
-    from bench.cells.presets import Preset
     from methods.interface import Interpolator, MethodInfo
     from methods.losses import LossOptions
 
