@@ -37,7 +37,7 @@ def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
 
 
 def _as_it_is_now(outcome: Outcome, store: Store) -> Outcome:
-    """Hours may have passed, and another run may have repeated a stage of the cell meanwhile."""
+    """The outcome with the record on disk: another run may have repeated a stage meanwhile."""
     if outcome.record.status == "failed":
         return outcome  # what it refused to compute is not on disk
     try:

@@ -1,4 +1,4 @@
-"""What of a cell is there already, and what a run has to compute; what is damaged is set aside."""
+"""Which stages of a cell are done and which a run has to compute; damaged files are set aside."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Resume:
 
 
 def _forget(stage: Stage, record: Record) -> None:
-    """Take out of a record all that a stage put in: what follows may fail, and leave nothing."""
+    """Take out of a record all that a stage put in: computing it again may fail."""
     record.stages.pop(stage.name, None)
     if stage.counts:
         record.triplets = 0

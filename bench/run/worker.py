@@ -36,7 +36,7 @@ class Worker:
     """
 
     def __init__(self, cells: list[Cell], config: RunConfig, display: Display) -> None:
-        """Check what can be checked before any work.
+        """Get what all cells share: whatever is not to be had is told before any work.
 
         Args:
             cells: of the run, in its order.
@@ -57,7 +57,7 @@ class Worker:
         self._segmenters = Segmenters(config, self._device, self._store, display)
 
     def compute(self, number: int, datasets: dict[str, Dataset]) -> Outcome:
-        """Compute what of a cell is not there yet.
+        """Compute the stages of a cell that are not there yet.
 
         Args:
             number: of the cell, counted from 0.
@@ -100,7 +100,7 @@ class Worker:
 
 
 def _threads(config: RunConfig) -> int:
-    """As many as torch would take, shared out between the processes of the run."""
+    """The threads of this process: as many as torch would take, shared among the processes."""
     return config.threads or max(1, torch.get_num_threads() // config.jobs)
 
 

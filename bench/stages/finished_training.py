@@ -1,4 +1,4 @@
-"""A training that is done already, in the folder of a cell that predicts in another way."""
+"""A finished training, found in the folder of another cell and used again."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from methods.interface import Interpolator
 
 
 def take_over(context: Context, model: Interpolator) -> TrainFacts | None:
-    """Copy the weights and the log of a training with the same key, from whatever folder.
+    """Copy the weights and the log of a training with the same key.
 
-    Cells of all datasets that learn from the same split, and of all ways to predict, may have it.
+    A cell has it that predicts with other tiles, or another dataset, and learned from this one.
 
     Args:
         context: of the cell.

@@ -18,7 +18,7 @@ from bench.cells.config import RunConfig
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a cell is computed from: its words, and all else by its digest.
+    """What a cell is computed from: its words and the run's, everything else by digest.
 
     Attributes:
         cell: the cell.
@@ -41,12 +41,12 @@ class Inputs:
 
     @property
     def elsewhere(self) -> dict[str, str]:
-        """What is predicted, where it is not what is learned from; empty where it is."""
+        """The dataset that is predicted, if it is not the one that is learned from."""
         return {} if self.tested is None or not self.cell.learns else {"tested": self.tested}
 
     @property
     def columns(self) -> list[str]:
-        """How the columns of tiles are numbered, where it was otherwise once."""
+        """How the columns of tiles are numbered, if that has ever changed for such tiles."""
         return ["squares"] if self.overlapping else []
 
 
@@ -63,7 +63,7 @@ class Keys:
 
 
 def method_settings(inputs: Inputs) -> dict[str, Any]:
-    """The method, and the triplets that it has to do with."""
+    """Settings of the method, and the triplets that it learns from or predicts."""
     cell, learned_from = inputs.cell, inputs.learned_from
     if inputs.tested is not None and not cell.learns:
         learned_from = inputs.tested
@@ -80,7 +80,7 @@ def method_settings(inputs: Inputs) -> dict[str, Any]:
 
 
 def training_settings(inputs: Inputs) -> dict[str, Any]:
-    """How a network is trained."""
+    """Settings of the training: loss, seed, budget, precision."""
     cell, config = inputs.cell, inputs.config
     budget = dataclasses.asdict(budget_of(cell, config))
     del budget["summary"], budget["rates"]

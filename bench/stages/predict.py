@@ -166,7 +166,7 @@ def _spans(length: int, tile: int) -> list[tuple[int, int, int]]:
 
 
 def cell_key(inputs: Inputs) -> str:
-    """Content key of a cell: of what predicts, and of what is predicted."""
+    """Content key of a cell: it covers what predicts and what is predicted."""
     learned = content_digest(train.settings(inputs))
     # What is predicted is what is learned from, unless something is added here.
     return content_digest([learned, inputs.config.predict_tile, *inputs.elsewhere.values()])
@@ -195,7 +195,7 @@ def _compute(context: Context, tick: Tick) -> Result:
 
 
 def _model(context: Context) -> Interpolator:
-    """The cell's method with the weights that it was given or has learned."""
+    """The method of the cell, with the weights that were given or learned."""
     variant = context.cell.variant
     model = variant.build()
     if variant.weights is not None:

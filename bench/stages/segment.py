@@ -1,4 +1,4 @@
-"""Membranes: what a stored frame is worth to whoever segments it afterwards."""
+"""Membranes: how well a network finds them in the stored frames."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _compute(context: Context, _: Tick) -> Result:
 
 
 def _stands(context: Context, facts: Facts) -> bool:
-    """Not if the segmenter was lost: it is trained anew, perhaps on another machine."""
+    """Whether its segmenter is still there; one trained anew may differ by machine."""
     return bool(facts["segmenter"] == context.segmenters.digest(context.dataset))
 
 

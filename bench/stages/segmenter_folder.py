@@ -54,7 +54,7 @@ class SegmenterFolder:
         return record if sound else None
 
     def set_damaged_aside(self, tell: Callable[[str], None]) -> SegmenterRecord | None:
-        """Make room for what will be made anew; what is left of the record, if anything."""
+        """Give damaged files other names; the record, if it is not among them."""
         known, names = None, [RECORD, WEIGHTS, CEILING, CEILING_MASKS]
         try:
             if (self.path / RECORD).exists():

@@ -44,7 +44,7 @@ def options_of(config: RunConfig) -> tuple[UNetOptions, Budget]:
 
 
 def check_segmenter(config: RunConfig) -> None:
-    """Refuse a segmenter that cannot be had, before any work is done.
+    """Refuse a segmenter that cannot be loaded or built, before any work is done.
 
     Raises:
         UserError: the file given is no segmenter, or the encoder is not known.
@@ -173,7 +173,7 @@ class Segmenters:
     def _weights(
         self, dataset: Dataset, folder: SegmenterFolder, known: SegmenterRecord | None
     ) -> dict[str, Any]:
-        """Leave the weights, unless those of a known record are there; facts of the training."""
+        """Leave the weights if they are not there; what the record says of their training."""
         if known is not None and folder.weights.exists():
             return known.training
         if self._config.segmenter is not None:

@@ -423,7 +423,7 @@ def _checkpoint(context: Context, steps: int) -> Checkpoint | None:
 
 
 def _warnings(context: Context, facts: Facts | None) -> list[str]:
-    """What is unusual about what a cell learned, and how it went once it is done."""
+    """What is unusual about the training of a cell, and about its course once it is done."""
     weights, samples = context.cell.variant.weights, context.config.samples
     if weights is not None:
         return [f"not trained by this run: the weights are those of {weights.name}"]
