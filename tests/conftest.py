@@ -15,8 +15,8 @@ from scipy import ndimage
 from tiny import patches
 
 from bench.triplets.build import build
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
 from bench.volumes.volume import ArrayVolume

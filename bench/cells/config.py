@@ -12,7 +12,7 @@ from bench.base.errors import UserError
 from bench.base.words import split_variants, unknown
 from bench.cells.presets import PresetName
 from bench.volumes.cards import LabelKind, LabelZero, VoxelSize
-from bench.volumes.grey import GreyOption
+from bench.volumes.grey_range import GreyOption
 from bench.volumes.holes import Missing
 
 # Runs that come with the package; `configs/table4.toml` names one wherever the command is given.

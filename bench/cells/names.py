@@ -6,7 +6,7 @@ from bench.base.words import read_words
 from bench.cells.config import RunConfig
 from bench.cells.registry import require_loss, require_method
 from bench.triplets.dataset import parse_dataset
-from bench.triplets.folders import built_path
+from bench.triplets.dataset_paths import built_path
 from bench.volumes.cards import load_card
 
 

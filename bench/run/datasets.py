@@ -17,13 +17,13 @@ from bench.cells.config import OF_A_SOURCE, RunConfig, invalid_option
 from bench.cells.names import check_built
 from bench.triplets.build import BuildSummary, build
 from bench.triplets.dataset import Dataset, parse_dataset
+from bench.triplets.dataset_paths import anew, dataset_path
 from bench.triplets.file import TripletFile, digest_path, stored_digest
-from bench.triplets.folders import anew, dataset_path
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import SAID, Card, fold_of, is_public, load_card
 from bench.volumes.download import download
 from bench.volumes.formats.voxel_size import doubt_size
-from bench.volumes.source_options import Given
+from bench.volumes.sources import Given
 from bench.volumes.volume import ArrayVolume, StackVolume, Volume
 
 

@@ -23,7 +23,7 @@ from bench.scores.metrics import Frame, ie_rms, score_frame
 from bench.scores.triplet_table import kept, with_keys
 from bench.store.records import CALIBRATION, StageRecord
 from bench.triplets.file import TripletFile
-from bench.triplets.tensors import to_frame
+from bench.triplets.frames_and_tensors import to_frame
 
 REVISION = 1
 KINDS = ("average_blurred", "truth_blurred", "truth_noisy")

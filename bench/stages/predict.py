@@ -16,7 +16,7 @@ from bench.base.errors import UserError
 from bench.base.files import atomic_path
 from bench.base.hdf5_sink import hdf5_sink
 from bench.triplets.file import TripletFile
-from bench.triplets.tensors import NotFiniteError, to_frame, to_triplets
+from bench.triplets.frames_and_tensors import NotFiniteError, to_frame, to_triplets
 from methods.interface import Interpolator
 
 REVISION = 1

@@ -23,9 +23,9 @@ from bench.scores.metrics import psnr
 from bench.store.checkpoints import below, load_optimiser, named, optimiser_tensors
 from bench.store.records import LOG
 from bench.store.weights import load_tensors, save_tensors, save_weights
-from bench.triplets.crops import CropSampler
 from bench.triplets.file import TripletFile
-from bench.triplets.tensors import to_frame, to_triplets
+from bench.triplets.frames_and_tensors import to_frame, to_triplets
+from bench.triplets.training_crops import CropSampler
 from methods.interface import FittedInterpolator, Interpolator, Triplets
 from methods.losses import LossTerms, TripletLoss, build_loss
 

@@ -15,22 +15,22 @@ import pandas as pd
 
 from bench.base.errors import UserError
 from bench.base.files import atomic_path, file_digest, is_full, remove_leftovers, write_text
-from bench.triplets.capacity import check_shapes, with_tile
+from bench.triplets.candidates import judged, sort_into_splits
 from bench.triplets.contact_sheet import draw_contact_sheet
-from bench.triplets.coverage import poor_coverage
 from bench.triplets.drift import drift_words
 from bench.triplets.file import TripletFile, digest_path
-from bench.triplets.label_coverage import label_rows
-from bench.triplets.label_kind import doubt, refuse_image
-from bench.triplets.label_placement import misplacement
+from bench.triplets.label_kind_check import doubt, refuse_image
+from bench.triplets.label_placement_check import misplacement
+from bench.triplets.labelled_slices import label_rows
 from bench.triplets.options import BuildOptions
 from bench.triplets.reject import REASONS, upsampled
-from bench.triplets.selection import judged, sort_into_splits
+from bench.triplets.shape_check import check_shapes, with_tile
 from bench.triplets.split import (
     measured_leakage,
     split_words,
 )
 from bench.triplets.survey import Survey, survey
+from bench.triplets.tile_coverage import poor_coverage
 from bench.triplets.write import (
     Source,
     check_room,

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench.triplets.file import TripletFile
 from bench.triplets.reject import REASONS
-from bench.volumes.label_values import UNLABELLED
+from bench.volumes.label_ids import UNLABELLED
 
 _COLUMNS = 3
 _KEPT, _REJECTED = 9, 15  # triplets shown at most

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bench.triplets.align import Aligner, Slice, ncc
-from bench.triplets.capacity import fitting_words
 from bench.triplets.options import BuildOptions
+from bench.triplets.shape_check import fitting_words
 from bench.volumes.tissue import filled, find_tissue
 from bench.volumes.volume import Volume
 

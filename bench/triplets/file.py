@@ -27,16 +27,16 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.base.files import canonical_json, file_digest
-from bench.triplets.coverage import poor_coverage
-from bench.triplets.folders import anew
-from bench.triplets.label_coverage import label_rows
+from bench.triplets.dataset_paths import anew
+from bench.triplets.labelled_slices import label_rows
 from bench.triplets.reject import REASONS, upsampled
 from bench.triplets.split import SPLITS, measured_leakage, split_words
-from bench.volumes.formats.base import Resolution
+from bench.triplets.tile_coverage import poor_coverage
+from bench.volumes.formats.stack import Resolution
 from bench.volumes.formats.voxel_size import doubt_size
 from bench.volumes.formats.voxel_size import words as size_words
 from bench.volumes.holes import missing_by_volume
-from bench.volumes.label_values import known_pixels
+from bench.volumes.label_ids import known_pixels
 from bench.volumes.remarks import told
 from bench.volumes.tissue import padding_words
 

@@ -29,9 +29,9 @@ from bench.triplets.options import BuildOptions
 from bench.triplets.split import middle_slices
 from bench.triplets.survey import Survey, cut_windows
 from bench.volumes.cards import Card
-from bench.volumes.grey import grey_facts
+from bench.volumes.grey_range import grey_facts
 from bench.volumes.holes import hole_facts, missing_by_volume
-from bench.volumes.label_values import UNLABELLED, known_pixels
+from bench.volumes.label_ids import UNLABELLED, known_pixels
 from bench.volumes.volume import Volume, present_slices
 
 _SPARE_BYTES = 2**24

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.volumes.grey import grey_words
+from bench.volumes.grey_range import grey_words
 from bench.volumes.holes import hole_words
 
 _SAYS = {"missing slices": hole_words, "grey range": grey_words}

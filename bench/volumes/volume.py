@@ -16,11 +16,7 @@ from numpy.typing import NDArray
 from bench.base.errors import UserError
 from bench.base.files import spelt_out
 from bench.volumes.cards import LabelKind
-from bench.volumes.formats.voxel_size import same_size, words
-from bench.volumes.grey import GreyUse, GreyWish, as_words, grey_use, to_8_bits
-from bench.volumes.holes import positions
-from bench.volumes.label_values import UNLABELLED, ids_of
-from bench.volumes.stacks import (
+from bench.volumes.formats.open_stack import (
     ArrayStack,
     Asked,
     FolderStack,
@@ -31,6 +27,10 @@ from bench.volumes.stacks import (
     open_stack,
     split_source,
 )
+from bench.volumes.formats.voxel_size import same_size, words
+from bench.volumes.grey_range import GreyUse, GreyWish, as_words, grey_use, to_8_bits
+from bench.volumes.holes import positions
+from bench.volumes.label_ids import UNLABELLED, ids_of
 
 if TYPE_CHECKING:
     from hashlib import _Hash

@@ -13,8 +13,8 @@ from conftest import moving_texture
 from faults import Answer, difference, flip, rows, run_words, times
 
 from bench.triplets.build import build
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
 from bench.volumes.volume import open_volume

@@ -21,8 +21,8 @@ from bench.stages.predict import predict
 from bench.stages.score import score
 from bench.stages.train import Training, train
 from bench.triplets.build import build
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
 from bench.volumes.volume import open_volume

@@ -13,7 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.volumes.formats.failures import tiff_complaints
+from bench.volumes.formats.unreadable import tiff_complaints
 
 _COUNTED = ("imagej", "shaped")  # series whose pages are counted by a description
 

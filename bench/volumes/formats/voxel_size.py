@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from bench.base.errors import UserError
-from bench.volumes.formats.base import Resolution
+from bench.volumes.formats.stack import Resolution
 
 # Slices for electron microscopy are cut from 4 to some 100 nm thick; pixels are finer than a
 # light microscope's and coarser than an atom.

@@ -24,7 +24,7 @@ from bench.triplets.file import TripletFile, describe, verify
 from bench.triplets.options import BuildOptions
 from bench.triplets.write import check_room
 from bench.volumes.cards import Card, load_card
-from bench.volumes.label_values import UNLABELLED
+from bench.volumes.label_ids import UNLABELLED
 from bench.volumes.volume import ArrayVolume
 from segmentation.membranes import membranes
 

@@ -15,8 +15,8 @@ from bench.store.records import Record, Store
 from bench.store.weights import load_tensors
 from bench.triplets.build import build
 from bench.triplets.dataset import Dataset, parse_dataset
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile, leakage_between
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
 from bench.volumes.volume import ArrayVolume

@@ -13,8 +13,8 @@ import pytest
 
 from bench.base.errors import UserError
 from bench.triplets.build import build
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile, describe, digest_path, verify
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import Card
 from bench.volumes.volume import ArrayVolume

@@ -19,8 +19,8 @@ from command import bench
 from conftest import moving_texture
 
 from bench.base.errors import UserError
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.volumes.cards import CARDS, Card, CardFile
 from bench.volumes.download import download
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from bench.base.errors import UserError
 from bench.triplets.build import build
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.triplets.split import depth_blocks, middle_slices
 from bench.volumes.cards import load_card

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from bench.base.errors import UserError
-from bench.volumes.label_values import UNLABELLED
+from bench.volumes.label_ids import UNLABELLED
 from bench.volumes.volume import ArrayVolume, open_volume
 
 RAW = np.random.default_rng(0).integers(0, 256, (12, 40, 48), dtype=np.uint8)

@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from bench.volumes.formats.base import Resolution
+from bench.volumes.formats.stack import Resolution
 from bench.volumes.formats.voxel_size import COARSEST, nanometres
 
 _UNITS = {2: "inch", 3: "cm"}  # of the tag ResolutionUnit

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.triplets.folders import anew
+from bench.triplets.dataset_paths import anew
 from bench.volumes.cards import LabelKind
-from bench.volumes.label_values import UNLABELLED
+from bench.volumes.label_ids import UNLABELLED
 from bench.volumes.volume import Volume
 
 MARGIN = 1.1  # times the contrast of the labels as they are given

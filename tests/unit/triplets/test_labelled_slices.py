@@ -18,12 +18,12 @@ from bench.stages.segmenter_training import _validation_slices, labelled_slices,
 from bench.store.records import Store
 from bench.triplets.build import build
 from bench.triplets.dataset import Dataset
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile, describe, verify
-from bench.triplets.folders import dataset_path
-from bench.triplets.label_coverage import few_labels, shares
+from bench.triplets.labelled_slices import few_labels, shares
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.label_values import UNLABELLED, known_pixels
+from bench.volumes.label_ids import UNLABELLED, known_pixels
 from bench.volumes.volume import ArrayVolume
 
 Z = np.arange(25)[:, None, None]

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
+from bench.triplets.dataset_paths import anew
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import anew
 from bench.volumes.cards import LabelKind
-from bench.volumes.label_values import UNLABELLED
+from bench.volumes.label_ids import UNLABELLED
 from bench.volumes.volume import Volume
 
 _LINE = 10  # pixels: what is wider than this is no membrane that somebody drew

@@ -14,10 +14,10 @@ from scipy import ndimage
 from bench.base.errors import UserError
 from bench.triplets.build import build
 from bench.triplets.file import TripletFile
-from bench.triplets.label_kind import Borders, borders, doubt
+from bench.triplets.label_kind_check import Borders, borders, doubt
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.label_values import UNLABELLED
+from bench.volumes.label_ids import UNLABELLED
 from bench.volumes.phantom import PhantomOptions, phantom_volume
 from bench.volumes.volume import ArrayVolume
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.cells.presets import PRESETS
-from bench.triplets.coverage import SMALLEST_CROP, poor_coverage
 from bench.triplets.split import Axis, place_tiles, split_regions
+from bench.triplets.tile_coverage import SMALLEST_CROP, poor_coverage
 
 
 def options(tile: int, stride: int, axis: Axis = "z", search: int = 16) -> dict[str, Any]:

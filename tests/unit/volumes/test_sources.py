@@ -11,8 +11,8 @@ import tifffile
 from command import bench
 from conftest import moving_texture
 
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 
 SMALL = ["--tile", 48, "--stride", 48, "--search", 4]
 

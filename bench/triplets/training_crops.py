@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.triplets.file import TripletFile
-from bench.triplets.tensors import to_triplets
+from bench.triplets.frames_and_tensors import to_triplets
 from methods.interface import Triplets
 
 

@@ -8,7 +8,7 @@ from itertools import repeat
 from pathlib import Path
 
 from bench.base.errors import UserError
-from bench.volumes.grey import GreyWish
+from bench.volumes.grey_range import GreyWish
 from bench.volumes.volume import StackVolume, open_volume
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bench.base.errors import UserError
 from bench.triplets.build import build
-from bench.triplets.capacity import advice, with_tile
 from bench.triplets.options import BuildOptions
+from bench.triplets.shape_check import advice, with_tile
 from bench.triplets.split import depth_blocks, place_tiles, split_regions
 from bench.volumes.cards import load_card
 from bench.volumes.volume import ArrayVolume

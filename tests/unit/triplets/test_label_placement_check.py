@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from bench.triplets.build import build
 from bench.triplets.file import TripletFile
-from bench.triplets.label_coverage import label_rows
-from bench.triplets.label_placement import misplacement, on_border
+from bench.triplets.label_placement_check import misplacement, on_border
+from bench.triplets.labelled_slices import label_rows
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
 from bench.volumes.phantom import PhantomOptions, phantom_volume

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.base.errors import UserError
-from bench.triplets.capacity import Extents, advice, no_whole_triplet
 from bench.triplets.options import BuildOptions
 from bench.triplets.reject import judge
+from bench.triplets.shape_check import Extents, advice, no_whole_triplet
 from bench.triplets.split import BLOCKS, random_blocks, split_names
 
 _REMEDIES = {

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.volumes.formats.base import Asked, Nanometres, Resolution, Stack, checked_shape
-from bench.volumes.formats.failures import reading
 from bench.volumes.formats.folder import FolderStack
 from bench.volumes.formats.hdf5 import Hdf5Stack
+from bench.volumes.formats.stack import Asked, Nanometres, Resolution, Stack, checked_shape
 from bench.volumes.formats.tiff import TiffStack
+from bench.volumes.formats.unreadable import reading
 
 __all__ = [
     "ArrayStack", "Asked", "FolderStack", "Hdf5Stack", "Nanometres", "Resolution", "Stack",

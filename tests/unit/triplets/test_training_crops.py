@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from bench.triplets.crops import CropSampler
 from bench.triplets.file import TripletFile
-from bench.triplets.tensors import to_triplets
+from bench.triplets.frames_and_tensors import to_triplets
+from bench.triplets.training_crops import CropSampler
 
 
 @pytest.fixture

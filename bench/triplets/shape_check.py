@@ -9,7 +9,6 @@ import numpy as np
 
 from bench.base.errors import UserError
 from bench.triplets.align import check_search
-from bench.triplets.coverage import SMALLEST_CROP, STEP, better_tile
 from bench.triplets.options import LEAST_TILE, BuildOptions
 from bench.triplets.split import (
     BLOCKS,
@@ -20,6 +19,7 @@ from bench.triplets.split import (
     split_names,
     split_regions,
 )
+from bench.triplets.tile_coverage import SMALLEST_CROP, STEP, better_tile
 
 SHALLOWEST = 3 * BLOCKS  # slices, for a whole triplet in each block along z
 TILES = (512, 256, 128)  # of which the largest that fits is taken where none is given
