@@ -18,7 +18,7 @@ from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 from segmentation.membranes import membranes
 
 DATASET = "striped"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench.base.errors import DamagedError, UserError
 from bench.base.files import copy_file, file_digest, is_full, locked, remove_leftovers
-from bench.base.progress import Display, Tick, announcing
+from bench.base.progress import Display, Progress, announcing
 from bench.base.provenance import compute_provenance, provenance
 from bench.cells.cell import Cell, budget_of
 from bench.cells.config import RunConfig, StageName
@@ -216,7 +216,7 @@ class Job:
 
     def _compute(self, stage: StageName, record: Record) -> StageRecord:
         started = time.monotonic()
-        compute: dict[StageName, Callable[[Tick, Record], dict[str, Any]]] = {
+        compute: dict[StageName, Callable[[Progress, Record], dict[str, Any]]] = {
             "train": self._train, "predict": self._predict, "score": self._score,
             "segment": self._segment,
         }  # fmt: skip
@@ -228,13 +228,13 @@ class Job:
             provenance=provenance() | compute_provenance(self.device),
         )  # fmt: skip
 
-    def _train(self, tick: Tick, record: Record) -> dict[str, Any]:
+    def _train(self, tick: Progress, record: Record) -> dict[str, Any]:
         model = self.model = self.cell.variant.build()
         facts = self._take_over(model) or self._learn(model, tick)
         record.warnings = self._unusual() + self._warnings(facts)
         return facts
 
-    def _learn(self, model: Interpolator, tick: Tick) -> dict[str, Any]:
+    def _learn(self, model: Interpolator, tick: Progress) -> dict[str, Any]:
         indices = self._split("train")
         if isinstance(model, FittedInterpolator):
             train.fit(model, self.dataset.training, indices)
@@ -294,7 +294,7 @@ class Job:
             return done.facts
         return None
 
-    def _predict(self, tick: Tick, _: Record) -> dict[str, Any]:
+    def _predict(self, tick: Progress, _: Record) -> dict[str, Any]:
         model = self.model
         if model is None:
             model = self.cell.variant.build()
@@ -310,7 +310,7 @@ class Job:
         seconds = (time.monotonic() - started) / len(indices)
         return {"frames": len(indices), "seconds_a_frame": round(seconds, 4)}
 
-    def _score(self, tick: Tick, record: Record) -> dict[str, Any]:
+    def _score(self, tick: Progress, record: Record) -> dict[str, Any]:
         table = score.score(
             self.folder / FILES["predict"], self.file, self.folder / FILES["score"], tick
         )
@@ -329,7 +329,7 @@ class Job:
             )  # fmt: skip
         return facts
 
-    def _segment(self, _: Tick, record: Record) -> dict[str, Any]:
+    def _segment(self, _: Progress, record: Record) -> dict[str, Any]:
         segmenter = self.segmenters.get(self.dataset)
         tick = self.display.stage("segment")  # the segmenter's training may have had the bar
         path, masks = self.folder / FILES["predict"], self.folder / MASKS

@@ -17,7 +17,8 @@ from bench.cells.config import RunConfig
 from bench.run.job import Job, Outcome
 from bench.stages.segmenters import Segmenters, check_segmenter
 from bench.store.records import Store
-from bench.triplets.dataset import Dataset, parse_dataset
+from bench.triplets.dataset import Dataset
+from bench.triplets.dataset_variant import parse_dataset
 from bench.volumes.cards import load_card
 from methods.features import VggFeatures, load_features
 

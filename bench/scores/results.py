@@ -22,8 +22,8 @@ from bench.scores.ceiling import read_ceiling, segmenter_caution
 from bench.scores.membranes import labelled
 from bench.scores.triplet_table import kept
 from bench.store.records import LOG, NONE, Record, Store
-from bench.triplets.dataset import parse_dataset
 from bench.triplets.dataset_paths import dataset_path
+from bench.triplets.dataset_variant import parse_dataset
 from bench.triplets.file import TripletFile
 
 _Place = tuple[str, int]  # dataset and fold

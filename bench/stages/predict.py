@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor
 from bench.base.errors import UserError
 from bench.base.files import atomic_path
 from bench.base.hdf5_sink import hdf5_sink
+from bench.base.progress import Progress
 from bench.triplets.file import TripletFile
 from bench.triplets.frames_and_tensors import NotFiniteError, to_frame, to_triplets
 from methods.interface import Interpolator
@@ -22,8 +23,6 @@ from methods.interface import Interpolator
 REVISION = 1
 FRAMES = "frames.h5"
 _OVERLAP = 32  # pixels on each side of a tile that are computed and thrown away
-
-Progress = Callable[[int, int, str], None]
 
 
 def predict(

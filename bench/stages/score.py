@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.base.parquet import write_table
+from bench.base.progress import Progress
 from bench.scores.metrics import score_frame
 from bench.scores.triplet_table import with_keys
 from bench.stages.predict import stored_frames, stored_triplets
@@ -17,8 +17,6 @@ from bench.triplets.file import TripletFile
 
 REVISION = 2
 SCORES = "scores.parquet"
-
-Progress = Callable[[int, int, str], None]
 
 
 def score(frames_path: Path, file: TripletFile, target: Path, progress: Progress) -> pd.DataFrame:

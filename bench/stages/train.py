@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from bench.base.errors import DamagedError, UserError
 from bench.base.files import write_text
+from bench.base.progress import Progress
 from bench.cells.presets import Preset
 from bench.scores.metrics import psnr
 from bench.store.checkpoints import below, load_optimiser, named, optimiser_tensors
@@ -35,8 +36,6 @@ _ROWS = "rows"  # of the log, in a checkpoint: beside it the log is only for rea
 _CHECKPOINT_SECONDS = 60.0
 _VALIDATION_TRIPLETS = 16
 _VALIDATION_SIDE = 256
-
-Progress = Callable[[int, int, str], None]  # steps done, steps in all, words
 
 
 class DivergenceError(RuntimeError):

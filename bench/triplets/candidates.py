@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.base.errors import UserError
+from bench.triplets.fitting_tile import Extents
 from bench.triplets.options import BuildOptions
 from bench.triplets.reject import judge
-from bench.triplets.shape_check import Extents, advice, no_whole_triplet
-from bench.triplets.split import BLOCKS, random_blocks, split_names
+from bench.triplets.shape_check import advice, no_whole_triplet
+from bench.triplets.split import BLOCKS, LEARNED_OR_SCORED, random_blocks, split_names
 
 _REMEDIES = {
     "padding": "say what is tissue with --mask (0 where there is none), cut the volume to it, "
@@ -66,7 +67,7 @@ def sort_into_splits(
     else:
         blocks = table["block"].to_numpy()
     table = table.assign(split=split_names(blocks, options.fold))
-    for name in ("train", "validation", "test"):
+    for name in LEARNED_OR_SCORED:
         here = table[table["split"] == name]
         if (here["reason"] == "").any():
             continue

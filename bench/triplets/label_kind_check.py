@@ -11,8 +11,8 @@ from bench.base.errors import UserError
 from bench.triplets.dataset_paths import anew
 from bench.triplets.file import TripletFile
 from bench.volumes.cards import LabelKind
-from bench.volumes.label_ids import UNLABELLED
 from bench.volumes.volume import Volume
+from segmentation.labels import UNLABELLED
 
 _LINE = 10  # pixels: what is wider than this is no membrane that somebody drew
 _LOOKED_AT = 32  # triplets
@@ -57,17 +57,17 @@ def doubt(file: TripletFile) -> str:
         found = Borders(*map(sum, zip(found, borders(labels), strict=True)))
     touching, apart, _ = found
     said = file.options
-    if file.card.get("label_kind") == "membrane_mask":
+    if file.card.label_kind == "membrane_mask":
         return _doubt_mask(file)
     # In a mask of 0 and the largest value of its type, the latter was taken for unlabelled.
     single = 0 in seen and len(seen) > 1 and len(seen - {0, UNLABELLED}) <= 1
-    if "label_kind" not in said and single:
+    if said.label_kind is None and single:
         return (
             f"The labels of '{file.name}' have one value beside 0, so as neuron ids they hold no "
             "membrane; if they are a mask of membranes (anything but 0 is membrane), repeat "
             f"{anew(file.name, '--label-kind membrane_mask')}."
         )
-    if "label_zero" not in said and apart > touching:
+    if said.label_zero is None and apart > touching:
         share = apart / (apart + touching)
         return (
             f"{share:.0%} of the borders of neuron ids in the labels of '{file.name}' are lines of "

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bench.triplets.dataset_paths import anew
 from bench.volumes.cards import LabelKind
-from bench.volumes.label_ids import UNLABELLED
 from bench.volumes.volume import Volume
+from segmentation.labels import UNLABELLED
 
 MARGIN = 1.1  # times the contrast of the labels as they are given
 _SEEN = 0.2  # least contrast that is none by chance

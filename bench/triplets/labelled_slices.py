@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from bench.triplets.file import TripletFile
+from bench.triplets.file import TripletFile
+from bench.triplets.split import LEARNED_OR_SCORED
 
-_LEARNED_OR_SCORED = ("train", "validation", "test")
 _FEW = 5  # slices
 
 
@@ -24,7 +23,7 @@ def shares(file: TripletFile) -> dict[str, Share]:
     if not file.has_labels:
         return {}
     found = {}
-    for split in _LEARNED_OR_SCORED:
+    for split in LEARNED_OR_SCORED:
         indices = file.indices(split)
         keys = file.keys.loc[indices, ["volume", "z"]]
         there = keys[file.labelled[indices] > 0]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from bench.triplets.split import Region, covered, grid_size, split_regions
+from bench.triplets.grid import Region, covered, grid_size, split_regions
+from bench.triplets.options import BuildOptions
 
 STEP = 8  # pixels, between tile sizes that are thought of
 SMALLEST_CROP = 128  # no preset trains on less
 _ENOUGH = 0.95  # of the area; what is left at the edges then is no news
 
 
-def poor_coverage(shapes: Iterable[Sequence[int]], options: Mapping[str, Any]) -> list[str]:
+def poor_coverage(shapes: Iterable[Sequence[int]], options: BuildOptions) -> list[str]:
     """A line for each size of slice of which a good part lies in no tile.
 
     Args:
@@ -23,9 +23,9 @@ def poor_coverage(shapes: Iterable[Sequence[int]], options: Mapping[str, Any]) -
     return [line for size in sizes if (line := _line(*size, options))]
 
 
-def _line(height: int, width: int, options: Mapping[str, Any]) -> str:
-    tile, stride = options["tile"], options["stride"]
-    regions = split_regions(height, width, options["split"], options["split_axis"])
+def _line(height: int, width: int, options: BuildOptions) -> str:
+    tile, stride = options.tile, options.stride
+    regions = split_regions(height, width, options.split, options.split_axis)
     share = _share(regions, tile, stride)
     if share >= _ENOUGH:
         return ""
@@ -34,8 +34,7 @@ def _line(height: int, width: int, options: Mapping[str, Any]) -> str:
         f"{_percent(share)} of each slice of {height} x {width}, by {count} "
         f"{'tile' if count == 1 else 'tiles'} of {tile} x {tile}"
     )
-    # Neighbours may lie as far from the middle as is searched, each on its own side.
-    better = better_tile(regions, tile, 2 * options["search"] if options["align"] else 0)
+    better = better_tile(regions, tile, options.reach)
     found = _share(regions, better, better)
     if found <= share:
         return words

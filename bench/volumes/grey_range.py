@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from bench.base.errors import UserError
 
@@ -40,22 +40,32 @@ def parse_grey_range(value: Any) -> GreyWish:
 GreyOption = Annotated[GreyWish, BeforeValidator(parse_grey_range)]
 
 
-class GreyUse(NamedTuple):
-    """What a grey range makes of a volume.
+class GreyFacts(BaseModel):
+    """What a grey range leaves of a volume's values.
 
     Attributes:
-        low: the source value that becomes 0.
-        high: the source value that becomes 255.
-        clipped: share of the pixels that lie outside, in [0, 1].
+        clipped: share of the pixels that lie outside the range, in [0, 1].
         levels: of the 256 grey levels, those in use between their percentiles 0.1 and 99.9.
         slices: how many, evenly spread, were looked at.
     """
 
-    low: float
-    high: float
+    model_config = ConfigDict(frozen=True)
+
     clipped: float
     levels: int
     slices: int
+
+
+class GreyUse(NamedTuple):
+    """How the values of a volume become 8-bit ones.
+
+    Attributes:
+        range: the source values that become 0 and 255.
+        facts: what that leaves of the values.
+    """
+
+    range: GreyRange
+    facts: GreyFacts
 
 
 def to_8_bits(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
@@ -89,7 +99,8 @@ def grey_use(
     chosen = fitting if isinstance(wish, str) else wish
     if chosen is None:
         raise UserError(f"Nearly all pixels of {where} have one grey value; look at the volume.")
-    use = GreyUse(*chosen, *_clipped_and_levels(values, chosen), len(places))
+    clipped, levels = _clipped_and_levels(values, chosen)
+    use = GreyUse(chosen, GreyFacts(clipped=clipped, levels=levels, slices=len(places)))
     _refuse_few_levels(where, values, use, fitting)
     return use
 
@@ -97,7 +108,8 @@ def grey_use(
 def _refuse_few_levels(
     where: str, values: NDArray[Any], use: GreyUse, fitting: GreyRange | None
 ) -> None:
-    if use.levels >= _FEWEST:
+    levels = use.facts.levels
+    if levels >= _FEWEST:
         return
     better, advice = 0, ""
     if values.dtype == np.uint8:
@@ -106,9 +118,9 @@ def _refuse_few_levels(
         better = _clipped_and_levels(values, fitting)[1]
         advice = f"give --grey-range {as_words(fitting)}, or --grey-range auto, which finds it"
     # A volume that has few grey levels of its own has them under any range.
-    if better >= min(_FEWEST, 2 * use.levels):
+    if better >= min(_FEWEST, 2 * levels):
         raise UserError(
-            f"--grey-range {as_words(use[:2])} leaves {use.levels} of {_LEVELS} grey levels in use "
+            f"--grey-range {as_words(use.range)} leaves {levels} of {_LEVELS} grey levels in use "
             f"in {where}; {advice}."
         )
 
@@ -118,21 +130,11 @@ def as_words(grey_range: GreyRange) -> str:
     return ",".join(f"{value:.15g}" for value in grey_range)
 
 
-def grey_facts(use: GreyUse | None) -> dict[str, Any]:
-    """What a triplet file keeps of it besides the range: nothing where values were 8-bit."""
-    if use is None:
-        return {}
-    return {"grey": {"clipped": use.clipped, "levels": use.levels, "slices": use.slices}}
-
-
-def grey_words(facts: Mapping[str, Any]) -> str:
-    """What a triplet file keeps of a volume's grey range, in words; empty without one."""
-    if "grey" not in facts:
-        return ""
-    use = GreyUse(*facts["grey_range"], **facts["grey"])
+def grey_words(grey_range: GreyRange, facts: GreyFacts) -> str:
+    """The grey range of a volume and what it leaves of the values, for a reader."""
     return (
-        f"{as_words(use[:2])}: {100 * use.clipped:.2f} % of the pixels clipped, {use.levels} of "
-        f"{_LEVELS} grey levels in use ({use.slices} evenly spread slices)"
+        f"{as_words(grey_range)}: {100 * facts.clipped:.2f} % of the pixels clipped, "
+        f"{facts.levels} of {_LEVELS} grey levels in use ({facts.slices} evenly spread slices)"
     )
 
 

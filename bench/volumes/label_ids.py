@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.volumes.cards import LabelKind
-
-UNLABELLED = 2**64 - 1
+from bench.volumes.cards import Card, LabelKind
+from segmentation.labels import UNLABELLED
 
 
 def ids_of(values: NDArray[Any], kind: LabelKind, where: str) -> NDArray[np.uint64]:
-    """The ids of one slice; ``UNLABELLED`` where a value says that nobody labelled the pixel.
+    """The ids of one slice, ``UNLABELLED`` where nobody labelled the pixel.
 
-    That is -1 and the largest value of the type. In a mask the largest value is membrane, for
-    most masks are 0 and 255; only the largest of 64 bits is unlabelled there too.
+    -1 and the largest value of the type mean unlabelled. In a mask the largest value is membrane,
+    for most masks are 0 and 255; only the largest value of 64 bits is unlabelled there too.
 
     Args:
-        values: HW, of any type of whole numbers, or of floats that are whole.
+        values: HW, whole numbers of any type, or floats that are whole.
         kind: what they are.
         where: what error messages call the slice.
 
@@ -42,7 +40,7 @@ def ids_of(values: NDArray[Any], kind: LabelKind, where: str) -> NDArray[np.uint
 
 
 def _whole(values: NDArray[Any], where: str) -> NDArray[np.int64]:
-    """Floats as whole numbers; those that the type cannot tell apart are refused."""
+    """Floats as whole numbers; ids that the type cannot tell apart are refused."""
     exact = 2 ** (np.finfo(values.dtype).nmant + 1)
     if not (np.isfinite(values).all() and (values == np.rint(values)).all()):
         raise UserError(
@@ -56,14 +54,14 @@ def _whole(values: NDArray[Any], where: str) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def known_pixels(labels: NDArray[np.uint64], card: Mapping[str, Any]) -> int:
+def known_pixels(labels: NDArray[np.uint64], card: Card) -> int:
     """How many pixels have a label: not ``UNLABELLED``, nor 0 where the card says to ignore it.
 
-    Where there is not one id, 0 says nothing whatever the card says: nobody labelled there.
+    Where there is no id at all, 0 says nothing whatever the card says: nobody labelled there.
     """
     known = labels != UNLABELLED
-    if card.get("label_kind", "ids") == "ids":
+    if card.label_kind == "ids":
         ids = known & (labels != 0)
-        if card.get("label_zero", "ignore") == "ignore" or not ids.any():
+        if card.label_zero == "ignore" or not ids.any():
             known = ids
     return int(np.count_nonzero(known))

@@ -25,7 +25,7 @@ from bench.triplets.frames_and_tensors import to_triplets
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
 from bench.volumes.phantom import PhantomOptions, phantom_volume
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 from methods.classical import Average, Before, Flow, FlowOptions, Phase
 from methods.interface import Interpolator
 from methods.linear import Linear

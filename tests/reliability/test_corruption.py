@@ -17,7 +17,7 @@ from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import open_volume
+from bench.volumes.sources import open_volume
 
 # A file of each kind, as a pattern below the results of `finished`.
 FILES = {

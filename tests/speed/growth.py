@@ -25,7 +25,7 @@ from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import open_volume
+from bench.volumes.sources import open_volume
 from methods.losses import LossOptions, build_loss
 from speed.figures import Figure, Result, Setting
 from speed.subjects import textures

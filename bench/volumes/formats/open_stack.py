@@ -1,45 +1,19 @@
-"""Stacks of slices on disk, read one slice at a time, whatever the file says of its size."""
+"""Which kind of file or folder a source is."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.volumes.formats.folder import FolderStack
 from bench.volumes.formats.hdf5 import Hdf5Stack
-from bench.volumes.formats.stack import Asked, Nanometres, Resolution, Stack, checked_shape
+from bench.volumes.formats.stack import Asked, Stack
 from bench.volumes.formats.tiff import TiffStack
 from bench.volumes.formats.unreadable import reading
 
-__all__ = [
-    "ArrayStack", "Asked", "FolderStack", "Hdf5Stack", "Nanometres", "Resolution", "Stack",
-    "open_stack", "reading", "split_source",
-]  # fmt: skip
-
 _HDF5_WITH_PATH = re.compile(r"^(?P<file>.+\.(?:h5|hdf5?)):(?P<inner>.+)$", re.IGNORECASE)
 _HDF5, _TIFF = {".h5", ".hdf", ".hdf5"}, {".tif", ".tiff"}
-
-
-class ArrayStack(Stack):
-    """A stack in memory."""
-
-    def __init__(self, where: str, values: NDArray[Any]) -> None:
-        self.where = where
-        self.shape = checked_shape(where, values.shape)
-        self.dtype = values.dtype
-        self._values = values
-
-    def read(self, z: int) -> NDArray[Any]:
-        """One slice, HW."""
-        return np.asarray(self._values[z])
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
 
 def open_stack(source: str | Path, inner: str, asked: Asked | None = None) -> Stack:

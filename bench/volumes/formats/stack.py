@@ -33,12 +33,6 @@ class Asked:
     channel: int | None = None
     labels: bool = False
 
-    @property
-    def said(self) -> dict[str, Any]:
-        """What the user said, for the record; empty where that is nothing."""
-        given = {"axes": self.axes and self.axes.lower(), "channel": self.channel}
-        return {word: value for word, value in given.items() if value is not None}
-
 
 class Stack(ABC):
     """A file or folder of slices as it is stored: any depth of grey, or labels.

@@ -17,9 +17,9 @@ from bench.triplets.file import TripletFile
 from bench.triplets.label_kind_check import Borders, borders, doubt
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.label_ids import UNLABELLED
 from bench.volumes.phantom import PhantomOptions, phantom_volume
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
+from segmentation.labels import UNLABELLED
 
 
 def lined(ids: np.ndarray) -> np.ndarray:

@@ -18,7 +18,8 @@ from bench.triplets.labelled_slices import label_rows
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
 from bench.volumes.phantom import PhantomOptions, phantom_volume
-from bench.volumes.volume import ArrayVolume, open_volume
+from bench.volumes.sources import open_volume
+from bench.volumes.stack_volume import ArrayVolume
 
 Move = Callable[[np.ndarray], np.ndarray]
 

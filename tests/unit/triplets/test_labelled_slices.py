@@ -19,12 +19,15 @@ from bench.store.records import Store
 from bench.triplets.build import build
 from bench.triplets.dataset import Dataset
 from bench.triplets.dataset_paths import dataset_path
-from bench.triplets.file import TripletFile, describe, verify
+from bench.triplets.describe import describe
+from bench.triplets.file import TripletFile
 from bench.triplets.labelled_slices import few_labels, shares
 from bench.triplets.options import BuildOptions
-from bench.volumes.cards import load_card
-from bench.volumes.label_ids import UNLABELLED, known_pixels
-from bench.volumes.volume import ArrayVolume
+from bench.triplets.verify import verify
+from bench.volumes.cards import Card, load_card
+from bench.volumes.label_ids import known_pixels
+from bench.volumes.stack_volume import ArrayVolume
+from segmentation.labels import UNLABELLED
 
 Z = np.arange(25)[:, None, None]
 Draw = Callable[[np.ndarray], np.ndarray]
@@ -71,10 +74,15 @@ def test_a_file_from_before_they_were_counted_tells_the_same(tmp_path: Path) -> 
 
 def test_what_0_says_depends_on_the_card_and_on_ids_beside_it() -> None:
     labels = np.array([[0, 0, 5, UNLABELLED]], dtype=np.uint64)
-    assert known_pixels(labels, {"label_kind": "ids", "label_zero": "ignore"}) == 1
-    assert known_pixels(labels, {"label_kind": "ids", "label_zero": "membrane"}) == 3
-    assert known_pixels(labels[:, :2], {"label_kind": "ids", "label_zero": "membrane"}) == 0
-    assert known_pixels(labels[:, :2], {"label_kind": "membrane_mask"}) == 2
+    ignored = Card(name="m", title="m")
+    drawn, mask = (
+        ignored.model_copy(update=said)
+        for said in ({"label_zero": "membrane"}, {"label_kind": "membrane_mask"})
+    )
+    assert known_pixels(labels, ignored) == 1
+    assert known_pixels(labels, drawn) == 3
+    assert known_pixels(labels[:, :2], drawn) == 0
+    assert known_pixels(labels[:, :2], mask) == 2
 
 
 @pytest.mark.parametrize(

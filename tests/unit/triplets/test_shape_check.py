@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from bench.base.errors import UserError
 from bench.triplets.build import build
+from bench.triplets.fitting_tile import with_tile
+from bench.triplets.grid import place_tiles, split_regions
 from bench.triplets.options import BuildOptions
-from bench.triplets.shape_check import advice, with_tile
-from bench.triplets.split import depth_blocks, place_tiles, split_regions
+from bench.triplets.shape_check import advice
+from bench.triplets.split import depth_blocks
 from bench.volumes.cards import load_card
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 
 Shape = tuple[int, int, int]
 

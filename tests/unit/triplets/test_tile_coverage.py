@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.cells.presets import PRESETS
-from bench.triplets.split import Axis, place_tiles, split_regions
+from bench.triplets.grid import place_tiles, split_regions
+from bench.triplets.split import Axis
 from bench.triplets.tile_coverage import SMALLEST_CROP, poor_coverage
 
 

@@ -13,7 +13,8 @@ from command import bench
 from conftest import moving_texture
 
 from bench.base.errors import UserError
-from bench.volumes.volume import open_volume
+from bench.volumes.grey_range import as_words
+from bench.volumes.sources import open_volume
 
 EIGHT = np.clip(moving_texture(25, 64), 8, 248)
 TWELVE = EIGHT.astype(np.uint16) * 16
@@ -35,12 +36,12 @@ def test_the_range_that_is_found_is_that_of_the_percentiles(tmp_path: Path) -> N
         looked_at = TWELVE[np.linspace(0, 24, 16).astype(int)]
         low, high = np.percentile(looked_at, (0.1, 99.9), method="inverted_cdf")
         assert volume.grey is not None
-        assert volume.grey[:2] == (low, high)
-        assert volume.grey.slices == 16
-        assert volume.grey.clipped == ((looked_at < low) | (looked_at > high)).mean() < 0.002
+        assert volume.grey.range == (low, high)
+        assert volume.grey.facts.slices == 16
+        assert volume.grey.facts.clipped == ((looked_at < low) | (looked_at > high)).mean() < 0.002
         found = np.stack([volume.slice(z) for z in range(25)])
-        assert volume.grey.levels == levels(found[np.linspace(0, 24, 16).astype(int)]) > 100
-        given, digest = f"{volume.grey.low:g},{volume.grey.high:g}", volume.digest
+        assert volume.grey.facts.levels == levels(found[np.linspace(0, 24, 16).astype(int)]) > 100
+        given, digest = as_words(volume.grey.range), volume.digest
     exact = np.clip((TWELVE.astype(float) - low) * 255 / (high - low), 0, 255)
     assert np.abs(found - exact).max() <= 0.5 + 1e-9
     with open_volume(path, grey_range=tuple(map(float, given.split(",")))) as again:
@@ -60,7 +61,7 @@ def test_a_range_that_leaves_few_levels_is_refused_with_one_that_does_not(
     assert fitting is not None
     with open_volume(path, grey_range=(float(fitting[1]), float(fitting[2]))) as volume:
         assert volume.grey is not None
-        assert volume.grey.levels > 100
+        assert volume.grey.facts.levels > 100
 
 
 def test_what_no_microscope_saw_does_not_widen_the_range(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_what_no_microscope_saw_does_not_widen_the_range(tmp_path: Path) -> None
     with open_volume(written(tmp_path, padded), grey_range="auto") as volume:
         assert volume.grey is not None
         assert plain is not None
-        assert volume.grey[:2] == pytest.approx(plain[:2], abs=0.05 * 4096)
+        assert volume.grey.range == pytest.approx(plain.range, abs=0.05 * 4096)
 
 
 def test_missing_slices_are_not_looked_at(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_missing_slices_are_not_looked_at(tmp_path: Path) -> None:
         written(tmp_path, spoilt), grey_range="auto", missing=range(0, 25, 2)
     ) as found:
         assert found.grey is not None
-        assert found.grey.high < 4096
+        assert found.grey.range[1] < 4096
         assert found.grey.slices == 12
 
 
@@ -89,9 +90,9 @@ def test_floats_have_a_range_too(tmp_path: Path) -> None:
     values = (EIGHT / 255 - 0.5).astype(np.float32)
     with open_volume(written(tmp_path, values), grey_range="auto") as volume:
         assert volume.grey is not None
-        assert -0.5 <= volume.grey.low < volume.grey.high <= 0.5
-        assert float(f"{volume.grey.low:.6g}") == volume.grey.low  # as it is printed
-        assert volume.grey.levels > 100
+        assert -0.5 <= volume.grey.range[0] < volume.grey.range[1] <= 0.5
+        assert float(f"{volume.grey.range[0]:.6g}") == volume.grey.range[0]  # as it is printed
+        assert volume.grey.facts.levels > 100
 
 
 def test_eight_bits_with_a_range_work_as_ever_unless_it_is_one_of_deeper_data(
@@ -111,7 +112,7 @@ def test_few_levels_of_its_own_are_no_fault_of_the_range(tmp_path: Path) -> None
     coarse = EIGHT.astype(np.uint16) // 8 * 100
     with open_volume(written(tmp_path, coarse), grey_range="auto") as volume:
         assert volume.grey is not None
-        assert volume.grey.levels == levels(coarse) < 64
+        assert volume.grey.facts.levels == levels(coarse) < 64
 
 
 def test_one_grey_value_has_no_range(tmp_path: Path) -> None:

@@ -37,9 +37,9 @@ def test_a_channel_is_built_recorded_and_asked_for_again(
         assert bench(capsys, "data", "build", name, *words, source, *asked)[0] == 0
     two, one = built(tmp_path, "two"), built(tmp_path, "one")
     np.testing.assert_array_equal(two.frames(3), one.frames(3))
-    assert (two.volumes[0]["channel"], "channel" in one.volumes[0]) == (1, False)
+    assert (two.volumes[0].channel, one.volumes[0].channel) == (1, None)
     # A volume's own name is part of a fingerprint; how its file is read is not.
-    assert two.volumes[0]["sha256"] == one.volumes[0]["sha256"]
+    assert two.volumes[0].sha256 == one.volumes[0].sha256
     assert two.options == one.options
     run = ["run", "--methods", "average", "--dataset", "two", "--data", tmp_path,
            "--stages", "train,predict", "--out", tmp_path / "results",
@@ -61,7 +61,7 @@ def test_a_run_builds_with_axes_and_info_repeats_the_notes(
     )  # fmt: skip
     assert code == 0, err
     file = built(tmp_path, "texture[search=4,stride=48,tile=48]")
-    assert (file.volumes[0]["shape"], file.volumes[0]["axes"]) == ([25, 96, 96], "xyz")
+    assert (file.volumes[0].shape, file.volumes[0].axes) == ((25, 96, 96), "xyz")
 
 
 def test_notes_are_said_while_building_and_kept(
