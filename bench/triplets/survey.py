@@ -14,8 +14,8 @@ from bench.triplets.align import Aligner, Match, Prepared
 from bench.triplets.grid import Region, grid_size, place_tiles, split_regions
 from bench.triplets.histogram import grey_counts
 from bench.triplets.options import BuildOptions
-from bench.triplets.reject import measure
 from bench.triplets.split import depth_blocks
+from bench.triplets.window_measures import measure
 from bench.volumes.tissue import Padding, PaddingFacts, Tissue, filled, find_tissue
 from bench.volumes.volume import Volume, grey_digest, present_slices
 

@@ -439,7 +439,7 @@ _FULL = """
 import resource, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
-from tests.unit.test_build import *
+from tests.unit.triplets.test_build import *
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 try:
     make(Path({path!r}), drifting_stack(), options())

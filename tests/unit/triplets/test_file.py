@@ -124,7 +124,8 @@ def test_a_newer_schema_a_truncated_file_and_none_at_all_are_refused(copy: Path)
 
 
 def test_a_file_of_an_older_version_has_the_defaults_of_what_it_does_not_say(copy: Path) -> None:
-    expected = TripletFile(copy)
+    with TripletFile(copy) as expected:
+        pass
     with h5py.File(copy, "r+") as file:
         options, card = (json.loads(file.attrs[name]) for name in ("options", "card"))
         del options["rules"], options["seed"], card["label_kind"], card["citation"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,15 +11,13 @@ from hypothesis import strategies as st
 
 from bench.cells.presets import PRESETS
 from bench.triplets.grid import place_tiles, split_regions
+from bench.triplets.options import BuildOptions
 from bench.triplets.split import Axis
 from bench.triplets.tile_coverage import SMALLEST_CROP, poor_coverage
 
 
-def options(tile: int, stride: int, axis: Axis = "z", search: int = 16) -> dict[str, Any]:
-    return {
-        "tile": tile, "stride": stride, "split": "blocked", "split_axis": axis,
-        "align": search > 0, "search": search,
-    }  # fmt: skip
+def options(tile: int, stride: int, axis: Axis = "z", search: int = 16) -> BuildOptions:
+    return BuildOptions(tile=tile, stride=stride, split_axis=axis, align=search > 0, search=search)
 
 
 def counted(height: int, width: int, tile: int, stride: int, axis: Axis) -> float:
@@ -32,8 +29,8 @@ def counted(height: int, width: int, tile: int, stride: int, axis: Axis) -> floa
 
 
 @given(
-    height=st.integers(130, 700),
-    width=st.integers(130, 700),
+    height=st.integers(160, 700),
+    width=st.integers(160, 700),
     tile=st.integers(32, 130),
     stride=st.integers(20, 200),
     axis=st.sampled_from("zyx"),

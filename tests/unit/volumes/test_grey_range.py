@@ -83,7 +83,7 @@ def test_missing_slices_are_not_looked_at(tmp_path: Path) -> None:
     ) as found:
         assert found.grey is not None
         assert found.grey.range[1] < 4096
-        assert found.grey.slices == 12
+        assert found.grey.facts.slices == 12
 
 
 def test_floats_have_a_range_too(tmp_path: Path) -> None:
