@@ -1,4 +1,4 @@
-"""Where datasets lie, and which there are; known without importing what reads them."""
+"""Where datasets lie and which there are, without an import of what reads them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def built_names(root: Path) -> list[str]:
 
 
 def dataset_names(root: Path) -> list[str]:
-    """Every known dataset: those that there is a card for, then what else has been built."""
+    """Every known dataset: first those with a card, then what else has been built."""
     return list(dict.fromkeys([*CARDS, *built_names(root)]))
 
 
@@ -56,7 +56,7 @@ def built_path(name: str, root: Path, fold: int | None) -> Path:
 
 
 def anew(name: str, *added: str) -> str:
-    """The command that builds a dataset anew, in all else as it was built.
+    """The command that builds a dataset anew, as it was built but for what is added.
 
     Args:
         name: of the dataset.

@@ -31,12 +31,12 @@ class DatasetVariant:
 
     @property
     def built(self) -> str:
-        """The name that its triplets lie under."""
+        """The name of the folder that its triplets lie in."""
         return spelling(self.base, dict(self.options))
 
 
 def parse_dataset(text: str) -> DatasetVariant:
-    """Read a dataset's name; what its options may be is its card's business.
+    """Read a dataset's name; ``load_card`` checks its options.
 
     Raises:
         UserError: it is not written as `name` or `name[option=value,...]`.

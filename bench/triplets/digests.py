@@ -1,4 +1,4 @@
-"""What vouches for a triplet file: the digest of each triplet, of all that counts, of each byte."""
+"""The digests of a triplet file: of a triplet, of all that a result depends on, of every byte."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ class TripletFile:
         return self._file
 
     def _dataset(self, name: str) -> h5py.Dataset:
-        """By its name; to look that up takes a quarter as long as to read a triplet."""
+        """A dataset, looked up once: a look-up takes a quarter of the time of a read."""
         file = self._open()
         if name not in self._datasets:
             self._datasets[name] = file[name]
@@ -209,7 +209,7 @@ class TripletFile:
 
 
 def readable(path: Path) -> TripletFile | None:
-    """A file, maybe damaged, whose keys and options are whole; None for others."""
+    """Open a file if its keys and options are whole; None if they are damaged."""
     try:
         return TripletFile(path)
     except UserError:

@@ -18,7 +18,7 @@ def to_triplets(frames: NDArray[np.uint8]) -> Triplets:
 
 
 class NotFiniteError(UserError):
-    """A method returned what is no number."""
+    """A method returned NaN or infinity."""
 
 
 def to_frame(middle: Tensor) -> NDArray[np.uint8]:

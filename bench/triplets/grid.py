@@ -96,7 +96,7 @@ def place_tiles(region: Region, shifts: Sequence[Shift], tile: int, stride: int)
 
 
 def _moved_inward(places: range, low: int, high: int) -> dict[int, int]:
-    """The lines of a grid by their number, each once, at its place between low and high."""
+    """The lines of a grid by number, moved between low and high; no two share a place."""
     nearest: dict[int, int] = {}
     for number, place in enumerate(places):
         moved = min(max(place, low), high)

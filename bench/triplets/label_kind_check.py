@@ -1,4 +1,4 @@
-"""Whether the labels of a dataset look like something else than what they are taken for."""
+"""Whether the labels of a dataset look like another kind than they are taken for."""
 
 from __future__ import annotations
 
@@ -36,14 +36,13 @@ class Borders(NamedTuple):
 
 
 def doubt(file: TripletFile) -> str:
-    """One sentence on labels that are hardly what nobody said they are; empty for others.
+    """One sentence if labels look like another kind than is assumed; empty if not.
 
-    Labels are taken as neuron ids that touch, 0 where nobody labelled a pixel. Without one
-    membrane to be seen these are two others: a mask of membranes, which has a single value
-    beside 0, and ids between which somebody drew the membranes as 0, most of whose borders
-    are then lines of 0: three in four in AC4, and less than one in ten where ids touch and
-    only some neurites, down to one in twenty, are labelled. A mask is doubted where most of it is
-    membrane: it is upside down.
+    Where nobody says otherwise, labels are neuron ids that touch, and 0 is an unlabelled pixel.
+    Two other kinds would then have no membrane at all. A mask of membranes has a single value
+    beside 0. Ids with drawn membranes have lines of 0 at most borders: at three in four in AC4, and
+    at less than one in ten where ids touch, even if one neurite in twenty is labelled. A mask is
+    upside down if most of it is membrane.
 
     Args:
         file: triplets with labels; up to 32 of them, evenly spread, are looked at.
@@ -78,7 +77,7 @@ def doubt(file: TripletFile) -> str:
 
 
 def _doubt_mask(file: TripletFile) -> str:
-    """That a mask has more membrane than tissue can have; empty for others."""
+    """One sentence if a mask has more membrane than tissue can have; empty if not."""
     membrane = known = 0
     for index in _looked_at(file):
         labels = file.labels(index)

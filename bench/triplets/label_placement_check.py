@@ -69,7 +69,7 @@ _OTHERS = (
 
 
 def misplacement(name: str, volume: Volume, kind: LabelKind) -> str:
-    """One sentence on labels that fit the picture better in another placement; empty if not.
+    """One sentence if labels fit the picture better in another placement; empty if not.
 
     Another placement fits better if its contrast is 1.1 times that of the labels as given, in
     the median over up to 8 slices, larger in three in four of them, and at least 0.2.

@@ -99,7 +99,7 @@ def write_doubts(path: Path, doubts: list[str]) -> None:
 
 
 def read_doubts(file: h5py.File) -> list[str]:
-    """What is doubted of the labels; nothing in a file from before that was kept."""
+    """What is doubted of the labels; empty in a file of a version that did not store it."""
     doubts: list[str] = json.loads(file.attrs.get("doubts", "[]"))
     return doubts
 
@@ -125,5 +125,5 @@ def read_keys(group: h5py.Group) -> pd.DataFrame:
 
 
 def _known(kind: type[_Model], stored: dict[str, Any]) -> _Model:
-    """What this version knows of a stored document: another one may have written more."""
+    """Validate a stored document, without the fields that this version does not know."""
     return kind.model_validate({k: v for k, v in stored.items() if k in kind.model_fields})

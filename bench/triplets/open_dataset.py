@@ -104,7 +104,10 @@ def _is_sound(path: Path, display: Display) -> bool:
 def _set_damaged_aside(
     path: Path, card: Card, origin: Origin, options: BuildOptions, display: Display
 ) -> BuildOptions:
-    """Make room for a dataset to be built anew, with the options of the damaged one if it can.
+    """Set a damaged dataset aside, so that it can be built anew.
+
+    Returns:
+        The options to build with: those of the damaged file where they can be read.
 
     Raises:
         UserError: there is no source to build it from, or another one.
@@ -129,7 +132,7 @@ def _set_damaged_aside(
 
 
 def _check_same(file: TripletFile, origin: Origin) -> None:
-    """A dataset that is built stands for its volume and what was said of it, and for no other."""
+    """Refuse a dataset of another volume, or of which something else was said."""
     known = {**dict(file.card), "voxel_size": file.voxel_size}
     for word, value in origin.said.items():
         if known[word] != value:

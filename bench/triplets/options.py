@@ -57,7 +57,7 @@ class BuildOptions(BaseModel):
 
     @property
     def said(self) -> dict[str, Any]:
-        """What they say of the volume, in the words of its card."""
+        """What the options say of the volume, in the words of its card."""
         return self.model_dump(include=set(SAID), exclude_none=True)
 
     @property

@@ -34,8 +34,8 @@ class Rules(BaseModel):
         padding: largest share of one window's pixels that may show no tissue.
         uneven: largest share of the pixels that may show tissue in one of the three slices and
             none in another. As much of it as this costs an interpolation about 0.3 dB.
-        blend: of the middle's finest detail that the better neighbour does not foretell, the
-            least share that both together may not foretell either. Noise is finest detail, and
+        blend: of the middle's finest detail that the better neighbour does not predict, the
+            least share that both together may not predict either. Noise is finest detail, and
             each slice has its own: genuine slices had 0.99 and more, isotropic FIB-SEM of 10 nm
             0.76 and more. Slices that somebody had filled by averaging had 0.02 (two parts to
             one: 0.07), most of a volume upsampled along z 0.05 to 0.4. What was compressed with
@@ -109,7 +109,7 @@ def judge(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 
 
 def upsampled(reasons: pd.Series[str]) -> str:
-    """One sentence on a volume of which many slices are mixes of others; empty for others.
+    """One sentence if many slices of a volume are mixes of others; empty if not.
 
     Args:
         reasons: of all candidates.

@@ -1,4 +1,4 @@
-"""Whether volumes of a shape have room for what is asked of the build, and what has if not."""
+"""Whether volumes of a shape have room for a build, and which options would fit if not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OTHERS: dict[str, list[dict[str, str]]] = {
 
 
 def check_shapes(volumes: Extents, options: BuildOptions) -> None:
-    """Refuse what no slice has to be read for.
+    """Refuse a build that cannot work, before a slice is read.
 
     Raises:
         UserError: tile or search radius do not fit the slices, or a split gets no triplet.
@@ -35,7 +35,7 @@ def check_shapes(volumes: Extents, options: BuildOptions) -> None:
 
 
 def advice(volumes: Extents, options: BuildOptions) -> str:
-    """The end of a sentence on a build that does not fit: the options with which it would.
+    """How a build that does not fit would fit, as the end of a sentence.
 
     What is asked for comes first, with a smaller tile; another split is named for a larger one.
 
@@ -49,7 +49,7 @@ def advice(volumes: Extents, options: BuildOptions) -> str:
 
 
 def fitting_words(volumes: Extents, options: BuildOptions) -> str:
-    """The words to add for a tile that fits; empty where the one asked for does."""
+    """The options of a tile that fits; empty where the tile that is asked for fits."""
     tile = fitting_tile(volumes, options)
     return f"--tile {tile} --stride {tile}" if tile not in (0, options.tile) else ""
 
@@ -95,7 +95,7 @@ def _check_depth(volumes: Extents, options: BuildOptions) -> None:
 
 
 def no_whole_triplet(name: str, volumes: Extents, options: BuildOptions) -> str:
-    """A sentence on a split, blocked along an axis, into which no triplet falls."""
+    """The sentence for a split, blocked along an axis, that has no triplet."""
     depth = max(volume.shape[0] - len(volume.missing) for volume in volumes)
     why = "the volume is too small for five such blocks"
     if options.split_axis == "z" and depth < SHALLOWEST:

@@ -13,7 +13,7 @@ _ENOUGH = 0.95  # of the area; what is left at the edges then is no news
 
 
 def poor_coverage(shapes: Iterable[Sequence[int]], options: BuildOptions) -> list[str]:
-    """A line for each size of slice of which a good part lies in no tile.
+    """One line for each size of slice that tiles cover badly: how much they cover.
 
     Args:
         shapes: of the volumes (z, y, x).

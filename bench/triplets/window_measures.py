@@ -27,8 +27,8 @@ def measure(windows: Windows, tissue: NDArray[np.bool_] | None = None) -> dict[s
         ``padding``: largest share of a window without tissue. ``uneven``: share of the pixels
         that show tissue in some of the three windows and not in all. ``defect``: largest share,
         over the tissue of the three windows, of the most frequent grey value, or of 0 and 255
-        together. ``blend``: of the middle's finest detail that one neighbour does not foretell,
-        the share that both do not foretell either. ``blur``: the three windows' detail, largest
+        together. ``blend``: of the middle's finest detail that one neighbour does not predict,
+        the share that both do not predict either. ``blur``: the three windows' detail, largest
         over smallest. ``ncc_before``, ``ncc_after``: normalised cross-correlation with the
         middle. The last four look at pixels that show tissue in all windows that they compare.
     """
@@ -69,7 +69,7 @@ def _flat_share(pixels: NDArray[np.uint8]) -> float:
 
 
 def _own_detail(windows: Windows, common: NDArray[np.bool_] | None) -> float:
-    """How much of what one neighbour does not foretell of the middle both do not foretell either.
+    """Of the middle's detail that one neighbour does not predict, the share that both do not.
 
     It looks at the finest detail, the second difference along both axes, and takes the least
     squares fit of the middle's to that of the better neighbour and to those of both. Sums are

@@ -116,7 +116,7 @@ def _fetch_right(wanted: CardFile, part: Path, progress: Progress) -> None:
 
 
 def _fetch(wanted: CardFile, part: Path, progress: Progress) -> None:
-    """Fetch all of a file, in as many turns as it takes while each brings something."""
+    """Fetch all of a file; try again as long as each try brings something."""
     while True:
         before = _bytes_of(part)
         try:

@@ -52,7 +52,7 @@ class VolumeFacts(BaseModel):
         return self.shape[0] - len(self.missing)
 
     def as_json(self) -> dict[str, Any]:
-        """For the file, without what says nothing."""
+        """The facts as the file stores them, without what has its default."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
 

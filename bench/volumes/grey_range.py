@@ -126,7 +126,7 @@ def _refuse_few_levels(
 
 
 def as_words(grey_range: GreyRange) -> str:
-    """As on the command line."""
+    """A grey range as the command line takes it."""
     return ",".join(f"{value:.15g}" for value in grey_range)
 
 

@@ -42,7 +42,7 @@ class Given:
     channel: int | None = None
 
     def check(self) -> None:
-        """Refuse what does not come one for each volume.
+        """Refuse labels, masks or holes that are not one for each volume.
 
         Raises:
             UserError: there are fewer or more of something than volumes.

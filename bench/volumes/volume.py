@@ -76,7 +76,7 @@ def present_slices(volume: Volume) -> list[int]:
 
 
 def grey_digest(volume: Volume) -> _Hash:
-    """A SHA-256 that has taken in shape and holes, to be fed the grey values of every slice."""
+    """A SHA-256 of shape and holes; the caller adds the grey values of every slice."""
     digest = hashlib.sha256(repr(tuple(volume.shape)).encode())
     if volume.missing:
         digest.update(repr(sorted(volume.missing)).encode())

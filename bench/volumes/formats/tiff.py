@@ -100,10 +100,8 @@ class TiffStack(Stack):
             if self._palette:
                 return shown_by_palette(self.where, values, self._series.page.colormap)
             if values.ndim == 3:
-                return grey_of(
-                    f"Slice {z} of {self.where}", values, transparent=self._transparent,
-                    labels=self._asked.labels,
-                )  # fmt: skip
+                where, labels = f"Slice {z} of {self.where}", self._asked.labels
+                return grey_of(where, values, transparent=self._transparent, labels=labels)
             return np.array(values)
 
     def _slice(self, z: int) -> NDArray[Any]:

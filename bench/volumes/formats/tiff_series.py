@@ -135,7 +135,7 @@ def _largest(file: tifffile.TiffFile, where: str) -> Series:
 
 
 def _check_gaps(series: Any, where: str) -> None:
-    """Refuse a stack with other pages between its own: a slice would be missing unsaid."""
+    """Refuse a stack with other pages between its own: a slice would be missing without a word."""
     if series.kind != "generic":
         return
     places = [page.index for page in series.pages if isinstance(page.index, int)]

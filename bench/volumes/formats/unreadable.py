@@ -66,7 +66,7 @@ class _Listener(logging.Handler):
 
 @contextmanager
 def tiff_complaints(where: str) -> Iterator[None]:
-    """Take what tifffile only logs as a failure: of a truncated file it reads what it finds.
+    """Raise what tifffile only logs: it reads a truncated file as far as that goes.
 
     Raises:
         UserError: it logged an error.

@@ -57,7 +57,7 @@ def check_sizes(sizes: Mapping[str, Resolution | None]) -> None:
 
 
 def doubt_size(size: Resolution | None) -> str:
-    """One sentence on a size that somebody gave and that cannot be one; empty for others."""
+    """One sentence if a voxel size that somebody gave is implausible; empty if not."""
     if size is None or not (meaning := _meaning(size)):
         return ""
     return f"A voxel of {words(size)} nm (z, y, x) is believed as it was given, but {meaning}."
