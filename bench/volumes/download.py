@@ -1,7 +1,8 @@
 """Fetch a card's file, and use it only if it is the one the card means.
 
 What was fetched stays in a file of its own, ``NAME.part``, until it is whole: a download that broke
-off continues from there. docs/decisions/0012 says why pooch, the library for such files, is not used.
+off continues from there. docs/decisions/0012 says why pooch, the library for such files, is not
+used.
 """
 
 from __future__ import annotations

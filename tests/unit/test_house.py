@@ -17,18 +17,13 @@ PARAMETERS, LINES = 7, 60
 TOO_MANY_PARAMETERS = {
     "bench/report/score_tables.py:_means",
     "bench/run/job.py:Job.__init__",
-    "bench/triplets/build.py:_write",
-    "bench/volumes/phantom/neurites.py:_walk",
 }
 TOO_LONG = {
     "bench/stages/keys.py:keys",
     "bench/stages/train.py:train",
-    "bench/triplets/build.py:build",
 }
 IMPORTS_FOR_TYPES = {
     "bench/cells/variants.py:bench.cells.presets",
-    "bench/triplets/dataset.py:bench.triplets.file",
-    "bench/triplets/label_coverage.py:bench.triplets.file",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
