@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-UNLABELLED = 2**64 - 1  # the CREMI convention
+from segmentation.labels import UNLABELLED
+
 WIDTH = 30.0  # nm: two membranes of some 8 nm and the cleft between them
 REACH = 24.0  # nm of drawn membrane, at most, that belong to the id they lie nearest to
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from segmentation.membranes import UNLABELLED, membranes
+from segmentation.labels import UNLABELLED
+from segmentation.membranes import membranes
 
 TOLERANCE = 2  # pixels between two lines that count as one
 BORDER = 25.0  # nm on each side of a segment's border that no segment score counts (CREMI)

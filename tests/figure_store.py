@@ -14,11 +14,11 @@ from bench.base.files import file_digest
 from bench.stages import predict, score
 from bench.store.records import LOG, NONE, Failure, Record, StageRecord, Store
 from bench.triplets.build import build
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 from segmentation.membranes import membranes
 
 DATASET = "striped"

@@ -7,21 +7,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-Tick = Callable[[int, int, str], None]  # done, in all, words
+Progress = Callable[[int, int, str], None]
+"""Called as work moves on: with what is done, how much it is in all, and what it is in words."""
 
 _PLAIN_SECONDS = 15.0
 _LONG = 600.0  # seconds from which a training is announced
 _ESTIMATE = 5.0  # seconds of training that the announcement is estimated from
+
+
+def silent(done: int, total: int, words: str) -> None:
+    """Progress that nobody looks at."""
 
 
 class Display(Protocol):
@@ -30,7 +28,7 @@ class Display(Protocol):
     def cell(self, number: int, count: int, title: str) -> None:
         """A cell begins."""
 
-    def stage(self, name: str) -> Tick:
+    def stage(self, name: str) -> Progress:
         """A stage begins; the returned function is called as it moves on."""
 
     def note(self, text: str) -> None:
@@ -44,14 +42,14 @@ class LiveDisplay:
     """Two bars on standard error: cells, and the steps of the current stage."""
 
     def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[words]}", markup=False),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+        self._progress = bars.Progress(
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(bar_width=24),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.fields[words]}", markup=False),
+            bars.TimeElapsedColumn(),
+            bars.TextColumn("left"),
+            bars.TimeRemainingColumn(),
             console=console,
             transient=True,
         )
@@ -63,7 +61,7 @@ class LiveDisplay:
         """Show the cell's title beside the bar of cells."""
         self._progress.update(self._cells, completed=number - 1, total=count, words=title)
 
-    def stage(self, name: str) -> Tick:
+    def stage(self, name: str) -> Progress:
         """Start the lower bar anew."""
         self._progress.remove_task(self._stage)
         self._stage = self._progress.add_task(name, total=None, words="")
@@ -98,8 +96,8 @@ class PlainDisplay:
         """Print which cell begins."""
         self.note(f"[{number}/{count}] {title}")
 
-    def stage(self, name: str) -> Tick:
-        """Print a line every few seconds and at the end; a count that falls begins anew."""
+    def stage(self, name: str) -> Progress:
+        """Print a line every few seconds and at the end; a smaller count starts anew."""
         started = seen = spoken = time.monotonic()
         before: int | None = None  # done, where this goes on from
         last = 0
@@ -126,8 +124,8 @@ class PlainDisplay:
         """Nothing is left on the screen."""
 
 
-def announcing(tick: Tick, title: str, hint: str, display: Display) -> Tick:
-    """Say once, after the first steps, how long a long training will take."""
+def announcing(tick: Progress, title: str, hint: str, display: Display) -> Progress:
+    """Say once, after the first steps, how long a training will take that takes long."""
     # The first step is left out: it allocates and compiles what the others reuse.
     started: tuple[int, float] | None = None
     announced = False

@@ -11,7 +11,7 @@ from bench.cells.config import RunConfig
 from bench.cells.presets import PRESETS, Preset
 from bench.cells.variants import LossVariant, Variant, parse_loss, parse_variant
 from bench.store.records import NONE
-from bench.triplets.dataset import DatasetVariant, parse_dataset
+from bench.triplets.dataset_variant import DatasetVariant, parse_dataset
 from bench.volumes.cards import fold_of
 
 NULL = "linear"

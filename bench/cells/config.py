@@ -17,11 +17,12 @@ from pydantic import (
 )
 
 from bench.base.errors import UserError
+from bench.base.invalid_option import invalid_option
 from bench.base.words import split_variants, unknown
 from bench.cells.presets import PresetName
 from bench.cells.stage_names import STAGES
 from bench.volumes.cards import LabelKind, LabelZero, VoxelSize
-from bench.volumes.grey import GreyOption
+from bench.volumes.grey_range import GreyOption
 from bench.volumes.holes import Missing
 
 # Runs that come with the package; `configs/table4.toml` names one wherever the command is given.
@@ -191,39 +192,3 @@ def _read(file: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"The configuration {file} is not valid TOML: {error}.") from error
     return {key.replace("-", "_"): value for key, value in values.items()}
-
-
-# Words for users, in the place of pydantic's own, which address programmers.
-_WORDS = {
-    "greater_than_equal": "it has to be at least {ge}",
-    "greater_than": "it has to be more than {gt:g}",
-    "less_than_equal": "it has to be at most {le}",
-    "int_parsing": "it has to be a whole number",
-    "int_type": "it has to be a whole number",
-    "float_parsing": "it has to be a number",
-    "finite_number": "it has to be a finite number",
-    "too_short": "it names nothing",
-    "missing": "it lacks a value",
-    "too_long": "it has a value too many",
-}
-
-
-def invalid_option(error: ValidationError) -> str:
-    """What is wrong with the first option that pydantic refused, in one sentence."""
-    first = error.errors()[0]
-    if not first["loc"]:
-        return f"These options do not go together: {first['msg'].removeprefix('Value error, ')}."
-    option = str(first["loc"][0]).replace("_", "-")
-    if option == "rules":  # given one by one
-        option = f"rule {first['loc'][-1]}"
-    if first["type"] == "literal_error":
-        valid = [
-            word.strip("'") for word in first["ctx"]["expected"].replace(" or ", ", ").split(", ")
-        ]
-        try:
-            unknown(f"--{option} value", str(first["input"]), valid)
-        except UserError as sentence:
-            return str(sentence)
-    why = _WORDS.get(first["type"], "").format_map(first.get("ctx", {}))
-    why = why or first["msg"].removeprefix("Value error, ")
-    return f"The value {first['input']!r} of --{option} is not valid: {why}."

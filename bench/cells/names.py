@@ -5,8 +5,8 @@ from __future__ import annotations
 from bench.base.words import read_words
 from bench.cells.config import RunConfig
 from bench.cells.registry import require_loss, require_method
-from bench.triplets.dataset import parse_dataset
-from bench.triplets.folders import built_path
+from bench.triplets.dataset_paths import built_path
+from bench.triplets.dataset_variant import parse_dataset
 from bench.volumes.cards import load_card
 
 

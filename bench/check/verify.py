@@ -13,10 +13,10 @@ from bench.base.files import CORRUPT, HOLDER, LOCK, file_digest
 from bench.scores.ceiling import RECORD as SEGMENTER
 from bench.scores.ceiling import SegmenterRecord
 from bench.store.records import RECORD, Record, Store, load_document
-from bench.triplets.dataset import parse_dataset
+from bench.triplets.dataset_paths import dataset_path
+from bench.triplets.dataset_variant import parse_dataset
 from bench.triplets.file import TripletFile
-from bench.triplets.file import verify as verify_dataset
-from bench.triplets.folders import dataset_path
+from bench.triplets.verify import verify as verify_dataset
 
 _RECOMPUTED = "repeat the run: it is set aside and computed again."
 

@@ -9,12 +9,13 @@ from bench.base.errors import UserError
 from bench.base.progress import Display, open_display
 from bench.base.words import unknown
 from bench.commands.data_build import BuildWords
-from bench.run.datasets import build_dataset, download_volume
-from bench.triplets.build import BuildSummary
+from bench.triplets.build_dataset import build_dataset
+from bench.triplets.build_summary import BuildSummary
 from bench.triplets.reject import Rules
-from bench.volumes.grey import GreyWish, parse_grey_range
+from bench.volumes.download import download_volume
+from bench.volumes.grey_range import GreyWish, parse_grey_range
 from bench.volumes.holes import parse_missing
-from bench.volumes.source_options import Given
+from bench.volumes.sources import Given
 
 # Words that are build options as they stand.
 _WISHES = (

@@ -22,10 +22,11 @@ class InfoWords:
 @takes(InfoWords)
 def info(words: InfoWords) -> None:
     """Say what a dataset holds: counts, split, leakage, options."""
-    from bench.triplets.folders import built_path, given_name
+    from bench.triplets.dataset_paths import built_path, given_name
 
     path = built_path(given_name(words.name, words.data), words.data, words.fold)
 
-    from bench.triplets.file import TripletFile, describe
+    from bench.triplets.describe import describe
+    from bench.triplets.file import TripletFile
 
     print_pairs(describe(TripletFile(path)), as_json=words.as_json)

@@ -24,13 +24,13 @@ class VerifyDataWords:
 @takes(VerifyDataWords)
 def verify(words: VerifyDataWords) -> None:
     """Check every byte of a dataset against its digests."""
-    from bench.triplets.folders import built_path, given_name
+    from bench.triplets.dataset_paths import built_path, given_name
 
     path = built_path(given_name(words.name, words.data), words.data, words.fold)
 
-    from bench.triplets import file
+    from bench.triplets.verify import verify as problems_of
 
-    problems = file.verify(path)
+    problems = problems_of(path)
     if words.as_json:
         print_json({"file": str(path), "problems": problems})
     else:

@@ -57,7 +57,7 @@ def _methods(_: Path) -> Pairs:
 
 
 def _datasets(data: Path) -> Pairs:
-    from bench.triplets.folders import dataset_names
+    from bench.triplets.dataset_paths import dataset_names
     from bench.volumes.cards import CARDS
 
     pairs = []

@@ -57,7 +57,7 @@ def draw_comparison(rows: list[Row], dataset: Dataset, out: Path) -> Path | None
     # Whatever the user's own settings are.
     settings = matplotlib.style.context("default")
     with tidied(target.parent), atomic_path(target) as temporary, settings:
-        title = title_of(dataset.name, index, dataset.test.card.get("credit") or "")
+        title = title_of(dataset.name, index, dataset.test.card.credit)
         _draw(panels, truth, list(frames), title, temporary)
     return target
 

@@ -15,7 +15,7 @@ from bench.report.table import Column, Notes, Table, TableCell, TableRow
 from bench.run.summary import SKILLS
 from bench.scores.measurement import Standing, every_seed
 from bench.scores.metrics import METRICS
-from bench.triplets.dataset import parse_dataset
+from bench.triplets.dataset_variant import parse_dataset
 
 _GROUPS = ("aligned, kept", "aligned, all", "not aligned, kept", "not aligned, all")
 

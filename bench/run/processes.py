@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from bench.base.errors import UserError
-from bench.base.progress import PlainDisplay, Tick
+from bench.base.progress import PlainDisplay, Progress
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
 from bench.run.datasets import open_datasets
@@ -176,7 +176,7 @@ class _Relay(PlainDisplay):
         self._title = title
         super().cell(number, count, f"{title}, beside the others")
 
-    def stage(self, name: str) -> Tick:
+    def stage(self, name: str) -> Progress:
         """Send a line now and then, with the title of the cell."""
         return super().stage(f"{self._title}: {name}")
 

@@ -21,7 +21,8 @@ from bench.stages.pipeline import keys
 from bench.stages.segmenters import Segmenters, check_segmenter
 from bench.stages.stage import Context
 from bench.store.records import Store
-from bench.triplets.dataset import Dataset, parse_dataset
+from bench.triplets.dataset import Dataset
+from bench.triplets.dataset_variant import parse_dataset
 from bench.volumes.cards import load_card
 from methods.features import VggFeatures, load_features
 

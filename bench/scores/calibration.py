@@ -6,7 +6,7 @@ whoever has seen their scores knows how to read those of a method.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from scipy.ndimage import gaussian_filter
 from bench.base.errors import UserError
 from bench.base.files import file_digest
 from bench.base.parquet import read_table, write_table
+from bench.base.progress import Progress
 from bench.scores.metrics import Frame, ie_rms, score_frame
 from bench.scores.triplet_table import kept, with_keys
 from bench.store.records import CALIBRATION, StageRecord
 from bench.triplets.file import TripletFile
-from bench.triplets.tensors import to_frame
+from bench.triplets.frames_and_tensors import to_frame
 
 REVISION = 1
 KINDS = ("average_blurred", "truth_blurred", "truth_noisy")
@@ -32,8 +33,6 @@ _BLURS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # px, of the average: the bes
 _TRUTH_BLUR = 1.0  # px
 CHOSEN_ON = 16  # of the training split: enough for one number out of eight
 _SEED = 0
-
-Progress = Callable[[int, int, str], None]
 
 
 def calibrate(

@@ -107,8 +107,7 @@ def label_truth(file: TripletFile, index: int) -> Truth | None:
 
 def _meaning(file: TripletFile) -> dict[str, Any]:
     """What a dataset's card says its labels are."""
-    card = file.card
-    return {"kind": card.get("label_kind", "ids"), "zero": card.get("label_zero", "ignore")}
+    return {"kind": file.card.label_kind, "zero": file.card.label_zero}
 
 
 def labelled(table: pd.DataFrame, *, rejected: bool = False) -> pd.DataFrame:

@@ -22,9 +22,9 @@ from bench.scores.ceiling import read_ceiling, segmenter_caution
 from bench.scores.membranes import labelled
 from bench.scores.triplet_table import kept
 from bench.store.records import LOG, NONE, Record, Store
-from bench.triplets.dataset import parse_dataset
+from bench.triplets.dataset_paths import dataset_path
+from bench.triplets.dataset_variant import parse_dataset
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 
 _Place = tuple[str, int]  # dataset and fold
 _WORDS = ("method", "loss", "dataset", "fold", "seed", "preset")

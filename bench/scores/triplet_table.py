@@ -19,14 +19,14 @@ def with_keys(scores: pd.DataFrame, indices: NDArray[np.intp], file: TripletFile
     tiles wide.
     """
     keys = file.keys.loc[indices, KEYS].reset_index(drop=True)
-    if file.options["stride"] < (1 - _OVERLAP) * file.tile:
+    if file.options.stride < (1 - _OVERLAP) * file.tile:
         keys["column"] = keys["column"].map(_squares(file))
     return pd.concat([pd.Series(indices, name="triplet"), keys, scores], axis=1)
 
 
 def overlapping(file: TripletFile) -> bool:
     """Whether neighbouring tiles share pixels; once, they all were one column then."""
-    return bool(file.options["stride"] < file.tile)
+    return file.options.stride < file.tile
 
 
 def _squares(file: TripletFile) -> pd.Series:

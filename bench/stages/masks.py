@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,11 @@ from bench.base.errors import UserError
 from bench.base.files import atomic_path
 from bench.base.hdf5_sink import hdf5_sink
 from bench.base.parquet import write_table
+from bench.base.progress import Progress
 from bench.scores.triplet_table import with_keys
 from bench.stages.segmenter import Segmenter
 from bench.triplets.file import TripletFile
 from segmentation.scores import score_membranes
-
-Progress = Callable[[int, int, str], None]
 
 
 def segment(

@@ -7,7 +7,7 @@ import numpy as np
 from bench.scores.membranes import true_membranes
 from bench.triplets.dataset import Dataset
 from bench.triplets.file import TripletFile
-from bench.volumes.label_values import UNLABELLED
+from segmentation.labels import UNLABELLED
 
 
 def no_membranes(dataset: Dataset, *, given: bool) -> str:

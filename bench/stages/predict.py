@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.base.errors import UserError
 from bench.base.files import atomic_path, content_digest
 from bench.base.hdf5_sink import hdf5_sink
-from bench.base.progress import Tick
+from bench.base.progress import Progress
 from bench.stages import train
 from bench.stages.keys import Inputs
 from bench.stages.stage import Context, Result, Stage
@@ -24,14 +24,12 @@ from bench.store.facts import PredictFacts
 from bench.store.records import WEIGHTS
 from bench.store.weights import load_weights
 from bench.triplets.file import TripletFile
-from bench.triplets.tensors import NotFiniteError, to_frame, to_triplets
+from bench.triplets.frames_and_tensors import NotFiniteError, to_frame, to_triplets
 from methods.interface import Interpolator
 
 REVISION = 1
 FRAMES = "frames.h5"
 _OVERLAP = 32  # pixels on each side of a tile that are computed and thrown away
-
-Progress = Callable[[int, int, str], None]
 
 
 def predict(
@@ -177,7 +175,7 @@ def key(inputs: Inputs) -> str:
     return content_digest([cell_key(inputs), REVISION])
 
 
-def _compute(context: Context, tick: Tick) -> Result:
+def _compute(context: Context, tick: Progress) -> Result:
     indices = context.split("test")
     model = _model(context)
     started = time.monotonic()

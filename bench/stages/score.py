@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.base.files import content_digest
 from bench.base.parquet import write_table
-from bench.base.progress import Tick
+from bench.base.progress import Progress
 from bench.scores import calibration
 from bench.scores.metrics import METRICS, score_frame
 from bench.scores.triplet_table import kept, with_keys
@@ -27,8 +26,6 @@ from bench.triplets.file import TripletFile
 
 REVISION = 2
 SCORES = "scores.parquet"
-
-Progress = Callable[[int, int, str], None]
 
 
 def score(frames_path: Path, file: TripletFile, target: Path, progress: Progress) -> pd.DataFrame:
@@ -60,7 +57,7 @@ def _key(inputs: Inputs) -> str:
     return content_digest([predict.key(inputs), *scoring, *inputs.columns])
 
 
-def _compute(context: Context, tick: Tick) -> Result:
+def _compute(context: Context, tick: Progress) -> Result:
     file = context.dataset.test
     table = score(context.folder / predict.FRAMES, file, context.folder / SCORES, tick)
     counted = kept(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.base.files import content_digest, file_digest
-from bench.base.progress import Tick
+from bench.base.progress import Progress
 from bench.scores.membranes import MEMBRANE_METRICS, labelled, membrane_means
 from bench.stages import predict
 from bench.stages.keys import Inputs
@@ -23,7 +23,7 @@ def _key(inputs: Inputs) -> str | None:
     return content_digest(parts)
 
 
-def _compute(context: Context, _: Tick) -> Result:
+def _compute(context: Context, _: Progress) -> Result:
     segmenter = context.segmenters.get(context.dataset)
     frames, masks = context.folder / predict.FRAMES, context.folder / MASKS
     table = segment(

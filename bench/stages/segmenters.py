@@ -139,7 +139,7 @@ class Segmenters:
         if dataset.borrows:
             return settings | {"trained_on": self._settings(_own(dataset.training))}
         options, budget = options_of(self._config)
-        labels = {name: file.card.get(name) for name in ("label_kind", "label_zero")}
+        labels = {"label_kind": file.card.label_kind, "label_zero": file.card.label_zero}
         if not labelled_throughout(file):  # which slices are learned from has changed for these
             settings["slices"] = "by window"
         network = {"unet": dataclasses.asdict(options), "budget": dataclasses.asdict(budget)}

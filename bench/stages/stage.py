@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.base.progress import Display, Tick
+from bench.base.progress import Display, Progress
 from bench.cells.cell import Cell
 from bench.cells.config import RunConfig
 from bench.stages.keys import Inputs, Keys
@@ -114,7 +114,7 @@ class Stage:
     leaves: str
     revision: int
     key: Callable[[Inputs], str | None]
-    compute: Callable[[Context, Tick], Result]
+    compute: Callable[[Context, Progress], Result]
     means: Collection[str] = ()
     counts: bool = False
     beside: bool = False

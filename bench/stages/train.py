@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from bench.base.errors import DamagedError, UserError
 from bench.base.files import content_digest, set_aside, write_text
-from bench.base.progress import Tick, announcing
+from bench.base.progress import Progress, announcing
 from bench.cells.cell import budget_of
 from bench.cells.presets import Preset
 from bench.scores.metrics import psnr
@@ -30,9 +30,9 @@ from bench.store.checkpoints import below, load_optimiser, named, optimiser_tens
 from bench.store.facts import TrainFacts
 from bench.store.records import CHECKPOINT, LOG, WEIGHTS
 from bench.store.weights import load_tensors, save_tensors, save_weights
-from bench.triplets.crops import CropSampler
 from bench.triplets.file import TripletFile
-from bench.triplets.tensors import to_frame, to_triplets
+from bench.triplets.frames_and_tensors import to_frame, to_triplets
+from bench.triplets.training_crops import CropSampler
 from methods.interface import FittedInterpolator, Interpolator, Triplets
 from methods.losses import LossTerms, TripletLoss, build_loss
 
@@ -41,8 +41,6 @@ _ROWS = "rows"  # of the log, in a checkpoint: beside it the log is only for rea
 _CHECKPOINT_SECONDS = 60.0
 _VALIDATION_TRIPLETS = 16
 _VALIDATION_SIDE = 256
-
-Progress = Callable[[int, int, str], None]  # steps done, steps in all, words
 
 
 class DivergenceError(RuntimeError):
@@ -369,7 +367,7 @@ def _key(inputs: Inputs) -> str | None:
     return content_digest(settings(inputs)) if inputs.cell.learns else None
 
 
-def _compute(context: Context, tick: Tick) -> Result:
+def _compute(context: Context, tick: Progress) -> Result:
     """Take over a finished training, or fit, or train; each leaves the weights."""
     model = context.cell.variant.build()
     taken = None if context.config.rerun else take_over(context, model)

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench.triplets.file import TripletFile
 from bench.triplets.reject import REASONS
-from bench.volumes.label_values import UNLABELLED
+from bench.volumes.cards import LabelKind
+from segmentation.labels import UNLABELLED
 
 _COLUMNS = 3
 _KEPT, _REJECTED = 9, 15  # triplets shown at most
@@ -31,11 +32,13 @@ _GOLDEN = 0.618034  # of a turn from one id's hue to the next: neighbours look d
 def draw_contact_sheet(file: TripletFile, target: Path) -> None:
     """Draw up to 24 triplets, evenly drawn from the kept ones and from each reason.
 
+    Under headings, each triplet shows before, middle and after side by side, below the values
+    that its rules looked at. Where there are labels, the middle stands there once more with a
+    colour over every id but 0: labels beside their slice are seen here.
+
     Args:
         file: the triplets.
-        target: of the PNG; under headings, each triplet shows before, middle and after side by
-            side under the values that its rules looked at, and where there are labels, the middle
-            once more with a colour over every id but 0: labels beside their slice are seen here.
+        target: of the PNG.
     """
     chosen = _chosen(file.keys)
     step = max(file.tile // _THUMBNAIL, 1)
@@ -44,12 +47,11 @@ def draw_contact_sheet(file: TripletFile, target: Path) -> None:
     room = pictures * (side + _GAP) - _GAP
     width, height = max(room, 3 * _THUMBNAIL) + _MARGIN, side + _CAPTION + _MARGIN
     rows = -(-len(chosen) // _COLUMNS)
-    sheet = Image.new(
-        "RGB", (_COLUMNS * width + _MARGIN, rows * height + _HEAD + 2 * _MARGIN), "white"
-    )
+    size = _COLUMNS * width + _MARGIN, rows * height + _HEAD + 2 * _MARGIN
+    sheet = Image.new("RGB", size, "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
-    pen.text((_MARGIN, _MARGIN), _title(file.keys, file.name), "black",
-             ImageFont.load_default(_HEADING))  # fmt: skip
+    large = ImageFont.load_default(_HEADING)
+    pen.text((_MARGIN, _MARGIN), _title(file.keys, file.name), "black", large)
     pen.text((_MARGIN, _MARGIN + _LINE), _LEGEND, "black", font)
     for column in range(min(_COLUMNS, len(chosen))):
         for i, heading in enumerate(_HEADINGS[:pictures]):
@@ -100,18 +102,15 @@ def _pictures(file: TripletFile, index: int, step: int) -> list[Image.Image]:
     labels = file.labels(index)
     if labels is not None:
         side = frames.shape[-1]
-        pictures.append(
-            _tinted(pictures[1], *_coloured(file, labels[::step, ::step][:side, :side]))
-        )
+        small = labels[::step, ::step][:side, :side]
+        pictures.append(_tinted(pictures[1], small, _coloured(small, file.card.label_kind)))
     return pictures
 
 
-def _coloured(
-    file: TripletFile, labels: NDArray[np.uint64]
-) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Labels, and which of them get a colour: ids, or the membranes of a mask, stored as 0."""
-    mask = file.card.get("label_kind") == "membrane_mask"
-    return labels, (labels == 0) if mask else (labels != 0) & (labels != UNLABELLED)
+def _coloured(labels: NDArray[np.uint64], kind: LabelKind) -> NDArray[np.bool_]:
+    """Which labels get a colour: ids, or the membranes of a mask, stored as 0."""
+    coloured = labels == 0 if kind == "membrane_mask" else (labels != 0) & (labels != UNLABELLED)
+    return np.asarray(coloured)
 
 
 def _tinted(

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bench.triplets.align import Aligner, Slice, ncc
-from bench.triplets.capacity import fitting_words
 from bench.triplets.options import BuildOptions
+from bench.triplets.shape_check import fitting_words
 from bench.volumes.tissue import filled, find_tissue
 from bench.volumes.volume import Volume
 
@@ -21,7 +21,7 @@ _BETTER = 0.15  # normalised cross-correlation
 
 
 def drift_words(volumes: Sequence[Volume], table: pd.DataFrame, options: BuildOptions) -> str:
-    """That neighbours lie further apart than was searched, and what to do; empty where they do not.
+    """One sentence if neighbours lie further apart than was searched; empty if not.
 
     Args:
         volumes: that the table speaks of.
@@ -60,8 +60,8 @@ def wider_search(volumes: Sequence[Volume], table: pd.DataFrame, search: int) ->
     slices = doubtful.drop_duplicates(["volume", "z"])
     places = np.linspace(0, len(slices) - 1, min(_LOOKED_AT, len(slices))).astype(int)
     named = {volume.name: volume for volume in volumes}
-    found = [_lies_beyond(named[row["volume"]], row, search, wider)
-             for _, row in slices.iloc[np.unique(places)].iterrows()]  # fmt: skip
+    rows = (row for _, row in slices.iloc[np.unique(places)].iterrows())
+    found = [_lies_beyond(named[row["volume"]], row, search, wider) for row in rows]
     return wider if 2 * sum(found) >= len(found) else 0
 
 

@@ -8,10 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.triplets.histogram import ReferenceName
 from bench.triplets.reject import Rules
-from bench.triplets.split import (
-    Axis,
-    SplitName,
-)
+from bench.triplets.split import Axis, SplitName
 from bench.volumes.cards import SAID, LabelKind, LabelZero, VoxelSize
 
 LEAST_TILE = 32
@@ -60,8 +57,16 @@ class BuildOptions(BaseModel):
 
     @property
     def said(self) -> dict[str, Any]:
-        """What they say of the volume, in the words of its card."""
+        """What the options say of the volume, in the words of its card."""
         return self.model_dump(include=set(SAID), exclude_none=True)
+
+    @property
+    def reach(self) -> int:
+        """How many pixels a slice has to be wider than a tile, whatever the shifts.
+
+        Neighbours may lie as far from the middle as is searched, each on its own side.
+        """
+        return 2 * self.search if self.align else 0
 
     @model_validator(mode="before")
     @classmethod

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.triplets.align import Aligner, Match, Prepared
+from bench.triplets.grid import Region, grid_size, place_tiles, split_regions
 from bench.triplets.histogram import grey_counts
 from bench.triplets.options import BuildOptions
-from bench.triplets.reject import measure
-from bench.triplets.split import Region, depth_blocks, grid_size, place_tiles, split_regions
-from bench.volumes.tissue import Padding, Tissue, filled, find_tissue
+from bench.triplets.split import depth_blocks
+from bench.triplets.window_measures import measure
+from bench.volumes.tissue import Padding, PaddingFacts, Tissue, filled, find_tissue
 from bench.volumes.volume import Volume, grey_digest, present_slices
 
 Slice = NDArray[np.uint8]
@@ -31,7 +32,7 @@ class Survey:
         table: a row for each candidate triplet.
         counts: grey counts of the tissue of each slice and region, z x region x 256.
         digest: SHA-256 of the grey values.
-        padding: what shows no tissue, for the file; empty where everything does.
+        padding: what shows no tissue; None where everything is tissue.
         no_room: grid places where the tile and the shifts together do not fit, or where they
             would bring a tile on to its neighbour.
         columns: grid places of each slice.
@@ -40,9 +41,16 @@ class Survey:
     table: pd.DataFrame
     counts: NDArray[np.int64]
     digest: str
-    padding: dict[str, Any]
+    padding: PaddingFacts | None
     no_room: int
     columns: int
+
+
+class Source(NamedTuple):
+    """A volume and what the first pass learns of it."""
+
+    volume: Volume
+    seen: Survey
 
 
 class _Seen(NamedTuple):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,33 +15,45 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.base.hdf5_sink import hdf5_sink
-from bench.base.provenance import version
-from bench.triplets.file import SCHEMA, fingerprint, triplet_digest
-from bench.triplets.histogram import (
-    Reference,
-    Table,
-    identity_table,
-    lookup_table,
-    mean_reference,
-    reference_of,
-)
-from bench.triplets.options import BuildOptions
-from bench.triplets.split import middle_slices
-from bench.triplets.survey import Survey, cut_windows
-from bench.volumes.cards import Card
-from bench.volumes.grey import grey_facts
-from bench.volumes.holes import hole_facts, missing_by_volume
-from bench.volumes.label_values import UNLABELLED, known_pixels
+from bench.base.progress import Progress
+from bench.triplets.digests import triplet_digest
+from bench.triplets.histogram import Reference
+from bench.triplets.layout import Header, write_header, write_keys
+from bench.triplets.lookup_tables import dataset_reference, lookup_tables
+from bench.triplets.survey import Source, cut_windows
+from bench.volumes.cards import LabelKind
+from bench.volumes.label_ids import known_pixels
 from bench.volumes.volume import Volume, present_slices
+from segmentation.labels import UNLABELLED
 
 _SPARE_BYTES = 2**24
 
 
-class Source(NamedTuple):
-    """A volume and what the first pass learnt of it."""
+@dataclass(frozen=True)
+class Content:
+    """What goes into a triplet file.
 
-    volume: Volume
-    seen: Survey
+    Attributes:
+        header: its attributes.
+        sources: the volumes, in the order of the table.
+        table: the keys, in file order.
+    """
+
+    header: Header
+    sources: list[Source]
+    table: pd.DataFrame
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the volumes have labels."""
+        return self.sources[0].volume.has_labels
+
+
+class _Triplet(NamedTuple):
+    """Frames, 3HW, and labels of the middle slice, HW, where there are any."""
+
+    frames: NDArray[np.uint8]
+    labels: NDArray[np.uint64] | None
 
 
 def check_room(folder: Path, triplets: int, tile: int) -> None:
@@ -58,76 +70,60 @@ def check_room(folder: Path, triplets: int, tile: int) -> None:
         )
 
 
-def write_triplets(
-    path: Path,
-    name: str,
-    sources: list[Source],
-    table: pd.DataFrame,
-    card: Card,
-    options: BuildOptions,
-    tick: Callable[[int], None],
-) -> None:
-    """Write a whole triplet file; see ``triplets`` for its layout.
+def write_triplets(path: Path, content: Content, progress: Progress) -> None:
+    """Write a whole triplet file; see ``layout`` for what stands where in it.
 
     Args:
         path: of the file; replaced if it is there.
-        name: of the dataset.
-        sources: the volumes, in the order of the table.
-        table: the keys, in file order.
-        card: what is known of the dataset.
-        options: of the build.
-        tick: called with the number of triplets written so far.
+        content: what goes into it.
+        progress: called after each triplet.
 
     Raises:
         UserError: a slice cannot be read, or labels are not what the card says.
     """
-    tile, count = options.tile, len(table)
-    reference = _dataset_reference(sources, table) if options.histogram == "dataset" else None
-    tables = [_tables(source, options, reference) for source in sources]
-    digests = np.zeros((count, 32), dtype=np.uint8)
-    labelled = np.zeros(count, dtype=np.int64)
+    sources, table, options = content.sources, content.table, content.header.options
+    reference = dataset_reference(sources, table) if options.histogram == "dataset" else None
+    tables = [lookup_tables(source, options, reference) for source in sources]
+    digests = np.zeros((len(table), 32), dtype=np.uint8)
+    labelled = np.zeros(len(table), dtype=np.int64)
     with hdf5_sink(path) as (file, check):
-        frames = file.create_dataset(
-            "frames", (count, 3, tile, tile), np.uint8, chunks=(1, 3, tile, tile), fletcher32=True
-        )
-        if sources[0].volume.has_labels:
-            file.create_dataset(
-                "labels", (count, tile, tile), np.uint64, chunks=(1, tile, tile),
-                compression="gzip", compression_opts=1, shuffle=True, fletcher32=True,
-            )  # fmt: skip
-        triplets = _triplets(sources, table, tables, card, tile)
-        for index, (images, ids) in enumerate(triplets):
-            frames[index] = images
-            if ids is not None:
-                file["labels"][index] = ids
-                labelled[index] = known_pixels(ids, card.model_dump())
-            digests[index] = triplet_digest(images, ids)
+        _create_datasets(file, content)
+        stored = file["frames"]
+        for index, (frames, labels) in enumerate(_triplets(content, tables)):
+            stored[index] = frames
+            if labels is not None:
+                file["labels"][index] = labels
+                labelled[index] = known_pixels(labels, content.header.card)
+            digests[index] = triplet_digest(frames, labels)
             check()
-            tick(index + 1)
+            progress(index + 1, len(table), "write")
         file["digests"] = digests
-        if sources[0].volume.has_labels:
+        if content.has_labels:
             file.create_dataset("labelled", data=labelled, fletcher32=True)
-        _write_keys(file.create_group("keys"), table)
+        write_keys(file.create_group("keys"), table)
         _write_histograms(file, sources, tables, reference)
-        _write_facts(file, name, sources, card, options, fingerprint_of=(table, digests))
+        write_header(file, content.header, table)
 
 
-def record_doubts(path: Path, doubts: list[str]) -> None:
-    """Add to a triplet file what is doubted of its labels; its fingerprint stays."""
-    with h5py.File(path, "r+") as file:
-        file.attrs["doubts"] = json.dumps(doubts)
+def _create_datasets(file: h5py.File, content: Content) -> None:
+    """Room for frames and labels, in chunks of one triplet with a checksum each."""
+    count, tile = len(content.table), content.header.options.tile
+    stored: dict[str, Any] = {"fletcher32": True}
+    file.create_dataset(
+        "frames", (count, 3, tile, tile), np.uint8, chunks=(1, 3, tile, tile), **stored
+    )
+    if content.has_labels:
+        stored |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+        file.create_dataset(
+            "labels", (count, tile, tile), np.uint64, chunks=(1, tile, tile), **stored
+        )
 
 
-def _triplets(
-    sources: list[Source],
-    table: pd.DataFrame,
-    tables: list[NDArray[np.uint8]],
-    card: Card,
-    tile: int,
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint64] | None]]:
-    """Frames (3HW) and labels (HW) of each triplet, in the order of the table."""
-    for (volume, _), luts in zip(sources, tables, strict=True):
-        here = table[table["volume"] == volume.name]
+def _triplets(content: Content, tables: list[NDArray[np.uint8]]) -> Iterator[_Triplet]:
+    """The triplets in the order of the table."""
+    tile, kind = content.header.options.tile, content.header.card.label_kind
+    for (volume, _), luts in zip(content.sources, tables, strict=True):
+        here = content.table[content.table["volume"] == volume.name]
         rows = {z: group.to_dict("records") for z, group in here.groupby("z")}
         slices: list[NDArray[np.uint8]] = []
         for upper in present_slices(volume):
@@ -135,19 +131,20 @@ def _triplets(
             z = upper - 1
             if z not in rows:  # as is every z beside a missing slice
                 continue
-            ids = _labels(volume, z, card)
+            ids = _labels(volume, z, kind)
             for row in rows[z]:
                 windows = cut_windows(slices, row, tile)
                 mapped = np.stack(
                     [lut[w] for lut, w in zip(luts[z, row["region"]], windows, strict=True)]
                 )
                 y, x = row["y"], row["x"]
-                yield mapped, None if ids is None else ids[y : y + tile, x : x + tile]
+                yield _Triplet(mapped, None if ids is None else ids[y : y + tile, x : x + tile])
 
 
-def _labels(volume: Volume, z: int, card: Card) -> NDArray[np.uint64] | None:
-    ids = volume.labels(z, card.label_kind)
-    if ids is None or card.label_kind == "ids":
+def _labels(volume: Volume, z: int, kind: LabelKind) -> NDArray[np.uint64] | None:
+    """The labels of a slice, HW; a mask becomes 0 on membrane and 1 elsewhere."""
+    ids = volume.labels(z, kind)
+    if ids is None or kind == "ids":
         return ids
     if len(np.unique(ids[ids != UNLABELLED])) > 2:
         raise UserError(
@@ -156,57 +153,6 @@ def _labels(volume: Volume, z: int, card: Card) -> NDArray[np.uint64] | None:
         )
     inside = np.where(ids == 0, np.uint64(1), np.uint64(0))
     return np.where(ids == UNLABELLED, np.uint64(UNLABELLED), inside)
-
-
-def _dataset_reference(sources: list[Source], table: pd.DataFrame) -> Reference:
-    """The mean quantile function of the slices, within their regions, of kept training triplets."""
-    train = table[(table["split"] == "train") & (table["reason"] == "")]
-    counts: list[NDArray[np.int64]] = []
-    for volume, seen in sources:
-        here = train[train["volume"] == volume.name]
-        used = {(int(z) + step, int(r)) for z, r in zip(here["z"], here["region"], strict=True)
-                for step in (-1, 0, 1)}  # fmt: skip
-        counts.extend(seen.counts[z, region] for z, region in sorted(used))
-    return mean_reference(counts)
-
-
-def _tables(
-    source: Source, options: BuildOptions, reference: Reference | None
-) -> NDArray[np.uint8]:
-    """The tables of before, middle and after for each middle slice and region: Z x R x 3 x 256."""
-    counts = source.seen.counts
-    depth, regions = counts.shape[:2]
-    tables = np.zeros((depth, regions, 3, 256), dtype=np.uint8)
-    for z in middle_slices(depth, source.volume.missing):
-        for region in range(regions):
-            three = counts[z - 1 : z + 2, region]
-            tables[z, region] = _three_tables(three, options, reference)
-    return tables
-
-
-def _three_tables(
-    counts: NDArray[np.int64], options: BuildOptions, reference: Reference | None
-) -> list[Table]:
-    if reference is not None:
-        return [lookup_table(each, reference) for each in counts]
-    if options.histogram == "none":
-        return [identity_table()] * 3
-    chosen = 0 if options.histogram == "before" else 1
-    target = reference_of(counts[chosen])
-    return [
-        identity_table() if i == chosen else lookup_table(each, target)
-        for i, each in enumerate(counts)
-    ]
-
-
-def _write_keys(group: h5py.Group, table: pd.DataFrame) -> None:
-    group.attrs["order"] = json.dumps(list(table.columns))
-    for name in table.columns:
-        values: Any = table[name].to_numpy()
-        if pd.api.types.is_string_dtype(table[name]):
-            group.create_dataset(name, data=list(values), dtype=h5py.string_dtype())
-        else:
-            group[name] = values
 
 
 def _write_histograms(
@@ -221,46 +167,3 @@ def _write_histograms(
         group.create_dataset("tables", data=luts, compression="gzip")
     if reference is not None:
         file["reference"] = np.stack(reference)
-
-
-def _write_facts(
-    file: h5py.File,
-    name: str,
-    sources: list[Source],
-    card: Card,
-    options: BuildOptions,
-    *,
-    fingerprint_of: tuple[pd.DataFrame, NDArray[np.uint8]],
-) -> None:
-    said = [volume.voxel_size for volume, _ in sources if volume.voxel_size]
-    voxel_size = options.voxel_size or (said[0] if said else card.voxel_size)
-    settings = options.model_dump(mode="json", exclude_none=True)
-    volumes = [volume_facts(volume, seen) for volume, seen in sources]
-    file.attrs["schema"] = SCHEMA
-    file.attrs["name"] = name
-    file.attrs["version"] = version("interslice") or "unknown"
-    file.attrs["card"] = card.model_dump_json()
-    file.attrs["options"] = json.dumps(settings)
-    file.attrs["tile"] = options.tile
-    file.attrs["voxel_size"] = json.dumps(voxel_size)
-    file.attrs["volumes"] = json.dumps(volumes)
-    file.attrs["fingerprint"] = fingerprint(
-        *fingerprint_of, settings, voxel_size, missing_by_volume(volumes)
-    )
-
-
-def volume_facts(volume: Volume, seen: Survey) -> dict[str, Any]:
-    """What the triplet file keeps of a volume."""
-    use = volume.grey
-    return {
-        "name": volume.name,
-        "shape": volume.shape,
-        "voxel_size": volume.voxel_size,
-        "grey_range": None if use is None else (use.low, use.high),
-        "sha256": seen.digest,
-        **({"padding": seen.padding} if seen.padding else {}),
-        **grey_facts(use),
-        **hole_facts(volume.missing, volume.first),
-        **volume.asked,
-        **({"notes": volume.notes} if volume.notes else {}),
-    }

@@ -1,5 +1,20 @@
 """A source on disk becomes grey slices and labels.
 
-Files, folders and cards come in; 8-bit slices with their voxel size, holes and labels go out.
-It imports ``base``.
+Files, folders and cards come in; 8-bit slices with their voxel size, holes and labels go out. Of
+``bench`` it imports ``base`` alone.
+
+What is known before a file is read: ``cards`` (of each dataset), ``download`` (of their files),
+``sources`` (what somebody gives instead).
+
+How a file is read: ``formats``, one module for each kind of file; ``open_stack`` chooses among
+them.
+
+What a volume is: ``volume`` (what all have in common), ``stack_volume`` (on disk or in memory),
+``generated`` (made by ``phantom``).
+
+What is done with its values: ``grey_range`` (other depths become 8 bits), ``label_ids`` (values
+of labels become ids), ``label_offset`` (where labels lie), ``holes`` (missing slices), ``tissue``
+(what shows none).
+
+What is kept of it: ``facts``, and ``facts_in_words`` for a reader.
 """

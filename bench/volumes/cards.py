@@ -127,6 +127,11 @@ def fold_of(name: str, fold: int | None) -> int:
     return int(load_card(name).build.get("fold", 0)) if fold is None else fold
 
 
+def as_option(value: object) -> str:
+    """What the command line may say of a volume, as it is written there."""
+    return ",".join(f"{side:g}" for side in value) if isinstance(value, tuple) else str(value)
+
+
 def _varied(card: Card, wanted: dict[str, str]) -> Card:
     """A card with other build options and dials, under a name that says so."""
     name = spelling(card.name, wanted)

@@ -1,32 +1,31 @@
 """Fetch a card's file, and use it only if it is the one the card means.
 
 What was fetched stays in a file of its own, ``NAME.part``, until it is whole: a download that broke
-off goes on from there. docs/decisions/0012 says why pooch, the library for such files, is not used.
+off continues from there. docs/decisions/0012 says why pooch, the library for such files, is not
+used.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib import request
 from urllib.error import HTTPError, URLError
 
 from bench.base.errors import UserError
-from bench.base.files import file_digest, is_full, take_name
-from bench.volumes.cards import Card, CardFile
+from bench.base.files import file_digest, is_full, locked, probe_folder, take_name
+from bench.base.progress import Display, Progress, silent
+from bench.volumes.cards import Card, CardFile, load_card
 
 _BLOCK = 2**20
 _TIMEOUT_S = 60
 _PARTIAL, _BEYOND_THE_END = 206, 416  # answers of HTTP
 _BROKEN = (URLError, HTTPException, ssl.SSLError, TimeoutError, ConnectionError)
 
-Progress = Callable[[int, int], None]
-
 
 def download(
-    card: Card, folder: Path, progress: Progress | None = None, *, file: CardFile | None = None
+    card: Card, folder: Path, progress: Progress = silent, *, file: CardFile | None = None
 ) -> Path:
     """Fetch one file of a card into a folder, unless it lies there already.
 
@@ -79,7 +78,24 @@ def download(
     return target
 
 
-def _fetch_right(wanted: CardFile, part: Path, progress: Progress | None) -> None:
+def download_volume(name: str, data: Path, display: Display) -> Path:
+    """Fetch the volume of a card into the folder of the datasets, checked before use.
+
+    Raises:
+        UserError: as ``download``.
+    """
+    tick = display.stage("download")
+    megabyte, folder = 2**20, data / "volumes"
+    probe_folder(folder)
+    with locked(folder, lambda who: display.note(f"{who} fetches a volume; waiting for it.")):
+        return download(
+            load_card(name),
+            folder,
+            lambda done, total, _: tick(done // megabyte, total // megabyte, "MiB"),
+        )
+
+
+def _fetch_right(wanted: CardFile, part: Path, progress: Progress) -> None:
     """Fetch a file, and keep it only if it is the right one."""
     resumed = _bytes_of(part) > 0
     _fetch(wanted, part, progress)
@@ -100,8 +116,8 @@ def _fetch_right(wanted: CardFile, part: Path, progress: Progress | None) -> Non
     )
 
 
-def _fetch(wanted: CardFile, part: Path, progress: Progress | None) -> None:
-    """Fetch all of a file, in as many turns as it takes while each brings something."""
+def _fetch(wanted: CardFile, part: Path, progress: Progress) -> None:
+    """Fetch all of a file; try again as long as each try brings something."""
     while True:
         before = _bytes_of(part)
         try:
@@ -112,7 +128,7 @@ def _fetch(wanted: CardFile, part: Path, progress: Progress | None) -> None:
                 raise
 
 
-def _fetch_more(wanted: CardFile, part: Path, progress: Progress | None) -> None:
+def _fetch_more(wanted: CardFile, part: Path, progress: Progress) -> None:
     """Fetch what a file lacks.
 
     Raises:
@@ -135,8 +151,7 @@ def _fetch_more(wanted: CardFile, part: Path, progress: Progress | None) -> None
         while block := answer.read(_BLOCK):
             sink.write(block)
             done += len(block)
-            if progress is not None:
-                progress(done, max(expected, done))
+            progress(done, max(expected, done), "bytes")
             if wanted.size is not None and done > wanted.size:
                 return  # the wrong file
     if done < end:

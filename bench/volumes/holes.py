@@ -1,15 +1,14 @@
-"""Slices that a volume lacks: how they are given, and how they are told."""
+"""Slices that a volume lacks: how their numbers are given, and how they are printed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 from pydantic import BeforeValidator
 
 from bench.base.errors import UserError
-from bench.volumes.tissue import as_ranges
 
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
@@ -35,6 +34,17 @@ def parse_missing(value: object) -> tuple[int, ...]:
 Missing = Annotated[tuple[int, ...], BeforeValidator(parse_missing)]
 
 
+def as_ranges(numbers: Sequence[int]) -> str:
+    """Ascending whole numbers in short: ``105, 111-112``."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups and number == groups[-1][-1] + 1:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return ", ".join(f"{g[0]}-{g[-1]}" if len(g) > 1 else str(g[0]) for g in groups)
+
+
 def positions(where: str, numbers: Iterable[int], first: int, depth: int) -> frozenset[int]:
     """The z of slices by their numbers.
 
@@ -45,7 +55,7 @@ def positions(where: str, numbers: Iterable[int], first: int, depth: int) -> fro
         depth: of the volume.
 
     Raises:
-        UserError: there is no slice of that number.
+        UserError: the volume has no slice of that number.
     """
     outside = [number for number in numbers if not first <= number < first + depth]
     if outside:
@@ -54,21 +64,3 @@ def positions(where: str, numbers: Iterable[int], first: int, depth: int) -> fro
             f"{as_ranges(outside)}, which is not among them."
         )
     return frozenset(number - first for number in numbers)
-
-
-def hole_facts(missing: frozenset[int], first: int) -> dict[str, Any]:
-    """What a triplet file keeps of them: nothing where no slice is missing."""
-    if not missing:
-        return {}
-    return {"missing": sorted(missing), **({"first": first} if first else {})}
-
-
-def hole_words(facts: Mapping[str, Any]) -> str:
-    """The slices that a volume lacks, by the numbers of its files; empty for a whole one."""
-    first = facts.get("first", 0)
-    return as_ranges([first + z for z in facts.get("missing", [])])
-
-
-def missing_by_volume(volumes: Iterable[Mapping[str, Any]]) -> dict[str, list[int]]:
-    """The missing z of each volume that lacks any, of what a triplet file keeps of them."""
-    return {volume["name"]: volume["missing"] for volume in volumes if volume.get("missing")}

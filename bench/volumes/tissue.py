@@ -7,12 +7,12 @@ histograms nor alignment nor the rules of rejection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 _WIDE = 5  # pixels: what is narrower is padding only where it is a whole line
 _ALONG = 1.9  # least contact with the edge, in roots of the area; a corner cut straight has 2.8
@@ -85,6 +85,24 @@ def _edges(values: NDArray[Any]) -> tuple[NDArray[Any], ...]:
     return values[0], values[-1], values[:, 0], values[:, -1]
 
 
+class PaddingFacts(BaseModel):
+    """What the triplet file keeps of a volume's pixels that are no tissue.
+
+    Attributes:
+        slices: how many show anything but tissue.
+        share: of all pixels, in [0, 1].
+        dead_columns: without tissue in any slice, but for a frame at the edge.
+        dead_rows: likewise.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    slices: int
+    share: float
+    dead_columns: tuple[int, ...]
+    dead_rows: tuple[int, ...]
+
+
 @dataclass
 class Padding:
     """What of a volume is no tissue, gathered slice by slice.
@@ -112,53 +130,23 @@ class Padding:
         elif self._always is not None:
             self._always = None if tissue is None else self._always | tissue
 
-    def facts(self) -> dict[str, Any]:
-        """For the triplet file: empty where everything is tissue."""
+    def facts(self) -> PaddingFacts | None:
+        """For the triplet file; None where everything is tissue."""
         if not self.slices:
-            return {}
-        return {
-            "slices": self.slices,
-            "share": self.pixels / self.seen,
-            "dead_columns": self._dead(axis=0),
-            "dead_rows": self._dead(axis=1),
-        }
+            return None
+        return PaddingFacts(
+            slices=self.slices,
+            share=self.pixels / self.seen,
+            dead_columns=self._dead(axis=0),
+            dead_rows=self._dead(axis=1),
+        )
 
-    def _dead(self, axis: int) -> list[int]:
+    def _dead(self, axis: int) -> tuple[int, ...]:
         """Lines without tissue in any slice, but for those at the edge, which are a frame."""
         if self._always is None:
-            return []
+            return ()
         alive = np.flatnonzero(self._always.any(axis=axis))
         if not len(alive):
-            return []
+            return ()
         inner = np.arange(alive[0], alive[-1])
-        lines: list[int] = np.setdiff1d(inner, alive).tolist()
-        return lines
-
-
-def padding_words(facts: dict[str, Any], depth: int) -> Iterator[str]:
-    """What a triplet file keeps of it, as lines for a reader.
-
-    Args:
-        facts: as ``Padding.facts`` gave them.
-        depth: slices of the volume.
-    """
-    if not facts:
-        return
-    yield (
-        f"{100 * facts['share']:.1f} % of the pixels, in {facts['slices']} of {depth} slices: one "
-        "constant value up to the edge, or outside the mask; no statistic counts them"
-    )
-    for name in ("dead_columns", "dead_rows"):
-        if lines := facts[name]:
-            yield f"dead in every slice: {name.removeprefix('dead_')} {as_ranges(lines)}"
-
-
-def as_ranges(numbers: Sequence[int]) -> str:
-    """Ascending whole numbers in short: ``105, 111-112``."""
-    groups: list[list[int]] = []
-    for number in numbers:
-        if groups and number == groups[-1][-1] + 1:
-            groups[-1].append(number)
-        else:
-            groups.append([number])
-    return ", ".join(f"{g[0]}-{g[-1]}" if len(g) > 1 else str(g[0]) for g in groups)
+        return tuple(np.setdiff1d(inner, alive).tolist())

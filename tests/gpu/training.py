@@ -19,12 +19,12 @@ from bench.cells.presets import PRESETS, PresetName
 from bench.cells.registry import METHODS
 from bench.cells.variants import parse_loss, parse_variant
 from bench.profile.measuring import PeakMeter
-from bench.run.datasets import build_dataset
 from bench.stages.train import Training, train
+from bench.triplets.build_dataset import build_dataset
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.volumes.cards import load_card
-from bench.volumes.source_options import Given
+from bench.volumes.sources import Given
 from gpu.deadline import Deadline, first_line
 from gpu.idle import Watch
 from gpu.machine import ask_driver

@@ -21,11 +21,11 @@ from bench.scores.metrics import METRICS
 from bench.stages.predict import predict_frame
 from bench.triplets.build import build
 from bench.triplets.file import TripletFile
+from bench.triplets.frames_and_tensors import to_triplets
 from bench.triplets.options import BuildOptions
-from bench.triplets.tensors import to_triplets
 from bench.volumes.cards import load_card
 from bench.volumes.phantom import PhantomOptions, phantom_volume
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 from methods.classical import Average, Before, Flow, FlowOptions, Phase
 from methods.interface import Interpolator
 from methods.linear import Linear

@@ -13,11 +13,11 @@ from conftest import moving_texture
 from faults import Answer, difference, flip, rows, run_words, times
 
 from bench.triplets.build import build
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import open_volume
+from bench.volumes.sources import open_volume
 
 # A file of each kind, as a pattern below the results of `finished`.
 FILES = {

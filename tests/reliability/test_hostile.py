@@ -26,7 +26,7 @@ from processes import limit_memory, start
 from bench.base.errors import UserError
 from bench.base.files import content_digest
 from bench.store.records import RECORD, SCHEMA, Failure, Record, Store, now
-from bench.volumes.volume import open_volume
+from bench.volumes.sources import open_volume
 
 
 class Trap:

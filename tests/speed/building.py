@@ -16,7 +16,7 @@ from bench.triplets.build import build
 from bench.triplets.file import TripletFile
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 from speed.figures import Result, Setting, agree
 from speed.racing import race
 from speed.subjects import textures

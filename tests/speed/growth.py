@@ -21,11 +21,11 @@ from bench.stages.predict import predict
 from bench.stages.score import score
 from bench.stages.train import Training, train
 from bench.triplets.build import build
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import open_volume
+from bench.volumes.sources import open_volume
 from methods.losses import LossOptions, build_loss
 from speed.figures import Figure, Result, Setting
 from speed.subjects import textures

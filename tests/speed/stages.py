@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from bench.cells.presets import PRESETS
 from bench.stages.predict import predict, stored_frames
-from bench.triplets.crops import CropSampler
-from bench.triplets.tensors import to_frame, to_triplets
+from bench.triplets.frames_and_tensors import to_frame, to_triplets
+from bench.triplets.training_crops import CropSampler
 from methods.interface import Interpolator, Triplets
 from speed.figures import Result, Setting, agree
 from speed.racing import race

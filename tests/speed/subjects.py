@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from bench.triplets.build import build
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 from methods.interface import Triplets
 
 _ROOM = 16  # pixels for the shifts between slices

@@ -16,7 +16,7 @@ from bench.report.figures.subject import Subject, label, method_of
 from bench.scores.measurement import Measurement
 from bench.scores.results import Entry, Results
 from bench.scores.statistics import Interval
-from bench.triplets.dataset import parse_dataset
+from bench.triplets.dataset_variant import parse_dataset
 from bench.volumes.cards import load_card
 from bench.volumes.phantom import PhantomOptions
 

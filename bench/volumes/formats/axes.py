@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.volumes.formats.base import Asked, checked_shape
+from bench.volumes.formats.stack import Asked, checked_shape
 
 NAMELESS = "?"
 _NAMES_NOTHING = f"{NAMELESS}QI"  # tifffile's letters of axes that nobody named

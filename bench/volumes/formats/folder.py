@@ -9,11 +9,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.volumes.formats.base import Asked, Stack, checked_shape
-from bench.volumes.formats.failures import reading
 from bench.volumes.formats.numbering import number_files
 from bench.volumes.formats.pictures import read_picture
+from bench.volumes.formats.stack import Asked, Stack, checked_shape
 from bench.volumes.formats.tiff import TiffStack
+from bench.volumes.formats.unreadable import reading
 
 _KINDS: Mapping[str, frozenset[str]] = {
     "TIFF": frozenset({".tif", ".tiff"}),

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.volumes.formats.axes import NAMELESS, Layout, find_layout
-from bench.volumes.formats.base import MAX_BYTES_HELD, Asked, Nanometres, Stack
-from bench.volumes.formats.failures import reading
+from bench.volumes.formats.stack import MAX_BYTES_HELD, Asked, Nanometres, Stack
+from bench.volumes.formats.unreadable import reading
 from bench.volumes.formats.voxel_size import nanometres
 
 _MAX_CHUNK_BYTES = 2**28

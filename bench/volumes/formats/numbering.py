@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from bench.base.errors import UserError
-from bench.volumes.formats.base import MAX_SLICES
+from bench.volumes.formats.stack import MAX_SLICES
 
 _DIGITS = re.compile(r"\d+")
 

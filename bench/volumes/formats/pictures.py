@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.volumes.formats.base import checked_shape
-from bench.volumes.formats.failures import reading
+from bench.volumes.formats.stack import checked_shape
+from bench.volumes.formats.unreadable import reading
 
 _ONE_SAMPLE = ("1", "L", "I", "I;16", "I;16L", "I;16B", "F")
 

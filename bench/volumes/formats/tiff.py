@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.volumes.formats.axes import find_layout
-from bench.volumes.formats.base import MAX_BYTES_HELD, Asked, Stack, checked_shape
-from bench.volumes.formats.failures import reading, tiff_complaints
 from bench.volumes.formats.pictures import grey_of, in_colour, shown_by_palette
+from bench.volumes.formats.stack import MAX_BYTES_HELD, Asked, Stack, checked_shape
 from bench.volumes.formats.tiff_series import Series, find_series
-from bench.volumes.formats.tiff_size import voxel_size_of
+from bench.volumes.formats.tiff_voxel_size import voxel_size_of
+from bench.volumes.formats.unreadable import reading, tiff_complaints
 
 _WHITE_IS_ZERO, _PALETTE = 0, 3
 _COLOURS = (2, 6)  # RGB and YCbCr, both of three samples
@@ -100,10 +100,8 @@ class TiffStack(Stack):
             if self._palette:
                 return shown_by_palette(self.where, values, self._series.page.colormap)
             if values.ndim == 3:
-                return grey_of(
-                    f"Slice {z} of {self.where}", values, transparent=self._transparent,
-                    labels=self._asked.labels,
-                )  # fmt: skip
+                where, labels = f"Slice {z} of {self.where}", self._asked.labels
+                return grey_of(where, values, transparent=self._transparent, labels=labels)
             return np.array(values)
 
     def _slice(self, z: int) -> NDArray[Any]:

@@ -13,7 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.volumes.formats.failures import tiff_complaints
+from bench.volumes.formats.unreadable import tiff_complaints
 
 _COUNTED = ("imagej", "shaped")  # series whose pages are counted by a description
 
@@ -135,7 +135,7 @@ def _largest(file: tifffile.TiffFile, where: str) -> Series:
 
 
 def _check_gaps(series: Any, where: str) -> None:
-    """Refuse a stack with other pages between its own: a slice would be missing unsaid."""
+    """Refuse a stack with other pages between its own: a slice would be missing without a word."""
     if series.kind != "generic":
         return
     places = [page.index for page in series.pages if isinstance(page.index, int)]

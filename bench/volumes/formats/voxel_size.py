@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from bench.base.errors import UserError
-from bench.volumes.formats.base import Resolution
+from bench.volumes.formats.stack import Resolution
 
 # Slices for electron microscopy are cut from 4 to some 100 nm thick; pixels are finer than a
 # light microscope's and coarser than an atom.
@@ -57,7 +57,7 @@ def check_sizes(sizes: Mapping[str, Resolution | None]) -> None:
 
 
 def doubt_size(size: Resolution | None) -> str:
-    """One sentence on a size that somebody gave and that cannot be one; empty for others."""
+    """One sentence if a voxel size that somebody gave is implausible; empty if not."""
     if size is None or not (meaning := _meaning(size)):
         return ""
     return f"A voxel of {words(size)} nm (z, y, x) is believed as it was given, but {meaning}."

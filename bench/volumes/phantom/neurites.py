@@ -94,31 +94,50 @@ class Neurites:
 class _Chain(NamedTuple):
     centre: Array
     radius: Array
-    owner: int
     bouton: Array
+    owner: int
     dendrite: bool
+
+
+@dataclass(frozen=True)
+class _Space:
+    """Where neurites grow.
+
+    Attributes:
+        low: lowest corner in pixels (z, y, x).
+        high: highest corner.
+        nm: pixels in a nanometre.
+        rng: what everything random is drawn from.
+    """
+
+    low: Array
+    high: Array
+    nm: float
+    rng: np.random.Generator
+
+    def holds(self, place: Array) -> bool:
+        """Whether a place lies within."""
+        return not (np.any(place < self.low) or np.any(place > self.high))
 
 
 def grow_neurites(options: PhantomOptions, rng: np.random.Generator) -> Neurites:
     """Dendrites first, then axons into what is still empty, until the tissue is full."""
     low = np.full(3, -MARGIN / options.voxel)
-    high = np.array(options.extent) - low
-    nm = 1.0 / options.voxel
-    volume = float(np.prod(high - low))
+    space = _Space(low, np.array(options.extent) - low, 1.0 / options.voxel, rng)
+    volume = float(np.prod(space.high - space.low))
     chains: list[_Chain] = []
     filled, owner = 0.0, 0
     while filled < _FILL * volume:
         dendrite = filled < _DENDRITE_SHARE * _FILL * volume
         owner += 1
-        start = _empty_place(chains, low, high, rng)
-        grown = _grow(start, owner, dendrite, nm, low, high, rng)
+        grown = _grow(_empty_place(chains, space), owner, dendrite, space)
         chains += grown
         filled += sum(_volume(chain) for chain in grown)
     return _make_room(_join(chains))
 
 
-def _empty_place(chains: list[_Chain], low: Array, high: Array, rng: np.random.Generator) -> Array:
-    places = rng.uniform(low, high, (12, 3))
+def _empty_place(chains: list[_Chain], space: _Space) -> Array:
+    places = space.rng.uniform(space.low, space.high, (12, 3))
     if not chains:
         return np.asarray(places[0])
     free = np.full(len(places), np.inf)
@@ -128,72 +147,53 @@ def _empty_place(chains: list[_Chain], low: Array, high: Array, rng: np.random.G
     return np.asarray(places[int(np.argmax(free))])
 
 
-def _grow(
-    start: Array,
-    owner: int,
-    dendrite: bool,
-    nm: float,
-    low: Array,
-    high: Array,
-    rng: np.random.Generator,
-) -> list[_Chain]:
+def _grow(start: Array, owner: int, dendrite: bool, space: _Space) -> list[_Chain]:
+    """A trunk through a place, its branches and, on a dendrite, its spines."""
     kind = _DENDRITE if dendrite else _AXON
+    nm, rng = space.nm, space.rng
     radius = kind.radius * nm * float(np.exp(kind.spread * rng.standard_normal()))
     step = _STEP * radius
     direction = _unit(rng.standard_normal(3) * [_Z_BIAS, 1.0, 1.0])
-    forward = _walk(start, direction, kind, step, nm, low, high, rng)
-    backward = _walk(start, -direction, kind, step, nm, low, high, rng)
+    forward = _walk(start, direction, kind, step, space)
+    backward = _walk(start, -direction, kind, step, space)
     path = np.concatenate([backward[:0:-1], forward])
-    trunk = _dress(path, radius, step, owner, dendrite, nm, rng)
+    trunk = _Chain(path, *_swollen(path, radius, step, kind, space), owner, dendrite)
     chains = [trunk]
     length = step * len(path)
     for _ in range(rng.poisson(length / (kind.branch * nm))):
         at = int(rng.integers(len(trunk.centre)))
         turned = _unit(direction + 1.2 * rng.standard_normal(3))
-        path = _walk(trunk.centre[at], turned, kind, step, nm, low, high, rng)
-        chains.append(_dress(path, 0.75 * radius, step, owner, dendrite, nm, rng))
+        path = _walk(trunk.centre[at], turned, kind, step, space)
+        swollen = _swollen(path, 0.75 * radius, step, kind, space)
+        chains.append(_Chain(path, *swollen, owner, dendrite))
     if dendrite:
         for _ in range(rng.poisson(length / (_SPINE_EVERY * nm))):
             at = int(rng.integers(len(trunk.centre)))
-            chains.append(_spine(trunk, at, nm, rng))
+            chains.append(_spine(trunk, at, space))
     return chains
 
 
-def _walk(
-    start: Array,
-    direction: Array,
-    kind: Lengths,
-    step: float,
-    nm: float,
-    low: Array,
-    high: Array,
-    rng: np.random.Generator,
-) -> Array:
-    bending = kind.bending * np.sqrt(step / (36.0 * nm))
-    reach = max(2, int(rng.exponential(kind.end * nm) / step))
+def _walk(start: Array, direction: Array, kind: Lengths, step: float, space: _Space) -> Array:
+    """A bending path, until it ends or leaves the space."""
+    bending = kind.bending * np.sqrt(step / (36.0 * space.nm))
+    reach = max(2, int(space.rng.exponential(kind.end * space.nm) / step))
     path = [start]
     turning = np.zeros(3)
     while len(path) < reach:
         place = path[-1] + step * direction
-        if np.any(place < low) or np.any(place > high):
+        if not space.holds(place):
             break
         path.append(place)
-        turning = 0.8 * turning + bending * rng.standard_normal(3)
+        turning = 0.8 * turning + bending * space.rng.standard_normal(3)
         direction = _unit(direction + 0.6 * turning)
     return np.array(path)
 
 
-def _dress(
-    path: Array,
-    radius: float,
-    step: float,
-    owner: int,
-    dendrite: bool,
-    nm: float,
-    rng: np.random.Generator,
-) -> _Chain:
-    """Give a path its radii: slow swelling and, on an axon, boutons."""
-    kind = _DENDRITE if dendrite else _AXON
+def _swollen(
+    path: Array, radius: float, step: float, kind: Lengths, space: _Space
+) -> tuple[Array, Array]:
+    """The radii of a path, slowly swelling and wide at boutons, and where it is a bouton."""
+    nm, rng = space.nm, space.rng
     along = step * np.arange(len(path))
     swell = np.zeros(len(path))
     for wave in np.array([1400.0, 600.0]) * nm:
@@ -204,11 +204,12 @@ def _dress(
         bouton = np.maximum(bouton, np.exp(-(((along - middle) / (_BOUTON_LENGTH * nm)) ** 2)))
     target = max(200.0 * nm * float(np.exp(0.2 * rng.standard_normal())), radius)
     radii = radius * np.exp(swell)
-    return _Chain(path, radii + bouton * (target - radii), owner, bouton, dendrite)
+    return radii + bouton * (target - radii), bouton
 
 
-def _spine(trunk: _Chain, at: int, nm: float, rng: np.random.Generator) -> _Chain:
+def _spine(trunk: _Chain, at: int, space: _Space) -> _Chain:
     """A thin neck and a head, out of the side of a dendrite."""
+    nm, rng = space.nm, space.rng
     side = _unit(rng.standard_normal(3))
     length = rng.uniform(300.0, 900.0) * nm
     count = max(4, int((trunk.radius[at] + length) / (36.0 * nm)))
@@ -216,7 +217,7 @@ def _spine(trunk: _Chain, at: int, nm: float, rng: np.random.Generator) -> _Chai
     path = trunk.centre[at] + along * side
     radius = np.full(count, 55.0 * nm)
     radius[-3:] = rng.uniform(110.0, 190.0) * nm
-    return _Chain(path, radius, trunk.owner, np.zeros(count), True)
+    return _Chain(path, radius, np.zeros(count), trunk.owner, True)
 
 
 def _volume(chain: _Chain) -> float:

@@ -21,8 +21,8 @@ from bench.commands.main import app
 from bench.run.cells import compute
 from bench.stages.score import score
 from bench.store.records import Failure, Store
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 
 ROOT = Path(__file__).resolve().parents[3]
 BASELINE, CONFIG = ROOT / "results/baselines/ci.json", ROOT / "configs/ci.toml"

@@ -15,7 +15,7 @@ from bench.triplets.build import build
 from bench.triplets.file import TripletFile
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 
 
 def columns(tmp_path: Path, stride: int, side: int = 160) -> pd.DataFrame:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from skimage.metrics import adapted_rand_error, variation_of_information
 
-from segmentation.membranes import UNLABELLED
+from segmentation.labels import UNLABELLED
 from segmentation.scores import (
     Thresholds,
     Truth,

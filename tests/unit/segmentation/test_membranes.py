@@ -1,6 +1,7 @@
 import numpy as np
 
-from segmentation.membranes import UNLABELLED, membranes
+from segmentation.labels import UNLABELLED
+from segmentation.membranes import membranes
 
 
 def halves() -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from bench.base.progress import PlainDisplay, Tick
+from bench.base.progress import PlainDisplay, Progress
 from bench.stages.segmenter_training import train_segmenter
 from bench.triplets.file import TripletFile
 from segmentation.augment import Crop, augment
@@ -162,7 +162,7 @@ class _Killing(PlainDisplay):
         super().__init__(write)
         self._step = step
 
-    def stage(self, name: str) -> Tick:
+    def stage(self, name: str) -> Progress:
         del name
 
         def tick(done: int, *_: object) -> None:

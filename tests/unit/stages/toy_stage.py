@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from bench.base.files import content_digest, write_text
-from bench.base.progress import Tick
+from bench.base.progress import Progress
 from bench.stages import predict
 from bench.stages.keys import Inputs
 from bench.stages.stage import Context, Facts, Result, Stage
@@ -19,7 +19,7 @@ def _key(inputs: Inputs) -> str:
     return content_digest([predict.key(inputs), REVISION])
 
 
-def _compute(context: Context, tick: Tick) -> Result:
+def _compute(context: Context, tick: Progress) -> Result:
     frames = list(predict.stored_frames(context.folder / predict.FRAMES))
     means = []
     for frame in frames:

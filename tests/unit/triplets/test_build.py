@@ -19,13 +19,17 @@ from scipy import ndimage
 
 from bench.base.errors import UserError
 from bench.scores.membranes import true_membranes
-from bench.triplets.build import BuildSummary, build
-from bench.triplets.file import TripletFile, describe, verify
+from bench.triplets.build import build
+from bench.triplets.build_summary import BuildSummary
+from bench.triplets.describe import describe
+from bench.triplets.file import TripletFile
 from bench.triplets.options import BuildOptions
+from bench.triplets.verify import verify
 from bench.triplets.write import check_room
 from bench.volumes.cards import Card, load_card
-from bench.volumes.label_values import UNLABELLED
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.facts import facts_of
+from bench.volumes.stack_volume import ArrayVolume
+from segmentation.labels import UNLABELLED
 from segmentation.membranes import membranes
 
 SIDE, TILE = 128, 64
@@ -199,7 +203,7 @@ def test_two_volumes_are_split_each_by_itself(tmp_path: Path) -> None:
     assert not set(file.keys.column[file.keys.volume == "a"]) & set(
         file.keys.column[file.keys.volume == "b"]
     )
-    assert [v["sha256"] for v in file.volumes] == [v.digest for v in volumes]
+    assert [v.sha256 for v in file.volumes] == [v.digest for v in volumes]
     with pytest.raises(UserError, match="one name"):
         build("two", [volumes[0]] * 2, load_card("two"), options(), tmp_path / "u.h5")
 
@@ -228,16 +232,16 @@ def test_what_is_said_of_a_volume_is_what_everything_after_reads(tmp_path: Path)
     said = {"label_zero": "membrane", "voxel_size": (50.0, 9.0, 9.0)}
     silent, _ = make(tmp_path / "a.h5", grey, options(), labels=ids)
     told, _ = make(tmp_path / "b.h5", grey, options(**said), labels=ids)
-    assert not {"label_kind", "label_zero", "voxel_size"} & set(silent.options)
-    assert (silent.card["label_zero"], silent.voxel_size) == ("ignore", None)
-    assert (told.card["label_zero"], told.voxel_size) == ("membrane", (50.0, 9.0, 9.0))
+    assert silent.options.said == {}
+    assert (silent.card.label_zero, silent.voxel_size) == ("ignore", None)
+    assert (told.card.label_zero, told.voxel_size) == ("membrane", (50.0, 9.0, 9.0))
     zero, _ = make(tmp_path / "c.h5", grey, options(label_zero="membrane"), labels=ids)
     assert len({silent.fingerprint, told.fingerprint, zero.fingerprint}) == 3
     for file, pixel, meaning in ((silent, 5.0, "ignore"), (told, 9.0, "membrane")):
         found, labels = true_membranes(file, 0), file.labels(0)
         assert found is not None
         np.testing.assert_array_equal(found.mask, membranes(labels, pixel, zero=meaning).mask)
-    again, _ = make(tmp_path / "d.h5", grey, BuildOptions.model_validate(told.options), labels=ids)
+    again, _ = make(tmp_path / "d.h5", grey, told.options, labels=ids)
     assert again.fingerprint == told.fingerprint
 
 
@@ -246,7 +250,7 @@ def test_the_command_line_knows_a_voxel_better_than_the_volume(tmp_path: Path) -
     build("m", [volume], load_card("m"), options(voxel_size="30,6,6"), tmp_path / "t.h5")
     file = TripletFile(tmp_path / "t.h5")
     assert file.voxel_size == (30.0, 6.0, 6.0)
-    assert file.volumes[0]["voxel_size"] == [1.0, 1.0, 1.0]  # what it says stays on record
+    assert file.volumes[0].voxel_size == (1.0, 1.0, 1.0)  # what it says stays on record
 
 
 def test_everything_that_made_it_is_in_the_file(tmp_path: Path) -> None:
@@ -256,9 +260,10 @@ def test_everything_that_made_it_is_in_the_file(tmp_path: Path) -> None:
     build("mine", [volume], card, options(seed=7), tmp_path / "t.h5")
     file = TripletFile(tmp_path / "t.h5")
     assert file.voxel_size == (40.0, 4.0, 4.0)  # the volume knows better than the card
-    assert file.options == options(seed=7).model_dump(mode="json", exclude_none=True)
-    assert file.card == card.model_dump(mode="json")
-    assert file.volumes[0] | {"shape": [25, SIDE, SIDE], "sha256": volume.digest} == file.volumes[0]
+    assert file.options == options(seed=7)
+    assert file.card == card
+    assert file.volumes == (facts_of(volume, volume.digest, None),)
+    assert file.volumes[0].shape == (25, SIDE, SIDE)
     with h5py.File(tmp_path / "t.h5") as source:
         counts = source["histograms/v/counts"][()]
         assert (counts.sum(axis=(1, 2)) == SIDE * SIDE).all()
@@ -348,10 +353,10 @@ def test_the_contact_sheet_says_what_its_pictures_and_numbers_are(
 
 
 def test_progress_counts_both_passes_to_their_end(tmp_path: Path) -> None:
-    steps: list[tuple[str, int, int]] = []
+    steps: list[tuple[int, int, str]] = []
     make(tmp_path / "t.h5", drifting_stack(), options(), progress=lambda *step: steps.append(step))
     for stage, total in (("measure", 25), ("write", 92)):
-        seen = [(done, of) for name, done, of in steps if name == stage]
+        seen = [(done, of) for done, of, name in steps if name == stage]
         assert seen == [(done, total) for done in range(1, total + 1)]
 
 
@@ -434,7 +439,7 @@ _FULL = """
 import resource, sys
 from pathlib import Path
 sys.path[:0] = [{root!r}, {root!r} + "/tests"]
-from tests.unit.test_build import *
+from tests.unit.triplets.test_build import *
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 try:
     make(Path({path!r}), drifting_stack(), options())

@@ -14,12 +14,13 @@ from bench.base.errors import UserError
 from bench.store.records import Record, Store
 from bench.store.weights import load_tensors
 from bench.triplets.build import build
-from bench.triplets.dataset import Dataset, parse_dataset
-from bench.triplets.file import TripletFile, leakage_between
-from bench.triplets.folders import dataset_path
+from bench.triplets.dataset import Dataset, leakage_between
+from bench.triplets.dataset_paths import dataset_path
+from bench.triplets.dataset_variant import parse_dataset
+from bench.triplets.file import TripletFile
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 
 TWIN = "twin[trained_on=cells]"
 
@@ -155,7 +156,7 @@ def test_leakage_between_tiles_of_two_sides_is_counted_on_the_windows(tmp_path: 
         build("m", [volume], load_card("m"), options, tmp_path / f"{tile}.h5")
         files.append(TripletFile(tmp_path / f"{tile}.h5"))
     training, test = files
-    training.volumes[0]["sha256"] = test.volumes[0]["sha256"]
+    training.volumes = test.volumes
     training.keys["split"] = np.where(training.keys[["y", "x"]].eq(80).all(axis=1), "train", "gap")
     test.keys["split"] = "test"
     # 64 + 32 > 80 only for a window as wide as the larger tile: nothing is shared.

@@ -9,10 +9,11 @@ import pytest
 from scipy import ndimage
 
 from bench.base.errors import UserError
-from bench.triplets.build import BuildSummary, build
+from bench.triplets.build import build
+from bench.triplets.build_summary import BuildSummary
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 
 DEPTH, SIDE = 25, 256
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import pickle
 import shutil
@@ -13,11 +14,14 @@ import pytest
 
 from bench.base.errors import UserError
 from bench.triplets.build import build
-from bench.triplets.file import TripletFile, describe, digest_path, verify
-from bench.triplets.folders import dataset_path
+from bench.triplets.dataset_paths import dataset_path
+from bench.triplets.describe import describe
+from bench.triplets.digests import digest_path, fingerprint
+from bench.triplets.file import TripletFile
 from bench.triplets.options import BuildOptions
+from bench.triplets.verify import verify
 from bench.volumes.cards import Card
-from bench.volumes.volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +121,22 @@ def test_a_newer_schema_a_truncated_file_and_none_at_all_are_refused(copy: Path)
     copy.unlink()
     with pytest.raises(UserError, match="bench data build"):
         TripletFile(copy)
+
+
+def test_a_file_of_an_older_version_has_the_defaults_of_what_it_does_not_say(copy: Path) -> None:
+    with TripletFile(copy) as expected:
+        pass
+    with h5py.File(copy, "r+") as file:
+        options, card = (json.loads(file.attrs[name]) for name in ("options", "card"))
+        del options["rules"], options["seed"], card["label_kind"], card["citation"]
+        file.attrs["options"] = json.dumps(options)
+        file.attrs["card"] = json.dumps({**card, "of_another_version": 1})
+        digests, voxel_size = file["digests"][()], json.loads(file.attrs["voxel_size"])
+        old = fingerprint(expected.keys, digests, options, voxel_size, {})
+        file.attrs["fingerprint"] = old
+    found = TripletFile(copy)
+    assert old == found.fingerprint != expected.fingerprint
+    assert (found.options, found.card) == (expected.options, expected.card)
 
 
 def _read(file: TripletFile, indices: list[int]) -> list[bytes]:

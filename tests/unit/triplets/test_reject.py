@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from bench.triplets.reject import Rules, judge, measure, upsampled
+from bench.triplets.reject import Rules, judge, upsampled
+from bench.triplets.window_measures import measure
 
 DEPTH, SIDE = 30, 96
 

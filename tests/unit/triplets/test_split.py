@@ -10,16 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.triplets.split import (
-    Region,
-    depth_blocks,
-    grid_size,
-    measured_leakage,
-    place_tiles,
-    random_blocks,
-    split_names,
-    split_regions,
-)
+from bench.triplets.grid import Region, grid_size, place_tiles, split_regions
+from bench.triplets.leakage import measured_leakage
+from bench.triplets.split import depth_blocks, random_blocks, split_names
 
 shift = st.tuples(st.integers(-9, 9), st.integers(-9, 9))
 

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from bench.base.errors import UserError
-from bench.volumes.volume import open_volume
+from bench.volumes.sources import open_volume
 
 RAW = np.random.default_rng(0).integers(0, 256, (7, 30, 36), dtype=np.uint8)
 OTHER = 255 - RAW

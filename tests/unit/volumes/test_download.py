@@ -19,8 +19,8 @@ from command import bench
 from conftest import moving_texture
 
 from bench.base.errors import UserError
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.volumes.cards import CARDS, Card, CardFile
 from bench.volumes.download import download
 
@@ -87,14 +87,14 @@ def card(url: str, size: int | None = len(CONTENT), sha256: str = DIGEST) -> Car
 def test_the_file_is_fetched_with_progress(
     address: str, tmp_path: Path, size: int | None, path: str
 ) -> None:
-    steps: list[tuple[int, int]] = []
+    steps: list[tuple[int, int, str]] = []
     found = download(
         card(f"{address}/{path}", size), tmp_path / "new", lambda *step: steps.append(step)
     )
     assert found == tmp_path / "new" / "volume.hdf"
     assert found.read_bytes() == CONTENT
-    assert steps[-1] == (len(CONTENT), len(CONTENT))
-    assert [done for done, _ in steps] == sorted({done for done, _ in steps})
+    assert steps[-1] == (len(CONTENT), len(CONTENT), "bytes")
+    assert [done for done, _, _ in steps] == sorted({done for done, _, _ in steps})
 
 
 def test_a_file_that_is_there_is_not_fetched_again(tmp_path: Path) -> None:
@@ -166,12 +166,12 @@ def test_a_download_that_broke_off_goes_on(
 def test_only_what_is_lacking_is_asked_for(address: str, tmp_path: Path) -> None:
     _Handler.asked.clear()
     (tmp_path / "volume.hdf.part").write_bytes(CONTENT[:1_500_000])
-    steps: list[tuple[int, int]] = []
+    steps: list[tuple[int, int, str]] = []
     found = download(card(f"{address}/breaks"), tmp_path, lambda *step: steps.append(step))
     assert _Handler.asked == ["bytes=1500000-"]
     assert found.read_bytes() == CONTENT
     assert steps[0][0] > 1_500_000
-    assert steps[-1] == (len(CONTENT), len(CONTENT))
+    assert steps[-1] == (len(CONTENT), len(CONTENT), "bytes")
 
 
 def test_what_was_fetched_is_kept_where_the_server_goes_away(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.volumes.formats import hdf5
-from bench.volumes.volume import open_volume
+from bench.volumes.sources import open_volume
 
 RAW = np.random.default_rng(0).integers(0, 256, (20, 48, 40), dtype=np.uint8)
 

@@ -17,13 +17,16 @@ from PIL import Image
 
 from bench.base.errors import UserError
 from bench.triplets.build import build
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 from bench.triplets.options import BuildOptions
 from bench.triplets.split import depth_blocks, middle_slices
 from bench.volumes.cards import load_card
-from bench.volumes.holes import hole_words, parse_missing
-from bench.volumes.volume import ArrayVolume, open_volume
+from bench.volumes.facts import VolumeFacts
+from bench.volumes.facts_in_words import told
+from bench.volumes.holes import as_ranges, parse_missing
+from bench.volumes.sources import open_volume
+from bench.volumes.stack_volume import ArrayVolume
 
 SIDE, MISSING = 96, (7, 20, 21)
 STACK = moving_texture(30, SIDE)
@@ -72,14 +75,16 @@ def test_what_stands_in_a_missing_slice_changes_nothing(tmp_path: Path) -> None:
     two = make(tmp_path / "b.h5", spoilt(77), MISSING)
     assert one.fingerprint == two.fingerprint
     assert one.volumes == two.volumes
-    assert one.volumes[0]["sha256"] == ArrayVolume("v", spoilt(9), missing=MISSING).digest
-    assert one.volumes[0]["sha256"] != ArrayVolume("v", spoilt(0)).digest
+    assert one.volumes[0].sha256 == ArrayVolume("v", spoilt(9), missing=MISSING).digest
+    assert one.volumes[0].sha256 != ArrayVolume("v", spoilt(0)).digest
     with h5py.File(tmp_path / "a.h5") as file:  # the reference is made of what is there
         assert not file["histograms/v/counts"][list(MISSING)].any()
 
 
 def test_a_volume_without_holes_says_nothing_of_them(tmp_path: Path) -> None:
-    assert not {"missing", "first"} & set(make(tmp_path / "t.h5", STACK).volumes[0])
+    make(tmp_path / "t.h5", STACK)
+    with h5py.File(tmp_path / "t.h5") as file:
+        assert not {"missing", "first"} & set(json.loads(file.attrs["volumes"])[0])
 
 
 def test_what_is_missing_is_part_of_the_fingerprint(tmp_path: Path) -> None:
@@ -136,8 +141,13 @@ def test_numbers_are_those_of_the_file() -> None:
     for text in ("1-", "a", "5-3", "-2", "1.5"):
         with pytest.raises(ValueError, match="111-112"):
             parse_missing(text)
-    assert hole_words({"missing": [2, 8, 9], "first": 103}) == "105, 111-112"
-    assert hole_words({}) == ""
+    assert as_ranges([105, 111, 112, 113, 120]) == "105, 111-113, 120"
+    volume = VolumeFacts(
+        name="v", shape=(30, 9, 9), voxel_size=None, grey_range=None, sha256="", missing=(2, 8, 9),
+        first=103,
+    )  # fmt: skip
+    assert told([volume]) == [("missing slices", "105, 111-112")]
+    assert told([volume.model_copy(update={"missing": ()})]) == []
 
 
 @pytest.fixture
@@ -165,7 +175,7 @@ def test_a_folder_with_holes_and_a_tiff_that_names_them_are_one_dataset(
     )
     assert (code, "missing slices  " in out) == (0, True)
     one, two = (TripletFile(dataset_path(tmp_path, name, 0)) for name in "ab")
-    assert one.volumes[0]["sha256"] == two.volumes[0]["sha256"]
+    assert one.volumes[0].sha256 == two.volumes[0].sha256
     assert set(one.keys["z"]) == set(range(1, 29)) - {6, 7, 8, 19, 20, 21, 22}
     assert one.keys.drop(columns="volume").equals(two.keys.drop(columns="volume"))
     assert all((one.frames(i) == two.frames(i)).all() for i in range(len(one)))

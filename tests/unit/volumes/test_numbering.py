@@ -10,8 +10,9 @@ import tifffile
 from PIL import Image
 
 from bench.base.errors import UserError
-from bench.volumes.stacks import open_stack
-from bench.volumes.volume import UNLABELLED, open_volume
+from bench.volumes.formats.open_stack import open_stack
+from bench.volumes.sources import open_volume
+from segmentation.labels import UNLABELLED
 
 RAW = np.random.default_rng(0).integers(0, 256, (40, 8, 9), dtype=np.uint8)
 

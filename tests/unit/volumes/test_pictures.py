@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from bench.base.errors import UserError
-from bench.volumes.volume import open_volume
+from bench.volumes.sources import open_volume
 
 # Without 0 and 255: as ids of 8 bits 255 is unlabelled, and it is 0 upside down.
 RAW = np.random.default_rng(0).integers(1, 255, (4, 24, 30), dtype=np.uint8)

@@ -15,11 +15,15 @@ from scipy import ndimage
 from bench.base.errors import UserError
 from bench.scores.metrics import psnr
 from bench.triplets.build import build
-from bench.triplets.file import TripletFile, describe
+from bench.triplets.describe import describe
+from bench.triplets.file import TripletFile
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
-from bench.volumes.tissue import Padding, as_ranges, filled, find_tissue, padding_words
-from bench.volumes.volume import ArrayVolume, open_volume
+from bench.volumes.facts import VolumeFacts
+from bench.volumes.facts_in_words import told
+from bench.volumes.sources import open_volume
+from bench.volumes.stack_volume import ArrayVolume
+from bench.volumes.tissue import Padding, filled, find_tissue
 
 SIDE = 96
 
@@ -97,18 +101,21 @@ def test_what_is_told_of_a_volume() -> None:
         slice_[:, 50:53] = 0
         padding.add(find_tissue(slice_), slice_.shape)
     facts = padding.facts()
-    assert facts["slices"] == 4
-    assert facts["share"] == pytest.approx((18 * SIDE + 3 * (4 * SIDE - 18)) / (4 * SIDE**2))
-    assert facts["dead_columns"] == [50, 51, 52]
-    assert facts["dead_rows"] == []
-    assert list(padding_words(facts, 4))[1] == "dead in every slice: columns 50-52"
+    assert facts is not None
+    assert facts.slices == 4
+    assert facts.share == pytest.approx((18 * SIDE + 3 * (4 * SIDE - 18)) / (4 * SIDE**2))
+    assert facts.dead_columns == (50, 51, 52)
+    assert facts.dead_rows == ()
+    volume = VolumeFacts(
+        name="v", shape=(4, SIDE, SIDE), voxel_size=None, grey_range=None, sha256="", padding=facts
+    )
+    rows = told([volume])
+    assert "in 4 of 4 slices" in rows[0][1]
+    assert rows[1] == ("no tissue", "dead in every slice: columns 50-52")
+    assert told([volume, volume])[1][1] == "v: dead in every slice: columns 50-52"
     clean = Padding()
     clean.add(None, (SIDE, SIDE))
-    assert list(padding_words(clean.facts(), 4)) == []
-
-
-def test_ranges_are_short() -> None:
-    assert as_ranges([105, 111, 112, 113, 120]) == "105, 111-113, 120"
+    assert clean.facts() is None
 
 
 def _average(file: TripletFile, index: int) -> float:
@@ -159,7 +166,7 @@ def test_a_dead_column_refuses_no_sound_triplet(tmp_path: Path) -> None:
     assert with_dead["duplicate"] == without["duplicate"]
     assert with_dead["padding"] == 0
     assert summaries[1].kept > 0.9 * summaries[1].candidates
-    assert "dead in every slice: columns 60-64" in summaries[1].no_tissue
+    assert ("no tissue", "dead in every slice: columns 60-64") in summaries[1].told
 
 
 def test_masks_are_read_as_anything_but_zero_and_have_to_fit(tmp_path: Path) -> None:

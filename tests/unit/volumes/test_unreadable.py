@@ -14,7 +14,8 @@ import pytest
 import tifffile
 
 from bench.base.errors import UserError
-from bench.volumes.stacks import open_stack, reading
+from bench.volumes.formats.open_stack import open_stack
+from bench.volumes.formats.unreadable import reading
 
 RAW = np.random.default_rng(0).integers(0, 256, (8, 64, 64), dtype=np.uint8)
 

@@ -19,8 +19,8 @@ from report_store import PSNR, add, add_ceiling, membranes, scores
 from bench.base.errors import UserError
 from bench.base.parquet import read_table, write_table
 from bench.cells.config import load_config
+from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
-from bench.triplets.folders import dataset_path
 
 SMALL = ("--tile", 80, "--stride", 80, "--search", 4)
 LATIN = os.fsdecode(b"caf\xe9")  # as an old disk has it: not UTF-8

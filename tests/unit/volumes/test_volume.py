@@ -12,8 +12,9 @@ import tifffile
 from PIL import Image
 
 from bench.base.errors import UserError
-from bench.volumes.label_values import UNLABELLED
-from bench.volumes.volume import ArrayVolume, open_volume
+from bench.volumes.sources import open_volume
+from bench.volumes.stack_volume import ArrayVolume
+from segmentation.labels import UNLABELLED
 
 RAW = np.random.default_rng(0).integers(0, 256, (12, 40, 48), dtype=np.uint8)
 IDS = np.random.default_rng(1).integers(0, 9, RAW.shape).astype(np.uint64)

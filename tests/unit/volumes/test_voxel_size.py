@@ -12,11 +12,13 @@ import tifffile
 from bench.base.errors import UserError
 from bench.scores.cautions import pixel_size_caution
 from bench.triplets.build import build
-from bench.triplets.file import TripletFile, describe
+from bench.triplets.describe import describe
+from bench.triplets.file import TripletFile
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
 from bench.volumes.formats.voxel_size import doubt_size
-from bench.volumes.volume import ArrayVolume, open_volume
+from bench.volumes.sources import open_volume
+from bench.volumes.stack_volume import ArrayVolume
 
 RAW = np.random.default_rng(0).integers(0, 256, (5, 24, 30), dtype=np.uint8)
 

@@ -1,0 +1,134 @@
+"""What a build made, for whoever started it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.triplets.leakage import measured_leakage
+from bench.triplets.options import BuildOptions
+from bench.triplets.reject import REASONS, upsampled
+from bench.triplets.split import SPLITS, split_words
+from bench.triplets.tile_coverage import poor_coverage
+from bench.triplets.write import Content
+from bench.volumes.facts_in_words import told
+
+SHEET_NAME = "contact_sheet.png"
+
+
+class Written(NamedTuple):
+    """What only the written file knows: its fingerprint, and rows on its labels."""
+
+    fingerprint: str
+    labels: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class BuildSummary:
+    """What a build made.
+
+    Attributes:
+        path: of the triplet file.
+        candidates: triplets in it, rejected ones included.
+        kept: those that no rule rejected.
+        no_room: grid places without a triplet, because tile and shifts did not fit.
+        told: what its user has to know of the volumes, as rows of a table.
+        coverage: how much of a slice lies in tiles, where much of it does not.
+        caution: that a volume is hardly what the microscope saw; empty for others.
+        reasons: rejected triplets by rule.
+        split: how they were split, in words.
+        splits: kept triplets by split.
+        labels: how much of each split is labelled, and what is doubted, as rows of a table.
+        leakage: share of test triplets that share a pixel with training or validation.
+        fingerprint: of the file.
+        seconds: the build took.
+    """
+
+    path: Path
+    candidates: int
+    kept: int
+    no_room: int
+    told: list[tuple[str, str]]
+    coverage: list[str]
+    caution: str
+    reasons: dict[str, int]
+    split: str
+    splits: dict[str, int]
+    labels: list[tuple[str, str]]
+    leakage: float
+    fingerprint: str
+    seconds: float
+
+    def describe(self) -> list[tuple[str, str]]:
+        """The summary as rows of a table."""
+        return [
+            ("file", str(self.path)),
+            ("contact sheet", str(self.path.with_name(SHEET_NAME))),
+            *self.told,
+            *(("coverage", line) for line in self.coverage),
+            *([("caution", self.caution)] if self.caution else []),
+            ("candidates", f"{self.candidates}, of which {self.kept} are kept"),
+            *self._without_room(),
+            *((f"rejected: {name}", str(count)) for name, count in self.reasons.items()),
+            ("split", self.split),
+            *((name, str(count)) for name, count in self.splits.items()),
+            *(row for row in self.labels if row[0] != "caution"),  # told already
+            ("leakage", f"{100 * self.leakage:.1f} % of test triplets"),
+            ("fingerprint", self.fingerprint),
+            ("seconds", f"{self.seconds:.1f}"),
+        ]
+
+    def _without_room(self) -> list[tuple[str, str]]:
+        if not self.no_room:
+            return []
+        return [("no room for", f"{self.no_room} grid places: tile and shifts")]
+
+
+def summarise(
+    path: Path,
+    content: Content,
+    written: Written,
+    asked: BuildOptions,
+    drift: str,
+    seconds: float,
+) -> BuildSummary:
+    """Count what was written.
+
+    Args:
+        path: of the triplet file.
+        content: what went into it.
+        written: what the file says of itself.
+        asked: the options before a tile was chosen.
+        drift: that neighbours lie further apart than was searched; empty where they do not.
+        seconds: the build took.
+    """
+    table, options = content.table, content.header.options
+    volumes = content.header.volumes
+    kept = table["reason"] == ""
+    return BuildSummary(
+        path=path,
+        candidates=len(table),
+        kept=int(kept.sum()),
+        no_room=sum(seen.no_room for _, seen in content.sources),
+        told=[*_tile_taken(asked, options), *told(volumes), *([("drift", drift)] if drift else [])],
+        coverage=poor_coverage([volume.shape for volume in volumes], options),
+        caution=upsampled(table["reason"]),
+        reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
+        split=split_words(options.split, options.split_axis, options.fold),
+        splits={name: int((kept & (table["split"] == name)).sum()) for name in SPLITS},
+        labels=written.labels,
+        leakage=measured_leakage(table, options.tile),
+        fingerprint=written.fingerprint,
+        seconds=seconds,
+    )
+
+
+def _tile_taken(asked: BuildOptions, options: BuildOptions) -> list[tuple[str, str]]:
+    if options.tile == asked.tile:
+        return []
+    words = (
+        f"{options.tile}, the largest of 512, 256 and 128 that fits with --search "
+        f"{options.search}; another one with --tile"
+    )
+    return [("tile", words)]

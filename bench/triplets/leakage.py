@@ -1,0 +1,60 @@
+"""How many test triplets share a pixel with what is learned from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+_SLICES = (("before", -1), ("middle", 0), ("after", 1))
+
+
+def measured_leakage(keys: pd.DataFrame, tile: int | pd.Series[int]) -> float:
+    """Share of test triplets that share a pixel with a training or validation triplet.
+
+    Counted over kept triplets, on the windows of all three slices as they were read.
+
+    Args:
+        keys: a row for each triplet.
+        tile: side of a window, of all triplets or of each.
+
+    Returns:
+        Between 0 and 1; 0 without test triplets.
+    """
+    kept = keys[keys["reason"] == ""]
+    tested = kept["split"] == "test"
+    if not tested.any():
+        return 0.0
+    kept = kept.assign(tile=tile)
+    windows = pd.concat([_windows(kept, name, step) for name, step in _SLICES])
+    shared: set[int] = set()
+    for _, there in windows.groupby(["volume", "slice"]):
+        test = there[there["split"] == "test"]
+        known = there[there["split"].isin(("train", "validation"))]
+        overlap = _overlap(test, known, "y") & _overlap(test, known, "x")
+        shared.update(test["triplet"].to_numpy()[overlap.any(axis=1)])
+    return len(shared) / int(tested.sum())
+
+
+def _overlap(some: pd.DataFrame, others: pd.DataFrame, axis: str) -> NDArray[np.bool_]:
+    """Whether each window of some shares a line with each of others along an axis."""
+    step = others[axis].to_numpy()[None] - some[axis].to_numpy()[:, None]
+    overlap: NDArray[np.bool_] = (step < some["tile"].to_numpy()[:, None]) & (
+        -step < others["tile"].to_numpy()[None]
+    )
+    return overlap
+
+
+def _windows(keys: pd.DataFrame, name: str, step: int) -> pd.DataFrame:
+    still = name == "middle"
+    return pd.DataFrame(
+        {
+            "triplet": keys.index,
+            "volume": keys["volume"],
+            "split": keys["split"],
+            "tile": keys["tile"],
+            "slice": keys["z"] + step,
+            "y": keys["y"] if still else keys["y"] + keys[f"shift_{name}_y"],
+            "x": keys["x"] if still else keys["x"] + keys[f"shift_{name}_x"],
+        }
+    )

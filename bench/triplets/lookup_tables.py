@@ -1,0 +1,72 @@
+"""The tables by which the slices of a build are mapped to its reference (see ``histogram``)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.triplets.histogram import (
+    Reference,
+    Table,
+    identity_table,
+    lookup_table,
+    mean_reference,
+    reference_of,
+)
+from bench.triplets.options import BuildOptions
+from bench.triplets.split import middle_slices
+from bench.triplets.survey import Source
+
+
+def dataset_reference(sources: list[Source], table: pd.DataFrame) -> Reference:
+    """The mean quantile function of the slices, within their regions, of kept training triplets.
+
+    Args:
+        sources: the volumes.
+        table: a row for each triplet, with split and reason.
+    """
+    train = table[(table["split"] == "train") & (table["reason"] == "")]
+    counts: list[NDArray[np.int64]] = []
+    for volume, seen in sources:
+        here = train[train["volume"] == volume.name]
+        middles = set(zip(here["z"].astype(int), here["region"].astype(int), strict=True))
+        used = {(z + step, region) for z, region in middles for step in (-1, 0, 1)}
+        counts.extend(seen.counts[z, region] for z, region in sorted(used))
+    return mean_reference(counts)
+
+
+def lookup_tables(
+    source: Source, options: BuildOptions, reference: Reference | None
+) -> NDArray[np.uint8]:
+    """The tables of before, middle and after for each middle slice and region: Z x R x 3 x 256.
+
+    Args:
+        source: the volume.
+        options: of the build.
+        reference: that every slice is mapped to; None where it depends on the triplet, or where
+            slices stay as they are.
+    """
+    counts = source.seen.counts
+    depth, regions = counts.shape[:2]
+    tables = np.zeros((depth, regions, 3, 256), dtype=np.uint8)
+    for z in middle_slices(depth, source.volume.missing):
+        for region in range(regions):
+            three = counts[z - 1 : z + 2, region]
+            tables[z, region] = _three_tables(three, options, reference)
+    return tables
+
+
+def _three_tables(
+    counts: NDArray[np.int64], options: BuildOptions, reference: Reference | None
+) -> list[Table]:
+    if reference is not None:
+        return [lookup_table(each, reference) for each in counts]
+    if options.histogram == "none":
+        return [identity_table()] * 3
+    chosen = 0 if options.histogram == "before" else 1
+    target = reference_of(counts[chosen])
+    return [
+        identity_table() if i == chosen else lookup_table(each, target)
+        for i, each in enumerate(counts)
+    ]

@@ -1,0 +1,50 @@
+"""What a user has to know of the volumes of a dataset, at the build and ever after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from bench.volumes.facts import VolumeFacts
+from bench.volumes.grey_range import grey_words
+from bench.volumes.holes import as_ranges
+
+
+def told(volumes: Sequence[VolumeFacts]) -> list[tuple[str, str]]:
+    """Rows of a table; a row names its volume where there are several."""
+    return [
+        (title, f"{volume.name}: {words}" if len(volumes) > 1 else words)
+        for volume in volumes
+        for title, say in _SAYS.items()
+        for words in say(volume)
+    ]
+
+
+def _missing(volume: VolumeFacts) -> Iterator[str]:
+    """The slices that are missing, by the numbers of their files."""
+    if volume.missing:
+        yield as_ranges([volume.first + z for z in volume.missing])
+
+
+def _grey_range(volume: VolumeFacts) -> Iterator[str]:
+    if volume.grey_range is not None and volume.grey is not None:
+        yield grey_words(volume.grey_range, volume.grey)
+
+
+def _no_tissue(volume: VolumeFacts) -> Iterator[str]:
+    padding = volume.padding
+    if padding is None:
+        return
+    yield (
+        f"{100 * padding.share:.1f} % of the pixels, in {padding.slices} of {volume.slices} "
+        "slices: one constant value up to the edge, or outside the mask; no statistic counts them"
+    )
+    for lines, numbers in (("columns", padding.dead_columns), ("rows", padding.dead_rows)):
+        if numbers:
+            yield f"dead in every slice: {lines} {as_ranges(numbers)}"
+
+
+_SAYS: Mapping[str, Callable[[VolumeFacts], Iterator[str]]] = {
+    "missing slices": _missing,
+    "grey range": _grey_range,
+    "no tissue": _no_tissue,
+}

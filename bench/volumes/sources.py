@@ -1,0 +1,163 @@
+"""What somebody gives to build a dataset from: files, and how they are to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import repeat
+from pathlib import Path
+
+from bench.base.errors import UserError
+from bench.base.files import spelt_out
+from bench.volumes.formats.hdf5 import Hdf5Stack
+from bench.volumes.formats.open_stack import open_stack, split_source
+from bench.volumes.formats.stack import Asked, Stack
+from bench.volumes.grey_range import GreyWish
+from bench.volumes.stack_volume import StackVolume
+
+_CREMI_RAW, _CREMI_LABELS = "volumes/raw", "volumes/labels/neuron_ids"
+_MASK = "volumes/labels/mask"  # as CREMI's tools name one
+
+
+@dataclass(frozen=True)
+class Given:
+    """The volumes of a dataset, and how their files are to be read.
+
+    Attributes:
+        sources: a file or folder for each volume.
+        labels: a label file for each, or none at all.
+        masks: where each shows tissue: a file for each, or none at all.
+        missing: numbers of the slices of each that are to be treated as not there, or none at all.
+        grey_range: lowest and highest grey value of volumes that have not 8 bits, or ``auto``.
+        axes: a letter for each axis of the arrays as stored, where their files do not say.
+        channel: which one is read of several, from 0.
+    """
+
+    sources: Sequence[Path] = ()
+    labels: Sequence[Path] = ()
+    masks: Sequence[Path] = ()
+    missing: Sequence[tuple[int, ...]] = ()
+    grey_range: GreyWish | None = None
+    axes: str | None = None
+    channel: int | None = None
+
+    def check(self) -> None:
+        """Refuse labels, masks or holes that are not one for each volume.
+
+        Raises:
+            UserError: there are fewer or more of something than volumes.
+        """
+        count = len(self.sources)
+        for words, given in (("label files", self.labels), ("mask files", self.masks)):
+            if given and len(given) != count:
+                raise UserError(
+                    f"There are {count} volumes but {len(given)} {words}; give one for each."
+                )
+        if self.missing and len(self.missing) != count:
+            raise UserError(
+                f"There are {count} volumes but {len(self.missing)} of --missing; give one for "
+                'each in the same order ("" for a whole one).'
+            )
+
+    def open(self) -> list[StackVolume]:
+        """Open every volume; whoever opens them closes them.
+
+        Raises:
+            UserError: a file cannot be read, or does not fit another one.
+        """
+        beside = zip(
+            self.sources,
+            self.labels or repeat(None),
+            self.masks or repeat(None),
+            self.missing or repeat(()),
+            strict=False,  # what was not given repeats for ever
+        )
+        volumes: list[StackVolume] = []
+        try:
+            for source, labels, mask, missing in beside:
+                volume = open_volume(
+                    source,
+                    labels=labels,
+                    grey_range=self.grey_range,
+                    mask=mask,
+                    missing=missing,
+                    axes=self.axes,
+                    channel=self.channel,
+                )
+                volumes.append(volume)
+        except BaseException:
+            for volume in volumes:
+                volume.close()
+            raise
+        return volumes
+
+    def open_grey(self) -> StackVolume:
+        """Open the grey slices of the only volume, without labels and mask.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        [volume] = replace(self, labels=(), masks=()).open()
+        return volume
+
+
+def open_volume(
+    source: str | Path,
+    *,
+    labels: str | Path | None = None,
+    grey_range: GreyWish | None = None,
+    mask: str | Path | None = None,
+    missing: Iterable[int] = (),
+    axes: str | None = None,
+    channel: int | None = None,
+) -> StackVolume:
+    """Open a volume of any known format.
+
+    Args:
+        source: CREMI HDF5 file (``volumes/raw``, with its own labels), ``FILE.h5:/path``,
+            TIFF, or folder of PNG, TIFF, JPEG or BMP files with z in their names.
+        labels: the same kinds; of the same shape, or HDF5 with its own ``offset``.
+        grey_range: lowest and highest grey value of data that is not 8-bit; what lies
+            outside is clipped. ``auto``: their percentiles 0.1 and 99.9.
+        mask: the same kinds as ``source``, 0 where there is no tissue; of the same shape, or
+            one slice that holds for all.
+        missing: numbers of slices to be treated as not there: those of the file names where a
+            folder numbers its slices, else counted from 0.
+        axes: a letter for each axis of the arrays as they are stored, such as ``xyz``, where
+            the files do not say.
+        channel: which one is read of several, from 0.
+
+    Raises:
+        UserError: a file is missing, cut short, in colour, too small, of another depth of
+            grey than 8 bits without a range, of axes that are not clear, or its labels do not
+            fit.
+    """
+    asked = Asked(axes, channel)
+    raw = open_stack(source, _CREMI_RAW, asked)
+    stacks = [raw]
+    try:
+        ids = _labels_of(raw, labels, replace(asked, labels=True))
+        if ids is not None:
+            stacks.append(ids)
+        tissue = None if mask is None else open_stack(mask, _MASK, replace(asked, labels=True))
+        if tissue is not None:
+            stacks.append(tissue)
+        return StackVolume(_stem(source), raw, ids, grey_range, tissue, missing, asked)
+    except BaseException:
+        for stack in stacks:
+            stack.close()
+        raise
+
+
+def _labels_of(raw: Stack, labels: str | Path | None, asked: Asked) -> Stack | None:
+    if labels is not None:
+        return open_stack(labels, _CREMI_LABELS, asked)
+    if isinstance(raw, Hdf5Stack) and raw.inner == _CREMI_RAW and raw.holds(_CREMI_LABELS):
+        return Hdf5Stack(raw.path, _CREMI_LABELS, asked)
+    return None
+
+
+def _stem(source: str | Path) -> str:
+    """The name of a volume; bytes of a file's name that are not UTF-8 are spelt out."""
+    path = split_source(source)[0]
+    return spelt_out(path.resolve().name if path.is_dir() else path.stem)

@@ -1,0 +1,192 @@
+"""Volumes over stacks of slices: on disk (``StackVolume``) or in memory (``ArrayVolume``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.base.errors import UserError
+from bench.volumes.cards import LabelKind
+from bench.volumes.formats.array import ArrayStack
+from bench.volumes.formats.stack import Asked, Nanometres, Stack
+from bench.volumes.grey_range import GreyUse, GreyWish, as_words, grey_use, to_8_bits
+from bench.volumes.holes import positions
+from bench.volumes.label_ids import ids_of
+from bench.volumes.label_offset import label_corner, numbered_otherwise
+from bench.volumes.volume import grey_digest, present_slices
+from segmentation.labels import UNLABELLED
+
+
+class StackVolume:
+    """A volume over a stack of grey slices and, where given, one of labels and one of masks.
+
+    Use it as a context manager, or call ``close``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        raw: Stack,
+        labels: Stack | None,
+        grey_range: GreyWish | None,
+        mask: Stack | None = None,
+        missing: Iterable[int] = (),
+        asked: Asked | None = None,
+    ) -> None:
+        self.name = name
+        self.shape = raw.shape
+        self.voxel_size = raw.resolution
+        self.has_labels = labels is not None
+        self.first, self.notes = raw.first, raw.notes
+        self.missing = raw.missing | positions(raw.where, missing, raw.first, raw.shape[0])
+        self.asked = asked or Asked()
+        self._grey_range = grey_range
+        self._raw, self._labels, self._mask = raw, labels, mask
+        _check_grey(raw, grey_range)
+        corner, covered = (0, 0, 0), raw.shape
+        if labels is not None:
+            self.notes += (*labels.notes, *numbered_otherwise(raw, labels))
+            corner, covered = label_corner(raw, labels), labels.shape
+        z, y, x = (slice(low, low + size) for low, size in zip(corner, covered, strict=True))
+        self.label_box = z, y, x
+        if mask is not None and mask.shape not in (raw.shape, (1, *raw.shape[1:])):
+            raise UserError(
+                f"{mask.where} has the shape {mask.shape}, but {raw.where} has {raw.shape}; give a "
+                "mask of the same volume, or one slice that holds for all."
+            )
+
+    def slice(self, z: int) -> NDArray[np.uint8]:
+        """The grey values of one slice, HW.
+
+        Raises:
+            UserError: the slice is missing, cannot be read, or holds NaN or infinity.
+        """
+        values, use = self._finite(z), self.grey
+        grey = values if use is None else to_8_bits(values, *use.range)
+        return 255 - grey if self._raw.inverted else grey
+
+    @cached_property
+    def grey(self) -> GreyUse | None:
+        """How the source values became 8-bit ones; None where they were.
+
+        Raises:
+            UserError: a slice cannot be read, or the range leaves too few grey levels.
+        """
+        if self._grey_range is None:
+            return None
+        return grey_use(self._raw.where, self._grey_range, present_slices(self), self._finite)
+
+    def _finite(self, z: int) -> NDArray[Any]:
+        """One slice as it is stored, HW."""
+        if z in self.missing:
+            raise UserError(f"Slice {self.first + z} of {self._raw.where} is missing.")
+        values = self._raw.read(z)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise UserError(
+                f"Slice {z} of {self._raw.where} holds NaN or infinity; fill these pixels first."
+            )
+        return values
+
+    def labels(self, z: int, kind: LabelKind = "ids") -> NDArray[np.uint64] | None:
+        """The labels of one slice, HW; ``UNLABELLED`` outside what was labelled.
+
+        Raises:
+            UserError: the slice cannot be read, or a value is no label (see ``ids_of``).
+        """
+        if self._labels is None:
+            return None
+        whole = np.full(self.shape[1:], UNLABELLED, dtype=np.uint64)
+        depth, *sides = self.label_box
+        there = z - depth.start
+        if depth.start <= z < depth.stop and there not in self._labels.missing:
+            where = f"Slice {there} of {self._labels.where}"
+            whole[tuple(sides)] = ids_of(self._labels.read(there), kind, where)
+        return whole
+
+    def mask(self, z: int) -> NDArray[np.bool_] | None:
+        """Where one slice shows tissue, HW: anything but 0 in the mask; None without one.
+
+        Raises:
+            UserError: the slice cannot be read.
+        """
+        if self._mask is None:
+            return None
+        return np.asarray(self._mask.read(z if self._mask.shape[0] > 1 else 0) != 0)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the shape, the grey values and, where there are any, the missing z.
+
+        Reads every slice once.
+        """
+        digest = grey_digest(self)
+        for z in present_slices(self):
+            digest.update(self.slice(z).tobytes())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._raw.close()
+        for beside in (self._labels, self._mask):
+            if beside is not None:
+                beside.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class ArrayVolume(StackVolume):
+    """A volume in memory: the phantom, or an array of one's own.
+
+    Args:
+        name: goes into the keys of the triplets.
+        raw: uint8 ZYX.
+        labels: integer ZYX of the same shape.
+        voxel_size: in nm (z, y, x).
+        missing: the z that have no slice, whatever the array holds there.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        raw: NDArray[np.uint8],
+        labels: NDArray[Any] | None = None,
+        voxel_size: Nanometres | None = None,
+        missing: Iterable[int] = (),
+    ) -> None:
+        ids = None if labels is None else ArrayStack(f"labels of '{name}'", labels)
+        stack = ArrayStack(f"The volume '{name}'", raw)
+        super().__init__(name, stack, ids, None, missing=missing)
+        self.voxel_size = voxel_size
+
+
+def _check_grey(raw: Stack, grey_range: GreyWish | None) -> None:
+    if raw.shape[0] < 3:
+        raise UserError(f"{raw.where} has {raw.shape[0]} slices; a triplet needs at least three.")
+    if raw.dtype.kind not in "uif":
+        raise UserError(f"{raw.where} holds {raw.dtype} values; give grey values.")
+    if grey_range is None and raw.dtype != np.uint8:
+        raise UserError(
+            f"{raw.where} holds {raw.dtype} values, not 8-bit ones; give --grey-range auto, or "
+            "state which values are black and white with --grey-range LOW,HIGH."
+        )
+    if grey_range is None or isinstance(grey_range, str):
+        return
+    low, high = grey_range
+    if not -np.inf < low < high < np.inf:
+        raise UserError(
+            f"The grey range {as_words((low, high))} is empty; give LOW,HIGH with LOW < HIGH."
+        )
