@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.report.table import Notes, Table, TableRow, letters
-from bench.scores.measurement import TIE
+from bench.scores.standings import TIE
 
 _LONG = 160  # characters: a footnote that is a paragraph
 

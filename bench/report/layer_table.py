@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bench.base.errors import UserError
 from bench.report.selection import Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
-from bench.scores.measurement import Emphasis
+from bench.scores.standings import Emphasis
 
 LAYERS = "layers.json"
 SCHEMA = 1

@@ -7,30 +7,19 @@ from dataclasses import dataclass
 
 from bench.cells.cell import NULL
 from bench.cells.registry import METHODS
+from bench.report.absence import absence, cell_notes
 from bench.report.calibration_rows import calibration_rows
 from bench.report.caption import caption
+from bench.report.remarks import dataset_notes, method_notes
 from bench.report.score_cells import dashes, gain_cells, mean_cells
-from bench.report.selection import (
-    Selection,
-    absence,
-    cell_notes,
-    dataset_notes,
-    loss_title,
-    method_notes,
-    row_title,
-)  # fmt: skip
+from bench.report.selection import Selection
 from bench.report.table import Column, Notes, Table, TableCell, TableRow
-from bench.run.summary import SKILLS
-from bench.scores.measurement import (
-    Measurement,
-    Standing,
-    comparable,
-    every_seed,
-    not_ranked,
-    standings,
-)  # fmt: skip
+from bench.report.titles import loss_title, row_title
+from bench.scores.entry import Entry
+from bench.scores.measurement import Measurement, every_seed
 from bench.scores.metrics import METRICS
-from bench.scores.results import Entry
+from bench.scores.skill import SKILLS
+from bench.scores.standings import Standing, comparable, not_ranked, standings
 from bench.store.records import NONE
 
 PAPER_METRICS = ("psnr", "ssim", "ie")
@@ -94,7 +83,7 @@ def methods(selection: Selection) -> list[Table]:
 def _ablation(selection: Selection, variants: dict[str, tuple[str, ...]]) -> list[Line]:
     """The rows under every loss that one of the variants (not SSAN itself) was trained under."""
     own = {name for spellings in variants.values() for name in spellings} - {"ssan"}
-    found = {entry.words["loss"] for entry in selection.entries if entry.words["method"] in own}
+    found = {entry.cell.loss for entry in selection.entries if entry.cell.method in own}
     losses = [loss for loss in _LOSSES if loss in found] or ["ls"]
     lines = []
     for loss in losses:
@@ -111,7 +100,7 @@ def _all_methods(selection: Selection) -> list[Line]:
     ablations = {
         name for group in (EXTRACTORS, AGGREGATIONS) for names in group.values() for name in names
     }
-    others = {(str(entry.words["method"]), str(entry.words["loss"])) for entry in selection.entries}
+    others = {(entry.cell.method, entry.cell.loss) for entry in selection.entries}
     rest = sorted(pair for pair in others - shown if pair[0] not in ablations)
     lines = [_line(selection, *pair) for pair in pairs]
     for group in (_COMPARED, rest):
@@ -286,9 +275,5 @@ def _any(selection: Selection, lines: list[Line], dataset: str) -> bool:
 
 def _most(selection: Selection, dataset: str) -> int:
     """How many test triplets the fullest cells of a dataset have."""
-    pairs = {
-        (str(e.words["method"]), str(e.words["loss"]))
-        for e in selection.entries
-        if e.words["dataset"] == dataset
-    }
+    pairs = {(e.cell.method, e.cell.loss) for e in selection.entries if e.cell.dataset == dataset}
     return max(selection.scores((method,), loss, dataset).count for method, loss in pairs)

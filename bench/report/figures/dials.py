@@ -14,8 +14,9 @@ from bench.report.figures.drawing import Drawing
 from bench.report.figures.settings import UNITS, Dial, curves, dials_of, middles
 from bench.report.figures.style import BLACK, GREY, WIDE, colour, new_figure
 from bench.report.figures.subject import AbsentError, Subject, label, method_of, subject_of
+from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
-from bench.scores.results import Entry, Results
+from bench.scores.results import Results
 
 _ROWS = {
     "psnr": f"gain in {METRICS['psnr'].title}",

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import WIDE, colour, line, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
-from bench.scores.results import Entry
+from bench.scores.entry import Entry
 
 _SMOOTHED = 20  # running means are over the steps divided by this
 

@@ -19,8 +19,8 @@ from bench.report.figures.subject import (
     loss_of,
     method_of,
 )
+from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
-from bench.scores.results import Entry
 from methods.losses import LOSSES
 
 _WIDE = 6  # squares side by side

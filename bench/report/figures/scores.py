@@ -14,8 +14,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import BLACK, GREY, WIDE, colour, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
+from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
-from bench.scores.results import Entry
 from bench.scores.statistics import Interval
 from bench.stages.splits import spread
 
@@ -142,10 +142,8 @@ def _strip(axes: Axes, row: int, values: pd.Series, entry: Entry) -> None:
 
 def _seconds(subject: Subject, entry: Entry) -> float | None:
     """Seconds a frame, the median over seeds."""
-    stages = [seed.record.stages.get("predict") for seed in subject.seeds(entry)]
-    times = [
-        done.facts["seconds_a_frame"] for done in stages if done and "seconds_a_frame" in done.facts
-    ]
+    stages = [seed.facts.predict for seed in subject.seeds(entry)]
+    times = [done.seconds_a_frame for done in stages if done and done.seconds_a_frame is not None]
     return max(_FASTEST, float(np.median(times))) if times else None
 
 
@@ -156,12 +154,8 @@ def _cost(subject: Subject, entry: Entry, null: Entry) -> _Cost:
         if gain is None:
             raise AbsentError(f"{label(entry)} and the null share no scored triplet")
         gains[metric] = gain
-    stages = [seed.record.stages.get("train") for seed in subject.seeds(entry)]
-    times = [
-        done.facts["training_seconds"]
-        for done in stages
-        if done and "training_seconds" in done.facts
-    ]
+    stages = [seed.facts.train for seed in subject.seeds(entry)]
+    times = [done.training_seconds for done in stages if done and done.training_seconds is not None]
     training = float(np.median(times)) if times else None
     return _Cost(entry, gains, _seconds(subject, entry) or _FASTEST, training)
 

@@ -13,7 +13,7 @@ from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import BLUE, CYCLE, GREEN, GREY, NARROW, VERMILLION, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label, method_of
 from bench.scores.departures import signed_balance
-from bench.scores.results import Entry
+from bench.scores.entry import Entry
 
 _STYLE = {
     "style_before": ("against before", BLUE, (0, (4, 1.5))),

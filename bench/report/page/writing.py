@@ -26,7 +26,8 @@ from bench.report.page.pictures import CROP
 from bench.report.page.printing import kind, print_board, print_notes, status
 from bench.report.picture import Picture
 from bench.report.render_html import prose
-from bench.scores.results import Entry, Results
+from bench.scores.entry import Entry
+from bench.scores.results import Results
 from bench.store.records import NONE
 
 
@@ -98,7 +99,8 @@ def _summary(results: Results) -> str:
 def _filters(results: Results) -> dict[str, list[str]]:
     """What the leaderboard can be narrowed to, by the word that is looked at."""
     words = ("dataset", "loss", "preset")
-    options = {word: {str(entry.words[word]) for entry in results.entries} for word in words}
+    names = [entry.cell for entry in results.entries]
+    options = {word: {str(getattr(name, word)) for name in names} for word in words}
     options["kind"] = {kind(entry) for entry in results.entries}
     return {word: sorted(found - {NONE}) for word, found in options.items()}
 
@@ -110,7 +112,7 @@ def _cell(entry: Entry) -> dict[str, Any]:
         "status": status(entry),
         "reason": f"{failure.stage}: {failure.reason}" if failure else entry.damage,
         "title": entry.title,
-        "words": entry.words,
+        "words": entry.cell,
         "triplets": record.triplets,
         "stages": ", ".join(stages),
         "finished": record.finished or "",
