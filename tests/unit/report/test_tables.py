@@ -312,7 +312,7 @@ def test_where_every_cell_is_on_the_same_few_triplets_so_is_the_ceiling(tmp_path
 
 def test_the_leaderboard_marks_no_best_over_fewer_triplets(uneven: Path) -> None:
     rows = leaderboard(read(uneven).results).rows
-    best = {row.entry.words["method"]: row.best for row in rows}
+    best = {row.entry.cell.method: row.best for row in rows}
     assert {"psnr", "dice"} <= best["average"]
     assert best["flow"] == best["phase"] == set()
 

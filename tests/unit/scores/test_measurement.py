@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from report_store import COUNT, scores
 
+from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
-from bench.scores.results import Entry
 from bench.scores.statistics import Spread, mean_interval, paired_gain, paired_p_value, seed_spread
 from bench.store.records import Record
 
