@@ -20,7 +20,7 @@ from bench.report.page.printing import print_board, print_notes
 from bench.report.render_csv import csv_text
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
-from bench.report.score_tables import AGGREGATIONS, EXTRACTORS
+from bench.report.score_rows import AGGREGATIONS, EXTRACTORS
 from bench.report.selection import Selection, select
 from bench.report.table import DASH, Table, TableCell
 from bench.report.tables import TABLES
