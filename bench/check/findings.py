@@ -72,9 +72,11 @@ def verdict(findings: Sequence[Finding]) -> str:
 def write_junit(findings: Sequence[Finding], path: Path) -> None:
     """The findings as a JUnit file: a test case each."""
     suite = ET.Element(
-        "testsuite", name="bench check", tests=str(len(findings)),
+        "testsuite",
+        name="bench check",
+        tests=str(len(findings)),
         failures=str(sum(finding.trips for finding in findings)),
-    )  # fmt: skip
+    )
     for finding in findings:
         case = ET.SubElement(
             suite, "testcase", classname=finding.cell, name=finding.metric or finding.outcome

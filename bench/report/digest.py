@@ -51,10 +51,12 @@ def _without_bare(table: Table) -> Table:
     shown = replace(
         table,
         columns=tuple(table.columns[i] for i in columns),
-        rows=tuple(replace(row, cells=tuple(row.cells[i] for i in columns)) if row.cells else row
-                   for row in rows),
+        rows=tuple(
+            replace(row, cells=tuple(row.cells[i] for i in columns)) if row.cells else row
+            for row in rows
+        ),
         remarks=(*remarks, f"In full: `{table.stem}.md`."),
-    )  # fmt: skip
+    )
     return _marked_anew(shown, {})
 
 

@@ -39,10 +39,12 @@ def segmentation(selection: Selection) -> list[Table]:
     rows = [_row(selection, measured, pairs, i, notes) for i in range(len(pairs))]
     rows.append(_ceiling(selection, measured, notes))
     words = caption(
-        selection, "Membranes found in the synthesised slices", measured,
+        selection,
+        "Membranes found in the synthesised slices",
+        measured,
         "Dice: mean over slices. F1: boundary F1 of pooled counts. The gap is the Dice of the real "
         "slice less that of the synthesised one, by the same segmenter, ± half its 95 % interval.",
-    )  # fmt: skip
+    )
     ties = any(cell.tie for row in rows for cell in row.cells)
     return [Table("5", words, "Method", columns, tuple(rows), notes.listed(ties=ties))]
 
@@ -63,9 +65,12 @@ def _pairs(selection: Selection) -> list[tuple[str, str]]:
 
 
 def _row(
-    selection: Selection, measured: dict[str, list[Measurement]], pairs: list[tuple[str, str]],
-    index: int, notes: Notes,
-) -> TableRow:  # fmt: skip
+    selection: Selection,
+    measured: dict[str, list[Measurement]],
+    pairs: list[tuple[str, str]],
+    index: int,
+    notes: Notes,
+) -> TableRow:
     method, loss = pair = pairs[index]
     entries = tuple(e for rows in measured.values() for e in rows[index].entries)
     marks = notes.mark(*method_notes(entries), *_apart(measured, index))
@@ -92,9 +97,13 @@ def _apart(measured: dict[str, list[Measurement]], index: int) -> list[str]:
 
 
 def _cells(
-    selection: Selection, rows: list[Measurement], index: int, dataset: str,
-    seeds: tuple[int, ...], notes: Notes,
-) -> list[TableCell]:  # fmt: skip
+    selection: Selection,
+    rows: list[Measurement],
+    index: int,
+    dataset: str,
+    seeds: tuple[int, ...],
+    notes: Notes,
+) -> list[TableCell]:
     measurement = rows[index]
     if measurement.scores is None:
         marks = notes.mark(*absence(measurement, dataset, "table5"))

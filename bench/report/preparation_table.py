@@ -49,8 +49,9 @@ def preparation(selection: Selection) -> list[Table]:
         measured,
         "All: with the test triplets that were rejected. Not aligned: the neighbours are taken as "
         "they lie in the volume; what was learned was learned from aligned ones. A number behind "
-        "± is half the 95 % interval over columns of tiles and blocks of slices.", ranked=False,
-    )  # fmt: skip
+        "± is half the 95 % interval over columns of tiles and blocks of slices.",
+        ranked=False,
+    )
     return [Table("preparation", words, "Method", columns, tuple(rows), notes.listed())]
 
 
@@ -107,9 +108,13 @@ def _not_run(dataset: str) -> str:
 
 
 def _cells(
-    selection: Selection, dataset: str, name: str | None, pair: tuple[str, str],
-    seeds: Sequence[int], notes: Notes,
-) -> Iterator[TableCell]:  # fmt: skip
+    selection: Selection,
+    dataset: str,
+    name: str | None,
+    pair: tuple[str, str],
+    seeds: Sequence[int],
+    notes: Notes,
+) -> Iterator[TableCell]:
     """The kept triplets of a dataset, then all of them."""
     method, loss = pair
     if name is None:

@@ -20,9 +20,14 @@ def dashes(count: int, marks: tuple[str, ...]) -> list[TableCell]:
 
 
 def mean_cells(
-    measurement: Measurement, metrics: Sequence[str], standing: Sequence[Standing], notes: Notes,
-    marks: tuple[str, ...], *, spread: bool,
-) -> list[TableCell]:  # fmt: skip
+    measurement: Measurement,
+    metrics: Sequence[str],
+    standing: Sequence[Standing],
+    notes: Notes,
+    marks: tuple[str, ...],
+    *,
+    spread: bool,
+) -> list[TableCell]:
     """The mean of each metric.
 
     Args:
@@ -45,10 +50,14 @@ def mean_cells(
         text = spread_text(mean, METRICS[metric].digits) if spread else None
         cells.append(
             TableCell(
-                text or number(mean.mean, METRICS[metric].digits), mean.mean, *ends(mean),
-                place.emphasis, place.tie, marks,
+                text or number(mean.mean, METRICS[metric].digits),
+                mean.mean,
+                *ends(mean),
+                place.emphasis,
+                place.tie,
+                marks,
             )
-        )  # fmt: skip
+        )
         marks = ()  # once a row and dataset is enough
     return cells
 

@@ -133,11 +133,20 @@ def _strip(axes: Axes, row: int, values: pd.Series, entry: Entry) -> None:
     tint = colour(entry)
     axes.scatter(values, height, s=3, color=tint, alpha=0.45, linewidths=0, zorder=2)
     low, middle, high = values.quantile([0.25, 0.5, 0.75])
-    axes.plot([low, high], [row, row], color=tint, linewidth=3, alpha=0.6,
-              solid_capstyle="butt", zorder=3)  # fmt: skip
+    axes.plot(
+        [low, high], [row, row], color=tint, linewidth=3, alpha=0.6, solid_capstyle="butt", zorder=3
+    )
     axes.plot([middle, middle], [row - 0.25, row + 0.25], color=BLACK, linewidth=1.1, zorder=4)
-    axes.plot(values.mean(), row, "D", markersize=3.2, color="white", markeredgecolor=BLACK,
-              markeredgewidth=0.6, zorder=5)  # fmt: skip
+    axes.plot(
+        values.mean(),
+        row,
+        "D",
+        markersize=3.2,
+        color="white",
+        markeredgecolor=BLACK,
+        markeredgewidth=0.6,
+        zorder=5,
+    )
 
 
 def _seconds(subject: Subject, entry: Entry) -> float | None:
@@ -164,9 +173,13 @@ def _draw_front(axes: Axes, costs: list[_Cost], metric: str) -> None:
     gains = [cost.gains[metric].mean for cost in costs]
     best = front([cost.seconds for cost in costs], gains)
     axes.step(
-        [costs[i].seconds for i in best], [gains[i] for i in best], where="post", color="#BBBBBB",
-        linewidth=1.5, zorder=1,
-    )  # fmt: skip
+        [costs[i].seconds for i in best],
+        [gains[i] for i in best],
+        where="post",
+        color="#BBBBBB",
+        linewidth=1.5,
+        zorder=1,
+    )
 
 
 def _draw_cost(axes: Axes, cost: _Cost, metric: str) -> None:
@@ -175,9 +188,17 @@ def _draw_cost(axes: Axes, cost: _Cost, metric: str) -> None:
     if np.isfinite(gain.low):
         reach = [[gain.mean - gain.low], [gain.high - gain.mean]]
     axes.errorbar(
-        cost.seconds, gain.mean, yerr=reach, fmt=marker(cost.entry), color=colour(cost.entry),
-        markersize=5, elinewidth=0.8, markeredgecolor="white", markeredgewidth=0.4, zorder=3,
-    )  # fmt: skip
+        cost.seconds,
+        gain.mean,
+        yerr=reach,
+        fmt=marker(cost.entry),
+        color=colour(cost.entry),
+        markersize=5,
+        elinewidth=0.8,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+        zorder=3,
+    )
 
 
 def _handle(cost: _Cost) -> Line2D:
@@ -185,9 +206,16 @@ def _handle(cost: _Cost) -> Line2D:
     if cost.training is not None:
         words += f"\n(trained {_duration(cost.training)})"
     return Line2D(
-        [], [], linestyle="none", marker=marker(cost.entry), color=colour(cost.entry),
-        markersize=5, markeredgecolor="white", markeredgewidth=0.4, label=words,
-    )  # fmt: skip
+        [],
+        [],
+        linestyle="none",
+        marker=marker(cost.entry),
+        color=colour(cost.entry),
+        markersize=5,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+        label=words,
+    )
 
 
 def _duration(seconds: float) -> str:

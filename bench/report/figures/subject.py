@@ -152,9 +152,13 @@ def subject_of(results: Results, dataset: str) -> Subject:
     others = {f"fold {entry.cell.fold}" for entry in every} - {f"fold {fold}"}
     others |= {f"preset {entry.cell.preset}" for entry in every} - {f"preset {preset}"}
     return Subject(
-        dataset, fold, preset, sorted(entries, key=_order), results.files.get(dataset),
+        dataset,
+        fold,
+        preset,
+        sorted(entries, key=_order),
+        results.files.get(dataset),
         sorted(others - {f"preset {NONE}"}),
-    )  # fmt: skip
+    )
 
 
 def _order(entry: Entry) -> tuple[int, str, int, str, int]:

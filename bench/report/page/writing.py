@@ -21,7 +21,7 @@ from bench.report.page.origins import (
     departures_of_presets,
     origins,
     preset_facts,
-)  # fmt: skip
+)
 from bench.report.page.pictures import CROP
 from bench.report.page.printing import kind, print_board, print_notes, status
 from bench.report.picture import Picture
@@ -32,9 +32,12 @@ from bench.store.records import NONE
 
 
 def write_page(
-    results: Results, tables_html: str, pictures: Sequence[Picture], path: Path,
+    results: Results,
+    tables_html: str,
+    pictures: Sequence[Picture],
+    path: Path,
     tell: Callable[[str], None],
-) -> None:  # fmt: skip
+) -> None:
     """Write the page: leaderboard, viewer, tables, figures, cells, provenance.
 
     It holds no time of its own, so that two pages from one store are the same byte for byte.
@@ -47,9 +50,12 @@ def write_page(
         tell: told of frames that cannot be read; the page says so too.
     """
     environment = Environment(
-        loader=PackageLoader("bench.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=PackageLoader("bench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     style, script = (_source(environment, name) for name in ("page.css", "page.js"))
     shown = gallery(results)
     for problem in shown.problems:
