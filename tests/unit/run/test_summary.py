@@ -147,6 +147,13 @@ def test_seeds_of_a_method_stand_and_fall_together(tmp_path: Path) -> None:
     assert (failed.best, failed.tied) == ((), ())
 
 
+def test_a_cell_over_fewer_triplets_is_not_ranked(tmp_path: Path) -> None:
+    tables = [scores("linear", 18.0), scores("average", 19.0), scores("flow", 25.0)[:8]]
+    rows = run(tmp_path, "average,flow", [*tables])
+    assert [row.marks.best for row in rows] == [(), ("psnr", "frc_10"), ()]
+    assert rows[2].marks.tied == ()
+
+
 def test_equal_scores_of_two_methods_tie_in_every_metric(tmp_path: Path) -> None:
     tables: list[pd.DataFrame | None] = [scores("linear", 18.0), *([scores("same", 19.0)] * 2)]
     rows = run(tmp_path, "average,flow", tables)
