@@ -19,7 +19,8 @@ from bench.check.gate import (
     save_baseline,
 )
 from bench.run.cells import compute
-from bench.scores.results import Entry, load_results
+from bench.scores.entry import Entry
+from bench.scores.results import load_results
 
 
 @dataclass(frozen=True)

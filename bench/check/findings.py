@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from rich.text import Text
 from bench.base.files import write_text
 from bench.check.gate import Finding
 from bench.scores.metrics import METRICS
+from bench.scores.notation import finite, interval_text, signed
 
 _COLUMNS = ("cell", "metric", "accepted", "now", "change [95 %]", "limit", "outcome")
 
@@ -28,12 +28,12 @@ def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
                 "cell": finding.cell,
                 "metric": finding.metric or None,
                 "outcome": finding.outcome,
-                "accepted": _number(finding.accepted),
-                "measured": _number(finding.measured),
-                "change": _number(finding.change.mean) if finding.change else None,
-                "low": _number(finding.change.low) if finding.change else None,
-                "high": _number(finding.change.high) if finding.change else None,
-                "limit": _number(finding.limit),
+                "accepted": finite(finding.accepted),
+                "measured": finite(finding.measured),
+                "change": finite(finding.change.mean) if finding.change else None,
+                "low": finite(finding.change.low) if finding.change else None,
+                "high": finite(finding.change.high) if finding.change else None,
+                "limit": finite(finding.limit),
                 "beyond_noise": finding.beyond_noise,
                 "reason": finding.words or None,
             }
@@ -72,9 +72,11 @@ def verdict(findings: Sequence[Finding]) -> str:
 def write_junit(findings: Sequence[Finding], path: Path) -> None:
     """The findings as a JUnit file: a test case each."""
     suite = ET.Element(
-        "testsuite", name="bench check", tests=str(len(findings)),
+        "testsuite",
+        name="bench check",
+        tests=str(len(findings)),
         failures=str(sum(finding.trips for finding in findings)),
-    )  # fmt: skip
+    )
     for finding in findings:
         case = ET.SubElement(
             suite, "testcase", classname=finding.cell, name=finding.metric or finding.outcome
@@ -114,16 +116,16 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
 def _cells(finding: Finding) -> list[str]:
     if finding.change is None:
         return [finding.cell, *[""] * 5, f"{finding.outcome}: {finding.words}"]
-    digits, change = _digits(finding), finding.change
-    interval = f"{change.mean:+.{digits}f}"
-    if not math.isnan(change.low):
-        interval += f" [{change.low:+.{digits}f}, {change.high:+.{digits}f}]"
     noise = "" if finding.beyond_noise else ", within noise"
     return [
-        finding.cell, _title(finding), _shown(finding, finding.accepted),
-        _shown(finding, finding.measured), interval, _shown(finding, finding.limit),
+        finding.cell,
+        _title(finding),
+        _shown(finding, finding.accepted),
+        _shown(finding, finding.measured),
+        interval_text(finding.change, signed(_digits(finding))),
+        _shown(finding, finding.limit),
         f"{finding.outcome}{noise}",
-    ]  # fmt: skip
+    ]
 
 
 def _shown(finding: Finding, value: float) -> str:
@@ -138,7 +140,3 @@ def _title(finding: Finding) -> str:
 def _digits(finding: Finding) -> int:
     metric = METRICS.get(finding.metric)
     return metric.digits if metric else 3
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -19,9 +19,11 @@ import pandas as pd
 from bench.base.errors import UserError
 from bench.base.files import content_digest, write_text
 from bench.base.provenance import provenance
+from bench.scores.entry import Entry
+from bench.scores.measurement import Measurement
 from bench.scores.metrics import METRICS
-from bench.scores.results import CUTS, Entry
-from bench.scores.statistics import PLACE, Interval, mean_interval
+from bench.scores.statistics import PLACE, Interval
+from bench.scores.which_record import CUTS
 from bench.store.records import now
 
 SCHEMA = 1
@@ -130,12 +132,12 @@ def accept(entries: Iterable[Entry], reason: str, config: str | None = None) -> 
         table = _scores(entry)
         if table is None:
             raise UserError(
-                f"{entry.title} on {entry.words['dataset']} is {entry.record.status} and has no "
+                f"{entry.title} on {entry.cell.dataset} is {entry.record.status} and has no "
                 "scores; figures that are not there cannot be accepted."
             )
         cells.append(
             {
-                "cell": entry.words,
+                "cell": entry.record.cell,
                 "title": entry.title,
                 "fingerprint": entry.record.dataset["fingerprint"],
                 "cut": _cut(entry),
@@ -163,7 +165,7 @@ def _figures(entry: Entry, table: pd.DataFrame, name: str) -> list[Any]:
     for triplet, value in zip(table["triplet"], values, strict=True):
         if value is not None and not math.isfinite(value):
             raise UserError(
-                f"{METRICS[name].title} of {entry.title} on {entry.words['dataset']} is {value} at "
+                f"{METRICS[name].title} of {entry.title} on {entry.cell.dataset} is {value} at "
                 f"triplet {triplet}, which cannot be accepted; a prediction that equals the real "
                 "slice, or a slice of one grey level, should be no test triplet."
             )
@@ -182,7 +184,7 @@ def check_reason(reason: str) -> None:
 
 def compare(baseline: Baseline, entries: Iterable[Entry]) -> list[Finding]:
     """Every metric of every accepted cell against what is measured now."""
-    measured = {content_digest(entry.words): entry for entry in entries}
+    measured = {content_digest(entry.record.cell): entry for entry in entries}
     findings = []
     for accepted in baseline.cells:
         findings += _compare_cell(accepted, measured.get(content_digest(accepted["cell"])))
@@ -213,8 +215,9 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
     before = before.astype({name: float for name in LIMITS if name in before})
     if before["triplet"].tolist() != table["triplet"].tolist():
         return [Finding(name, "", "incomparable", words="it was scored on other triplets")]
+    pair = _Pair(entry, before, table)
     return [
-        _compare_metric(name, metric, before, table, accepted["widen"])
+        _compare_metric(name, metric, pair, accepted["widen"])
         for metric in LIMITS
         if metric in before
     ]
@@ -234,24 +237,46 @@ def _same_dataset(facts: dict[str, Any], accepted: str) -> bool:
     return bool(facts.get("generated")) or facts.get("fingerprint") == accepted
 
 
-def _compare_metric(
-    name: str, metric: str, before: pd.DataFrame, table: pd.DataFrame, widen: float
-) -> Finding:
-    rule = LIMITS[metric]
-    accepted = float(before[metric].mean())
+@dataclass(frozen=True)
+class _Pair:
+    """The accepted scores of a cell and those of now, in the same order of triplets."""
+
+    entry: Entry
+    before: pd.DataFrame
+    table: pd.DataFrame
+
+    def covers(self, metric: str) -> bool:
+        """Whether both have a number at the same triplets: one without labels has no Dice."""
+        return self.before[metric].notna().equals(self.table[metric].notna())
+
+    def accepted(self, metric: str) -> Measurement:
+        """What was accepted; a triplet without a number counts neither then nor now."""
+        return self._measurement(self.before.join(self.table[PLACE]), metric)
+
+    def measured(self, metric: str) -> Measurement:
+        """What is measured now, over the same triplets."""
+        return self._measurement(self.table, metric)
+
+    def _measurement(self, table: pd.DataFrame, metric: str) -> Measurement:
+        return Measurement((self.entry,), (table[self.before[metric].notna()],))
+
+
+def _compare_metric(name: str, metric: str, pair: _Pair, widen: float) -> Finding:
+    rule, before = LIMITS[metric], pair.accepted(metric)
+    mean = before.mean(metric)
+    accepted = float("nan") if mean is None else mean.mean
     limit = rule.change * widen * (abs(accepted) if rule.relative else 1.0)
-    if metric not in table:
+    if metric not in pair.table:
         return Finding(name, metric, "missing", accepted, limit=limit, words="it is not measured")
-    known = before[metric].notna()  # a triplet without labels has no Dice, then or now
-    if metric == "dice" and not known.equals(table[metric].notna()):
+    if metric == "dice" and not pair.covers(metric):
         words = "its labels cover other triplets"
         return Finding(name, metric, "incomparable", accepted, limit=limit, words=words)
-    difference = (table[metric] - before[metric])[known]
-    change = mean_interval(difference, table.loc[known, PLACE])
-    return Finding(
-        name, metric, _judge(change.mean, limit, rule), accepted,
-        float(table[metric].mean()), change, limit,
-    )  # fmt: skip
+    now = pair.measured(metric)
+    change, measured = now.gain(before, metric), now.mean(metric)
+    if change is None or measured is None:
+        raise ValueError(f"{name} has no triplet to compare {metric} on.")
+    outcome = _judge(change.mean, limit, rule)
+    return Finding(name, metric, outcome, accepted, measured.mean, change, limit)
 
 
 def _judge(change: float, limit: float, rule: Limit) -> Outcome:

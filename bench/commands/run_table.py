@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
+from bench.commands.wide_table import WideTable
 from bench.report.table import TIES
-from bench.run.summary import SKILLS, Membranes, Row, beats
+from bench.run.summary import Row
 from bench.scores.cautions import (
     interval_caution,
     leakage_caution,
@@ -20,16 +17,16 @@ from bench.scores.cautions import (
     saturation_caution,
     seeds_caution,
 )
+from bench.scores.cell_figures import Means, MembraneFigures
 from bench.scores.departures import Trained, told
-from bench.scores.measurement import TIE
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.metrics import METRICS
-from bench.scores.statistics import Interval
+from bench.scores.notation import interval_text, signed
+from bench.scores.skill import SKILLS, beats
+from bench.scores.standings import TIE
 
 _GAPS = ("dice", "boundary_f1")
 _AGREEMENT = "the real slice's segmentation (agreement)"
-_NAME = 8  # characters of a method's name that stand in one line at least
-_WIDEST = 1000  # characters that no table of ours has
 _SHOWN = ("psnr", "ssim", "ie", "frc_10", "frc_25", "sharpness")
 
 
@@ -38,7 +35,7 @@ def print_rows(rows: list[Row], console: Console) -> None:
     for dataset in dict.fromkeys(row.outcome.cell.dataset for row in rows):
         chosen = [row for row in rows if row.outcome.cell.dataset == dataset]
         _scores(dataset, chosen).print(console)
-        _print_gains([row for row in chosen if row.skill], console)
+        _print_gains([row for row in chosen if row.figures.skill], console)
         console.print()
         for line in (*_legend(chosen), *_notes(chosen)):
             _say(line, console)
@@ -52,63 +49,11 @@ def _say(line: str, console: Console) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-class _Table:
-    """A table that is printed as several, one below the other, where its columns find no room.
-
-    A terminal of 80 columns has room for ours. Only the method may be broken, and into parts that
-    can be read: a number that is broken cannot be.
-    """
-
-    def __init__(self, title: str, several: bool, columns: Iterable[str]) -> None:
-        self._title = title
-        self._lead = ("method", "loss", "seed") if several else ("method", "loss")
-        self._columns = [name.replace(" ", "\n", 1) for name in columns]
-        self._rows: list[tuple[Text, ...]] = []
-
-    def add_row(self, *cells: Text) -> None:
-        """Add the lead and a cell for each column; what lacks at the end stays empty."""
-        self._rows.append(cells)
-
-    def print(self, console: Console) -> None:
-        """Print it, as few tables as have room."""
-        first, title = 0, self._title
-        while first < len(self._columns):
-            last = len(self._columns)
-            while self._width(first, last, console) > console.width and last > first + 1:
-                last -= 1
-            console.print(self._part(title, first, last))
-            first, title = last, ""
-
-    def _width(self, first: int, last: int, console: Console) -> int:
-        """Characters that a part needs at least."""
-        part = self._part("", first, last)
-        whole = Measurement.get(console, console.options.update(width=_WIDEST), part).maximum
-        names = max((row[0].cell_len for row in self._rows), default=0)
-        return whole - max(0, names - _NAME)
-
-    def _part(self, title: str, first: int, last: int) -> Table:
-        """The table of some of the columns."""
-        table = Table(
-            title=Text(title) if title else None, title_justify="left", box=SIMPLE,
-            show_edge=False, padding=(0, 0, 0, 1), pad_edge=False,
-        )  # fmt: skip
-        table.add_column("method", overflow="fold")
-        for name in self._lead[1:]:
-            table.add_column(name, no_wrap=True)
-        for name in self._columns[first:last]:
-            # A column that has no room even alone is broken between its numbers.
-            table.add_column(name, justify="right", no_wrap=last - first > 1, overflow="fold")
-        lead = len(self._lead)
-        for row in self._rows:
-            table.add_row(*row[:lead], *row[lead + first : lead + last])
-        return table
-
-
-def _scores(dataset: str, rows: list[Row]) -> _Table:
-    count = max((row.outcome.record.triplets for row in rows), default=0)
+def _scores(dataset: str, rows: list[Row]) -> WideTable:
+    count = max((row.figures.count for row in rows), default=0)
     several = _several_seeds(rows)
     title = f"{dataset}: test split, {count} triplets"
-    table = _Table(title, several, (METRICS[name].title for name in _SHOWN))
+    table = WideTable(title, several, (METRICS[name].title for name in _SHOWN))
     for row in rows:
         table.add_row(*_lead(row, several), *_numbers(row))
     return table
@@ -119,7 +64,7 @@ def _print_gains(rows: list[Row], console: Console) -> None:
         return
     several = _several_seeds(rows)
     title = f"{rows[0].outcome.cell.dataset}: gain over linear [95 %]"
-    table = _Table(title, several, (METRICS[name].title for name in SKILLS))
+    table = WideTable(title, several, (METRICS[name].title for name in SKILLS))
     for row in rows:
         table.add_row(*_lead(row, several), *(_gain(row, name) for name in SKILLS))
     console.print()
@@ -131,21 +76,20 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
     if not rows:
         return
     several = _several_seeds(rows)
-    first = rows[0].membranes
-    reference = "the labels" if first and first.reference == "labels" else _AGREEMENT
-    title = f"{rows[0].outcome.cell.dataset}: membranes against {reference}"
-    gaps = _Table(
-        f"{title}, gap to real slice [95 %]", several,
-        (MEMBRANE_METRICS[name].title for name in _GAPS),
-    )  # fmt: skip
-    scores = _Table(title, several, (metric.title for metric in MEMBRANE_METRICS.values()))
+    facts = rows[0].figures.entry.facts.segment
+    reference = facts.reference if facts else None
+    against = "the labels" if reference == "labels" else _AGREEMENT
+    title = f"{rows[0].outcome.cell.dataset}: membranes against {against}"
+    gap_titles = [MEMBRANE_METRICS[name].title for name in _GAPS]
+    gaps = WideTable(f"{title}, gap to real slice [95 %]", several, gap_titles)
+    scores = WideTable(title, several, (metric.title for metric in MEMBRANE_METRICS.values()))
     seen = set()
     for row in rows:
-        found = row.membranes
-        if found is None:
+        found, facts = row.membranes, row.figures.entry.facts.segment
+        if found is None or facts is None:
             continue
-        if (found.segmenter, found.n) not in seen:
-            seen.add((found.segmenter, found.n))
+        if (facts.segmenter, found.n) not in seen:
+            seen.add((facts.segmenter, found.n))
             blank = [Text("-")] * (2 if several else 1)
             scores.add_row(Text("real slice"), *blank, *_membrane_numbers(found.ceiling))
         gaps.add_row(*_lead(row, several), *(_gap(found, name) for name in _GAPS))
@@ -154,25 +98,30 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
         console.print()
         table.print(console)
     console.print()
-    for caution in dict.fromkeys(row.membranes.caution for row in rows if row.membranes):
+    for line in _membrane_notes(rows, reference):
+        _say(line, console)
+
+
+def _membrane_notes(rows: list[Row], reference: str | None) -> Iterator[str]:
+    """What has to be known to read the tables of membranes."""
+    dataset = rows[0].outcome.cell.dataset
+    for caution in dict.fromkeys(row.figures.entry.segmenter_caution for row in rows):
         if caution:
-            _say(f"{rows[0].outcome.cell.dataset}: {caution}.", console)
-    for row in rows:
-        if caution := pixel_size_caution(row.outcome.cell.dataset, row.outcome.record.dataset):
-            _say(caution, console)
-            break
-    if first and first.reference == "agreement":
-        _say(
+            yield f"{dataset}: {caution}."
+    cautions = (pixel_size_caution(dataset, row.outcome.record.dataset) for row in rows)
+    yield from list(filter(None, cautions))[:1]
+    if reference == "agreement":
+        yield (
             "These scores are the agreement with the real slice's segmentation: the dataset has no "
-            "labels.", console,
-        )  # fmt: skip
+            "labels."
+        )
 
 
-def _gap(found: Membranes, name: str) -> Text:
-    return Text(interval_text(found.gap[name], 3) if name in found.gap else "-")
+def _gap(found: MembraneFigures, name: str) -> Text:
+    return Text(interval_text(found.gap[name], signed(3)) if name in found.gap else "-")
 
 
-def _membrane_numbers(shown: Mapping[str, Interval]) -> list[Text]:
+def _membrane_numbers(shown: Means) -> list[Text]:
     return [
         Text(f"{shown[name].mean:.{metric.digits}f}" if name in shown else "-")
         for name, metric in MEMBRANE_METRICS.items()
@@ -181,7 +130,7 @@ def _membrane_numbers(shown: Mapping[str, Interval]) -> list[Text]:
 
 def _legend(rows: list[Row]) -> Iterator[str]:
     """What the marks mean, if there are any, and what the numbers are to be measured by."""
-    if any(row.place.tied for row in rows):
+    if any(row.marks.tied for row in rows):
         averaged = " Seeds are averaged first." if _several_seeds(rows) else ""
         yield f"{TIE} {TIES}{averaged}"
     yield from (row.scale for row in rows if row.scale)
@@ -198,32 +147,26 @@ def _lead(row: Row, several: bool) -> list[Text]:
 
 
 def _numbers(row: Row) -> list[Text]:
-    record = row.outcome.record
-    if not row.means:
-        return [Text(record.status, style="red")]
+    if not row.figures.means:
+        return [Text(row.outcome.record.status, style="red")]
     return [_mean(row, name) for name in _SHOWN]
 
 
 def _mean(row: Row, name: str) -> Text:
     """A mean: bold if it is the best, marked if it cannot be told apart from the best."""
-    mark = f"{TIE} " if name in row.place.tied else ""  # in front, so that digits stay in line
-    mean = f"{row.means[name].mean:.{METRICS[name].digits}f}"
-    return Text(mark + mean, style="bold" if name in row.place.best else "")
+    if name not in row.figures.means:
+        return Text("-")
+    mark = f"{TIE} " if name in row.marks.tied else ""  # in front, so that digits stay in line
+    mean = f"{row.figures.means[name].mean:.{METRICS[name].digits}f}"
+    return Text(mark + mean, style="bold" if name in row.marks.best else "")
 
 
 def _gain(row: Row, name: str) -> Text:
-    if name not in row.skill:
+    gain = row.figures.skill.get(name)
+    if gain is None:
         return Text("-")
-    gain = row.skill[name]
-    return Text(interval_text(gain, METRICS[name].digits), style="green" if beats(gain) else "")
-
-
-def interval_text(gain: Interval, digits: int) -> str:
-    """A signed gain with its interval; the interval is left out where there is none."""
-    mean = f"{gain.mean:+.{digits}f}"
-    if math.isnan(gain.low):
-        return mean
-    return f"{mean} [{gain.low:+.{digits}f}, {gain.high:+.{digits}f}]"
+    text = interval_text(gain, signed(METRICS[name].digits))
+    return Text(text, style="green" if beats(gain) else "")
 
 
 def _notes(rows: list[Row]) -> list[str]:
@@ -250,8 +193,8 @@ def _deviations(rows: list[Row]) -> list[str]:
 def _cautions(rows: list[Row]) -> Iterator[str]:
     """What holds for the table as a whole."""
     records = [row.outcome.record for row in rows]
-    scored = [record.stages["score"].facts for record in records if "score" in record.stages]
-    yield interval_caution(gain for row in rows for gain in row.skill.values())
+    scored = [facts for row in rows if (facts := row.figures.entry.facts.score)]
+    yield interval_caution(gain for row in rows for gain in row.figures.skill.values())
     yield seeds_caution(row.outcome.cell.seed for row in rows if row.outcome.cell.trained)
     yield told(
         Trained(row.outcome.cell.loss, row.outcome.cell.title, row.outcome.record.config)
@@ -259,4 +202,4 @@ def _cautions(rows: list[Row]) -> Iterator[str]:
         if row.outcome.cell.trained
     )
     yield leakage_caution(max(float(record.dataset.get("leakage") or 0) for record in records))
-    yield saturation_caution(max((facts.get("saturated", 0.0) for facts in scored), default=0.0))
+    yield saturation_caution(max((facts.saturated for facts in scored), default=0.0))

@@ -8,8 +8,8 @@ from bench.cells.cell import NULL
 from bench.report.score_cells import gain_cells, mean_cells
 from bench.report.selection import Selection
 from bench.report.table import Notes, TableRow
-from bench.scores.measurement import Standing
-from bench.scores.results import Entry
+from bench.scores.entry import Entry
+from bench.scores.standings import Standing
 from bench.store.records import NONE
 
 _LABELS = {
@@ -60,5 +60,5 @@ def calibration_rows(
 
 def _sigma(entries: Sequence[Entry], name: str) -> str:
     """As it is in the records; a fold may have chosen another than the others."""
-    facts = [done.facts for entry in entries if (done := entry.record.stages.get("score"))]
-    return ", ".join(f"{value:g}" for value in sorted({f[name] for f in facts if name in f}))
+    found: set[float | None] = {getattr(entry.facts.score, name, None) for entry in entries}
+    return ", ".join(f"{value:g}" for value in sorted(v for v in found if v is not None))

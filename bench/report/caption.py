@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.report.selection import Selection, departures_of, training_note
+from bench.report.remarks import departures_of, training_note
+from bench.report.selection import Selection
 from bench.scores.cautions import seeds_caution
 from bench.scores.measurement import Measurement, every_seed
 
@@ -41,7 +42,7 @@ def caption(
         for dataset, rows in measurements.items()
     ]
     sentences.append(f"Test triplets: {', '.join(counts)}.")
-    folds = sorted({entry.words["fold"] for each in every for entry in each.entries})
+    folds = sorted({entry.cell.fold for each in every for entry in each.entries})
     if len(folds) > 1:
         sentences.append(f"Over folds {', '.join(map(str, folds))}.")
     return (*sentences, *more, *([_EMPHASIS] if ranked else []))

@@ -9,23 +9,25 @@ measured. From a training shorter than the paper's every verdict is provisional.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.report.absence import why_not
 from bench.report.layer_table import Layer, load_layers
 from bench.report.reported import Claim
-from bench.report.selection import Selection, row_title, why_not
+from bench.report.selection import Selection
+from bench.report.titles import row_title
 from bench.scores.departures import provisional
-from bench.scores.measurement import LEVEL, Measurement
+from bench.scores.measurement import Measurement
 from bench.scores.metrics import METRICS
+from bench.scores.standings import LEVEL
 from bench.scores.statistics import FEWEST, Interval, holm
 from bench.store.records import NONE
 
 Verdict = Literal["holds", "does not hold", "not settled", "not measured"]
 VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "not measured", "not settled")
-_MEMBRANES = ("dice", "f1")
+_MEMBRANES = ("dice", "boundary_f1")
 _PERCENT = 100.0
 _LAYERS_AT = (1, 64, 512, 512)  # the shares change with the size
 _SPREAD = "the spread of the repeats in place of an interval"
@@ -171,7 +173,7 @@ def _comparison(
     if gain is None:
         why = _missing([(names[0], ours), (names[1], over)])
         return Comparison(dataset, metric, names[0], names[1], None, "not measured", why)
-    if math.isnan(gain.low):
+    if not gain.known:
         why = f"no interval: fewer than {FEWEST} columns of tiles or slices"
         return Comparison(dataset, metric, names[0], names[1], None, "not measured", why)
     lower = metric in METRICS and METRICS[metric].better == "lower"

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from functools import partial
 
 from bench.report.claims import VERDICTS, Comparison, Judgement, Verdict, verdict_of
+from bench.report.remarks import departures_of, training_note
 from bench.report.reported import Claim
-from bench.report.selection import Selection, departures_of, training_note
+from bench.report.score_cells import ends
+from bench.report.selection import Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
 from bench.scores.metrics import METRICS
+from bench.scores.notation import interval_text
 from bench.scores.statistics import Interval
 
-_TITLES = {"dice": "Dice", "f1": "F1", "memory": "Memory", "gmac": "GMAC", "seconds": "Run time"}
-_DIGITS = {"dice": 4, "f1": 4, "memory": 1, "gmac": 1, "seconds": 0}
+_TITLES = {
+    "dice": "Dice",
+    "boundary_f1": "F1",
+    "memory": "Memory",
+    "gmac": "GMAC",
+    "seconds": "Run time",
+}
+_DIGITS = {"dice": 4, "boundary_f1": 4, "memory": 1, "gmac": 1, "seconds": 0}
 _UNITS = {"memory": " %", "gmac": " %", "seconds": " ms"}
 _CLAIM_COLUMNS = (
     Column("Reported", width=0.12), Column("Measured", width=0.2), Column("Verdict", width=0.14),
@@ -159,9 +168,6 @@ def _comparison(selection: Selection, claim: Claim, one: Comparison) -> TableRow
 
 def _interval(measured: Interval, metric: str, *, relative: bool) -> TableCell:
     digits = METRICS[metric].digits if metric in METRICS else _DIGITS[metric]
-    text = number(measured.mean, digits, signed=not relative)
-    if math.isnan(measured.low):
-        return TableCell(f"{text}{_UNITS.get(metric, '')}", measured.mean)
-    low, high = (number(end, digits, signed=not relative) for end in measured[1:3])
-    unit = _UNITS.get(metric, "")
-    return TableCell(f"{text}{unit} [{low}, {high}]", measured.mean, measured.low, measured.high)
+    write = partial(number, digits=digits, signed=not relative)
+    text = interval_text(measured, write, _UNITS.get(metric, ""))
+    return TableCell(text, measured.mean, *ends(measured))

@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.base.files import atomic_path, content_digest, tidied
-from bench.base.parquet import read_table
 from bench.run.summary import Row
+from bench.scores.cell_files import read_one
 from bench.scores.metrics import ie
-from bench.scores.results import read_one
-from bench.scores.triplet_table import kept
 from bench.stages.predict import FRAMES
-from bench.stages.score import SCORES
 from bench.store.records import Store, file_name
 from bench.triplets.dataset import Dataset
 
@@ -43,7 +40,7 @@ def draw_comparison(rows: list[Row], dataset: Dataset, out: Path) -> Path | None
     Returns:
         The PNG, named after the cells it shows, or None if no cell has frames.
     """
-    drawn = [row for row in rows if row.means and row.outcome.cell.dataset == dataset.name]
+    drawn = [row for row in rows if row.figures.means and row.outcome.cell.dataset == dataset.name]
     if not drawn:
         return None
     shown = content_digest([row.outcome.record.key for row in drawn])
@@ -92,8 +89,10 @@ def show_error(axes: Axes, frame: NDArray[np.uint8], truth: NDArray[np.uint8]) -
 
 
 def _typical(row: Row) -> int:
-    digest = row.outcome.record.stages["score"].digest
-    triplets = ranked(kept(read_table(row.outcome.folder / SCORES, digest)))
+    scores = row.figures.entry.scores
+    if scores is None:
+        raise ValueError(f"{row.outcome.folder} has no scores to rank by.")
+    triplets = ranked(scores)
     return int(triplets[len(triplets) // 2])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.report.table import Notes, Table, TableRow, letters
-from bench.scores.measurement import TIE
+from bench.scores.standings import TIE
 
 _LONG = 160  # characters: a footnote that is a paragraph
 
@@ -51,10 +51,12 @@ def _without_bare(table: Table) -> Table:
     shown = replace(
         table,
         columns=tuple(table.columns[i] for i in columns),
-        rows=tuple(replace(row, cells=tuple(row.cells[i] for i in columns)) if row.cells else row
-                   for row in rows),
+        rows=tuple(
+            replace(row, cells=tuple(row.cells[i] for i in columns)) if row.cells else row
+            for row in rows
+        ),
         remarks=(*remarks, f"In full: `{table.stem}.md`."),
-    )  # fmt: skip
+    )
     return _marked_anew(shown, {})
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from bench.report.absence import unfinished
 from bench.report.digest import Digest
 from bench.report.picture import Picture, captioned
 from bench.report.render_markdown import footnotes, inert, markdown
-from bench.report.selection import unfinished
-from bench.scores.results import Entry, Results
+from bench.scores.entry import Entry
+from bench.scores.results import Results
 
 FIGURES = "figures"  # the folder beside the page
 
@@ -40,7 +41,7 @@ def _state(results: Results) -> str:
     lines = [f"{len(results.entries)} cells: {words}."]
     for entry in results.entries:
         if entry.record.status not in ("done", "partial"):
-            where = f"{entry.title} on {entry.words['dataset']}, seed {entry.words['seed']}"
+            where = f"{entry.title} on {entry.cell.dataset}, seed {entry.cell.seed}"
             lines.append(f"- {where}: {_why(entry)}")
     return inert("\n".join([*lines, *(f"- {problem}" for problem in results.problems)]))
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bench.base.errors import UserError
 from bench.report.selection import Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
-from bench.scores.measurement import Emphasis
+from bench.scores.standings import Emphasis
 
 LAYERS = "layers.json"
 SCHEMA = 1
@@ -139,9 +139,12 @@ def _numbers(row: Layer) -> tuple[float | None, ...]:
 
 
 def _row(
-    row: Layer, index: int, numbers: tuple[float | None, ...], emphasis: list[list[Emphasis]],
+    row: Layer,
+    index: int,
+    numbers: tuple[float | None, ...],
+    emphasis: list[list[Emphasis]],
     notes: Notes,
-) -> TableRow:  # fmt: skip
+) -> TableRow:
     kinds = [word for word in (row.form, row.implementation) if word]
     label = row.layer.upper() + (f" ({', '.join(kinds)})" if kinds else "")
     said = f"computed, not run: {row.note}" if row.computed else row.note

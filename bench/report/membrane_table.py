@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from bench.cells.cell import NULL
 from bench.cells.registry import METHODS
+from bench.report.absence import absence, cell_notes
 from bench.report.caption import caption
-from bench.report.score_cells import ends, interval_text
-from bench.report.selection import (
-    Selection,
-    absence,
-    cell_notes,
-    dataset_notes,
-    method_notes,
-    row_title,
-)  # fmt: skip
+from bench.report.remarks import dataset_notes, method_notes
+from bench.report.score_cells import ends, spread_text
+from bench.report.selection import Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
+from bench.report.titles import row_title
 from bench.scores.cautions import pixel_size_caution
-from bench.scores.measurement import (
-    Measurement,
-    Standing,
-    comparable,
-    every_seed,
-    most_triplets,
-    not_ranked,
-    standings,
-)  # fmt: skip
-from bench.scores.results import Entry
+from bench.scores.measurement import Measurement, every_seed, most_triplets
+from bench.scores.standings import Standing, comparable, not_ranked, standings
 from bench.store.records import NONE
 
-_METRICS = {"dice": "Dice", "f1": "F1"}
+_METRICS = {"dice": "Dice", "boundary_f1": "F1"}
 _DIGITS = 4
 _CEILING = "Real slice (the ceiling)"
 _PAPER = [("sepconv", "ls"), ("dain", "ls"), ("ssan", "ls")]
@@ -51,10 +39,12 @@ def segmentation(selection: Selection) -> list[Table]:
     rows = [_row(selection, measured, pairs, i, notes) for i in range(len(pairs))]
     rows.append(_ceiling(selection, measured, notes))
     words = caption(
-        selection, "Membranes found in the synthesised slices", measured,
+        selection,
+        "Membranes found in the synthesised slices",
+        measured,
         "Dice: mean over slices. F1: boundary F1 of pooled counts. The gap is the Dice of the real "
         "slice less that of the synthesised one, by the same segmenter, ± half its 95 % interval.",
-    )  # fmt: skip
+    )
     ties = any(cell.tie for row in rows for cell in row.cells)
     return [Table("5", words, "Method", columns, tuple(rows), notes.listed(ties=ties))]
 
@@ -65,7 +55,7 @@ def _pairs(selection: Selection) -> list[tuple[str, str]]:
     A cell whose membranes are left out keeps its row: the footnote says why.
     """
     found = {
-        (str(entry.words["method"]), str(entry.words["loss"]))
+        (entry.cell.method, entry.cell.loss)
         for entry in selection.entries
         if entry.membranes is not None or entry.outlier
     }
@@ -75,9 +65,12 @@ def _pairs(selection: Selection) -> list[tuple[str, str]]:
 
 
 def _row(
-    selection: Selection, measured: dict[str, list[Measurement]], pairs: list[tuple[str, str]],
-    index: int, notes: Notes,
-) -> TableRow:  # fmt: skip
+    selection: Selection,
+    measured: dict[str, list[Measurement]],
+    pairs: list[tuple[str, str]],
+    index: int,
+    notes: Notes,
+) -> TableRow:
     method, loss = pair = pairs[index]
     entries = tuple(e for rows in measured.values() for e in rows[index].entries)
     marks = notes.mark(*method_notes(entries), *_apart(measured, index))
@@ -104,9 +97,13 @@ def _apart(measured: dict[str, list[Measurement]], index: int) -> list[str]:
 
 
 def _cells(
-    selection: Selection, rows: list[Measurement], index: int, dataset: str,
-    seeds: tuple[int, ...], notes: Notes,
-) -> list[TableCell]:  # fmt: skip
+    selection: Selection,
+    rows: list[Measurement],
+    index: int,
+    dataset: str,
+    seeds: tuple[int, ...],
+    notes: Notes,
+) -> list[TableCell]:
     measurement = rows[index]
     if measurement.scores is None:
         marks = notes.mark(*absence(measurement, dataset, "table5"))
@@ -123,7 +120,7 @@ def _gap(ceiling: Measurement, measurement: Measurement, marks: tuple[str, ...])
     gap = ceiling.gain(measurement, "dice")
     if gap is None:
         return TableCell(DASH, marks=marks)
-    return TableCell(interval_text(gap, _DIGITS), gap.mean, *ends(gap), marks=marks)
+    return TableCell(spread_text(gap, _DIGITS), gap.mean, *ends(gap), marks=marks)
 
 
 def _mean(measurement: Measurement, metric: str, place: Standing) -> TableCell:
@@ -152,7 +149,7 @@ def _ceiling(
 
 
 def _no_ceiling(selection: Selection, dataset: str) -> str:
-    entries = [entry for entry in selection.entries if entry.words["dataset"] == dataset]
+    entries = [entry for entry in selection.entries if entry.cell.dataset == dataset]
     if any(entry.ceiling_damage for entry in entries):
         return f"its file on {dataset} is damaged; repeat the run"
     return f"the segmenter has not run on {dataset}"
@@ -160,15 +157,15 @@ def _no_ceiling(selection: Selection, dataset: str) -> str:
 
 def _dataset_notes(selection: Selection, dataset: str) -> list[str]:
     notes = dataset_notes(selection, dataset)
-    entries = [entry for entry in selection.entries if entry.words["dataset"] == dataset]
+    entries = [entry for entry in selection.entries if entry.cell.dataset == dataset]
     cautions = dict.fromkeys(entry.segmenter_caution for entry in entries)
     notes += [f"{dataset}: {caution}." for caution in cautions if caution]
     said = dict.fromkeys(pixel_size_caution(dataset, entry.record.dataset) for entry in entries)
     notes += filter(None, said)
     doubts = [d for entry in entries for d in entry.record.dataset.get("doubts", [])]
     notes += [f"{dataset}: {doubt}" for doubt in dict.fromkeys(doubts)]
-    facts = [_facts(entry) for entry in entries]
-    if any(fact.get("reference") == "agreement" for fact in facts):
+    facts = [entry.facts.segment for entry in entries]
+    if any(each is not None and each.reference == "agreement" for each in facts):
         notes.append(
             f"{dataset}: agreement scoring: no labels, so membranes are compared with what the "
             "segmenter finds in the real slice."
@@ -176,15 +173,10 @@ def _dataset_notes(selection: Selection, dataset: str) -> list[str]:
     return notes
 
 
-def _facts(entry: Entry) -> dict[str, object]:
-    done = entry.record.stages.get("segment")
-    return {} if done is None else done.facts
-
-
 def _with_membranes(selection: Selection) -> tuple[str, ...]:
     """Datasets that were segmented, and those whose labels do not serve: a footnote says why."""
     found = {
-        e.words["dataset"]
+        e.cell.dataset
         for e in selection.entries
         if e.membranes is not None
         or (e.record.dataset.get("labels") and "no_membranes" in e.record.dataset)

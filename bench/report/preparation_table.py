@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.cells.registry import LOSSES, METHODS
+from bench.report.absence import absence, cell_notes
 from bench.report.caption import caption
+from bench.report.remarks import dataset_notes
 from bench.report.score_cells import dashes, mean_cells
-from bench.report.selection import Selection, absence, cell_notes, dataset_notes, row_title
+from bench.report.selection import Selection
 from bench.report.table import Column, Notes, Table, TableCell, TableRow
-from bench.run.summary import SKILLS
-from bench.scores.measurement import Standing, every_seed
+from bench.report.titles import row_title
+from bench.scores.measurement import every_seed
 from bench.scores.metrics import METRICS
+from bench.scores.skill import SKILLS
+from bench.scores.standings import Standing
 from bench.triplets.dataset_variant import parse_dataset
 
 _GROUPS = ("aligned, kept", "aligned, all", "not aligned, kept", "not aligned, all")
@@ -45,8 +49,9 @@ def preparation(selection: Selection) -> list[Table]:
         measured,
         "All: with the test triplets that were rejected. Not aligned: the neighbours are taken as "
         "they lie in the volume; what was learned was learned from aligned ones. A number behind "
-        "± is half the 95 % interval over columns of tiles and blocks of slices.", ranked=False,
-    )  # fmt: skip
+        "± is half the 95 % interval over columns of tiles and blocks of slices.",
+        ranked=False,
+    )
     return [Table("preparation", words, "Method", columns, tuple(rows), notes.listed())]
 
 
@@ -65,9 +70,9 @@ def twin_of(selection: Selection, dataset: str) -> str | None:
 def _pairs(selection: Selection, dataset: str) -> list[tuple[str, str]]:
     """Methods and losses of a dataset, in the order of the registry."""
     found = {
-        (str(entry.words["method"]), str(entry.words["loss"]))
+        (entry.cell.method, entry.cell.loss)
         for entry in selection.entries
-        if entry.words["dataset"] == dataset
+        if entry.cell.dataset == dataset
     }
     methods, losses = list(METHODS), list(LOSSES)
 
@@ -103,9 +108,13 @@ def _not_run(dataset: str) -> str:
 
 
 def _cells(
-    selection: Selection, dataset: str, name: str | None, pair: tuple[str, str],
-    seeds: Sequence[int], notes: Notes,
-) -> Iterator[TableCell]:  # fmt: skip
+    selection: Selection,
+    dataset: str,
+    name: str | None,
+    pair: tuple[str, str],
+    seeds: Sequence[int],
+    notes: Notes,
+) -> Iterator[TableCell]:
     """The kept triplets of a dataset, then all of them."""
     method, loss = pair
     if name is None:

@@ -24,11 +24,20 @@ def csv_text(table: Table) -> str:
         for column, cell in zip(table.columns, row.cells, strict=bool(row.cells)):
             marks = dict.fromkeys((*column.marks, *row.marks, *cell.marks))
             writer.writerow(
-                [heading, plain(row.label), plain(column.group), plain(column.title),
-                 plain(cell.text), _number(cell.value), _number(cell.low), _number(cell.high),
-                 cell.emphasis, "yes" if cell.tie else "",
-                 " | ".join(plain(notes[mark]) for mark in marks)]
-            )  # fmt: skip
+                [
+                    heading,
+                    plain(row.label),
+                    plain(column.group),
+                    plain(column.title),
+                    plain(cell.text),
+                    _number(cell.value),
+                    _number(cell.low),
+                    _number(cell.high),
+                    cell.emphasis,
+                    "yes" if cell.tie else "",
+                    " | ".join(plain(notes[mark]) for mark in marks),
+                ]
+            )
     return buffer.getvalue()
 
 

@@ -17,8 +17,9 @@ def html_tables(shown: Digest) -> str:
     if shown.notes:
         parts.append("\n".join(["<h3>Footnotes of several tables</h3>", *_notes(shown.notes)]))
     if shown.empty:
-        names = "; ".join(f"{prose(table.title)} (<code>{table.stem}.md</code>)"
-                          for table in shown.empty)  # fmt: skip
+        names = "; ".join(
+            f"{prose(table.title)} (<code>{table.stem}.md</code>)" for table in shown.empty
+        )
         parts.append(
             f'<p class="caption">Nothing measured: {names}. '
             "Their files say which command fills them.</p>"

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from bench.cells.cell import NULL
 from bench.report.table import DASH, Notes, TableCell, number
-from bench.run.summary import SKILLS
 from bench.scores.cautions import interval_caution
-from bench.scores.measurement import Measurement, Standing
+from bench.scores.measurement import Measurement
 from bench.scores.metrics import METRICS
+from bench.scores.skill import SKILLS, skill
+from bench.scores.standings import Standing
 from bench.scores.statistics import Interval
 
 
@@ -19,9 +20,14 @@ def dashes(count: int, marks: tuple[str, ...]) -> list[TableCell]:
 
 
 def mean_cells(
-    measurement: Measurement, metrics: Sequence[str], standing: Sequence[Standing], notes: Notes,
-    marks: tuple[str, ...], *, spread: bool,
-) -> list[TableCell]:  # fmt: skip
+    measurement: Measurement,
+    metrics: Sequence[str],
+    standing: Sequence[Standing],
+    notes: Notes,
+    marks: tuple[str, ...],
+    *,
+    spread: bool,
+) -> list[TableCell]:
     """The mean of each metric.
 
     Args:
@@ -41,13 +47,17 @@ def mean_cells(
             note = f"{METRICS[metric].title} is not among the stored scores; repeat the run."
             cells.append(TableCell(DASH, marks=notes.mark(note)))
             continue
-        text = interval_text(mean, METRICS[metric].digits) if spread else None
+        text = spread_text(mean, METRICS[metric].digits) if spread else None
         cells.append(
             TableCell(
-                text or number(mean.mean, METRICS[metric].digits), mean.mean, *ends(mean),
-                place.emphasis, place.tie, marks,
+                text or number(mean.mean, METRICS[metric].digits),
+                mean.mean,
+                *ends(mean),
+                place.emphasis,
+                place.tie,
+                marks,
             )
-        )  # fmt: skip
+        )
         marks = ()  # once a row and dataset is enough
     return cells
 
@@ -58,25 +68,24 @@ def gain_cells(
     """The paired gain over the null in each metric of ``SKILLS``."""
     cells = []
     for metric in SKILLS:
-        gain = measurement.gain(null, metric)
+        gain = skill(measurement, null, metric)
         if gain is None:
             why = f"`{NULL}` was not measured on the same triplets of {dataset}."
             cells.append(TableCell(DASH, marks=notes.mark(why)))
             continue
-        text = interval_text(gain, METRICS[metric].digits, signed=True)
+        text = spread_text(gain, METRICS[metric].digits, signed=True)
         caution = interval_caution([gain])
         marks = notes.mark(caution) if caution else ()
         cells.append(TableCell(text, gain.mean, *ends(gain), marks=marks))
     return cells
 
 
-def interval_text(mean: Interval, digits: int, *, signed: bool = False) -> str:
+def spread_text(mean: Interval, digits: int, *, signed: bool = False) -> str:
     """A mean and half its interval, which lies evenly about it; the mean alone without one."""
     text = number(mean.mean, digits, signed=signed)
-    low, _ = ends(mean)
-    return text if low is None else f"{text} ± {number(mean.mean - low, digits)}"
+    return f"{text} ± {number(mean.reach, digits)}" if mean.known else text
 
 
 def ends(mean: Interval) -> tuple[float | None, float | None]:
     """Both ends of an interval; None and None where there is none."""
-    return (None, None) if mean.low != mean.low else (mean.low, mean.high)
+    return (mean.low, mean.high) if mean.known else (None, None)

@@ -2,254 +2,203 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from bench.cells.cell import NULL
-from bench.cells.registry import METHODS
+from bench.report.absence import absence, cell_notes
 from bench.report.calibration_rows import calibration_rows
 from bench.report.caption import caption
+from bench.report.remarks import dataset_notes, method_notes
 from bench.report.score_cells import dashes, gain_cells, mean_cells
-from bench.report.selection import (
-    Selection,
-    absence,
-    cell_notes,
-    dataset_notes,
-    loss_title,
-    method_notes,
-    row_title,
-)  # fmt: skip
+from bench.report.score_rows import AGGREGATIONS, EXTRACTORS, Line, ablation, all_methods
+from bench.report.selection import Selection
 from bench.report.table import Column, Notes, Table, TableCell, TableRow
-from bench.run.summary import SKILLS
-from bench.scores.measurement import (
-    Measurement,
-    Standing,
-    comparable,
-    every_seed,
-    not_ranked,
-    standings,
-)  # fmt: skip
+from bench.scores.measurement import Measurement, every_seed
 from bench.scores.metrics import METRICS
-from bench.scores.results import Entry
+from bench.scores.skill import SKILLS
+from bench.scores.standings import Standing, comparable, not_ranked, standings
 from bench.store.records import NONE
 
 PAPER_METRICS = ("psnr", "ssim", "ie")
 _EXTENDED = (*PAPER_METRICS, "frc_10", "frc_25", "sharpness")
-_LOSSES = ("l1", "lf", "ls")
-
-# Each row with every spelling of its variant.
-EXTRACTORS = {
-    "U-Net": ("ssan[extractor=unet]",),
-    "SU-Net": ("ssan[extractor=sunet]",),
-    "RDN": ("ssan[extractor=rdn]",),
-    "SRDN": ("ssan", "ssan[extractor=srdn]"),
-}
-AGGREGATIONS = {
-    "KEL": ("ssan[aggregation=kel]",),
-    "SSA": ("ssan[aggregation=ssa]",),
-    "AAL": ("ssan", "ssan[aggregation=aal]"),
-}
-_COMPARED = [
-    *(("sepconv", loss) for loss in ("l1", "lf", "ls")),
-    *(("dain", loss) for loss in ("l1", "ls")),
-    *(("ssan", loss) for loss in ("l1", "lf", "ls")),
-]
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row before it is measured.
-
-    Attributes:
-        label: what stands in front.
-        methods: the spellings of its variant; none for a heading.
-        loss: it was trained under.
-        rule: whether a line is drawn above.
-    """
-
-    label: str
-    methods: tuple[str, ...] = ()
-    loss: str = NONE
-    rule: bool = False
 
 
 def extractors(selection: Selection) -> list[Table]:
     """Table 1: U-Net, SU-Net, RDN and SRDN in front of the same attention."""
-    lines = _ablation(selection, EXTRACTORS)
+    lines = ablation(selection, EXTRACTORS)
     return [_paper_form(selection, "1", "Feature extractors of SSAN", lines)]
 
 
 def aggregations(selection: Selection) -> list[Table]:
     """Table 3: kernel estimation, one-level and two-level attention behind the same features."""
-    lines = _ablation(selection, AGGREGATIONS)
+    lines = ablation(selection, AGGREGATIONS)
     return [_paper_form(selection, "3", "What SSAN gathers pixels with", lines)]
 
 
 def methods(selection: Selection) -> list[Table]:
     """Table 4, as in the paper and extended by what blur cannot win."""
-    lines = _all_methods(selection)
+    lines = all_methods(selection)
     return [_paper_form(selection, "4", "Methods and losses", lines), _extended(selection, lines)]
 
 
-def _ablation(selection: Selection, variants: dict[str, tuple[str, ...]]) -> list[Line]:
-    """The rows under every loss that one of the variants (not SSAN itself) was trained under."""
-    own = {name for spellings in variants.values() for name in spellings} - {"ssan"}
-    found = {entry.words["loss"] for entry in selection.entries if entry.words["method"] in own}
-    losses = [loss for loss in _LOSSES if loss in found] or ["ls"]
-    lines = []
-    for loss in losses:
-        lines.append(Line(f"Under {loss_title(loss)}", rule=loss != losses[0]))
-        lines += [Line(label, spellings, loss) for label, spellings in variants.items()]
-    return lines
+@dataclass(frozen=True)
+class _Making:
+    """A table while it is made.
+
+    Attributes:
+        selection: what the report is about.
+        lines: its rows.
+        metrics: the means it shows.
+        config: the configuration that fills it.
+        notes: its footnotes.
+    """
+
+    selection: Selection
+    lines: Sequence[Line]
+    metrics: Sequence[str]
+    config: str
+    notes: Notes = field(default_factory=Notes)
+
+    @cached_property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets that any row was run on; all of them if there is none."""
+        found = tuple(name for name in self.selection.datasets if self._any(name))
+        return found or self.selection.datasets
+
+    def _any(self, dataset: str) -> bool:
+        return any(
+            self.selection.cells(line.methods, line.loss, dataset)
+            for line in self.lines
+            if line.methods
+        )
+
+    @cached_property
+    def measured(self) -> dict[str, list[Measurement]]:
+        """What the rows measured, by dataset; headings are left out."""
+        return {
+            name: [self.of(line, name) for line in self.lines if line.methods]
+            for name in self.datasets
+        }
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        """All that were trained."""
+        return every_seed(each for found in self.measured.values() for each in found)
+
+    @cached_property
+    def standing(self) -> dict[tuple[str, str], list[Standing]]:
+        """Places in every column; rows under different headings are not set against each other."""
+        blocks = _blocks(self.lines)
+        places = {}
+        for dataset in self.datasets:
+            rows = comparable([self.of(line, dataset) for line in self.lines])
+            for metric in self.metrics:
+                column: list[Standing] = [Standing()] * len(self.lines)
+                for block in blocks:
+                    found = standings([rows[i] for i in block], metric, METRICS[metric].better)
+                    for i, place in zip(block, found, strict=True):
+                        column[i] = place
+                places[dataset, metric] = column
+        return places
+
+    @property
+    def ties(self) -> bool:
+        """Whether any mean cannot be told apart from the best."""
+        return any(place.tie for column in self.standing.values() for place in column)
+
+    def of(self, line: Line, dataset: str) -> Measurement:
+        """What a row measured on a dataset."""
+        return self.selection.scores(line.methods, line.loss, dataset)
+
+    def label_marks(self, line: Line, datasets: Sequence[str]) -> tuple[str, ...]:
+        """Where a method departs from its paper, and on which datasets it is not ranked."""
+        cells = [self.selection.cells(line.methods, line.loss, name) for name in datasets]
+        notes = method_notes(tuple(cell for found in cells for cell in found))
+        for name in datasets:
+            notes += not_ranked(self.of(line, name), self.measured[name], name)
+        return self.notes.mark(*notes)
+
+    def means(self, row: int, dataset: str, *, spread: bool = False) -> list[TableCell]:
+        """The means of a row on a dataset; dashes with the reason where there are none."""
+        measurement = self.of(self.lines[row], dataset)
+        if measurement.scores is None:
+            marks = self.notes.mark(*absence(measurement, dataset, self.config))
+            return dashes(len(self.metrics), marks)
+        wanted = _most(self.selection, dataset)
+        marks = self.notes.mark(*cell_notes(measurement, wanted, self.seeds))
+        own = [self.standing[dataset, metric][row] for metric in self.metrics]
+        return mean_cells(measurement, self.metrics, own, self.notes, marks, spread=spread)
+
+    def skills(self, row: int, dataset: str) -> list[TableCell]:
+        """The gains of a row over the null."""
+        line = self.lines[row]
+        measurement = self.of(line, dataset)
+        if measurement.scores is None:
+            marks = self.notes.mark(*absence(measurement, dataset, self.config))
+            return dashes(len(SKILLS), marks)
+        if line.methods == (NULL,):
+            return dashes(len(SKILLS), self.notes.mark("the null itself."))
+        null = self.selection.scores((NULL,), NONE, dataset)
+        return gain_cells(measurement, null, dataset, self.notes)
 
 
-def _all_methods(selection: Selection) -> list[Line]:
-    """The untrained methods, the paper's rows, and what else the store holds."""
-    untrained = [name for name, method in METHODS.items() if method.kind != "trained"]
-    pairs = [(name, NONE) for name in untrained]
-    shown = {*pairs, *_COMPARED}
-    ablations = {
-        name for group in (EXTRACTORS, AGGREGATIONS) for names in group.values() for name in names
-    }
-    others = {(str(entry.words["method"]), str(entry.words["loss"])) for entry in selection.entries}
-    rest = sorted(pair for pair in others - shown if pair[0] not in ablations)
-    lines = [_line(selection, *pair) for pair in pairs]
-    for group in (_COMPARED, rest):
-        lines += [_line(selection, *pair, rule=pair == group[0]) for pair in group]
-    return lines
-
-
-def _line(selection: Selection, method: str, loss: str, *, rule: bool = False) -> Line:
-    cells = [cell for name in selection.datasets for cell in selection.cells((method,), loss, name)]
-    label = row_title(cells[0] if cells else None, method, loss)
-    return Line(label, (method,), loss, rule)
-
-
-def _paper_form(selection: Selection, number_: str, title: str, lines: list[Line]) -> Table:
+def _paper_form(selection: Selection, name: str, title: str, lines: Sequence[Line]) -> Table:
     """Methods down, datasets and the paper's three metrics across."""
-    notes = Notes()
-    datasets = _with_cells(selection, lines)
-    columns = _columns(selection, datasets, notes)
-    measured = _measurements(selection, lines, datasets)
-    seeds = every_seed(each for found in measured.values() for each in found)
-    standing = _standing(selection, lines, datasets, PAPER_METRICS)
+    making = _Making(selection, lines, PAPER_METRICS, f"table{name}")
+    columns = _columns(making)
     rows = []
     for i, line in enumerate(lines):
         if not line.methods:
             rows.append(TableRow(line.label, rule=line.rule))
             continue
-        marks = notes.mark(*_row_notes(selection, line, measured))
-        cells = [
-            cell
-            for dataset in datasets
-            for cell in _means(
-                selection, line, dataset, f"table{number_}", notes, seeds,
-                [standing[dataset, metric][i] for metric in PAPER_METRICS],
-            )
-        ]  # fmt: skip
+        marks = making.label_marks(line, making.datasets)
+        cells = [cell for dataset in making.datasets for cell in making.means(i, dataset)]
         rows.append(TableRow(line.label, tuple(cells), marks, line.rule))
-    words = caption(selection, title, measured)
-    ties = any(s.tie for column in standing.values() for s in column)
-    return Table(number_, words, "Method", columns, tuple(rows), notes.listed(ties=ties))
+    words = caption(selection, title, making.measured)
+    notes = making.notes.listed(ties=making.ties)
+    return Table(name, words, "Method", columns, tuple(rows), notes)
 
 
-def _extended(selection: Selection, lines: list[Line]) -> Table:
+def _extended(selection: Selection, lines: Sequence[Line]) -> Table:
     """A block of rows a dataset; means with half their 95 % interval, and the skill."""
-    notes = Notes()
-    datasets = _with_cells(selection, lines)
-    measured = _measurements(selection, lines, datasets)
-    seeds = every_seed(each for found in measured.values() for each in found)
-    standing = _standing(selection, lines, datasets, _EXTENDED)
+    making = _Making(selection, lines, _EXTENDED, "table4")
+    notes = making.notes
     rows: list[TableRow] = []
-    for dataset in datasets:
+    for dataset in making.datasets:
         marks = notes.mark(*dataset_notes(selection, dataset))
         rows.append(TableRow(dataset, marks=marks, rule=bool(rows)))
         for i, line in enumerate(lines):
-            own = [standing[dataset, metric][i] for metric in _EXTENDED]
-            label_marks = notes.mark(*_row_notes(selection, line, {dataset: measured[dataset]}))
-            cells = [
-                *_means(
-                    selection, line, dataset, "table4", notes, seeds, own, _EXTENDED, spread=True
-                ),
-                *_skills(selection, line, dataset, notes),
-            ]
-            rows.append(TableRow(line.label, tuple(cells), label_marks))
+            marks = making.label_marks(line, [dataset])
+            cells = [*making.means(i, dataset, spread=True), *making.skills(i, dataset)]
+            rows.append(TableRow(line.label, tuple(cells), marks))
         rows += calibration_rows(selection, dataset, _EXTENDED, notes)
     columns = [Column(METRICS[metric].title) for metric in _EXTENDED]
     columns += [Column(METRICS[metric].title, f"Gain over `{NULL}`") for metric in SKILLS]
     words = caption(
-        selection, "Methods and losses", measured,
+        selection,
+        "Methods and losses",
+        making.measured,
         "A number behind ± is half the 95 % interval over columns of tiles and blocks of slices. "
         "Sharpness is best at 1. A gain is paired over the same triplets.",
-    )  # fmt: skip
-    ties = any(s.tie for column in standing.values() for s in column)
-    return Table(
-        "4_extended", words, "Method", tuple(columns), tuple(rows), notes.listed(ties=ties)
     )
+    listed = notes.listed(ties=making.ties)
+    return Table("4_extended", words, "Method", tuple(columns), tuple(rows), listed)
 
 
-def _row_notes(
-    selection: Selection, line: Line, measured: Mapping[str, Sequence[Measurement]]
-) -> list[str]:
-    """Where a method departs from its paper, and on which datasets it is not ranked."""
-    notes = method_notes(_cells(selection, line, tuple(measured)))
-    for dataset, every in measured.items():
-        own = selection.scores(line.methods, line.loss, dataset)
-        notes += not_ranked(own, every, dataset)
-    return notes
-
-
-def _means(
-    selection: Selection, line: Line, dataset: str, config: str, notes: Notes,
-    seeds: Sequence[int], standing: Sequence[Standing], metrics: Sequence[str] = PAPER_METRICS,
-    *, spread: bool = False,
-) -> list[TableCell]:  # fmt: skip
-    measurement = selection.scores(line.methods, line.loss, dataset)
-    if measurement.scores is None:
-        marks = notes.mark(*absence(measurement, dataset, config))
-        return dashes(len(metrics), marks)
-    marks = notes.mark(*cell_notes(measurement, _most(selection, dataset), seeds))
-    return mean_cells(measurement, metrics, standing, notes, marks, spread=spread)
-
-
-def _skills(selection: Selection, line: Line, dataset: str, notes: Notes) -> list[TableCell]:
-    measurement = selection.scores(line.methods, line.loss, dataset)
-    if measurement.scores is None:
-        marks = notes.mark(*absence(measurement, dataset, "table4"))
-        return dashes(len(SKILLS), marks)
-    if line.methods == (NULL,):
-        return dashes(len(SKILLS), notes.mark("the null itself."))
-    return gain_cells(measurement, selection.scores((NULL,), NONE, dataset), dataset, notes)
-
-
-def _columns(selection: Selection, datasets: Sequence[str], notes: Notes) -> tuple[Column, ...]:
-    marks = {name: notes.mark(*dataset_notes(selection, name)) for name in datasets}
+def _columns(making: _Making) -> tuple[Column, ...]:
+    marks = {
+        name: making.notes.mark(*dataset_notes(making.selection, name)) for name in making.datasets
+    }
     return tuple(
         Column(METRICS[metric].title, name, marks[name])
-        for name in datasets
-        for metric in PAPER_METRICS
+        for name in making.datasets
+        for metric in making.metrics
     )
 
 
-def _standing(
-    selection: Selection, lines: list[Line], datasets: Sequence[str], metrics: Sequence[str]
-) -> dict[tuple[str, str], list[Standing]]:
-    """Places in every column; rows under different headings are not set against each other."""
-    blocks = _blocks(lines)
-    places = {}
-    for dataset in datasets:
-        rows = comparable([selection.scores(line.methods, line.loss, dataset) for line in lines])
-        for metric in metrics:
-            column: list[Standing] = [Standing()] * len(lines)
-            for block in blocks:
-                found = standings([rows[i] for i in block], metric, METRICS[metric].better)
-                for i, place in zip(block, found, strict=True):
-                    column[i] = place
-            places[dataset, metric] = column
-    return places
-
-
-def _blocks(lines: list[Line]) -> list[list[int]]:
+def _blocks(lines: Sequence[Line]) -> list[list[int]]:
     blocks: list[list[int]] = [[]]
     for i, line in enumerate(lines):
         if line.methods:
@@ -259,36 +208,7 @@ def _blocks(lines: list[Line]) -> list[list[int]]:
     return blocks
 
 
-def _cells(selection: Selection, line: Line, datasets: Sequence[str]) -> tuple[Entry, ...]:
-    return tuple(
-        cell for name in datasets for cell in selection.cells(line.methods, line.loss, name)
-    )
-
-
-def _measurements(
-    selection: Selection, lines: list[Line], datasets: Sequence[str]
-) -> dict[str, list[Measurement]]:
-    return {
-        name: [selection.scores(line.methods, line.loss, name) for line in lines if line.methods]
-        for name in datasets
-    }
-
-
-def _with_cells(selection: Selection, lines: list[Line]) -> tuple[str, ...]:
-    """The datasets that any row was run on; all of them if there is none."""
-    found = tuple(name for name in selection.datasets if _any(selection, lines, name))
-    return found or selection.datasets
-
-
-def _any(selection: Selection, lines: list[Line], dataset: str) -> bool:
-    return any(selection.cells(line.methods, line.loss, dataset) for line in lines if line.methods)
-
-
 def _most(selection: Selection, dataset: str) -> int:
     """How many test triplets the fullest cells of a dataset have."""
-    pairs = {
-        (str(e.words["method"]), str(e.words["loss"]))
-        for e in selection.entries
-        if e.words["dataset"] == dataset
-    }
+    pairs = {(e.cell.method, e.cell.loss) for e in selection.entries if e.cell.dataset == dataset}
     return max(selection.scores((method,), loss, dataset).count for method, loss in pairs)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bench.scores.measurement import TIE, Emphasis
+from bench.scores.standings import TIE, Emphasis
 
 Style = Literal["plain", "code", "loss"]
 

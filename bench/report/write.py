@@ -107,7 +107,7 @@ def write_report(
     results = load_results(out, data, tell)
     selection = select(results, datasets, preset, load_reported(), out / "profile")
     if datasets:
-        chosen = [entry for entry in results.entries if entry.words["dataset"] in datasets]
+        chosen = [entry for entry in results.entries if entry.cell.dataset in datasets]
         results = replace(results, entries=chosen)
     folder = out / "report"
     with tidied(folder):

@@ -22,7 +22,7 @@ from bench.base.parquet import read_table, write_table
 from bench.base.progress import Progress
 from bench.scores.metrics import Frame, ie_rms, score_frame
 from bench.scores.triplet_table import kept, with_keys
-from bench.store.records import CALIBRATION, StageRecord
+from bench.store.records import CALIBRATION
 from bench.triplets.file import TripletFile
 from bench.triplets.frames_and_tensors import to_frame
 
@@ -94,7 +94,7 @@ def calibration_frames(
     }
 
 
-def read_calibration(folder: Path, score: StageRecord | None) -> dict[str, pd.DataFrame]:
+def read_calibration(folder: Path, digest: str | None) -> dict[str, pd.DataFrame]:
     """The scores of each kind over the kept test triplets.
 
     Empty where there are none, or not those that the record speaks of: no figure of a method
@@ -102,12 +102,12 @@ def read_calibration(folder: Path, score: StageRecord | None) -> dict[str, pd.Da
 
     Args:
         folder: of the null's cell.
-        score: its stage ``score``; one of before there was a calibration has none to read.
+        digest: SHA-256 of their file; None in a record of before there was a calibration.
     """
-    if score is None or "calibration" not in score.facts:
+    if digest is None:
         return {}
     try:
-        table = read_table(folder / CALIBRATION, score.facts["calibration"])
+        table = read_table(folder / CALIBRATION, digest)
     except UserError:
         return {}
     return {kind: kept(table[table["kind"] == kind]) for kind in KINDS}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bench.base.errors import UserError
 from bench.base.parquet import read_table
-from bench.store.records import SCHEMA, load_document
+from bench.store.records import SCHEMA, WEIGHTS, load_document
 from segmentation.training import Budget
 
 RECORD = "segmenter.json"
@@ -60,15 +60,25 @@ def segmenter_caution(folder: Path) -> str:
     return f"its segmenter was trained for at most {steps:,} steps only"
 
 
-def read_ceiling(folder: Path) -> pd.DataFrame | None:
-    """The scores of the real middle slices, of rejected triplets too; None where there are none.
+def read_ceiling(folder: Path, segmenter: str | None) -> pd.DataFrame | None:
+    """The scores of the real middle slices, of rejected triplets too.
+
+    None where there are none, or those of other weights: a segmenter that was lost is trained
+    anew in the same folder.
+
+    Args:
+        folder: of the segmenter.
+        segmenter: SHA-256 of the weights that are asked for; None where a record is of before
+            that was written.
 
     Raises:
         UserError: they are damaged, or cannot be read.
     """
     if not (folder / CEILING).exists():
         return None
-    digest = None
-    if (folder / RECORD).exists():
-        digest = load_document(folder / RECORD, SegmenterRecord).files.get(CEILING)
-    return read_table(folder / CEILING, digest)
+    if not (folder / RECORD).exists():
+        return read_table(folder / CEILING, None)
+    files = load_document(folder / RECORD, SegmenterRecord).files
+    if segmenter is not None and files.get(WEIGHTS, segmenter) != segmenter:
+        return None
+    return read_table(folder / CEILING, files.get(CEILING))

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from bench.scores.results import Entry
+from bench.scores.entry import Entry
 from bench.scores.statistics import (
     PLACE,
     Interval,
     Spread,
-    holm,
     mean_interval,
     paired_gain,
     paired_p_value,
     seed_spread,
-)  # fmt: skip
+)
 from bench.scores.triplet_table import KEYS
 
-Better = Literal["higher", "lower", "one"]
-LEVEL = 0.05
-TIE = "="  # the mark of what cannot be told apart from the best
-Emphasis = Literal["", "best", "second"]
+Derive = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,7 @@ class Measurement:
 
     entries: tuple[Entry, ...]
     tables: tuple[pd.DataFrame | None, ...]
-    derive: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    derive: Derive | None = None
 
     @cached_property
     def scores(self) -> pd.DataFrame | None:
@@ -51,10 +46,15 @@ class Measurement:
         Only triplets that every seed of a fold has are counted: a mean over seeds of
         different triplets would be neither.
         """
+        return None if self._averaged is None else self._derived(self._averaged)
+
+    @cached_property
+    def _averaged(self) -> pd.DataFrame | None:
+        """The same before anything is derived."""
         if not self._folds:
             return None
         parts = {fold: _average(seeds) for fold, seeds in self._folds.items()}
-        return self._derived(pd.concat(parts, names=["fold"]))
+        return pd.concat(parts, names=["fold"])
 
     @cached_property
     def _folds(self) -> dict[int, list[pd.DataFrame]]:
@@ -62,7 +62,7 @@ class Measurement:
         folds: dict[int, list[pd.DataFrame]] = {}
         for entry, table in zip(self.entries, self.tables, strict=True):
             if table is not None:
-                folds.setdefault(entry.words["fold"], []).append(table.set_index("triplet"))
+                folds.setdefault(entry.cell.fold, []).append(table.set_index("triplet"))
         return dict(sorted(folds.items()))
 
     def _derived(self, scores: pd.DataFrame) -> pd.DataFrame:
@@ -72,7 +72,7 @@ class Measurement:
     def seeds(self) -> tuple[int, ...]:
         """The seeds that were trained and measured; none where nothing is trained."""
         pairs = zip(self.entries, self.tables, strict=True)
-        found = {entry.words["seed"] for entry, t in pairs if t is not None and entry.trained}
+        found = {entry.cell.seed for entry, t in pairs if t is not None and entry.trained}
         return tuple(sorted(found))
 
     @property
@@ -96,6 +96,17 @@ class Measurement:
         pair = self._pair(other, metric)
         return None if pair is None else paired_gain(*pair)
 
+    def then(self, step: Derive) -> Measurement:
+        """The same with one step more behind what is derived."""
+        derived = self._derived
+        return dataclasses.replace(self, derive=lambda scores: step(derived(scores)))
+
+    def known(self, metric: str) -> Measurement:
+        """The same without the triplets where a metric is not finite."""
+        return self.then(
+            lambda scores: scores[np.isfinite(scores[metric])] if metric in scores else scores
+        )
+
     def on(self, other: Measurement) -> Measurement:
         """The same, of the triplets that another one has too."""
         if other.scores is None:
@@ -104,7 +115,7 @@ class Measurement:
         tables = []
         for entry, table in zip(self.entries, self.tables, strict=True):
             if table is not None:
-                fold = entry.words["fold"]
+                fold = entry.cell.fold
                 table = table[[(fold, triplet) in shared for triplet in table["triplet"]]]
             tables.append(table)
         return dataclasses.replace(self, tables=tuple(tables))
@@ -119,15 +130,22 @@ class Measurement:
     ) -> tuple[pd.Series[float], pd.Series[float], pd.DataFrame, list[Spread]] | None:
         if self.mean(metric) is None or other.mean(metric) is None:
             return None
-        one, two = self.scores, other.scores
-        if one is None or two is None:
+        if self.scores is None or other.scores is None:
             return None
-        shared = one.index.intersection(two.index)
+        shared = self.scores.index.intersection(other.scores.index)
         if not len(shared):
             return None
-        mine = one.loc[shared]
+        mine, theirs = self._over(shared), other._over(shared)
         spreads = [*self._spreads(metric, shared), *other._spreads(metric, shared)]
-        return mine[metric], two.loc[shared, metric], mine[PLACE], spreads
+        return mine[metric], theirs[metric], mine[PLACE], spreads
+
+    def _over(self, shared: pd.Index) -> pd.DataFrame:
+        """The scores of some of the triplets; a pooled ratio is then one of these alone."""
+        if self.scores is None or self._averaged is None:
+            raise ValueError("Nothing was measured.")
+        if len(shared) == len(self.scores):
+            return self.scores.loc[shared]
+        return self._derived(self._averaged.loc[shared])
 
     def _spreads(self, metric: str, shared: pd.Index) -> Iterator[Spread]:
         """What another training of each fold would change of the mean over these triplets."""
@@ -151,25 +169,6 @@ def most_triplets(measurements: Iterable[Measurement]) -> int:
     return max((each.count for each in measurements), default=0)
 
 
-def comparable(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Those with as many triplets as the fullest; in place of the others, nothing measured.
-
-    Means over different triplets cannot be ranked.
-    """
-    most = most_triplets(measurements)
-    return [each if each.count == most else Measurement((), ()) for each in measurements]
-
-
-def not_ranked(measurement: Measurement, among: Iterable[Measurement], dataset: str) -> list[str]:
-    """What a row's name has to say where ``comparable`` leaves its measurement out."""
-    if not 0 < measurement.count < most_triplets(among):
-        return []
-    return [
-        f"{dataset}: over fewer test triplets than the caption says, so without best, second "
-        f"and `{TIE}`."
-    ]
-
-
 def _average(seeds: list[pd.DataFrame]) -> pd.DataFrame:
     """Every score that all of the seeds have, over the triplets that all of them have."""
     shared, names = seeds[0].index, seeds[0].select_dtypes("number").columns
@@ -181,61 +180,3 @@ def _average(seeds: list[pd.DataFrame]) -> pd.DataFrame:
         total = sum(table.loc[shared, names].to_numpy(np.float64) for table in seeds)
     mean = pd.DataFrame(total / len(seeds), index=shared, columns=names)
     return seeds[0].loc[shared, PLACE].join(mean)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How one of several measurements stands among them."""
-
-    emphasis: Emphasis = ""
-    tie: bool = False
-
-
-def standings(measurements: Sequence[Measurement], metric: str, better: Better) -> list[Standing]:
-    """Best and second by unrounded means, and what cannot be told apart from the best.
-
-    Equal means share a place; whoever shares the first leaves none second. A tie is a paired
-    difference to the best whose p-value, adjusted for the number of comparisons (Holm), is
-    not below 0.05, or that has no interval. All pairs count as compared, not only those with
-    the best: which one is the best, the same scores have said.
-    """
-    means = [measurement.mean(metric) for measurement in measurements]
-    costs = [float("nan") if mean is None else cost(mean.mean, better) for mean in means]
-    known = sorted(cost for cost in costs if not np.isnan(cost))
-    if len(known) < 2:
-        return [Standing()] * len(costs)
-    best = costs.index(known[0])
-    p_values = [
-        _difference(measurements[best], other, metric, better) if cost > known[0] else float("nan")
-        for other, cost in zip(measurements, costs, strict=True)
-    ]
-    adjusted = holm(p_values, len(known) * (len(known) - 1) // 2)
-    ties = [
-        not np.isnan(cost) and i != best and not adjusted[i] < LEVEL for i, cost in enumerate(costs)
-    ]
-    places = [known.index(cost) if cost in known else -1 for cost in costs]
-    names: dict[int, Emphasis] = {0: "best", 1: "second"}
-    return [Standing(names.get(place, ""), tie) for place, tie in zip(places, ties, strict=True)]
-
-
-def cost(mean: float, better: Better) -> float:
-    """What a method should have little of."""
-    return {"higher": -mean, "lower": mean, "one": abs(mean - 1)}[better]
-
-
-def _difference(best: Measurement, other: Measurement, metric: str, better: Better) -> float:
-    """The p-value of the two being equally good."""
-    if better != "one":
-        return best.p_value(other, metric)
-    return _toward_one(best, metric).p_value(_toward_one(other, metric), metric)
-
-
-def _toward_one(measurement: Measurement, metric: str) -> Measurement:
-    """The metric as a distance from 1, signed so that the distance of the mean is its mean."""
-    mean = measurement.mean(metric)
-    sign = 1.0 if mean is not None and mean.mean >= 1 else -1.0
-
-    def derive(scores: pd.DataFrame) -> pd.DataFrame:
-        return scores.assign(**{metric: sign * (scores[metric] - 1)})
-
-    return dataclasses.replace(measurement, derive=derive)

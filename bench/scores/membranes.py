@@ -24,12 +24,14 @@ class MembraneMetric:
     """A membrane score of a test split and how to read it.
 
     Attributes:
-        values: a number for each row of a table of membrane scores; their mean is the score.
+        reads: columns of a table of membrane scores.
+        values: a number for each row of such a table; their mean is the score.
         title: what tables print above it.
         better: the direction in which a method improves.
         digits: decimals worth printing.
     """
 
+    reads: tuple[str, ...]
     values: Callable[[pd.DataFrame], Values]
     title: str
     better: Literal["higher", "lower"]
@@ -45,8 +47,9 @@ def boundary_f1(table: pd.DataFrame) -> Values:
     hold for the pooled ratio too. F1 is 1 where there are no lines at all and
     0 where there are no hits.
     """
-    names = ("boundary_hits_predicted", "boundary_predicted", "boundary_hits_true", "boundary_true")
-    hits_predicted, predicted, hits_true, true = (table[n].to_numpy(np.float64) for n in names)
+    hits_predicted, predicted, hits_true, true = (
+        table[name].to_numpy(np.float64) for name in _BOUNDARY
+    )
     if predicted.sum() + true.sum() == 0:
         return np.ones(len(table))
     if hits_predicted.sum() == 0 or hits_true.sum() == 0:
@@ -70,18 +73,36 @@ def pixel_dice(table: pd.DataFrame) -> Values:
     return np.asarray(pooled + (hits - pooled * size) / size.mean(), np.float64)
 
 
-def _column(name: str) -> Callable[[pd.DataFrame], Values]:
-    return lambda table: table[name].to_numpy(np.float64)
+def _column(name: str, title: str, better: Literal["higher", "lower"]) -> MembraneMetric:
+    """A score that each triplet has."""
+    return MembraneMetric((name,), lambda table: table[name].to_numpy(np.float64), title, better)
 
 
+_BOUNDARY = ("boundary_hits_predicted", "boundary_predicted", "boundary_hits_true", "boundary_true")
+_PIXELS = ("true_positive", "false_positive", "false_negative")
 MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
-    "dice": MembraneMetric(_column("dice"), "Dice", "higher"),
-    "boundary_f1": MembraneMetric(boundary_f1, "Boundary F1", "higher"),
-    "pixel_dice": MembraneMetric(pixel_dice, "Pixel Dice", "higher"),
-    "voi_split": MembraneMetric(_column("voi_split"), "VOI split", "lower"),
-    "voi_merge": MembraneMetric(_column("voi_merge"), "VOI merge", "lower"),
-    "adapted_rand_error": MembraneMetric(_column("adapted_rand_error"), "ARAND", "lower"),
+    "dice": _column("dice", "Dice", "higher"),
+    "boundary_f1": MembraneMetric(_BOUNDARY, boundary_f1, "Boundary F1", "higher"),
+    "pixel_dice": MembraneMetric(_PIXELS, pixel_dice, "Pixel Dice", "higher"),
+    "voi_split": _column("voi_split", "VOI split", "lower"),
+    "voi_merge": _column("voi_merge", "VOI merge", "lower"),
+    "adapted_rand_error": _column("adapted_rand_error", "ARAND", "lower"),
 }
+
+
+def with_membrane_metrics(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a column for each metric that its columns suffice for.
+
+    A pooled ratio is one of all rows of the table: of fewer rows it is another.
+    """
+    columns = set(table.columns)
+    return table.assign(
+        **{
+            name: metric.values(table)
+            for name, metric in MEMBRANE_METRICS.items()
+            if columns.issuperset(metric.reads)
+        }
+    )
 
 
 def pixel_size(file: TripletFile) -> float:

@@ -10,6 +10,7 @@ volumes. Seeds are no clusters: average a triplet's scores over them, and give t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -39,6 +40,16 @@ class Interval(NamedTuple):
     high: float
     clusters: int
     lacks: Literal["columns", "slices", ""] = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval around the mean."""
+        return not math.isnan(self.low)
+
+    @property
+    def reach(self) -> float:
+        """Half the interval, which lies evenly about the mean; NaN where there is none."""
+        return self.mean - self.low
 
 
 class Spread(NamedTuple):

@@ -14,13 +14,11 @@ PARAMETERS, LINES = 7, 60
 
 # Functions and modules that do not keep to a rule yet. The lists only ever get shorter: what
 # keeps to the rule has to leave its list.
-TOO_MANY_PARAMETERS = {
-    "bench/report/score_tables.py:_means",
-}
+TOO_MANY_PARAMETERS = set[str]()
 TOO_LONG = {
     "bench/stages/train.py:train",
 }
-IMPORTS_FOR_TYPES = {}
+IMPORTS_FOR_TYPES = set[str]()
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -14,8 +14,9 @@ from bench.report.figures.drawing import Drawing
 from bench.report.figures.settings import UNITS, Dial, curves, dials_of, middles
 from bench.report.figures.style import BLACK, GREY, WIDE, colour, new_figure
 from bench.report.figures.subject import AbsentError, Subject, label, method_of, subject_of
+from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
-from bench.scores.results import Entry, Results
+from bench.scores.results import Results
 
 _ROWS = {
     "psnr": f"gain in {METRICS['psnr'].title}",
@@ -59,9 +60,13 @@ def _draw(subject: Subject, found: dict[Dial, pd.DataFrame]) -> Drawing:
     heights = [_HEIGHTS[row] for row in rows]
     figure = new_figure(WIDE, 0.75 + sum(heights))
     panels = figure.subplots(
-        len(rows), len(found), sharex="col", sharey="row", squeeze=False,
+        len(rows),
+        len(found),
+        sharex="col",
+        sharey="row",
+        squeeze=False,
         height_ratios=heights,
-    )  # fmt: skip
+    )
     for column, (dial, table) in zip(panels.T, found.items(), strict=True):
         column[0].set_title(_title(dial))
         for axes, score in zip(column, rows, strict=True):
@@ -95,13 +100,25 @@ def _draw_panel(
 def _draw_curve(axes: Axes, curve: pd.DataFrame, tint: str, marker: str) -> None:
     place = np.sqrt(curve["value"].to_numpy())
     axes.fill_between(
-        place, curve["low"].to_numpy(), curve["high"].to_numpy(), color=tint, alpha=0.16,
-        linewidth=0, zorder=1,
-    )  # fmt: skip
+        place,
+        curve["low"].to_numpy(),
+        curve["high"].to_numpy(),
+        color=tint,
+        alpha=0.16,
+        linewidth=0,
+        zorder=1,
+    )
     axes.plot(
-        place, curve["mean"].to_numpy(), color=tint, marker=marker, markersize=2.8,
-        linewidth=0.9, markeredgecolor="white", markeredgewidth=0.3, zorder=2,
-    )  # fmt: skip
+        place,
+        curve["mean"].to_numpy(),
+        color=tint,
+        marker=marker,
+        markersize=2.8,
+        linewidth=0.9,
+        markeredgecolor="white",
+        markeredgewidth=0.3,
+        zorder=2,
+    )
 
 
 def _short(value: float) -> str:
@@ -117,10 +134,16 @@ def _title(dial: Dial) -> str:
 def _handle(position: int, entry: Entry) -> Line2D:
     null = method_of(entry) == NULL
     return Line2D(
-        [], [], color=colour(entry), marker=_MARKERS[position % len(_MARKERS)], markersize=3.5,
-        linewidth=0.9, markeredgecolor="white", markeredgewidth=0.3,
+        [],
+        [],
+        color=colour(entry),
+        marker=_MARKERS[position % len(_MARKERS)],
+        markersize=3.5,
+        linewidth=0.9,
+        markeredgecolor="white",
+        markeredgewidth=0.3,
         label=f"{label(entry)} (the null)" if null else label(entry),
-    )  # fmt: skip
+    )
 
 
 def _words(found: dict[Dial, pd.DataFrame], every: pd.DataFrame, rows: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bench.report.figures.subject import Subject, label
 from bench.scores.departures import Trained, told
-from bench.scores.results import Entry
+from bench.scores.entry import Entry
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def caption(title: str, drawing: Drawing, subject: Subject) -> str:
         f"Dataset: {name}, {'; '.join(_circumstances(drawing, subject))}.",
     ]
     names = (
-        Trained(f"`{entry.words['loss']}`", label(entry), entry.record.config)
+        Trained(f"`{entry.cell.loss}`", label(entry), entry.record.config)
         for entry in drawing.entries
         if entry.trained
     )

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import WIDE, colour, line, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
-from bench.scores.results import Entry
+from bench.scores.entry import Entry
 
 _SMOOTHED = 20  # running means are over the steps divided by this
 
@@ -35,9 +35,12 @@ def draw_learning(subject: Subject) -> Drawing:
         axes.set_xlabel("training crops seen")
         axes.set_xlim(left=0)
     figure.legend(
-        *quality.get_legend_handles_labels(), loc="outside upper center", ncols=min(6, len(shown)),
-        handlelength=2.4, columnspacing=1.2,
-    )  # fmt: skip
+        *quality.get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=min(6, len(shown)),
+        handlelength=2.4,
+        columnspacing=1.2,
+    )
     words = (
         "Left: running mean over a twentieth of the steps. Right: centres of a few "
         "validation slices; what is kept is the step with the least validation loss. A curve that "
@@ -63,9 +66,13 @@ def _draw(errors: Axes, quality: Axes, entry: Entry, *, named: bool) -> None:
         return
     known: pd.Series = log["validation_psnr"].notna()
     quality.plot(
-        seen[known], log.loc[known, "validation_psnr"], marker=marker(entry), markersize=2.5,
-        label=drawn(label(entry)) if named else None, **look,
-    )  # fmt: skip
+        seen[known],
+        log.loc[known, "validation_psnr"],
+        marker=marker(entry),
+        markersize=2.5,
+        label=drawn(label(entry)) if named else None,
+        **look,
+    )
 
 
 def _batch(entry: Entry) -> int:

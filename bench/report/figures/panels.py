@@ -19,8 +19,8 @@ from bench.report.figures.subject import (
     loss_of,
     method_of,
 )
+from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
-from bench.scores.results import Entry
 from methods.losses import LOSSES
 
 _WIDE = 6  # squares side by side
@@ -190,8 +190,9 @@ def _panel(
 ) -> tuple[str, NDArray[np.uint8] | None, str]:
     if entry is not None and scene.frames.get(label(entry)) is not None:
         return (*_of_cell(scene, entry), "")
-    title = next(str(e.record.method.get("title", method)) for e in subject.leading
-                 if method_of(e) == method)  # fmt: skip
+    title = next(
+        str(e.record.method.get("title", method)) for e in subject.leading if method_of(e) == method
+    )
     return f"{drawn(title)}-{_loss_title(loss)}", None, _why_not(entry)
 
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from bench.report.comparison import centre, ranked
 from bench.report.figures.subject import AbsentError, Subject, label
-from bench.scores.results import Entry
+from bench.scores.entry import Entry
 from bench.triplets.file import TripletFile
 
 CROP = 252  # pixels of a frame that are shown

@@ -14,8 +14,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import BLACK, GREY, WIDE, colour, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
+from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
-from bench.scores.results import Entry
 from bench.scores.statistics import Interval
 from bench.stages.splits import spread
 
@@ -133,19 +133,26 @@ def _strip(axes: Axes, row: int, values: pd.Series, entry: Entry) -> None:
     tint = colour(entry)
     axes.scatter(values, height, s=3, color=tint, alpha=0.45, linewidths=0, zorder=2)
     low, middle, high = values.quantile([0.25, 0.5, 0.75])
-    axes.plot([low, high], [row, row], color=tint, linewidth=3, alpha=0.6,
-              solid_capstyle="butt", zorder=3)  # fmt: skip
+    axes.plot(
+        [low, high], [row, row], color=tint, linewidth=3, alpha=0.6, solid_capstyle="butt", zorder=3
+    )
     axes.plot([middle, middle], [row - 0.25, row + 0.25], color=BLACK, linewidth=1.1, zorder=4)
-    axes.plot(values.mean(), row, "D", markersize=3.2, color="white", markeredgecolor=BLACK,
-              markeredgewidth=0.6, zorder=5)  # fmt: skip
+    axes.plot(
+        values.mean(),
+        row,
+        "D",
+        markersize=3.2,
+        color="white",
+        markeredgecolor=BLACK,
+        markeredgewidth=0.6,
+        zorder=5,
+    )
 
 
 def _seconds(subject: Subject, entry: Entry) -> float | None:
     """Seconds a frame, the median over seeds."""
-    stages = [seed.record.stages.get("predict") for seed in subject.seeds(entry)]
-    times = [
-        done.facts["seconds_a_frame"] for done in stages if done and "seconds_a_frame" in done.facts
-    ]
+    stages = [seed.facts.predict for seed in subject.seeds(entry)]
+    times = [done.seconds_a_frame for done in stages if done and done.seconds_a_frame is not None]
     return max(_FASTEST, float(np.median(times))) if times else None
 
 
@@ -156,12 +163,8 @@ def _cost(subject: Subject, entry: Entry, null: Entry) -> _Cost:
         if gain is None:
             raise AbsentError(f"{label(entry)} and the null share no scored triplet")
         gains[metric] = gain
-    stages = [seed.record.stages.get("train") for seed in subject.seeds(entry)]
-    times = [
-        done.facts["training_seconds"]
-        for done in stages
-        if done and "training_seconds" in done.facts
-    ]
+    stages = [seed.facts.train for seed in subject.seeds(entry)]
+    times = [done.training_seconds for done in stages if done and done.training_seconds is not None]
     training = float(np.median(times)) if times else None
     return _Cost(entry, gains, _seconds(subject, entry) or _FASTEST, training)
 
@@ -170,9 +173,13 @@ def _draw_front(axes: Axes, costs: list[_Cost], metric: str) -> None:
     gains = [cost.gains[metric].mean for cost in costs]
     best = front([cost.seconds for cost in costs], gains)
     axes.step(
-        [costs[i].seconds for i in best], [gains[i] for i in best], where="post", color="#BBBBBB",
-        linewidth=1.5, zorder=1,
-    )  # fmt: skip
+        [costs[i].seconds for i in best],
+        [gains[i] for i in best],
+        where="post",
+        color="#BBBBBB",
+        linewidth=1.5,
+        zorder=1,
+    )
 
 
 def _draw_cost(axes: Axes, cost: _Cost, metric: str) -> None:
@@ -181,9 +188,17 @@ def _draw_cost(axes: Axes, cost: _Cost, metric: str) -> None:
     if np.isfinite(gain.low):
         reach = [[gain.mean - gain.low], [gain.high - gain.mean]]
     axes.errorbar(
-        cost.seconds, gain.mean, yerr=reach, fmt=marker(cost.entry), color=colour(cost.entry),
-        markersize=5, elinewidth=0.8, markeredgecolor="white", markeredgewidth=0.4, zorder=3,
-    )  # fmt: skip
+        cost.seconds,
+        gain.mean,
+        yerr=reach,
+        fmt=marker(cost.entry),
+        color=colour(cost.entry),
+        markersize=5,
+        elinewidth=0.8,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+        zorder=3,
+    )
 
 
 def _handle(cost: _Cost) -> Line2D:
@@ -191,9 +206,16 @@ def _handle(cost: _Cost) -> Line2D:
     if cost.training is not None:
         words += f"\n(trained {_duration(cost.training)})"
     return Line2D(
-        [], [], linestyle="none", marker=marker(cost.entry), color=colour(cost.entry),
-        markersize=5, markeredgecolor="white", markeredgewidth=0.4, label=words,
-    )  # fmt: skip
+        [],
+        [],
+        linestyle="none",
+        marker=marker(cost.entry),
+        color=colour(cost.entry),
+        markersize=5,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+        label=words,
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -15,8 +15,9 @@ from bench.report.figures.scene import CROP, Inset, triplets_of, typical, where_
 from bench.report.figures.sheet import Sheet, mark, scale_bar, show_inset
 from bench.report.figures.style import BLUE, VERMILLION
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
+from bench.scores.cell_files import read_one
+from bench.scores.entry import Entry
 from bench.scores.membranes import true_membranes
-from bench.scores.results import Entry, read_one
 from bench.triplets.file import TripletFile
 from segmentation.membranes import Membranes
 
@@ -113,7 +114,7 @@ def _chosen(subject: Subject) -> list[Entry]:
 def _with_masks(subject: Subject) -> dict[str, Entry]:
     """The last cell of each method that has membranes."""
     return {
-        str(entry.words["method"]): entry
+        entry.cell.method: entry
         for entry in subject.scored
         if "segment" in entry.record.stages and (entry.folder / MASKS).exists()
     }
@@ -121,7 +122,7 @@ def _with_masks(subject: Subject) -> dict[str, Entry]:
 
 def _rule(subject: Subject, shown: list[Entry]) -> str:
     """Which cells are shown, in words, and the methods that found no room."""
-    methods = [str(entry.words["method"]) for entry in shown]
+    methods = [entry.cell.method for entry in shown]
     absent = [method for method in _with_masks(subject) if method not in methods]
     left_out = f"; {', '.join(absent)} found no room" if absent else ""
     return (
@@ -139,9 +140,9 @@ def _truth(file: TripletFile, triplet: int) -> Membranes:
 
 def _ceiling(shown: list[Entry], triplet: int) -> NDArray[np.bool_] | None:
     for entry in shown:
-        name = entry.record.stages["segment"].facts.get("ceiling")
-        if name is not None:
-            mask = read_mask(entry.folder.parent / str(name) / CEILING, triplet)
+        facts = entry.facts.segment
+        if facts is not None and facts.ceiling is not None:
+            mask = read_mask(entry.folder.parent / facts.ceiling / CEILING, triplet)
             if mask is not None:
                 return mask
     return None

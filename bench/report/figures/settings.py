@@ -13,8 +13,10 @@ import pandas as pd
 
 from bench.cells.cell import NULL
 from bench.report.figures.subject import Subject, label, method_of
+from bench.scores.entry import Entry
+from bench.scores.measured import ceiling_scores, image_scores, membrane_scores
 from bench.scores.measurement import Measurement
-from bench.scores.results import Entry, Results
+from bench.scores.results import Results
 from bench.scores.statistics import Interval
 from bench.triplets.dataset_variant import parse_dataset
 from bench.volumes.cards import load_card
@@ -111,11 +113,11 @@ def curves(results: Results, subject: Subject, dial: Dial) -> pd.DataFrame:
 
 def _cells(results: Results, entry: Entry, dataset: str) -> list[Entry]:
     names = ("method", "loss", "preset", "fold")
-    return results.select(dataset=dataset, **{name: entry.words[name] for name in names})
+    return results.select(dataset=dataset, **{name: getattr(entry.cell, name) for name in names})
 
 
 def _scores(cells: Sequence[Entry]) -> Measurement:
-    return Measurement(tuple(cells), tuple(entry.unfiltered.scores for entry in cells))
+    return image_scores(cells, rejected=True)
 
 
 def _measure(cells: list[Entry], null: Measurement) -> Iterator[tuple[str, Interval, int]]:
@@ -124,10 +126,8 @@ def _measure(cells: list[Entry], null: Measurement) -> Iterator[tuple[str, Inter
         gain = scores.gain(null, metric)
         if gain is not None:
             yield metric, gain, scores.count
-    entries = tuple(cells)
-    membranes = Measurement(entries, tuple(entry.unfiltered.membranes for entry in cells))
-    real = Measurement(entries, tuple(entry.unfiltered.ceiling for entry in cells))
-    real = real.on(membranes)
+    membranes = membrane_scores(cells, rejected=True)
+    real = ceiling_scores(cells, rejected=True).on(membranes)
     gap, ceiling = real.gain(membranes, "dice"), real.mean("dice")
     if gap is not None and ceiling is not None:
         yield "gap", gap, membranes.count

@@ -93,14 +93,24 @@ def scale_bar(axes: Axes, nanometres: float | None, shown: int) -> None:
     pixels = length / nanometres
     left, bottom = 0.05 * shown, 0.94 * shown
     axes.plot(
-        [left, left + pixels], [bottom, bottom], color="white", linewidth=2,
-        solid_capstyle="butt", path_effects=_outlined(3),
-    )  # fmt: skip
+        [left, left + pixels],
+        [bottom, bottom],
+        color="white",
+        linewidth=2,
+        solid_capstyle="butt",
+        path_effects=_outlined(3),
+    )
     words = f"{length / 1000:g} µm" if length >= 1000 else f"{length:g} nm"
     axes.text(
-        left, bottom - 0.03 * shown, words, color="white", ha="left", va="bottom",
-        fontsize=6.5, path_effects=_outlined(1.6),
-    )  # fmt: skip
+        left,
+        bottom - 0.03 * shown,
+        words,
+        color="white",
+        ha="left",
+        va="bottom",
+        fontsize=6.5,
+        path_effects=_outlined(1.6),
+    )
 
 
 def _round_length(wanted: float) -> float:

@@ -14,8 +14,8 @@ from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import triplets_of
 from bench.report.figures.style import GREY, WIDE, colour, line, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
+from bench.scores.entry import Entry
 from bench.scores.metrics import ring_correlation
-from bench.scores.results import Entry
 from bench.stages.splits import spread
 
 _MOST = 12  # triplets: three transforms each, for every cell

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from bench.base.files import atomic_path
 from bench.report.figures.subject import loss_of, method_of
-from bench.scores.results import Entry
+from bench.scores.entry import Entry
 
 NARROW, WIDE = 3.4, 7.0  # inches: one column and two
 DPI = 228  # a crop of 252 pixels is shown pixel by pixel, six abreast

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from bench.cells.cell import NULL
 from bench.cells.registry import METHODS
+from bench.scores.entry import Entry
+from bench.scores.measured import image_scores
 from bench.scores.measurement import Measurement
-from bench.scores.results import Entry, Results, fullest_preset
+from bench.scores.results import Results, fullest_preset
 from bench.store.records import NONE
 from bench.triplets.file import TripletFile
 from methods.losses import LOSSES
@@ -26,17 +28,17 @@ class AbsentError(Exception):
 
 def method_of(entry: Entry) -> str:
     """The method's word without options."""
-    return str(entry.words["method"]).partition("[")[0]
+    return entry.cell.method.partition("[")[0]
 
 
 def loss_of(entry: Entry) -> str:
     """The loss's word without options."""
-    return str(entry.words["loss"]).partition("[")[0]
+    return entry.cell.loss.partition("[")[0]
 
 
 def label(entry: Entry) -> str:
     """What a text calls a cell: ``SSAN-Ls``, or ``linear`` as on the command line."""
-    return entry.title if entry.trained else str(entry.words["method"])
+    return entry.title if entry.trained else entry.cell.method
 
 
 def drawn(text: str) -> str:
@@ -102,7 +104,7 @@ class Subject:
         return [
             other
             for other in self.entries
-            if all(other.words[name] == entry.words[name] for name in names)
+            if all(getattr(other.cell, name) == getattr(entry.cell, name) for name in names)
         ]
 
     def values(self, entry: Entry, metric: str) -> pd.Series:
@@ -115,11 +117,7 @@ class Subject:
 
     def measured(self, entry: Entry, metric: str) -> Measurement:
         """A cell with every seed, over the triplets where a metric is finite."""
-        seeds = tuple(self.seeds(entry))
-        tables = (seed.scores for seed in seeds)
-        return Measurement(
-            seeds, tuple(t if t is None else t[np.isfinite(t[metric])] for t in tables)
-        )
+        return image_scores(self.seeds(entry)).known(metric)
 
     def common(self, entries: Sequence[Entry]) -> NDArray[np.int64]:
         """The kept test triplets that all of these cells have frames of.
@@ -142,21 +140,25 @@ def subject_of(results: Results, dataset: str) -> Subject:
     """The cells of a dataset that its figures show."""
     every = results.select(dataset=dataset)
     fold = min(
-        (entry.words["fold"] for entry in every),
+        (entry.cell.fold for entry in every),
         key=lambda fold: (-len(results.select(dataset=dataset, fold=fold)), fold),
     )
     preset = fullest_preset(results.select(dataset=dataset, fold=fold))
     entries = [
         entry
         for entry in results.select(dataset=dataset, fold=fold)
-        if entry.words["preset"] in (NONE, preset)
+        if entry.cell.preset in (NONE, preset)
     ]
-    others = {f"fold {entry.words['fold']}" for entry in every} - {f"fold {fold}"}
-    others |= {f"preset {entry.words['preset']}" for entry in every} - {f"preset {preset}"}
+    others = {f"fold {entry.cell.fold}" for entry in every} - {f"fold {fold}"}
+    others |= {f"preset {entry.cell.preset}" for entry in every} - {f"preset {preset}"}
     return Subject(
-        dataset, fold, preset, sorted(entries, key=_order), results.files.get(dataset),
+        dataset,
+        fold,
+        preset,
+        sorted(entries, key=_order),
+        results.files.get(dataset),
         sorted(others - {f"preset {NONE}"}),
-    )  # fmt: skip
+    )
 
 
 def _order(entry: Entry) -> tuple[int, str, int, str, int]:
@@ -164,13 +166,13 @@ def _order(entry: Entry) -> tuple[int, str, int, str, int]:
     method, loss = method_of(entry), loss_of(entry)
     return (
         methods.index(method) if method in methods else len(methods),
-        str(entry.words["method"]),
+        entry.cell.method,
         losses.index(loss) if loss in losses else -1,
-        str(entry.words["loss"]),
-        int(entry.words["seed"]),
+        entry.cell.loss,
+        entry.cell.seed,
     )
 
 
 def _plainness(entry: Entry) -> tuple[bool, int]:
-    options = "[" in f"{entry.words['method']}{entry.words['loss']}"
-    return options, int(entry.words["seed"])
+    options = "[" in f"{entry.cell.method}{entry.cell.loss}"
+    return options, entry.cell.seed

@@ -13,7 +13,7 @@ from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import BLUE, CYCLE, GREEN, GREY, NARROW, VERMILLION, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label, method_of
 from bench.scores.departures import signed_balance
-from bench.scores.results import Entry
+from bench.scores.entry import Entry
 
 _STYLE = {
     "style_before": ("against before", BLUE, (0, (4, 1.5))),
@@ -71,9 +71,12 @@ def draw_style(subject: Subject) -> Drawing:
             axes.plot(log["step"], values, color=colour, linewidth=0.4, alpha=0.25)
             smooth = values.rolling(_window(log), min_periods=1, center=True).median()
             axes.plot(
-                log["step"], smooth, color=colour, linestyle=line,
+                log["step"],
+                smooth,
+                color=colour,
+                linestyle=line,
                 label=words if number == 0 else None,
-            )  # fmt: skip
+            )
     _limit(axes, entry, power)
     axes.set_title(drawn(label(entry)))
     axes.set_xlabel("training step")
@@ -116,9 +119,14 @@ def _gamma_lines(axes: Axes, logs: list[pd.DataFrame]) -> None:
     low, high = axes.get_ylim()
     for number, place in enumerate(spread_apart(ends, 0.13 * (high - low))):
         axes.text(
-            1.02, place, f"$\\gamma_{{{number + 1}}}$", transform=axes.get_yaxis_transform(),
-            color=CYCLE[number % len(CYCLE)], va="center", fontsize=8,
-        )  # fmt: skip
+            1.02,
+            place,
+            f"$\\gamma_{{{number + 1}}}$",
+            transform=axes.get_yaxis_transform(),
+            color=CYCLE[number % len(CYCLE)],
+            va="center",
+            fontsize=8,
+        )
 
 
 def spread_apart(values: Sequence[float], gap: float) -> list[float]:

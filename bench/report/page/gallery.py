@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from bench.base.errors import UserError
-from bench.report.page.leaderboard import gains, null_of
 from bench.report.page.pictures import CROP, LIMITS, SHOWN, Album, Frame, Quality, listing
+from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
-from bench.scores.results import Entry, Results
+from bench.scores.notation import finite
+from bench.scores.results import Results
+from bench.scores.skill import null_of, triplet_gains
 from bench.triplets.file import TripletFile
 
 Real = dict[Quality, dict[int, list[int]]]  # places of before, truth, after by triplet
@@ -84,10 +86,10 @@ def gallery(results: Results) -> Gallery:
 
 def detail(entry: Entry) -> str:
     """What tells apart cells of one title: fold, and preset and seed of a trained one."""
-    words = entry.words
+    cell = entry.cell
     if not entry.trained:
-        return f"fold {words['fold']}"
-    return f"{words['preset']}, fold {words['fold']}, seed {words['seed']}"
+        return f"fold {cell.fold}"
+    return f"{cell.preset}, fold {cell.fold}, seed {cell.seed}"
 
 
 def _shown(entry: Entry, results: Results) -> Shown:
@@ -95,11 +97,10 @@ def _shown(entry: Entry, results: Results) -> Shown:
     if table is None:
         raise ValueError(f"{entry.folder} has no scores to show.")
     gain = np.full(len(table), math.nan)
-    null = null_of(entry, results)
+    null = null_of(entry, results.entries)
     if null is not None:
-        pairs = gains(entry, null, "psnr")
         with np.errstate(invalid="ignore"):
-            gain = (pairs["value"] - pairs["reference"]).to_numpy()
+            gain = triplet_gains(entry, null, "psnr").to_numpy()
     cell = Shown(entry, "psnr" if null is None else "gain")
     for position, label in listing(table["psnr"].to_numpy() if null is None else gain):
         row = table.iloc[position]
@@ -108,9 +109,9 @@ def _shown(entry: Entry, results: Results) -> Shown:
                 "triplet": int(row["triplet"]),
                 "place": f"{row['volume']}, z {row['z']}, y {row['y']}, x {row['x']}",
                 "label": label,
-                "gain": _number(gain[position], METRICS["psnr"].digits),
+                "gain": _rounded(gain[position], METRICS["psnr"].digits),
             }
-            | {name: _number(row[name], METRICS[name].digits) for name in ("psnr", "ssim", "ie")}
+            | {name: _rounded(row[name], METRICS[name].digits) for name in ("psnr", "ssim", "ie")}
         )
     return cell
 
@@ -179,7 +180,7 @@ def _belongs(entry: Entry, file: TripletFile) -> bool:
 def _cell(cell: Shown) -> dict[str, Any]:
     return {
         "id": cell.entry.folder.name,
-        "dataset": cell.entry.words["dataset"],
+        "dataset": cell.entry.cell.dataset,
         "title": cell.entry.title,
         "detail": detail(cell.entry),
         "ranked": cell.ranked,
@@ -187,5 +188,6 @@ def _cell(cell: Shown) -> dict[str, Any]:
     }
 
 
-def _number(value: float, digits: int) -> float | None:
-    return round(float(value), digits) if math.isfinite(value) else None
+def _rounded(value: float, digits: int) -> float | None:
+    number = finite(value)
+    return None if number is None else round(number, digits)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import pandas as pd
-
 from bench.cells.cell import NULL
-from bench.run.summary import SKILLS, beats, verdict_words
-from bench.scores.measurement import cost
-from bench.scores.membranes import boundary_f1
+from bench.scores.cell_figures import CellFigures
+from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
-from bench.scores.results import Entry, Results
-from bench.scores.statistics import PLACE, Interval, mean_interval, paired_gain
+from bench.scores.results import Results
+from bench.scores.skill import SKILLS, beats, null_of
+from bench.scores.standings import places
+from bench.scores.statistics import Interval
 
 GAIN = "gain_{}"
 
@@ -57,7 +56,7 @@ _COLUMNS = [
         for name, hint in _HINTS.items()
     ),
     Column("dice", "Dice", "membranes, mean over triplets", 4, "higher"),
-    Column("f1", "F1", "membrane boundaries, pooled over triplets", 4, "higher"),
+    Column("boundary_f1", "F1", "membrane boundaries, pooled over triplets", 4, "higher"),
     *(
         Column(
             GAIN.format(name),
@@ -77,17 +76,20 @@ class Row:
     """A cell on the leaderboard.
 
     Attributes:
-        entry: the cell.
-        triplets: how many were scored.
+        figures: what was measured.
         means: mean and 95 % interval by column; those that are missing are left out.
         best: the columns in which no cell of its dataset is better; none where others of its
             fold were scored on more triplets.
     """
 
-    entry: Entry
-    triplets: int
+    figures: CellFigures
     means: dict[str, Interval]
     best: set[str] = field(default_factory=set)
+
+    @property
+    def entry(self) -> Entry:
+        """The cell."""
+        return self.figures.entry
 
 
 @dataclass(frozen=True)
@@ -101,95 +103,51 @@ class Leaderboard:
 def leaderboard(results: Results) -> Leaderboard:
     """Every cell with scores, dataset by dataset."""
     rows = [
-        _row(entry, entry.scores, null_of(entry, results))
+        _row(CellFigures(entry, null_of(entry, results.entries)))
         for entry in results.entries
         if entry.scores is not None and len(entry.scores)
     ]
     columns = [column for column in _COLUMNS if any(column.name in row.means for row in rows)]
     for dataset in results.datasets:
-        among = [row for row in rows if row.entry.words["dataset"] == dataset]
+        among = [row for row in rows if row.entry.cell.dataset == dataset]
         for column in columns:
             _mark_best(_fullest(among), column)
-    rows.sort(key=lambda row: (row.entry.words["dataset"], -row.means["psnr"].mean))
+    rows.sort(key=lambda row: (row.entry.cell.dataset, -row.means["psnr"].mean))
     return Leaderboard(columns, rows)
 
 
-def null_of(entry: Entry, results: Results) -> Entry | None:
-    """The null's cell on the same dataset and fold, if it looked at all the entry's triplets."""
-    if entry.words["method"] == NULL or entry.scores is None:
-        return None
-    words = {name: entry.words[name] for name in ("dataset", "fold")}
-    for null in results.select(method=NULL, **words):
-        if null.scores is not None and set(entry.scores["triplet"]) <= set(null.scores["triplet"]):
-            return null
-    return None
+def by_column(figures: CellFigures) -> dict[str, Interval]:
+    """The figures of a cell by the columns of the leaderboard."""
+    gains = {GAIN.format(name): gain for name, gain in figures.skill.items()}
+    found = figures.membranes
+    facts = figures.entry.facts.predict
+    timed = facts.seconds_a_frame if facts else None
+    seconds = {} if timed is None else {"seconds": single(timed)}
+    return figures.means | gains | (found.means if found else {}) | seconds
 
 
-def gains(entry: Entry, null: Entry, metric: str) -> pd.DataFrame:
-    """The entry's scores beside the null's: columns ``value``, ``reference``, ``PLACE``."""
-    if entry.scores is None or null.scores is None:
-        raise ValueError("A gain needs scores on both sides.")
-    reference = null.scores.set_index("triplet")[metric].loc[entry.scores["triplet"]]
-    return entry.scores[PLACE].assign(value=entry.scores[metric], reference=reference.to_numpy())
+def single(value: float) -> Interval:
+    """A number that has no interval."""
+    return Interval(value, float("nan"), float("nan"), 0)
 
 
-def _row(entry: Entry, scores: pd.DataFrame, null: Entry | None) -> Row:
-    values = {name: mean_interval(scores[name], scores[PLACE]) for name in _HINTS if name in scores}
-    if null is not None:
-        for name in SKILLS:
-            pairs = gains(entry, null, name)
-            values[GAIN.format(name)] = paired_gain(
-                pairs["value"], pairs["reference"], pairs[PLACE]
-            )
-    values |= membrane_values(entry.membranes)
-    seconds = _seconds(entry)
-    if seconds is not None:
-        values["seconds"] = _single(seconds)
-    return Row(entry, len(scores), {k: v for k, v in values.items() if not math.isnan(v.mean)})
+def _row(figures: CellFigures) -> Row:
+    means = by_column(figures)
+    return Row(figures, {name: mean for name, mean in means.items() if mean.mean == mean.mean})
 
 
-def membrane_values(table: pd.DataFrame | None) -> dict[str, Interval]:
-    """Dice and boundary F1 of a table of membrane scores; empty without one."""
-    if table is None:
-        return {}
-    values = {}
-    if "dice" in table:
-        values["dice"] = mean_interval(table["dice"], table[PLACE])
-    if "boundary_true" in table:
-        values["f1"] = _single(float(boundary_f1(table).mean()))
-    return values
-
-
-def verdict(row: Row) -> str | None:
-    """A plain word where a cell is worse than the null, or not shown to beat it."""
-    gains = {METRICS[name].title: row.means.get(GAIN.format(name)) for name in SKILLS}
-    words = verdict_words({title: gain for title, gain in gains.items() if gain is not None})
-    return words.replace("`", "") or None
-
-
-def _single(value: float) -> Interval:
-    return Interval(value, math.nan, math.nan, 0)
-
-
-def _seconds(entry: Entry) -> float | None:
-    done = entry.record.stages.get("predict")
-    return done.facts.get("seconds_a_frame") if done else None
-
-
-def _fullest(rows: list[Row]) -> list[Row]:
+def _fullest(rows: Sequence[Row]) -> list[Row]:
     """Those scored on as many triplets as any of their fold: the others cannot be ranked."""
     most: dict[int, int] = {}
     for row in rows:
-        fold = row.entry.words["fold"]
-        most[fold] = max(row.triplets, most.get(fold, 0))
-    return [row for row in rows if row.triplets == most[row.entry.words["fold"]]]
+        fold = row.entry.cell.fold
+        most[fold] = max(row.figures.count, most.get(fold, 0))
+    return [row for row in rows if row.figures.count == most[row.entry.cell.fold]]
 
 
-def _mark_best(rows: list[Row], column: Column) -> None:
-    held = [row for row in rows if column.name in row.means]
-    if len(held) < 2:
-        return
-    costs = [cost(row.means[column.name].mean, column.better) for row in held]
-    for row, paid in zip(held, costs, strict=True):
-        if paid == min(costs) and (not column.gain or beats(row.means[column.name])):
+def _mark_best(rows: Sequence[Row], column: Column) -> None:
+    means = [row.means.get(column.name) for row in rows]
+    order = places([None if mean is None else mean.mean for mean in means], column.better)
+    for row, mean, place in zip(rows, means, order, strict=True):
+        if place == 0 and mean is not None and (not column.gain or beats(mean)):
             row.best.add(column.name)

@@ -7,7 +7,8 @@ from typing import Any
 
 from bench.base.files import canonical_json
 from bench.scores.departures import Trained, told
-from bench.scores.results import Entry, Results
+from bench.scores.entry import Entry
+from bench.scores.results import Results
 from bench.volumes.formats.voxel_size import words as size_words
 
 _UNKNOWN = "unknown"
@@ -33,7 +34,7 @@ def origins(results: Results) -> list[Origin]:
         for stage, done in entry.record.stages.items():
             key = canonical_json(done.provenance)
             origin = found.setdefault(key, Origin(_facts(done.provenance)))
-            cell = f"{entry.words['dataset']}/{entry.folder.name}"
+            cell = f"{entry.cell.dataset}/{entry.folder.name}"
             origin.stages.setdefault(cell, []).append(stage)
     return list(found.values())
 
@@ -42,7 +43,7 @@ def dataset_facts(results: Results) -> list[list[tuple[str, str]]]:
     """What is known of each dataset, once for each fingerprint."""
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for entry in results.entries:
-        facts, name = entry.record.dataset, entry.words["dataset"]
+        facts, name = entry.record.dataset, entry.cell.dataset
         found.setdefault((name, str(facts.get("fingerprint"))), _dataset(entry, facts))
     return list(found.values())
 
@@ -55,7 +56,7 @@ def preset_facts(results: Results) -> list[tuple[str, str]]:
             continue
         budget = entry.record.config.get("preset")
         text = _words(budget) if isinstance(budget, dict) else _UNKNOWN
-        budgets.setdefault((entry.words["preset"], text), set()).add(entry.words["seed"])
+        budgets.setdefault((entry.cell.preset, text), set()).add(entry.cell.seed)
     return [
         (name, f"{text}; seeds {', '.join(map(str, sorted(seeds)))}")
         for (name, text), seeds in budgets.items()
@@ -67,8 +68,8 @@ def departures_of_presets(results: Results) -> list[tuple[str, str]]:
     trained: dict[str, list[Trained]] = {}
     for entry in results.entries:
         if entry.trained:
-            each = Trained(str(entry.words["loss"]), entry.title, entry.record.config)
-            trained.setdefault(str(entry.words["preset"]), []).append(each)
+            each = Trained(entry.cell.loss, entry.title, entry.record.config)
+            trained.setdefault(entry.cell.preset, []).append(each)
     return [(name, sentence) for name, every in trained.items() if (sentence := told(every))]
 
 
@@ -93,7 +94,7 @@ def _device(given: dict[str, Any]) -> str:
 
 def _dataset(entry: Entry, facts: dict[str, Any]) -> list[tuple[str, str]]:
     size, counts, leakage = facts.get("voxel_size"), facts.get("triplets"), facts.get("leakage")
-    name, title = str(entry.words["dataset"]), facts.get("title") or "no title"
+    name, title = entry.cell.dataset, facts.get("title") or "no title"
     rows = [
         ("dataset", name if title == name else f"{name}: {title}"),
         ("fingerprint", str(facts.get("fingerprint") or _UNKNOWN)),
@@ -102,7 +103,7 @@ def _dataset(entry: Entry, facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("frames", f"{facts['tile']} x {facts['tile']} px" if facts.get("tile") else ""),
         ("voxel size", f"{size_words(size)} nm (z, y, x)" if size else ""),
         ("triplets", _words(counts) if isinstance(counts, dict) else ""),
-        ("split", f"{facts.get('split') or _UNKNOWN}, fold {entry.words['fold']}"),
+        ("split", f"{facts.get('split') or _UNKNOWN}, fold {entry.cell.fold}"),
         ("leakage", f"{leakage:.1%} of test triplets" if isinstance(leakage, float) else ""),
     ]
     return [(name, text) for name, text in rows if text]

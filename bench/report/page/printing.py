@@ -6,16 +6,10 @@ import math
 from typing import Any
 
 from bench.report.page.gallery import detail
-from bench.report.page.leaderboard import (
-    GAIN,
-    Column,
-    Leaderboard,
-    Row,
-    membrane_values,
-    verdict,
-)
+from bench.report.page.leaderboard import GAIN, Column, Leaderboard, Row
 from bench.scores.cautions import label_remarks
-from bench.scores.results import Entry
+from bench.scores.cell_figures import CellFigures
+from bench.scores.entry import Entry
 from bench.scores.statistics import Interval
 
 _STATUS = {"running": "running or killed"}  # a record cannot tell: who is killed writes no more
@@ -55,26 +49,26 @@ def print_notes(board: Leaderboard) -> list[tuple[str, str]]:
     for row in board.rows:
         method = row.entry.record.method
         for deviation in method.get("deviations", []):
-            notes[str(method.get("title", row.entry.words["method"])), str(deviation)] = None
+            notes[str(method.get("title", row.entry.cell.method)), str(deviation)] = None
     for row in board.rows:
         remarks = [row.entry.segmenter_caution, *label_remarks(row.entry.record.dataset)]
-        notes |= dict.fromkeys((str(row.entry.words["dataset"]), r) for r in remarks if r)
+        notes |= dict.fromkeys((str(row.entry.cell.dataset), r) for r in remarks if r)
     for row in board.rows:
-        where = f"{row.entry.title} ({row.entry.words['dataset']}, {detail(row.entry)})"
+        where = f"{row.entry.title} ({row.entry.cell.dataset}, {detail(row.entry)})"
         notes |= dict.fromkeys((where, sentence) for sentence in _cell_notes(row))
     return list(notes)
 
 
 def _words(row: Row) -> dict[str, Any]:
     entry = row.entry
-    words = {name: str(entry.words[name]) for name in ("dataset", "loss", "preset")}
+    words = {name: str(getattr(entry.cell, name)) for name in ("dataset", "loss", "preset")}
     return {
         "id": entry.folder.name,
         "title": entry.title,
         "detail": detail(entry),
         "status": status(entry),
         "words": words | {"kind": kind(entry)},
-        "triplets": row.triplets,
+        "triplets": row.figures.count,
     }
 
 
@@ -82,11 +76,10 @@ def _print(value: Interval | None, column: Column) -> dict[str, Any] | None:
     if value is None:
         return None
     sign = "+" if column.gain else ""
-    reach = (value.high - value.low) / 2
     return {
         "value": str(value.mean).replace("inf", "Infinity"),  # as JavaScript reads it
         "text": f"{value.mean:{sign}.{column.digits}f}".replace("-", "−"),
-        "reach": "" if math.isnan(reach) else f"{reach:.{column.digits}f}",
+        "reach": f"{value.reach:.{column.digits}f}" if value.known else "",
         "best": False,
         "whisker": None,
     }
@@ -107,29 +100,29 @@ def _whisker(value: Interval, low: float, high: float) -> dict[str, float]:
 
 def _ceilings(board: Leaderboard) -> list[dict[str, Any]]:
     """The segmenter on the real middle slices, once for each dataset and segmenter."""
-    fullest: dict[tuple[str, str], Row] = {}
+    fullest: dict[tuple[str, str | None], Row] = {}
     for row in board.rows:
-        if row.entry.ceiling is None:
+        facts = row.entry.facts.segment
+        if row.entry.ceiling is None or facts is None:
             continue
-        key = row.entry.words["dataset"], str(row.entry.record.stages["segment"].facts["ceiling"])
-        if key not in fullest or row.triplets > fullest[key].triplets:
+        key = row.entry.cell.dataset, facts.ceiling
+        if key not in fullest or row.figures.count > fullest[key].figures.count:
             fullest[key] = row
-    return [_ceiling(row.entry, board.columns) for row in fullest.values()]
+    return [_ceiling(row.figures, board.columns) for row in fullest.values()]
 
 
-def _ceiling(entry: Entry, columns: list[Column]) -> dict[str, Any]:
+def _ceiling(figures: CellFigures, columns: list[Column]) -> dict[str, Any]:
     """The real slices on the triplets of a cell."""
-    real, own = entry.ceiling, entry.membranes
-    if real is not None and own is not None:
-        real = real[real["triplet"].isin(own["triplet"])]
-    values = membrane_values(real)
+    found = figures.membranes
+    values = found.ceiling if found else {}
     numbers = [_print(values.get(column.name), column) for column in columns]
-    return {"dataset": entry.words["dataset"], "numbers": numbers}
+    return {"dataset": figures.entry.cell.dataset, "numbers": numbers}
 
 
 def _cell_notes(row: Row) -> list[str]:
     record = row.entry.record
-    most, short = record.config.get("max_triplets"), verdict(row)
+    most = record.config.get("max_triplets")
+    short = row.figures.verdict.replace("`", "")
     return [
         *record.warnings,
         *([f"looked at no more than {most} triplets a split"] if most is not None else []),

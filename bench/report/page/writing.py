@@ -21,19 +21,23 @@ from bench.report.page.origins import (
     departures_of_presets,
     origins,
     preset_facts,
-)  # fmt: skip
+)
 from bench.report.page.pictures import CROP
 from bench.report.page.printing import kind, print_board, print_notes, status
 from bench.report.picture import Picture
 from bench.report.render_html import prose
-from bench.scores.results import Entry, Results
+from bench.scores.entry import Entry
+from bench.scores.results import Results
 from bench.store.records import NONE
 
 
 def write_page(
-    results: Results, tables_html: str, pictures: Sequence[Picture], path: Path,
+    results: Results,
+    tables_html: str,
+    pictures: Sequence[Picture],
+    path: Path,
     tell: Callable[[str], None],
-) -> None:  # fmt: skip
+) -> None:
     """Write the page: leaderboard, viewer, tables, figures, cells, provenance.
 
     It holds no time of its own, so that two pages from one store are the same byte for byte.
@@ -46,9 +50,12 @@ def write_page(
         tell: told of frames that cannot be read; the page says so too.
     """
     environment = Environment(
-        loader=PackageLoader("bench.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=PackageLoader("bench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     style, script = (_source(environment, name) for name in ("page.css", "page.js"))
     shown = gallery(results)
     for problem in shown.problems:
@@ -98,7 +105,8 @@ def _summary(results: Results) -> str:
 def _filters(results: Results) -> dict[str, list[str]]:
     """What the leaderboard can be narrowed to, by the word that is looked at."""
     words = ("dataset", "loss", "preset")
-    options = {word: {str(entry.words[word]) for entry in results.entries} for word in words}
+    names = [entry.cell for entry in results.entries]
+    options = {word: {str(getattr(name, word)) for name in names} for word in words}
     options["kind"] = {kind(entry) for entry in results.entries}
     return {word: sorted(found - {NONE}) for word, found in options.items()}
 
@@ -110,7 +118,7 @@ def _cell(entry: Entry) -> dict[str, Any]:
         "status": status(entry),
         "reason": f"{failure.stage}: {failure.reason}" if failure else entry.damage,
         "title": entry.title,
-        "words": entry.words,
+        "words": entry.cell,
         "triplets": record.triplets,
         "stages": ", ".join(stages),
         "finished": record.finished or "",

@@ -16,8 +16,8 @@ from scipy import ndimage
 from bench.base.errors import UserError
 from bench.base.files import file_digest
 from bench.check.gate import LIMITS, accept, compare, load_baseline, save_baseline
+from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS, score_frame
-from bench.scores.results import Entry
 from bench.store.records import Failure, Record, StageRecord, now
 from bench.triplets.file import TripletFile
 

@@ -109,7 +109,7 @@ def test_segmentation_is_judged_by_dice_and_f1(tmp_path: Path) -> None:
         add(tmp_path, name, "ls", dataset="cremi_triplet_a", segmented=table)
     judged = by_id(tmp_path)["ssan-segments-best"]
     assert judged.verdict == "holds"
-    assert {one.metric for one in judged.comparisons if one.measured} == {"dice", "f1"}
+    assert {one.metric for one in judged.comparisons if one.measured} == {"dice", "boundary_f1"}
 
 
 def test_layers_are_judged_by_the_profile(tmp_path: Path) -> None:

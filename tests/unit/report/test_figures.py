@@ -151,14 +151,14 @@ def test_only_cells_of_the_build_at_hand_are_set_side_by_side(
     for folder, counted in ((rebuilt, {"linear"}), (data, {"average", "flow"})):
         told: list[str] = []
         results = load_results(out, folder, told.append)
-        scored = {str(e.words["method"]) for e in results.entries if e.scores is not None}
+        scored = {e.cell.method for e in results.entries if e.scores is not None}
         assert scored == counted
         assert results.files[DATASET].path.is_relative_to(folder)
         (sentence,) = told
         assert "computed on another build of it" in sentence
     # Without a build at hand, the one of most cells counts.
     results = load_results(out, tmp_path / "nowhere", lambda _: None)
-    assert [e.words["method"] for e in results.entries if e.other_build] == ["linear"]
+    assert [e.cell.method for e in results.entries if e.other_build] == ["linear"]
 
 
 def test_a_damaged_dataset_only_costs_the_pictures(out: Path, data: Path, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from stored import add_cell, add_unfinished
 from bench.report.page import write_page
 from bench.report.page.pictures import LIMITS, Album, centre, listing
 from bench.report.picture import Picture
+from bench.scores.entry import Entry
 from bench.scores.membranes import boundary_f1
-from bench.scores.results import Entry, Results, load_results
+from bench.scores.results import Results, load_results
 from bench.store.records import Record, Store
 from bench.triplets.file import TripletFile
 
@@ -158,7 +159,7 @@ def test_crops_are_the_pixels_of_the_frames(
 def test_triplets_are_ranked_by_their_gain(store: Path, data_folder: Path) -> None:
     gallery = gallery_of(page_of(store, data_folder))
     tables = {
-        entry.words["method"]: entry.scores.set_index("triplet")["psnr"]
+        entry.cell.method: entry.scores.set_index("triplet")["psnr"]
         for entry in load_results(store, data_folder, print).entries
     }
     gain = (tables["average"] - tables["linear"]).sort_values()

@@ -20,7 +20,7 @@ from bench.report.page.printing import print_board, print_notes
 from bench.report.render_csv import csv_text
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
-from bench.report.score_tables import AGGREGATIONS, EXTRACTORS
+from bench.report.score_rows import AGGREGATIONS, EXTRACTORS
 from bench.report.selection import Selection, select
 from bench.report.table import DASH, Table, TableCell
 from bench.report.tables import TABLES
@@ -312,14 +312,16 @@ def test_where_every_cell_is_on_the_same_few_triplets_so_is_the_ceiling(tmp_path
 
 def test_the_leaderboard_marks_no_best_over_fewer_triplets(uneven: Path) -> None:
     rows = leaderboard(read(uneven).results).rows
-    best = {row.entry.words["method"]: row.best for row in rows}
+    best = {row.entry.cell.method: row.best for row in rows}
     assert {"psnr", "dice"} <= best["average"]
     assert best["flow"] == best["phase"] == set()
 
 
-def save_segmenter_record(folder: Path, settings: dict[str, object]) -> None:
+def save_segmenter_record(
+    folder: Path, settings: dict[str, object], files: dict[str, str] | None = None
+) -> None:
     record = SegmenterRecord(
-        key="k", settings=settings, threshold=0.5, reference="labels", files={}, means={},
+        key="k", settings=settings, threshold=0.5, reference="labels", files=files or {}, means={},
         provenance={}, finished=report_store.STARTED,
     )  # fmt: skip
     save_document(folder / "segmenter.json", record.model_dump(mode="json"))
@@ -424,6 +426,22 @@ def test_membranes_of_another_segmenter_are_not_compared(tmp_path: Path) -> None
     assert "`--segmenter-steps`" in notes(table, left_out)
     assert cell(table, "SSAN-L_s", "Gap in Dice").value == pytest.approx(0.2, abs=0.02)
     assert cell(table, "Real slice", "Dice").value == pytest.approx(0.9, abs=0.02)
+
+
+def test_the_ceiling_of_other_weights_is_not_what_a_gap_is_to(tmp_path: Path) -> None:
+    """A segmenter that was lost is trained anew in the same folder, with other weights."""
+    folder = add(tmp_path, "linear", table=scores("linear", 19.0), segmented=membranes(0.6))
+    store = Store(tmp_path)
+    record = store.load(folder)
+    assert record is not None
+    record.stages["segment"].facts["segmenter"] = "first"
+    store.save(record, folder)
+    ceiling = add_ceiling(tmp_path)
+    for weights, gap in (("first", 0.3), ("second", None)):
+        save_segmenter_record(ceiling, {}, {"weights.safetensors": weights})
+        (table,) = TABLES["5"](read(tmp_path))
+        assert cell(table, "Linear", "Gap in Dice").value == (gap and pytest.approx(gap))
+        assert cell(table, "Linear", "Dice").value == pytest.approx(0.6)
 
 
 def test_the_interval_of_f1_is_that_of_the_jackknife(tables: dict[str, Table]) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.run.summary import verdict_words
 from bench.scores.cautions import interval_caution
+from bench.scores.skill import verdict_words
 from bench.scores.statistics import Interval, mean_interval
 
 

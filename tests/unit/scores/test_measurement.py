@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from report_store import COUNT, scores
+from report_store import COUNT, membranes, scores
 
+from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
-from bench.scores.results import Entry
+from bench.scores.membranes import boundary_f1, with_membrane_metrics
 from bench.scores.statistics import Spread, mean_interval, paired_gain, paired_p_value, seed_spread
 from bench.store.records import Record
 
@@ -106,3 +108,24 @@ def test_each_fold_has_seeds_of_its_own() -> None:
     expected = mean_interval(pd.concat(own), pd.concat(few[:2]), spreads)
     assert found.mean("psnr") == pytest.approx(expected)
     assert expected.clusters == 3
+
+
+def test_a_gain_in_a_pooled_ratio_pools_only_what_both_have() -> None:
+    mine, best = membranes(0.7), membranes(0.9)[:24]
+    one, other = (replace(measured(t), derive=with_membrane_metrics) for t in (mine, best))
+    expected = paired_gain(boundary_f1(mine[:24]), boundary_f1(best), best)
+    assert one.gain(other, "boundary_f1") == expected
+    whole = one.mean("boundary_f1")
+    assert whole is not None
+    assert whole.mean == boundary_f1(mine).mean()
+
+
+def test_triplets_without_a_finite_score_leave_the_mean_where_they_are_told_to() -> None:
+    table = scores("ssan", 19.0)
+    holed = table.assign(psnr=table["psnr"].where(table["z"] != 4, np.inf))
+    mean = measured(holed).known("psnr").mean("psnr")
+    rest = table[table["z"] != 4]
+    assert mean == mean_interval(rest["psnr"], rest)
+    raw = measured(holed).mean("psnr")
+    assert raw is not None
+    assert not raw.known

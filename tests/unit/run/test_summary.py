@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from report_store import add, calibration, scores
+from report_store import add, add_ceiling, calibration, membranes, scores
 from rich.console import Console
 
 from bench.cells.cell import plan
@@ -20,17 +19,22 @@ from bench.report.selection import select
 from bench.report.table import Table
 from bench.report.tables import TABLES
 from bench.run.job import Outcome
-from bench.run.summary import Membranes, Row, summarise
-from bench.scores.membranes import MEMBRANE_METRICS
+from bench.run.summary import Row, summarise
 from bench.scores.results import load_results
-from bench.scores.statistics import Interval
 from bench.store.records import Failure, Store
 
 CLOSE = {"linear": 19.0, "average": 18.5, "flow": 19.0005}
 
 
-def run(out: Path, methods: str, tables: list[pd.DataFrame | None], seeds: str = "0") -> list[Row]:
-    """The rows of a run whose cells, the null first, have these scores."""
+def run(
+    out: Path,
+    methods: str,
+    tables: list[pd.DataFrame | None],
+    seeds: str = "0",
+    *,
+    segmented: pd.DataFrame | None = None,
+) -> list[Row]:
+    """The rows of a run whose cells, the null first, have these scores, and all these membranes."""
     config = RunConfig.model_validate(
         {"methods": methods, "dataset": "mouse_triplet", "losses": "l1", "seeds": seeds}
     )
@@ -43,6 +47,7 @@ def run(out: Path, methods: str, tables: list[pd.DataFrame | None], seeds: str =
         folder = add(
             out, cell.variant.text, cell.loss, table=table, seed=cell.seed, failure=failure,
             status="done" if failure is None else "failed", calibrated=calibrated,
+            segmented=segmented,
         )  # fmt: skip
         record = store.load(folder)
         assert record is not None
@@ -83,13 +88,11 @@ def test_no_table_is_wider_than_80_columns_and_no_number_is_broken(
 ) -> None:
     methods = "ssan,ssan[aggregation=kel]"
     tables = [scores(str(i), 19 + i / 10, i) for i in range(1 + 2 * 2)]
-    rows = run(tmp_path, methods, tables, seeds="0,1")
-    ends = Interval(-0.126, -0.153, -0.100, 10)
-    values = dict.fromkeys(MEMBRANE_METRICS, ends)
-    found = Membranes("labels", "digest", 0.5, 30, values, values, values, "")
-    text = printed([replace(row, membranes=found) for row in rows], width=width)
+    rows = run(tmp_path, methods, tables, seeds="0,1", segmented=membranes(0.7))
+    add_ceiling(tmp_path)
+    text = printed(rows, width=width)
     lines = [line for line in text.splitlines() if line.startswith(("ssan", "real", "linear"))]
-    numbers = [line for line in lines if ":" not in line]
+    numbers = [line for line in lines if ":" not in line and "95 %" not in line]  # no title
     assert len(numbers) == 5 + 4 + 5 + (1 + 5)
     assert all(re.search(r"\d(\]|\d)$", line.rstrip()) for line in numbers)
     names = [part for line in numbers for part in re.findall(r"ssan\[\S*", line)]
@@ -113,8 +116,8 @@ def test_the_report_marks_the_same(close: list[Row], tmp_path: Path) -> None:
     titles = {"linear": "Linear (the null)", "average": "Average", "flow": "Flow"}
     for row in close:
         psnr, frc = report_marks(table, titles[row.outcome.cell.title])
-        assert row.place.best == tuple(n for n, (e, _) in (psnr, frc) if e == "best")
-        assert row.place.tied == tuple(n for n, (_, tie) in (psnr, frc) if tie)
+        assert row.marks.best == tuple(n for n, (e, _) in (psnr, frc) if e == "best")
+        assert row.marks.tied == tuple(n for n, (_, tie) in (psnr, frc) if tie)
 
 
 def report_marks(table: Table, label: str) -> list[tuple[str, tuple[str, bool]]]:
@@ -128,7 +131,7 @@ def test_nothing_is_said_of_marks_where_there_is_none(tmp_path: Path) -> None:
     rows = run(
         tmp_path, "average,flow", [scores(n, m) for n, m in (("a", 18), ("b", 19), ("c", 20))]
     )
-    assert [row.place.tied for row in rows] == [()] * 3
+    assert [row.marks.tied for row in rows] == [()] * 3
     assert "=" not in printed(rows)
 
 
@@ -137,17 +140,24 @@ def test_seeds_of_a_method_stand_and_fall_together(tmp_path: Path) -> None:
     tables = [scores("linear", 19.0), scores("ssan", 18.0), None, lone]
     rows = run(tmp_path, "ssan", tables, seeds="0,1,2")
     # Over the seeds that were scored 18.75: below the null, though one seed is far above.
-    null, first, failed, last = (row.place for row in rows)
+    null, first, failed, last = (row.marks for row in rows)
     assert null.best == ("psnr", "frc_10")
     assert first == last
     assert first.best == ()
     assert (failed.best, failed.tied) == ((), ())
 
 
+def test_a_cell_over_fewer_triplets_is_not_ranked(tmp_path: Path) -> None:
+    tables = [scores("linear", 18.0), scores("average", 19.0), scores("flow", 25.0)[:8]]
+    rows = run(tmp_path, "average,flow", [*tables])
+    assert [row.marks.best for row in rows] == [(), ("psnr", "frc_10"), ()]
+    assert rows[2].marks.tied == ()
+
+
 def test_equal_scores_of_two_methods_tie_in_every_metric(tmp_path: Path) -> None:
     tables: list[pd.DataFrame | None] = [scores("linear", 18.0), *([scores("same", 19.0)] * 2)]
     rows = run(tmp_path, "average,flow", tables)
-    assert [row.place.best for row in rows] == [(), ("psnr", "frc_10"), ("psnr", "frc_10")]
+    assert [row.marks.best for row in rows] == [(), ("psnr", "frc_10"), ("psnr", "frc_10")]
 
 
 def test_scale_is_said_under_the_table_and_makes_no_row(close: list[Row]) -> None:
@@ -167,11 +177,9 @@ def test_a_narrow_terminal_gets_more_tables_with_every_name_and_number(
     rows = run(
         tmp_path, "sepconv,ssan[aggregation=kel]",
         [scores(str(i), 19 + i / 10, i) for i in range(count)], seeds=seeds,
+        segmented=membranes(0.7),
     )  # fmt: skip
-    ends = Interval(-0.126, -0.153, -0.100, 10)
-    values = dict.fromkeys(MEMBRANE_METRICS, ends)
-    found = Membranes("labels", "digest", 0.5, 30, values, values, values, "")
-    rows = [replace(row, membranes=found) for row in rows]
+    add_ceiling(tmp_path)
     narrow, wide = printed(rows, width=width), printed(rows, width=200)
     number = r"[-+]?\d+\.\d+"
     assert sorted(re.findall(number, narrow)) == sorted(re.findall(number, wide))

@@ -1,0 +1,73 @@
+"""What has to be said of trainings, datasets and methods beside their figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from bench.cells.presets import PRESETS
+from bench.report.selection import Selection
+from bench.report.titles import loss_title, row_title
+from bench.scores.cautions import leakage_caution, saturation_caution
+from bench.scores.departures import Trained, told
+from bench.scores.entry import Entry
+
+
+def training_note(preset: str, entries: list[Entry]) -> str:
+    """How long the trained cells were trained, as their records say."""
+    configs = [entry.record.config.get("preset") for entry in entries if entry.trained]
+    budgets = [dict(budget) for budget in configs if isinstance(budget, dict)]
+    if not budgets and preset in PRESETS:
+        budgets = [dataclasses.asdict(PRESETS[preset])]  # type: ignore[index]
+    return " or ".join(dict.fromkeys(map(_budget_words, budgets)))
+
+
+def _budget_words(budget: dict[str, Any]) -> str:
+    crop = budget.get("crop")
+    if budget.get("samples") is not None:
+        return f"{budget['samples']:,} training crops of {crop} pixels"
+    return f"{budget.get('epochs')} epochs of crops of {crop} pixels"
+
+
+def departures_of(entries: Iterable[Entry]) -> str:
+    """Where the trainings of these cells are not the paper's, in a sentence; empty for nowhere."""
+    return told(
+        Trained(
+            loss_title(entry.cell.loss),
+            row_title(entry, entry.cell.method, entry.cell.loss),
+            entry.record.config,
+        )
+        for entry in entries
+        if entry.trained
+    )
+
+
+def dataset_notes(selection: Selection, dataset: str) -> list[str]:
+    """What has to be known of a dataset: that it is not the paper's, and what leaks."""
+    notes = []
+    remark = selection.reported.datasets.get(dataset)
+    notes.append(f"{dataset}: {remark or 'not in the paper'}.")
+    entries = [entry for entry in selection.entries
+               if entry.cell.dataset == dataset and not entry.other_build]  # fmt: skip
+    leakages = [float(entry.record.dataset.get("leakage") or 0.0) for entry in entries]
+    leakage = max(leakages, default=0.0)
+    saturated = max((_saturated(entry) for entry in entries), default=0.0)
+    cautions = (leakage_caution(leakage), saturation_caution(saturated))
+    return [*notes, *(f"{dataset}: {caution}" for caution in cautions if caution)]
+
+
+def _saturated(entry: Entry) -> float:
+    return float(entry.facts.score.saturated) if entry.facts.score else 0.0
+
+
+def method_notes(entries: tuple[Entry, ...]) -> list[str]:
+    """Where a method departs from its paper."""
+    notes = []
+    for entry in entries:
+        method = entry.record.method
+        deviations = method.get("deviations") or []
+        if deviations:
+            title = method.get("title", entry.cell.method)
+            notes.append(f"{title} departs from its paper: {'; '.join(deviations).rstrip('.')}.")
+    return list(dict.fromkeys(notes))

@@ -1,0 +1,116 @@
+"""Every figure of one cell. The terminal, JSON, the page and the gate print these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from bench.scores.calibration import KINDS
+from bench.scores.entry import Entry
+from bench.scores.measured import (
+    calibration_scores,
+    ceiling_scores,
+    image_scores,
+    membrane_scores,
+)
+from bench.scores.measurement import Measurement
+from bench.scores.membranes import MEMBRANE_METRICS
+from bench.scores.metrics import METRICS
+from bench.scores.skill import SKILLS, skill, verdict_words
+from bench.scores.statistics import Interval
+
+Means = dict[str, Interval]  # by metric; what was not measured is left out
+
+
+@dataclass(frozen=True)
+class MembraneFigures:
+    """What a segmenter makes of a cell's frames, beside what it makes of the real slices.
+
+    Attributes:
+        n: triplets that count: kept and with a truth.
+        means: of each score.
+        ceiling: the same of the real middle slices, over the same triplets.
+        gap: paired difference to the ceiling.
+    """
+
+    n: int
+    means: Means
+    ceiling: Means
+    gap: Means
+
+
+@dataclass(frozen=True)
+class CellFigures:
+    """The figures of a cell, each formed when it is first asked for.
+
+    Attributes:
+        entry: the cell.
+        null: the null on the same triplets; None where there is none, and for the null itself.
+    """
+
+    entry: Entry
+    null: Entry | None = None
+
+    @cached_property
+    def scores(self) -> Measurement:
+        """Its image scores over the kept test triplets."""
+        return image_scores([self.entry])
+
+    @property
+    def count(self) -> int:
+        """How many triplets were measured."""
+        return self.scores.count
+
+    @cached_property
+    def means(self) -> Means:
+        """Of each image metric over the kept test triplets."""
+        return _means(self.scores, METRICS)
+
+    @cached_property
+    def unfiltered(self) -> Means:
+        """The same with the rejected triplets."""
+        return _means(image_scores([self.entry], rejected=True), METRICS)
+
+    @cached_property
+    def skill(self) -> Means:
+        """The paired gain over the null."""
+        if self.null is None:
+            return {}
+        null = image_scores([self.null])
+        gains = {name: skill(self.scores, null, name) for name in SKILLS}
+        return {name: gain for name, gain in gains.items() if gain is not None}
+
+    @cached_property
+    def verdict(self) -> str:
+        """A plain word where it is worse than the null, or not shown to beat it."""
+        return verdict_words({METRICS[name].title: gain for name, gain in self.skill.items()})
+
+    @cached_property
+    def calibration(self) -> dict[str, Means]:
+        """The means of each kind of calibration frames; of the null alone."""
+        found = {kind: calibration_scores([self.entry], kind) for kind in KINDS}
+        return {kind: _means(each, METRICS) for kind, each in found.items() if each.count}
+
+    @cached_property
+    def membranes(self) -> MembraneFigures | None:
+        """What its frames are worth to a segmenter; None where that is not known."""
+        measured, real = membrane_scores([self.entry]), ceiling_scores([self.entry])
+        if not measured.count:
+            return None
+        means, ceiling, gap = {}, {}, {}
+        for name in MEMBRANE_METRICS:
+            mine, best = measured.known(name), real.known(name)
+            means[name] = mine.mean(name)
+            ceiling[name] = best.on(mine).mean(name)
+            gap[name] = mine.gain(best, name)
+        return MembraneFigures(measured.count, *map(_measured, (means, ceiling, gap)))
+
+
+def _means(measurement: Measurement, names: Iterable[str]) -> Means:
+    return _measured({name: measurement.mean(name) for name in names})
+
+
+def _measured(found: Mapping[str, Interval | None]) -> Means:
+    """Without what was not measured."""
+    return {name: interval for name, interval in found.items() if interval is not None}

@@ -1,0 +1,146 @@
+"""Who leads among measurements, and who cannot be told apart from the best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bench.scores.entry import Entry
+from bench.scores.measured import image_scores
+from bench.scores.measurement import Measurement, most_triplets
+from bench.scores.metrics import METRICS
+from bench.scores.statistics import holm
+
+Better = Literal["higher", "lower", "one"]
+LEVEL = 0.05
+TIE = "="  # the mark of what cannot be told apart from the best
+Emphasis = Literal["", "best", "second"]
+_EMPHASIS: Mapping[int | None, Emphasis] = {0: "best", 1: "second"}
+_NAN = float("nan")
+
+
+def comparable(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Those with as many triplets as the fullest; in place of the others, nothing measured.
+
+    Means over different triplets cannot be ranked.
+    """
+    most = most_triplets(measurements)
+    return [each if each.count == most else Measurement((), ()) for each in measurements]
+
+
+def not_ranked(measurement: Measurement, among: Iterable[Measurement], dataset: str) -> list[str]:
+    """What a row's name has to say where ``comparable`` leaves its measurement out."""
+    if not 0 < measurement.count < most_triplets(among):
+        return []
+    return [
+        f"{dataset}: over fewer test triplets than the caption says, so without best, second "
+        f"and `{TIE}`."
+    ]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one of several measurements stands among them."""
+
+    emphasis: Emphasis = ""
+    tie: bool = False
+
+
+def standings(measurements: Sequence[Measurement], metric: str, better: Better) -> list[Standing]:
+    """Best and second by unrounded means, and what cannot be told apart from the best.
+
+    Equal means share a place; whoever shares the first leaves none second. A tie is a paired
+    difference to the best whose p-value, adjusted for the number of comparisons (Holm), is
+    not below 0.05, or that has no interval. All pairs count as compared, not only those with
+    the best: which one is the best, the same scores have said.
+    """
+    means = [measurement.mean(metric) for measurement in measurements]
+    order = places([None if mean is None else mean.mean for mean in means], better)
+    if 0 not in order:
+        return [Standing()] * len(order)
+    first = order.index(0)
+    best = measurements[first]
+    p_values = [
+        _difference(best, other, metric, better) if place is not None and place > 0 else _NAN
+        for place, other in zip(order, measurements, strict=True)
+    ]
+    known = sum(place is not None for place in order)
+    adjusted = holm(p_values, known * (known - 1) // 2)
+    ties = [
+        place is not None and i != first and not adjusted[i] < LEVEL
+        for i, place in enumerate(order)
+    ]
+    return [Standing(_EMPHASIS.get(place, ""), tie) for place, tie in zip(order, ties, strict=True)]
+
+
+def places(means: Sequence[float | None], better: Better) -> list[int | None]:
+    """How many of the others are better than each; equal means share a place.
+
+    None where there is no mean, and for all where there are fewer than two: nobody is then the
+    best of any.
+    """
+    costs = [_NAN if mean is None else _cost(mean, better) for mean in means]
+    known = sorted(cost for cost in costs if not np.isnan(cost))
+    if len(known) < 2:
+        return [None] * len(costs)
+    return [None if np.isnan(cost) else known.index(cost) for cost in costs]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Where a method stands among those of its dataset.
+
+    Attributes:
+        best: the metrics in which it is the best.
+        tied: those in which it cannot be told apart from the best.
+    """
+
+    best: tuple[str, ...] = ()
+    tied: tuple[str, ...] = ()
+
+
+def marks_of(entries: Sequence[Entry], metrics: Sequence[str]) -> list[Marks]:
+    """The marks of each cell, by the mean over the seeds of its method, as in the report.
+
+    Args:
+        entries: the cells of a run; one without scores has no mark.
+        metrics: image metrics to rank by.
+    """
+    datasets: dict[str, dict[tuple[str, str], list[int]]] = {}
+    for i, entry in enumerate(entries):
+        cell = entry.cell
+        datasets.setdefault(cell.dataset, {}).setdefault((cell.method, cell.loss), []).append(i)
+    marks = [Marks()] * len(entries)
+    for methods in datasets.values():
+        seeds = list(methods.values())
+        rows = comparable([image_scores([entries[i] for i in own]) for own in seeds])
+        columns = {name: standings(rows, name, METRICS[name].better) for name in metrics}
+        for row, own in enumerate(seeds):
+            best = tuple(name for name in metrics if columns[name][row].emphasis == "best")
+            tied = tuple(name for name in metrics if columns[name][row].tie)
+            for i in own:
+                if entries[i].scores is not None:
+                    marks[i] = Marks(best, tied)
+    return marks
+
+
+def _cost(mean: float, better: Better) -> float:
+    """What a method should have little of."""
+    return {"higher": -mean, "lower": mean, "one": abs(mean - 1)}[better]
+
+
+def _difference(best: Measurement, other: Measurement, metric: str, better: Better) -> float:
+    """The p-value of the two being equally good."""
+    if better != "one":
+        return best.p_value(other, metric)
+    return _toward_one(best, metric).p_value(_toward_one(other, metric), metric)
+
+
+def _toward_one(measurement: Measurement, metric: str) -> Measurement:
+    """The metric as a distance from 1, signed so that the distance of the mean is its mean."""
+    mean = measurement.mean(metric)
+    sign = 1.0 if mean is not None and mean.mean >= 1 else -1.0
+    return measurement.then(lambda scores: scores.assign(**{metric: sign * (scores[metric] - 1)}))
