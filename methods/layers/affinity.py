@@ -15,6 +15,7 @@ from torch.nn import functional
 
 _WORTH_FUSING = 512  # positions in a group of unequal widths; measured on a CPU
 _PIECE = 1 << 18  # affinities computed at once on a CPU
+_MOST_GROUPS = 65_535  # that one call takes: CUDA's fused kernels count them in 16 bits
 
 
 class Widths(NamedTuple):
@@ -73,10 +74,12 @@ def fused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> 
     missing = value.shape[-1] - query.shape[-1]
     if missing:  # the kernels want one width for all; zeros leave the products as they are
         query, key = (functional.pad(tensor, (0, missing)) for tensor in (query, key))
-    found: Tensor = functional.scaled_dot_product_attention(
-        query[:, None], key[:, None], value[:, None], scale=scale
-    )
-    return found[:, 0]
+    parts = [tensor[:, None].split(_MOST_GROUPS) for tensor in (query, key, value)]
+    found = [
+        functional.scaled_dot_product_attention(*part, scale=scale)
+        for part in zip(*parts, strict=True)
+    ]
+    return (found[0] if len(found) == 1 else torch.cat(found))[:, 0]
 
 
 def add(image: Tensor, gamma: Tensor, found: Tensor) -> Tensor:

@@ -103,6 +103,14 @@ def test_fused_and_explicit_agree_in_values_and_gradients(widths, positions):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
+def test_more_groups_than_one_call_takes_are_split(monkeypatch):
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(7, 5, 4, dtype=torch.float64) for _ in range(3))
+    whole = fused_attention(query, key, value, 0.5)
+    monkeypatch.setattr("methods.layers.affinity._MOST_GROUPS", 3)
+    torch.testing.assert_close(fused_attention(query, key, value, 0.5), whole, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_fused_and_explicit_layers_agree_in_float32(form):
     image = torch.randn(1, 32, 64, 64)
