@@ -76,8 +76,8 @@ def fused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> 
         query, key = (functional.pad(tensor, (0, missing)) for tensor in (query, key))
     parts = [tensor[:, None].split(_MOST_GROUPS) for tensor in (query, key, value)]
     found = [
-        functional.scaled_dot_product_attention(*part, scale=scale)
-        for part in zip(*parts, strict=True)
+        functional.scaled_dot_product_attention(some_queries, keys, values, scale=scale)
+        for some_queries, keys, values in zip(*parts, strict=True)
     ]
     return (found[0] if len(found) == 1 else torch.cat(found))[:, 0]
 
