@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 
-# Of glibc's <malloc.h>.
+# Of glibc's <malloc.h>, and what it begins with.
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+_TRIM_BYTES, _MMAPS = 128 * 1024, 65536
 
 
 def keep_freed_memory() -> None:
@@ -18,6 +19,13 @@ def keep_freed_memory() -> None:
     """
     _call("mallopt", _MMAP_MAX, 0)
     _call("mallopt", _TRIM_THRESHOLD, -1)
+
+
+def give_up_freed_memory() -> None:
+    """Let glibc return from now on what is freed: slower, and without the gaps of what is kept."""
+    _call("mallopt", _MMAP_MAX, _MMAPS)
+    _call("mallopt", _TRIM_THRESHOLD, _TRIM_BYTES)
+    return_freed_memory()
 
 
 def return_freed_memory() -> None:

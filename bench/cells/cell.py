@@ -116,6 +116,11 @@ def _cells(
 
 
 def budget_of(cell: Cell, config: RunConfig) -> Preset:
-    """The training budget of a cell: that of its preset, with the crops of ``--samples``."""
+    """The training budget of a cell: that of its preset, with what the run says of it."""
     preset = PRESETS[cell.preset].of_method(cell.variant.info.name)  # type: ignore[index]
-    return preset if config.samples is None else replace(preset, samples=config.samples)
+    if config.samples is not None:
+        preset = replace(preset, samples=config.samples)
+    # As many as a step has are all of them.
+    if config.micro_batch is not None and config.micro_batch < preset.batch:
+        preset = replace(preset, micro_batch=config.micro_batch)
+    return preset

@@ -69,6 +69,7 @@ class RunConfig(BaseModel):
         stages: which stages are computed, in their natural order; what they read must be there.
         max_triplets: use only so many triplets of each split, to try something out.
         samples: train on only so many crops instead of the preset's, to try something out.
+        micro_batch: compute the gradients of a training step over so many crops at once.
         predict_tile: predict large frames in overlapping tiles of this side.
         rerun: compute again what is there already, except the segmenter, which is the dataset's.
         vgg_weights: file with the weights of the feature losses, or ``random``.
@@ -106,6 +107,7 @@ class RunConfig(BaseModel):
     stages: tuple[StageName, ...] = Field(default_factory=lambda: tuple(STAGES))
     max_triplets: int | None = Field(default=None, ge=1)
     samples: int | None = Field(default=None, ge=1)
+    micro_batch: int | None = Field(default=None, ge=1)
     predict_tile: int | None = Field(default=None, ge=128)
     rerun: bool = False
     vgg_weights: str | None = None
@@ -145,8 +147,9 @@ OF_A_SOURCE = ("labels", "mask", "missing", "grey_range", "axes", "channel")
 # what is built from them.
 RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
-     "samples", "predict_tile", "vgg_weights", "source", *OF_A_SOURCE, "label_kind", "label_zero",
-     "voxel_size", "segmenter", "segmenter_encoder", "segmenter_weights", "segmenter_steps"}
+     "samples", "micro_batch", "predict_tile", "vgg_weights", "source", *OF_A_SOURCE,
+     "label_kind", "label_zero", "voxel_size", "segmenter", "segmenter_encoder",
+     "segmenter_weights", "segmenter_steps"}
 )  # fmt: skip
 # Fields that only say where and how to compute.
 RUNTIME_FIELDS = frozenset(

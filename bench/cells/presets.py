@@ -36,6 +36,8 @@ class Preset:
             at this share of the rate. Not the paper's: style is the same wherever a pixel
             comes from, so that its gradient moves motion at random.
         validations: how often the validation split is scored, None for every epoch.
+        micro_batch: crops of a step whose gradients are computed at once, to save memory; None:
+            all of them.
         rates: learning rates of the methods that do not learn well at that of all others.
         summary: what ``bench list presets`` says.
     """
@@ -52,6 +54,7 @@ class Preset:
     features_from: float = 0.0
     motion_share: float = 1.0
     validations: int | None = None
+    micro_batch: int | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
 
     def steps(self, triplets: int) -> int:

@@ -7,20 +7,18 @@ arithmetic (activations, softmax, biases, residuals) is left out, as is usual.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 import methods.layers.correlation
 import methods.layers.warp  # noqa: F401 (they register their operators)
+from bench.base.live_storages import LiveStorages
 from bench.profile.subjects import Subject
 from methods.interface import Interpolation
 from methods.layers.separable import separable_macs
@@ -69,7 +67,7 @@ def count_pass(module: nn.Module, inputs: list[Tensor], *, backward: bool) -> Co
     Raises:
         UncountedError: the module computes outside torch.
     """
-    live = _LiveStorages([*module.parameters(), *module.buffers(), *inputs])
+    live = LiveStorages([*module.parameters(), *module.buffers(), *inputs])
     counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
     try:
         with counter, live:
@@ -95,37 +93,6 @@ def run_pass(module: nn.Module, inputs: list[Tensor], *, backward: bool) -> None
     if backward:
         output = result.middle if isinstance(result, Interpolation) else result
         output.backward(torch.ones_like(output))
-
-
-class _LiveStorages(TorchDispatchMode):
-    """Adds up the bytes of the tensors that are alive."""
-
-    def __init__(self, known: Iterable[Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.live = self.peak = 0
-        self._known = {tensor.untyped_storage()._cdata for tensor in known}
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        del types
-        out = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(out):
-            if isinstance(leaf, Tensor):
-                self._see(leaf)
-        return out
-
-    def _see(self, tensor: Tensor) -> None:
-        storage = tensor.untyped_storage()
-        key, size = storage._cdata, storage.nbytes()
-        if key in self._known:
-            return
-        self._known.add(key)
-        self.live += size
-        self.peak = max(self.peak, self.live)
-        weakref.finalize(storage, self._gone, key, size)
-
-    def _gone(self, key: int, size: int) -> None:
-        self._known.discard(key)
-        self.live -= size
 
 
 # Formulas get the operator's arguments with shapes in the place of tensors.

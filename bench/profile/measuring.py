@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import signal
 import statistics
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from bench.base.free_memory import kibibytes
 from bench.base.memory import return_freed_memory
 from bench.profile.counting import run_pass
 from bench.profile.subjects import Subject
@@ -30,7 +30,7 @@ _PATIENCE = 60.0  # seconds that the repetitions of one pass may take, about
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
 
-Words = tuple[Subject, torch.device, int, int, bool]  # of ``measure``
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,18 @@ def measure_apart(
     Raises:
         ChildProcessError: the system ended the process, most likely for its memory.
     """
+    return apart(measure, subject, device, threads, repeats, backward)
+
+
+def apart(work: Callable[..., Found], *words: Any) -> Found:
+    """What a function returns that is called in a fresh process.
+
+    Raises:
+        ChildProcessError: the system ended the process, most likely for its memory.
+    """
     context = _fresh_processes()
     receiver, sender = context.Pipe(duplex=False)
-    words = (subject, device, threads, repeats, backward)
-    process = context.Process(target=_measure_and_send, args=(sender, words))
+    process = context.Process(target=_work_and_send, args=(sender, work, words))
     process.start()
     sender.close()
     try:
@@ -88,8 +96,8 @@ def measure_apart(
         process.join()
     if isinstance(outcome, Exception):
         raise outcome
-    measured: Measurement = outcome
-    return measured
+    found: Found = outcome
+    return found
 
 
 def _fresh_processes() -> ForkServerContext | SpawnContext:
@@ -102,10 +110,10 @@ def _fresh_processes() -> ForkServerContext | SpawnContext:
     return context
 
 
-def _measure_and_send(sender: Connection, words: Words) -> None:
+def _work_and_send(sender: Connection, work: Callable[..., Any], words: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     try:
-        outcome: Measurement | Exception = measure(*words)
+        outcome = work(*words)
     except Exception as error:
         outcome = error
     # A parent that was killed no longer listens.
@@ -162,18 +170,6 @@ class PeakMeter:
         return max(0, _resident("VmHWM") - self._held)
 
 
-def memory_at_hand(device: torch.device) -> int:
-    """Bytes that can be taken without swapping."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        return _kibibytes(Path("/proc/meminfo"), "MemAvailable")
-    except OSError:
-        if not hasattr(os, "sysconf"):  # Windows: nothing is refused
-            return sys.maxsize
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 def _timed(module: nn.Module, inputs: list[Tensor], device: torch.device, backward: bool) -> float:
     _forget(module, inputs)
     _synchronise(device)
@@ -204,11 +200,4 @@ def _reset_resident_peak() -> bool:
 
 
 def _resident(field: str) -> int:
-    return _kibibytes(_STATUS, field)
-
-
-def _kibibytes(path: Path, field: str) -> int:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"{path} does not tell {field}")
+    return kibibytes(_STATUS, field)

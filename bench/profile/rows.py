@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from bench.base.free_memory import free_memory
 from bench.profile.counting import Count, UncountedError, count, how
-from bench.profile.measuring import Measurement, measure_apart, memory_at_hand
+from bench.profile.measuring import Measurement, measure_apart
 from bench.profile.subjects import Subject
 
 _GIGA, _GIB = 1e9, 2**30
@@ -106,7 +107,7 @@ def profile_subject(subject: Subject, setting: Setting) -> Profile:
     for name, backward in passes.items():
         setting.say(f"{subject.title}: {'forward + backward' if backward else 'forward'}")
         counted = _count(profile, backward=backward)
-        if reason := _obstacle(counted, setting, name):
+        if counted and (reason := obstacle(name, counted.peak, counted.total, setting)):
             profile.notes.append(reason)
             continue
         try:
@@ -131,17 +132,15 @@ def _count(profile: Profile, *, backward: bool) -> Count | None:
     return counted
 
 
-def _obstacle(counted: Count | None, setting: Setting, name: str) -> str | None:
-    """The reason not to run a pass; None where it is run."""
-    if counted is None:
-        return None
-    needed = _MARGIN * counted.peak + _PROCESS
-    at_hand = memory_at_hand(setting.device) if setting.memory is None else setting.memory
+def obstacle(name: str, peak: int, macs: float, setting: Setting) -> str | None:
+    """Why something is not run that has a peak of so many bytes and so many multiply-adds."""
+    needed = _MARGIN * peak + _PROCESS
+    at_hand = free_memory(setting.device) if setting.memory is None else setting.memory
     if needed > at_hand:
         return (
             f"{name} not run: needs about {needed / _GIB:.3g} GiB of memory, "
             f"{at_hand / _GIB:.3g} GiB are at hand"
         )
-    if setting.device.type == "cpu" and not setting.slow and counted.total > _SLOW_GMAC * _GIGA:
+    if setting.device.type == "cpu" and not setting.slow and macs > _SLOW_GMAC * _GIGA:
         return f"{name} not run: it takes minutes on a CPU; --slow runs it"
     return None

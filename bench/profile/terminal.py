@@ -26,6 +26,11 @@ def print_profile(document: dict[str, Any], console: Console) -> None:
             f"equation {entry['equation']}: {entry['gmac']:.4f} GMAC, {verdict} the count "
             f"{entry['counted']:.4f} ({entry['note']})"
         )
+    if "method" in rows[0]:
+        notes.append(
+            "training step: Adam under l1, on as many crops as the preset has "
+            "(2 x 128^2: two of 128 x 128)"
+        )
     notes += _counted(document["counted"])
     for note in notes:
         console.print(note, highlight=False, markup=False, soft_wrap=True)
@@ -40,6 +45,9 @@ def _table(document: dict[str, Any]) -> Table:
         table.add_column(name, justify="right", overflow="fold")
     for name in ("forward + backward s", "peak MiB", "GMAC"):
         table.add_column(name, justify="right", overflow="fold")
+    methods = "method" in document["rows"][0]
+    if methods:
+        table.add_column("training step peak MiB", justify="right", overflow="fold")
     for row in document["rows"]:
         # As Text: the brackets of a variant's options would be read as markup.
         words = [
@@ -51,6 +59,8 @@ def _table(document: dict[str, Any]) -> Table:
             *_measured(row["backward"]),
             _number(row["gmac_backward"]),
         ]
+        if methods:
+            words.append(_step(row["training_step"]))
         table.add_row(*map(Text, words))
     return table
 
@@ -67,6 +77,13 @@ def _measured(measured: dict[str, Any] | None) -> tuple[str, str]:
     seconds, peak = measured["seconds"], measured["peak_mib"]
     spread = f"{seconds['median']:.3g} [{seconds['low']:.3g}, {seconds['high']:.3g}]"
     return spread, "-" if peak is None else f"{peak:,.0f}"
+
+
+def _step(step: dict[str, Any] | None) -> str:
+    """The peak of a training step, with its crops."""
+    if step is None or step["peak_mib"] is None:
+        return "-"
+    return f"{step['peak_mib']:,.0f} ({step['batch']} x {step['crop']}^2)"
 
 
 def _number(value: float | None) -> str:

@@ -12,9 +12,11 @@ import torch
 
 from bench.base.errors import UserError
 from bench.base.files import file_digest, is_full, locked, remove_leftovers
+from bench.base.free_memory import is_out_of_memory
 from bench.base.provenance import compute_provenance, provenance
 from bench.cells.cell import Cell
 from bench.run.resume import MissingError, Resume
+from bench.stages.memory_check import ran_out
 from bench.stages.pipeline import stages
 from bench.stages.stage import Context, Facts, Stage
 from bench.store.records import Failure, Record, StageRecord, Status, now
@@ -190,6 +192,10 @@ class Job:
 
     def _fail(self, record: Record, stage: Stage, error: Exception) -> None:
         reason = str(error).strip() or type(error).__name__
+        if is_out_of_memory(error):
+            frame, tile = self.context.dataset.test.tile, self.context.config.predict_tile
+            side = min(frame, tile or frame)
+            reason = ran_out(self.context.cell, stage.name, side, self.context.room)
         record.status, record.finished = "failed", now()
         record.failure = Failure(stage=stage.name, reason=reason, traceback=traceback.format_exc())
         self._save(record)

@@ -40,7 +40,7 @@ def compute_cells(worker: Worker, datasets: dict[str, Dataset]) -> list[Outcome]
     """
     count, outcomes = len(worker.cells), dict[int, Outcome]()
     agenda = deque(range(count))
-    with _Helpers(worker.config, agenda, worker.display.note) as helpers:
+    with _Helpers(worker, agenda) as helpers:
         while (number := _taken(agenda.popleft)) is not None:
             outcomes[number] = worker.compute(number, datasets)
         outcomes |= helpers.finish()
@@ -60,22 +60,22 @@ class _Helpers:
     Long cells tend to stand at the end of a run's list: begun early, they end with the others.
     """
 
-    def __init__(self, config: RunConfig, agenda: deque[int], tell: Callable[[str], None]) -> None:
+    def __init__(self, worker: Worker, agenda: deque[int]) -> None:
         """Start one process less than the run has jobs, and no more than there is work for.
 
         Args:
-            config: the run.
+            worker: of this process; its display takes the lines that helpers say.
             agenda: numbers of the cells that nobody has taken.
-            tell: takes the lines that helpers say.
         """
-        self._agenda, self._tell = agenda, tell
+        self._agenda, self._tell = agenda, worker.display.note
+        config, free = worker.config, worker.room.at_start
         self._outcomes: dict[int, Outcome] = {}
         self._error: UserError | None = None
         context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
         self._processes, self._threads = [], []
         for _ in range(min(config.jobs, len(agenda)) - 1):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_help, args=(config, theirs), daemon=True)
+            process = context.Process(target=_help, args=(config, free, theirs), daemon=True)
             process.start()
             theirs.close()  # so that its end is seen here
             thread = Thread(target=self._serve, args=(ours,), daemon=True)
@@ -134,7 +134,7 @@ def _taken(take: Callable[[], int]) -> int | None:
         return None
 
 
-def _help(config: RunConfig, pipe: Connection) -> None:
+def _help(config: RunConfig, free: int, pipe: Connection) -> None:
     """Compute the cells that are handed out; this is all that a helper does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run that is helped says when to stop
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -143,7 +143,7 @@ def _help(config: RunConfig, pipe: Connection) -> None:
         try:
             cells = plan(config)
             display = _Relay(pipe)
-            worker = Worker(cells, config, display)
+            worker = Worker(cells, config, display, free)
             datasets = open_datasets(config, display)
             while (number := _ask(pipe)) is not None:
                 pipe.send(worker.compute(number, datasets))

@@ -10,6 +10,7 @@ import torch
 from bench.base.device import choose_device
 from bench.base.errors import UserError
 from bench.base.files import probe_folder
+from bench.base.free_memory import Room, free_memory
 from bench.base.memory import keep_freed_memory, return_freed_memory
 from bench.base.progress import Display
 from bench.cells.cell import Cell
@@ -34,15 +35,19 @@ class Worker:
         cells: as given.
         config: as given.
         display: as given.
+        room: the memory that it may take.
     """
 
-    def __init__(self, cells: list[Cell], config: RunConfig, display: Display) -> None:
+    def __init__(
+        self, cells: list[Cell], config: RunConfig, display: Display, free: int | None = None
+    ) -> None:
         """Get what all cells share: whatever is not to be had is told before any work.
 
         Args:
             cells: of the run, in its order.
             config: the run.
             display: where progress goes.
+            free: bytes of memory that were free when the run began; None: it begins now.
 
         Raises:
             UserError: CUDA, VGG16 weights, a segmenter or a results folder are not to be had.
@@ -52,6 +57,8 @@ class Worker:
         probe_folder(self._store.root)
         check_segmenter(config)
         self._device = _device(config)
+        at_start = free_memory(self._device) if free is None else free
+        self.room = Room(self._device, config.jobs, at_start)
         torch.set_num_threads(_threads(config))
         keep_freed_memory()
         self._features = _features(self.cells, config)
@@ -93,6 +100,7 @@ class Worker:
             keys=found,
             folder=self._store.folder(cell.words(), found.cell),
             device=self._device,
+            room=self.room,
             features=features,
             segmenters=self._segmenters,
             store=self._store,

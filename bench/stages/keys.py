@@ -84,6 +84,8 @@ def training_settings(inputs: Inputs) -> dict[str, Any]:
     cell, config = inputs.cell, inputs.config
     budget = dataclasses.asdict(budget_of(cell, config))
     del budget["summary"], budget["rates"]
+    if budget["micro_batch"] is None:
+        del budget["micro_batch"]  # the keys of before there was any still hold
     if inputs.features is None or not cell.variant.info.motion:
         del budget["motion_share"]
     return {

@@ -19,6 +19,7 @@ from bench.base.hdf5_sink import hdf5_sink
 from bench.base.progress import Progress
 from bench.stages import train
 from bench.stages.keys import Inputs
+from bench.stages.memory_check import check_prediction
 from bench.stages.stage import Context, Result, Stage
 from bench.store.facts import PredictFacts
 from bench.store.records import WEIGHTS
@@ -178,6 +179,8 @@ def key(inputs: Inputs) -> str:
 def _compute(context: Context, tick: Progress) -> Result:
     indices = context.split("test")
     model = _model(context)
+    tile = context.config.predict_tile
+    check_prediction(context.cell, model, context.dataset.test.tile, tile, context.room)
     started = time.monotonic()
     predict(
         model,
@@ -185,7 +188,7 @@ def _compute(context: Context, tick: Progress) -> Result:
         indices,
         context.folder / FRAMES,
         context.device,
-        context.config.predict_tile,
+        tile,
         tick,
     )
     seconds = (time.monotonic() - started) / len(indices)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.base.free_memory import Room
 from bench.base.progress import Display, Progress
 from bench.cells.cell import Cell
 from bench.cells.config import RunConfig
@@ -39,6 +40,7 @@ class Context:
         keys: content keys of the cell and its stages.
         folder: where the cell's files lie.
         device: where to compute.
+        room: the memory that may be taken.
         features: that the cell's loss looks at, or None if it looks at none.
         segmenters: of the run's datasets.
         store: of all cells.
@@ -51,6 +53,7 @@ class Context:
     keys: Keys
     folder: Path
     device: torch.device
+    room: Room
     features: VggFeatures | None
     segmenters: Segmenters
     store: Store

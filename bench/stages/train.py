@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,12 +18,22 @@ from bench.base.errors import DamagedError, UserError
 from bench.base.files import content_digest, set_aside, write_text
 from bench.base.progress import Progress, announcing
 from bench.cells.cell import budget_of
-from bench.cells.presets import Preset
 from bench.scores.metrics import psnr
 from bench.stages.finished_training import take_over
 from bench.stages.keys import Inputs, method_settings, training_settings
+from bench.stages.memory_check import check_training
 from bench.stages.splits import centre, spread
 from bench.stages.stage import Context, Facts, Result, Stage
+from bench.stages.training_step import (
+    VALIDATION_SIDE,
+    DivergenceError,
+    Numbers,
+    Training,
+    check_parts,
+    gradient_step,
+    read_numbers,
+    sent,
+)
 from bench.store.checkpoints import below, load_optimiser, named, optimiser_tensors
 from bench.store.facts import TrainFacts
 from bench.store.records import CHECKPOINT, LOG, WEIGHTS
@@ -34,66 +42,12 @@ from bench.triplets.file import TripletFile
 from bench.triplets.frames_and_tensors import to_frame, to_triplets
 from bench.triplets.training_crops import CropSampler
 from methods.interface import FittedInterpolator, Interpolator, Triplets
-from methods.losses import LossTerms, TripletLoss, build_loss
+from methods.losses import build_loss
 
 REVISION = 1
 _ROWS = "rows"  # of the log, in a checkpoint: beside it the log is only for readers
 _CHECKPOINT_SECONDS = 60.0
 _VALIDATION_TRIPLETS = 16
-_VALIDATION_SIDE = 256
-
-
-class DivergenceError(RuntimeError):
-    """The loss or a gradient is no longer a number."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """What a training needs besides its network.
-
-    Attributes:
-        file: the triplets.
-        train: indices of the training split.
-        validation: indices of the validation split.
-        preset: crops, steps and learning rate.
-        loss: what is minimised.
-        seed: of crops, order and flips; the network is initialised by the caller.
-        device: where to compute.
-        bf16: compute the network under bfloat16 autocast.
-    """
-
-    file: TripletFile
-    train: NDArray[np.intp]
-    validation: NDArray[np.intp]
-    preset: Preset
-    loss: TripletLoss
-    seed: int
-    device: torch.device
-    bf16: bool = False
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps in all."""
-        return self.preset.steps(len(self.train))
-
-    @property
-    def opening(self) -> int:
-        """Steps at the beginning that see the pixel terms alone."""
-        return 0 if self.loss.features is None else int(self.preset.features_from * self.steps)
-
-    def loss_at(self, step: int) -> TripletLoss:
-        """The loss of a step (counted from 0)."""
-        return self._pixel_loss if step < self.opening else self.loss
-
-    def rates_at(self, step: int) -> tuple[float, float]:
-        """Learning rates of a step: of most parameters, and of those that estimate motion."""
-        rate = self.preset.learning_rate_at(step, self.steps, self.opening)
-        joined = 0 < self.opening <= step
-        return rate, rate * (self.preset.motion_share if joined else 1.0)
-
-    @cached_property
-    def _pixel_loss(self) -> TripletLoss:
-        return build_loss("l1", self.loss.options, None)
 
 
 @dataclass
@@ -173,7 +127,9 @@ def train(
 
     Raises:
         DivergenceError: loss or gradient became infinite or NaN.
+        UserError: a step is to be computed in parts, and the network couples its crops.
     """
+    check_parts(model, training)
     model.to(training.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     training.loss.to(training.device)
     optimiser = torch.optim.Adam(_parameter_groups(model, training), betas=(0.9, 0.999))
@@ -189,27 +145,45 @@ def train(
     validate_after = training.preset.validation_steps(len(training.train))
     saved = started = time.monotonic()
     before = state.seconds
+    unread = list[Numbers]()
     model.train()
     for batch in sampler.steps(state.step, training.steps):
-        row = _step(model, optimiser, training, state.step, batch)
+        numbers = gradient_step(
+            model, optimiser, training, state.step, sent(batch, training.device)
+        )
         state.step += 1
         state.seconds = before + time.monotonic() - started
-        if state.step in validate_after:
+        unread.append(numbers._replace(seconds=state.seconds))
+        validating = state.step in validate_after
+        saving = validating or time.monotonic() - saved > _CHECKPOINT_SECONDS
+        if saving or state.step == training.steps or len(unread) >= training.steps_a_reading:
+            rows += read_numbers(unread)
+            unread.clear()
+        if validating:
             loss, quality = validate(model, training)
-            row |= {"validation_loss": loss, "validation_psnr": quality}
+            rows[-1] |= {"validation_loss": loss, "validation_psnr": quality}
             if not math.isfinite(loss):
                 raise DivergenceError(f"The validation loss at step {state.step} is {loss}.")
             if loss < state.best_loss and state.step > training.opening:
                 state.best_loss, state.best_psnr, state.best_step = loss, quality, state.step
                 best = _copy_weights(model)
-        rows.append({"step": state.step, "seconds": state.seconds} | row)
-        progress(state.step, training.steps, f"loss {row['loss']:.4f}")
-        if state.step in validate_after or time.monotonic() - saved > _CHECKPOINT_SECONDS:
+        progress(state.step, training.steps, f"loss {rows[-1]['loss']:.4f}" if rows else "")
+        if saving:
             _write_log(log, rows)
             _save(checkpoint, model, optimiser, best, state, rows)
             saved = time.monotonic()
     model.load_state_dict(best)
-    facts: TrainFacts = {
+    facts = _facts(training, state, rows)
+    # Without the seconds: the same training leaves the same file.
+    lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
+    save_weights(folder / WEIGHTS, model, lasting)
+    checkpoint.unlink(missing_ok=True)
+    return facts
+
+
+def _facts(training: Training, state: _State, rows: list[dict[str, float]]) -> TrainFacts:
+    """What the record keeps of a training that is done."""
+    return {
         "steps": training.steps,
         "samples": training.steps * training.preset.batch,
         "best_step": state.best_step,
@@ -222,50 +196,6 @@ def train(
             if name.startswith("share_")
         },
     }
-    # Without the seconds: the same training leaves the same file.
-    lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
-    save_weights(folder / WEIGHTS, model, lasting)
-    checkpoint.unlink(missing_ok=True)
-    return facts
-
-
-def _step(
-    model: Interpolator,
-    optimiser: torch.optim.Optimizer,
-    training: Training,
-    step: int,
-    batch: Triplets,
-) -> dict[str, float]:
-    """One optimiser step; what it says goes into the log."""
-    if step == training.opening:
-        # The features' gradients are hundreds of times larger; scaled by the moments of those
-        # before, the first of them would throw away what the opening has learned.
-        optimiser.state.clear()
-    rates = training.rates_at(step)
-    for group, rate in zip(optimiser.param_groups, rates, strict=False):
-        group["lr"] = rate
-    batch = Triplets(*(frames.to(training.device, non_blocking=True) for frames in batch))
-    autocast = torch.autocast("cuda", torch.bfloat16) if training.bf16 else nullcontext()
-    with autocast:
-        output = model(batch.before, batch.after)
-    output = output._replace(middle=output.middle.float())
-    loss = training.loss_at(step)
-    terms = loss(output, batch)
-    optimiser.zero_grad(set_to_none=True)
-    terms.total.backward()
-    norm = nn.utils.get_total_norm(
-        [p.grad for p in model.parameters() if p.grad is not None], foreach=True
-    )
-    row = _log_row(terms, output.extras, rates[0], float(norm))
-    if not (math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])):
-        raise DivergenceError(
-            f"The training diverged at step {step + 1}: loss {row['loss']:.4g}, gradient norm "
-            f"{row['gradient_norm']:.4g}; a smaller learning rate or another loss may help."
-        )
-    optimiser.step()
-    if step == training.opening:
-        row |= {f"share_{name}": share for name, share in loss.shares(terms).items()}
-    return row
 
 
 def _parameter_groups(model: Interpolator, training: Training) -> list[dict[str, Any]]:
@@ -275,15 +205,6 @@ def _parameter_groups(model: Interpolator, training: Training) -> list[dict[str,
         return [{"params": list(model.parameters())}]
     own = set(motion)
     return [{"params": [p for p in model.parameters() if p not in own]}, {"params": motion}]
-
-
-def _log_row(
-    terms: LossTerms, extras: Mapping[str, Tensor], rate: float, norm: float
-) -> dict[str, float]:
-    row = {"learning_rate": rate, "loss": float(terms.total.detach()), "gradient_norm": norm}
-    row |= {name: float(part.detach()) for name, part in terms.parts.items()}
-    gammas = extras.get("gamma", torch.empty(0)).detach().flatten().tolist()
-    return row | {f"gamma_{i}": gamma for i, gamma in enumerate(gammas)}
 
 
 def validate(model: Interpolator, training: Training) -> tuple[float, float]:
@@ -297,7 +218,7 @@ def validate(model: Interpolator, training: Training) -> tuple[float, float]:
     losses, scores = [], []
     with torch.inference_mode():
         for index in chosen:
-            frames = centre(training.file.frames(int(index)), _VALIDATION_SIDE)
+            frames = centre(training.file.frames(int(index)), VALIDATION_SIDE)
             triplet = to_triplets(frames[None])
             triplet = Triplets(*(part.to(training.device) for part in triplet))
             output = model(triplet.before, triplet.after)
@@ -382,6 +303,7 @@ def _compute(context: Context, tick: Progress) -> Result:
     found = _checkpoint(context, training.steps)
     hint = "" if context.cell.preset == "quick" else "; `--preset quick` takes minutes"
     tick = announcing(tick, context.cell.title, hint, context.display)
+    check_training(context.cell, model, training, context.room)
     facts = train(model, training, context.folder, tick, found)
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     facts["features"] = context.features.name if context.features else None

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.profile.measuring import PeakMeter, memory_at_hand
+from bench.base.free_memory import free_memory
+from bench.profile.measuring import PeakMeter
 from speed.figures import Equality, Figure, Setting, agree, worst
 
 Pass = Callable[[], Any]
@@ -76,7 +77,7 @@ def demand_memory(gib: float) -> None:
     Raises:
         MemoryError: there is less at hand.
     """
-    at_hand = memory_at_hand(torch.device("cpu")) / _GIB
+    at_hand = free_memory(torch.device("cpu")) / _GIB
     if at_hand < gib:
         raise MemoryError(f"needs {gib:.3g} GiB, {at_hand:.3g} are at hand; --size makes it less")
 

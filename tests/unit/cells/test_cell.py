@@ -19,6 +19,7 @@ BASE = {"methods": "tiny", "dataset": "texture", "losses": "l1"}
 CHANGES = {
     "methods": "tiny[width=5]", "losses": "l1[epsilon=0.1]", "seeds": "1", "preset": "medium",
     "precision": "bf16", "max_triplets": 3, "samples": 10, "predict_tile": 128,
+    "micro_batch": 1,
 }  # fmt: skip
 BY_DIGEST = {
     "dataset", "fold", "source", "labels", "mask", "grey_range", "missing", "axes", "channel",
@@ -53,6 +54,11 @@ def test_each_dataset_has_the_fold_of_its_card_unless_one_is_asked_for() -> None
 def key(fingerprint: str = "f", features: str | None = None, **words: object) -> str:
     cell, config = only_trained(**words)
     return keys(cell, config, fingerprint, features=features).cell
+
+
+@pytest.mark.usefixtures("tiny_bench")
+def test_a_micro_batch_that_holds_all_crops_of_a_step_changes_no_key() -> None:
+    assert key(micro_batch=2) == key(micro_batch=5) == key()
 
 
 def test_every_field_is_covered_here() -> None:

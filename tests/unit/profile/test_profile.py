@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 from command import bench
+from rich.console import Console
 from torch import nn
 from torch.nn import functional
 
+from bench.cells.presets import PRESETS
 from bench.profile.counting import UncountedError, count, count_pass, how
 from bench.profile.layers import equations, layer_subjects, profile_layers
 from bench.profile.measuring import PeakMeter, measure_apart
+from bench.profile.methods import method_subjects, profile_methods
 from bench.profile.rows import Setting, profile_subject
+from bench.profile.step_memory import counted_peak
 from bench.profile.subjects import LayerSubject, MethodSubject
+from bench.profile.terminal import print_profile
 from methods.layers.attention import macs
 from methods.layers.correlation import correlation
 from methods.layers.separable import separable_convolution, separable_macs
@@ -261,3 +266,25 @@ def test_words_that_are_off_end_in_one_sentence(capsys, tmp_path, words, sentenc
     assert (code, out) == (2, "")
     assert sentence in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells its peak")
+def test_a_method_is_profiled_with_a_training_step_of_its_preset(monkeypatch, capsys):
+    (subject,) = method_subjects("sepconv[taps=5]", "quick", 32, 32)
+    document = profile_methods([subject], Setting(CPU, threads=1, repeats=1))
+    (row,) = document["rows"]
+    step, preset = row["training_step"], PRESETS["quick"]
+    assert (step["loss"], step["crop"], step["batch"]) == ("l1", preset.crop, preset.batch)
+    counted = counted_peak(subject) / MIB
+    assert 0.8 * counted < step["peak_mib"] < 1.5 * counted + 64
+    print_profile(document, Console(width=240))
+    assert f"{step['peak_mib']:,.0f} (2 x 128^2)" in capsys.readouterr().out
+
+
+def test_a_training_step_that_does_not_fit_is_not_run():
+    (subject,) = method_subjects("sepconv[taps=5]", "paper", 32, 32)
+    document = profile_methods([subject], Setting(CPU, threads=1, repeats=1, memory=2 * 2**30))
+    (row,) = document["rows"]
+    assert row["training_step"]["peak_mib"] is None
+    assert row["forward"] is not None
+    assert "training step not run: needs about" in row["note"]

@@ -31,6 +31,7 @@ def resume_of(folder: Path, applies: list[str]) -> Resume:
         keys=Keys("cell", {stage: f"{stage} key" for stage in applies}, {}),
         folder=folder,
         device=torch.device("cpu"),
+        room=nothing,
         features=None,
         segmenters=segmenters,
         store=Store(folder),

@@ -9,15 +9,11 @@ import torch
 from tiny import QUICK, Tiny, TinyOptions
 
 from bench.base.errors import UserError
+from bench.cells.registry import METHODS
+from bench.cells.variants import parse_variant
 from bench.stages import train as stage
-from bench.stages.train import (
-    DivergenceError,
-    Training,
-    fit,
-    load_checkpoint,
-    train,
-    validate,
-)
+from bench.stages.train import fit, load_checkpoint, train, validate
+from bench.stages.training_step import DivergenceError, Training, gradient_step
 from bench.store.weights import load_tensors
 from bench.triplets.file import TripletFile
 from methods.features import load_features
@@ -170,6 +166,91 @@ def test_a_loss_that_is_no_number_stops_the_training(texture: TripletFile, tmp_p
     with pytest.raises(DivergenceError, match="step 1"):
         train(fresh(TinyOptions(fail="nan")), make_training(texture), tmp_path, quiet)
     assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_numbers_that_are_read_together_leave_the_same_training(
+    texture: TripletFile, whole: Path, tmp_path: Path
+) -> None:
+    train(fresh(), make_training(texture, reading=8), tmp_path, quiet)
+    weights, logs = (
+        [read(folder / name) for folder in (whole, tmp_path)]
+        for read, name in ((Path.read_bytes, "weights.safetensors"), (pd.read_csv, "training.csv"))
+    )
+    assert weights[0] == weights[1]
+    pd.testing.assert_frame_equal(*(log.drop(columns="seconds") for log in logs))
+
+
+class BadFromStep5(Tiny):
+    """Its output becomes no number at the fifth step, and stays none."""
+
+    steps = 0
+
+    def forward(self, before: torch.Tensor, after: torch.Tensor) -> Interpolation:
+        middle = super().forward(before, after).middle
+        self.steps += self.training
+        return Interpolation(middle * float("nan") if self.steps >= 5 else middle)
+
+
+@pytest.mark.parametrize("reading", [1, 8])
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_a_divergence_names_its_first_step_and_leaves_nothing_that_came_after(
+    texture: TripletFile,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reading: int,
+    seconds: float,
+) -> None:
+    monkeypatch.setattr(stage, "_CHECKPOINT_SECONDS", seconds)
+    seen: list[tuple[int, str]] = []
+    torch.manual_seed(0)
+    with pytest.raises(DivergenceError, match="diverged at step 5: loss nan, gradient norm nan"):
+        train(
+            BadFromStep5(), make_training(texture, reading=reading), tmp_path,
+            lambda done, _, words: seen.append((done, words)),
+        )  # fmt: skip
+    found = load_checkpoint(tmp_path)
+    assert (found and found.step) == (4 if seconds == 0 else None)
+    assert not any("nan" in words for _, words in seen)
+
+
+@pytest.mark.parametrize("loss", ["l1", "lf", "ls"])
+@pytest.mark.parametrize("name", [name for name, m in METHODS.items() if m.kind == "trained"])
+def test_parts_of_a_step_have_the_gradients_of_the_whole(
+    texture: TripletFile, name: str, loss: str
+) -> None:
+    """Five crops in parts of two: the last part counts half."""
+    torch.manual_seed(0)
+    network = parse_variant(name, "quick").build().double().train()
+    with torch.no_grad():  # untrained, most of it has no gradient
+        for weights in network.parameters():
+            weights.add_(0.02 * torch.randn_like(weights))
+    start = {key: value.clone() for key, value in network.state_dict().items()}
+    batch = Triplets(*torch.rand(3, 5, 1, 32, 32, dtype=torch.float64))
+    terms = build_loss(loss, LossOptions(lowpass=1.0), load_features("random").double())
+    found = []
+    for micro_batch in (None, 2):
+        network.load_state_dict(start)
+        preset = dataclasses.replace(QUICK, batch=5, micro_batch=micro_batch)
+        training = make_training(texture, loss=terms, preset=preset)
+        optimiser = torch.optim.Adam(network.parameters())
+        numbers = gradient_step(network, optimiser, training, training.steps, batch)
+        found.append((numbers, [weights.grad.clone() for weights in network.parameters()]))
+    (whole, expected), (parts, gradients) = found
+    largest = max(float(gradient.abs().max()) for gradient in expected)
+    assert parts.names == whole.names
+    torch.testing.assert_close(parts.values, whole.values, rtol=1e-9, atol=1e-12)
+    for one, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-7, atol=1e-9 * largest)
+
+
+def test_a_network_that_couples_crops_is_not_trained_in_parts(
+    texture: TripletFile, tmp_path: Path
+) -> None:
+    model = fresh()
+    model.head = torch.nn.Sequential(torch.nn.BatchNorm2d(4), model.head)
+    preset = dataclasses.replace(QUICK, micro_batch=1)
+    with pytest.raises(UserError, match=r"--micro-batch 1 does not .* `head.0`, which couples"):
+        train(model, make_training(texture, preset=preset), tmp_path, quiet)
 
 
 def test_a_validation_that_is_no_number_stops_the_training(

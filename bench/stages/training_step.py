@@ -1,0 +1,201 @@
+"""A step of a training: gradients, in parts if need be, and what the step says of itself."""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from bench.base.errors import UserError
+from bench.cells.presets import Preset
+from bench.triplets.file import TripletFile
+from methods.interface import Interpolator, Triplets
+from methods.losses import LossTerms, TripletLoss, build_loss
+
+VALIDATION_SIDE = 256
+_READING = 50  # steps on CUDA
+
+
+class DivergenceError(RuntimeError):
+    """The loss or a gradient is no longer a number."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training needs besides its network.
+
+    Attributes:
+        file: the triplets.
+        train: indices of the training split.
+        validation: indices of the validation split.
+        preset: crops, steps and learning rate.
+        loss: what is minimised.
+        seed: of crops, order and flips; the network is initialised by the caller.
+        device: where to compute.
+        bf16: compute the network under bfloat16 autocast.
+        reading: after how many steps their numbers are read back together, at the latest; None
+            for the device's own: each step by itself on a CPU, 50 on CUDA, where reading back
+            waits for all that was sent to the card.
+    """
+
+    file: TripletFile
+    train: NDArray[np.intp]
+    validation: NDArray[np.intp]
+    preset: Preset
+    loss: TripletLoss
+    seed: int
+    device: torch.device
+    bf16: bool = False
+    reading: int | None = None
+
+    @property
+    def steps_a_reading(self) -> int:
+        """After how many steps their numbers are read back, at the latest."""
+        return self.reading or (_READING if self.device.type == "cuda" else 1)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in all."""
+        return self.preset.steps(len(self.train))
+
+    @property
+    def micro_batch(self) -> int:
+        """Crops whose gradients are computed at once."""
+        return self.preset.micro_batch or self.preset.batch
+
+    @property
+    def opening(self) -> int:
+        """Steps at the beginning that see the pixel terms alone."""
+        return 0 if self.loss.features is None else int(self.preset.features_from * self.steps)
+
+    def loss_at(self, step: int) -> TripletLoss:
+        """The loss of a step (counted from 0)."""
+        return self._pixel_loss if step < self.opening else self.loss
+
+    def rates_at(self, step: int) -> tuple[float, float]:
+        """Learning rates of a step: of most parameters, and of those that estimate motion."""
+        rate = self.preset.learning_rate_at(step, self.steps, self.opening)
+        joined = 0 < self.opening <= step
+        return rate, rate * (self.preset.motion_share if joined else 1.0)
+
+    @cached_property
+    def _pixel_loss(self) -> TripletLoss:
+        return build_loss("l1", self.loss.options, None)
+
+
+def couples_crops(model: nn.Module) -> str | None:
+    """The part of a network that computes over all crops of a step together, if it has one."""
+    parts = model.named_modules()
+    return next((name for name, part in parts if isinstance(part, _BatchNorm)), None)
+
+
+def check_parts(model: nn.Module, training: Training) -> None:
+    """Refuse to compute a step in parts where its gradients would be others."""
+    if training.micro_batch >= training.preset.batch:
+        return
+    if (name := couples_crops(model)) is not None:
+        raise UserError(
+            f"--micro-batch {training.micro_batch} does not go with the batch normalisation in "
+            f"`{name}`, which couples the {training.preset.batch} crops of a step; leave "
+            "--micro-batch out, or give the method norm=none."
+        )
+
+
+class Numbers(NamedTuple):
+    """What a step says of itself, where it was computed: reading it back waits for the card."""
+
+    step: int  # counted from 1
+    rate: float
+    names: list[str]
+    values: Tensor  # one for each name
+    shares: dict[str, float]
+    seconds: float = 0.0
+
+
+def gradient_step(
+    model: Interpolator,
+    optimiser: torch.optim.Optimizer,
+    training: Training,
+    step: int,
+    batch: Triplets,
+) -> Numbers:
+    """One optimiser step on a batch that is on the training's device."""
+    if step == training.opening:
+        # The features' gradients are hundreds of times larger; scaled by the moments of those
+        # before, the first of them would throw away what the opening has learned.
+        optimiser.state.clear()
+    rates = training.rates_at(step)
+    for group, rate in zip(optimiser.param_groups, rates, strict=False):
+        group["lr"] = rate
+    loss = training.loss_at(step)
+    optimiser.zero_grad(set_to_none=True)
+    terms, gammas = _gradients(model, loss, training, batch)
+    norm = nn.utils.get_total_norm(
+        [p.grad for p in model.parameters() if p.grad is not None], foreach=True
+    )
+    named = {"loss": terms.total, "gradient_norm": norm, **terms.parts}
+    named |= {f"gamma_{i}": gamma for i, gamma in enumerate(gammas.unbind())}
+    values = torch.stack(list(named.values()))  # a copy: the step changes gamma
+    optimiser.step()
+    shares = loss.shares(terms) if step == training.opening else {}
+    return Numbers(step + 1, rates[0], list(named), values, shares)
+
+
+def _gradients(
+    model: Interpolator, loss: TripletLoss, training: Training, batch: Triplets
+) -> tuple[LossTerms, Tensor]:
+    """Add up the gradients of a batch, part by part; its loss, and the network's gammas.
+
+    Every term is a mean over crops, so a part counts by its share of them.
+    """
+    crops = len(batch.middle)
+    total, parts = batch.middle.new_zeros(()), dict[str, Tensor]()
+    gammas = batch.middle.new_empty(0)
+    for part in zip(*(frames.split(training.micro_batch) for frames in batch), strict=True):
+        triplets = Triplets(*part)
+        with torch.autocast("cuda", torch.bfloat16) if training.bf16 else nullcontext():
+            output = model(triplets.before, triplets.after)
+        terms = loss(output._replace(middle=output.middle.to(triplets.middle.dtype)), triplets)
+        share = len(triplets.middle) / crops
+        (terms.total * share).backward()
+        total = total + terms.total.detach() * share
+        for name, value in terms.parts.items():
+            parts[name] = parts.get(name, 0.0) + value * share
+        gammas = output.extras.get("gamma", gammas).detach().flatten()
+    return LossTerms(total, parts), gammas
+
+
+def read_numbers(unread: list[Numbers]) -> list[dict[str, float]]:
+    """Rows of the log, of steps whose numbers are read back together.
+
+    Raises:
+        DivergenceError: at one of the steps loss or gradient was infinite or NaN.
+    """
+    read = iter(torch.cat([numbers.values for numbers in unread]).tolist())
+    rows = []
+    for numbers in unread:
+        row = {"step": numbers.step, "seconds": numbers.seconds, "learning_rate": numbers.rate}
+        row |= {name: next(read) for name in numbers.names}
+        if not (math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])):
+            raise DivergenceError(
+                f"The training diverged at step {numbers.step}: loss {row['loss']:.4g}, gradient "
+                f"norm {row['gradient_norm']:.4g}; a smaller learning rate or another loss may "
+                "help."
+            )
+        rows.append(row | {f"share_{name}": share for name, share in numbers.shares.items()})
+    return rows
+
+
+def sent(batch: Triplets, device: torch.device) -> Triplets:
+    """A batch on its way to the device; from pinned memory nobody waits until it is there."""
+    if device.type != "cuda":
+        return batch
+    return Triplets(*(frames.pin_memory().to(device, non_blocking=True) for frames in batch))

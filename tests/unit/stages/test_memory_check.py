@@ -1,0 +1,166 @@
+"""What would not fit is refused before it begins, with what would fit."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bench.base.errors import UserError
+from bench.base.free_memory import Room
+from bench.base.memory import give_up_freed_memory
+from bench.cells.cell import Cell, budget_of, plan
+from bench.cells.config import RunConfig
+from bench.profile.measuring import PeakMeter, apart
+from bench.stages import memory_check, memory_needed
+from bench.stages.memory_check import check_prediction, check_training, ran_out
+from bench.stages.predict import predict_frame
+from bench.stages.training_step import Training, gradient_step
+from methods.features import load_features
+from methods.interface import Triplets
+from methods.losses import build_loss
+
+CPU = torch.device("cpu")
+BESIDE = memory_check._BESIDE
+
+
+@dataclasses.dataclass(frozen=True)
+class Stated(Room):
+    """So many bytes are free."""
+
+    def free(self) -> int:
+        return self.at_start
+
+
+def room(free: float) -> Room:
+    return Stated(CPU, 1, int(free))
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiles:
+    """All that a check asks of a file."""
+
+    tile: int = 512
+
+
+def cell(method: str, preset: str, loss: str = "l1") -> Cell:
+    config = RunConfig.model_validate(
+        {"methods": method, "dataset": "phantom", "losses": loss, "preset": preset}
+    )
+    return next(cell for cell in plan(config) if cell.variant.text == method)
+
+
+def training_of(of: Cell, **changes: object) -> Training:
+    config = RunConfig(methods=("ssan",), dataset=("phantom",))
+    loss = of.loss_variant
+    assert loss is not None
+    features = None if loss.name == "l1" else load_features("random")
+    preset = dataclasses.replace(budget_of(of, config), **changes)  # type: ignore[arg-type]
+    return Training(
+        file=Tiles(), train=np.arange(8), validation=np.arange(2), preset=preset,
+        loss=build_loss(loss.name, loss.options, features), seed=0, device=CPU,
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+def measured(kind: str, method: str, preset: str, loss: str, crop: int) -> tuple[int, int]:
+    """What is counted, and the peak of resident memory: in a process of its own."""
+    torch.set_num_threads(1)
+    give_up_freed_memory()
+    of = cell(method, preset, loss)
+    model = of.variant.build().to(memory_format=torch.channels_last)
+    small, large = (
+        Triplets(*torch.rand(3, batch, 1, side, side)) for batch, side in ((1, 32), (2, crop))
+    )
+    if kind == "prediction":
+        counted = memory_needed.of_prediction(model, crop, CPU)
+        frames = np.zeros((3, crop, crop), np.uint8)
+        run = partial(predict_frame, model.eval(), frames, CPU)
+        predict_frame(model, frames[:, :32, :32], CPU)
+    else:
+        training = training_of(of, crop=crop, batch=2, feature_crop=0)
+        counted = memory_needed.of_training(model, training)
+        # What is kept beside a step, and made before it is measured.
+        counted -= 3 * sum(weights.nbytes for weights in model.state_dict().values())
+        optimiser = torch.optim.Adam(model.parameters())
+        steps = training.steps
+        gradient_step(model.train(), optimiser, training, steps, small)
+        optimiser.zero_grad()
+        run = partial(gradient_step, model, optimiser, training, steps, large)
+    meter = PeakMeter(CPU)
+    run()
+    return counted, meter.peak() or 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells its peak")
+@pytest.mark.parametrize("method", ["ssan", "sepconv", "dain"])
+@pytest.mark.parametrize("kind", ["training", "prediction"])
+def test_the_estimate_covers_what_is_measured(kind: str, method: str) -> None:
+    crop = 128 if kind == "training" else 512
+    counted, peak = apart(measured, kind, method, "quick", "ls", crop)
+    needed = memory_check._needed(counted)
+    assert peak <= needed
+    assert counted < 1.1 * peak
+
+
+@pytest.mark.parametrize(("free", "fits"), [(1.01, 512), (0.99, 256), (0.25, 128), (0.06, None)])
+def test_a_prediction_is_told_the_largest_tile_that_fits(free: float, fits: int | None) -> None:
+    """``free`` counts in what 512 x 512 takes, a quarter of which is what 256 x 256 take."""
+    of = cell("ssan", "paper")
+    model = of.variant.build()
+    counted = memory_needed.of_prediction(model, 512, CPU)
+    assert counted is not None
+    budget = room(BESIDE + free * memory_check._MARGIN * counted)
+    if fits == 512:
+        check_prediction(of, model, 512, None, budget)
+        return
+    with pytest.raises(UserError) as refused:
+        check_prediction(of, model, 512, None, budget)
+    sentence = str(refused.value)
+    assert sentence.startswith("Predicting 512 x 512 pixels at once with ssan l1 needs about ")
+    assert f"{budget.free() / 2**30:.1f} GiB are free; " in sentence
+    assert sentence.endswith(
+        f"`--predict-tile {fits}` fits." if fits else "only more memory helps."
+    )
+
+
+def test_a_training_is_told_what_would_fit() -> None:
+    of = cell("ssan", "paper")
+    model, training = of.variant.build(), training_of(of)
+    one = dataclasses.replace(training, preset=dataclasses.replace(training.preset, micro_batch=1))
+    counted = memory_needed.of_training(model, one)
+    assert counted is not None
+    for slack, remedy in ((1.01, "--micro-batch 1"), (0.9, "--preset medium"), (0.02, None)):
+        budget = room(BESIDE + slack * memory_check._MARGIN * counted)
+        with pytest.raises(UserError) as refused:
+            check_training(of, model, training, budget)
+        sentence = str(refused.value)
+        assert sentence.startswith("Training ssan l1 on 3 crops of 512 x 512 at once needs about ")
+        assert f"{budget.free() / 2**30:.1f} GiB are free; " in sentence
+        if remedy:
+            assert sentence.endswith(f"`{remedy}` fits.")
+    check_training(of, model, one, room(BESIDE + 1.01 * memory_check._MARGIN * counted))
+
+
+def test_what_computes_outside_torch_is_not_refused() -> None:
+    of = cell("phase", "quick")
+    check_prediction(of, of.variant.build(), 512, None, room(1))
+
+
+def test_jobs_share_what_was_free_when_the_run_began() -> None:
+    """What the other job has taken meanwhile is its own share."""
+    free = Room(CPU, 1, 0).free()
+    beside = Room(CPU, 2, 2 * free)
+    assert beside.free() == pytest.approx(free, rel=0.2)
+    assert Room(CPU, 2, 0).free() == pytest.approx(free / 2, rel=0.2)
+    assert beside.told().endswith("GiB are free for each of 2 jobs")
+
+
+def test_a_stage_that_ran_out_of_memory_is_told_what_to_do() -> None:
+    of = cell("ssan", "paper")
+    assert "`--micro-batch 1` or `--preset medium`" in ran_out(of, "train", 512, room(2**30))
+    assert "`--predict-tile 256`" in ran_out(of, "predict", 512, room(2**30))
+    assert "in the stage 'score', after which 1.0 GiB are free" in ran_out(
+        of, "score", 512, room(2**30)
+    )
