@@ -37,12 +37,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         DamagedError: the file is not as it was written, or of another format.
         UserError: it is missing, or may not be read.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.torch import load
 
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+        # As bytes: safetensors opens no file whose name is not UTF-8.
+        content = path.read_bytes()
+        tensors = load(content)
+        facts = json.loads(_metadata(content).get("facts", "{}"))
     except OSError as error:
         raise UserError(f"The weights {path} cannot be read: {error}.") from error
     except (SafetensorError, ValueError) as error:
@@ -52,6 +54,13 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if digest is not None and digest != _digest(tensors, facts):
         raise DamagedError(path, f"The weights {path} are not as they were written.")
     return tensors, facts
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """What a safetensors file says beside its tensors; its header's length comes first."""
+    length = int.from_bytes(content[:8], "little")
+    found: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+    return found
 
 
 def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from methods.features import load_features
 from methods.interface import Interpolation, Triplets
 from methods.layers.attention import AttentionAwareLayer, Form
 from methods.layers.correlation import correlation
+from methods.layers.dense import dense_fusion
 from methods.layers.pwc import LightPwc
 from methods.layers.rdn import ResidualDenseNetwork
 from methods.layers.separable import separable_convolution
@@ -166,12 +167,20 @@ def _networks(side: int) -> Iterator[tuple[str, Make]]:
     yield "light PWC", lambda: Subject(shaken(LightPwc(*flow)), [_map(1, side), _map(1, side)])
     rdn = partial(ResidualDenseNetwork, 2, 16, 2, 2, 8)
     yield "residual dense network", lambda: Subject(shaken(rdn()), [_map(2, side)])
+    yield "dense fusion", partial(_dense, side)
     yield "U-Net", lambda: Subject(shaken(UNet(2, 16)), [_map(2, side)])
     heads = {"residual head": partial(ResidualHead, 16, 2), "kernel head": lambda: _kernels(16)}
     for name, make in heads.items():
         yield name, partial(_head, make, side)
     hybrid = partial(HybridNetwork, 2, 16)
     yield "hybrid network", lambda: Subject(shaken(hybrid()), [_map(1, side), _map(1, side)])
+
+
+def _dense(side: int) -> Subject:
+    """What takes the place of a dense block where its maps are large."""
+    shapes = [(8, 16, 3, 3), (8,), (8, 24, 3, 3), (8,), (16, 32, 1, 1), (16,)]
+    parameters = [(torch.randn(shape) / 8).requires_grad_() for shape in shapes]
+    return Subject(lambda image, *rest: dense_fusion(image, rest), [_map(16, side), *parameters])
 
 
 def _kernels(channels: int) -> KernelHead:
