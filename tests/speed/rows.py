@@ -66,7 +66,7 @@ ROWS = {
             "the machine's rate on its convolutions",
             partial(steps.measure_limit, method),
         )
-        for method in ("ssan", "sepconv")
+        for method in ("ssan", "sepconv", "dain")
     },
     "exponent": Row("cost over image side", "exponent of the operation count", exponents.measure),
     "memory": Row("peak memory of each stage, 10 x triplets", "1 x triplets", growth.measure),
