@@ -13,7 +13,12 @@ from torch.nn import functional
 from methods.features import VggFeatures
 from methods.interface import Interpolation, Triplets
 
-LOSSES = ("l1", "lf", "ls")
+# What each loss has beside the pixel terms.
+LOSSES: Mapping[str, tuple[str, ...]] = {
+    "l1": (),
+    "lf": ("feature",),
+    "ls": ("feature", "style"),
+}
 
 # The truth first, as in the batch of given frames.
 _STYLE = ("style_middle", "style_before", "style_after")
@@ -80,11 +85,12 @@ class TripletLoss(nn.Module):
         weights = {"l1": pixel}
         if options.lowpass:
             weights["lowpass"] = pixel * options.lowpass
-        if needs_features(name):
+        parts = LOSSES[name]
+        if "feature" in parts:
             weights["feature"] = feature
-        if name == "ls" and options.style == "plain":
+        if "style" in parts and options.style == "plain":
             weights["style_middle"] = style
-        if name == "ls" and options.style == "balance":
+        if "style" in parts and options.style == "balance":
             before, middle, after = (style * beta for beta in options.beta)
             weights |= {"style_before": before, "style_middle": middle, "style_after": after}
         self.weights: Mapping[str, float] = weights
@@ -183,12 +189,12 @@ def revision(name: str, options: LossOptions) -> int:
 
     It is part of the key under which results are kept.
     """
-    return 2 if name == "ls" and options.style == "balance" else 1
+    return 2 if "style" in LOSSES[name] and options.style == "balance" else 1
 
 
 def needs_features(name: str) -> bool:
     """Whether the loss of that name looks at VGG16 features beside the pixels."""
-    return name != "l1"
+    return bool(LOSSES[name])
 
 
 def build_loss(name: str, options: LossOptions, features: VggFeatures | None) -> TripletLoss:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from bench.cells import presets, registry
 from bench.cells.config import RunConfig
-from bench.stages import segmenters
+from bench.stages import segmenter_cache as segmenters
 from methods.interface import Interpolation, Interpolator, MethodInfo
 from segmentation.training import Budget
 from segmentation.unet import UNetOptions

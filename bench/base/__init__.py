@@ -1,4 +1,5 @@
-"""What every room needs and knows nothing of electron microscopy.
+"""What every room needs. Nothing here knows of electron microscopy.
 
-Errors, files and locks, the device, memory, progress. It imports no other room.
+Paths, words and numbers come in; whole files, locks, progress and plain errors go out. It imports
+no other room.
 """

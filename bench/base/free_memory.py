@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from bench.base.memory import return_freed_memory
+from bench.base.freed_memory import return_freed_memory
 
 try:
     import resource

@@ -68,9 +68,9 @@ class Cell:
 
 
 def plan(config: RunConfig) -> list[Cell]:
-    """The cells of a run, dataset by dataset, the null first.
+    """The cells of a run, dataset by dataset, in the order of the methods.
 
-    The null is added where it is not named: every gain is over it.
+    The null comes first where it is not named: every gain is over it.
 
     Raises:
         UserError: a method, an option or a loss is not known, or two files of weights share

@@ -1,4 +1,5 @@
 """Guards: the gate over figures, the digests of the store, what every method promises.
 
-Results and a baseline come in; findings go out. It imports ``run`` and what stands before it.
+Results and a baseline come in; findings go out. It may import ``report`` and the rooms
+before it.
 """

@@ -18,7 +18,7 @@ from bench.check.gate import (
     load_baseline,
     save_baseline,
 )
-from bench.run.cells import compute
+from bench.run.compute import compute
 from bench.scores.entry import Entry
 from bench.scores.results import load_results
 

@@ -1,4 +1,4 @@
 """The command line: words come in, printed lines and exit codes go out.
 
-It imports every room; none imports it.
+It may import every room; none imports it.
 """

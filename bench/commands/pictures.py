@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from bench.base.errors import UserError
-from bench.report.comparison import draw_comparison
+from bench.report.run_picture import draw_comparison
 from bench.run.summary import Row
 from bench.triplets.dataset import Dataset
 

@@ -92,7 +92,7 @@ def run(words: RunWords) -> None:
 
     from bench.commands.pictures import draw_pictures
     from bench.commands.run_table import print_rows
-    from bench.run.cells import compute
+    from bench.run.compute import compute
     from bench.run.summary import summarise
 
     outcomes, datasets = compute(settings)

@@ -20,14 +20,13 @@ from bench.scores.cautions import (
 from bench.scores.cell_figures import Means, MembraneFigures
 from bench.scores.departures import Trained, told
 from bench.scores.membranes import MEMBRANE_METRICS
-from bench.scores.metrics import METRICS
+from bench.scores.metrics import METRICS, SHOWN
 from bench.scores.notation import interval_text, signed
 from bench.scores.skill import SKILLS, beats
 from bench.scores.standings import TIE
 
 _GAPS = ("dice", "boundary_f1")
 _AGREEMENT = "the real slice's segmentation (agreement)"
-_SHOWN = ("psnr", "ssim", "ie", "frc_10", "frc_25", "sharpness")
 
 
 def print_rows(rows: list[Row], console: Console) -> None:
@@ -53,7 +52,7 @@ def _scores(dataset: str, rows: list[Row]) -> WideTable:
     count = max((row.figures.count for row in rows), default=0)
     several = _several_seeds(rows)
     title = f"{dataset}: test split, {count} triplets"
-    table = WideTable(title, several, (METRICS[name].title for name in _SHOWN))
+    table = WideTable(title, several, (METRICS[name].title for name in SHOWN))
     for row in rows:
         table.add_row(*_lead(row, several), *_numbers(row))
     return table
@@ -149,7 +148,7 @@ def _lead(row: Row, several: bool) -> list[Text]:
 def _numbers(row: Row) -> list[Text]:
     if not row.figures.means:
         return [Text(row.outcome.record.status, style="red")]
-    return [_mean(row, name) for name in _SHOWN]
+    return [_mean(row, name) for name in SHOWN]
 
 
 def _mean(row: Row, name: str) -> Text:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.base.free_memory import kibibytes
-from bench.base.memory import return_freed_memory
+from bench.base.freed_memory import return_freed_memory
 from bench.profile.counting import run_pass
 from bench.profile.subjects import Subject
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.cells.registry import METHODS
+from bench.cells.registry import LOSSES, METHODS
 from bench.report.selection import Selection
 from bench.report.titles import loss_title, row_title
 from bench.store.records import NONE
-
-_LOSSES = ("l1", "lf", "ls")
 
 # Each row with every spelling of its variant.
 EXTRACTORS = {
@@ -51,7 +49,7 @@ def ablation(selection: Selection, variants: dict[str, tuple[str, ...]]) -> list
     """The rows under every loss that one of the variants (not SSAN itself) was trained under."""
     own = {name for spellings in variants.values() for name in spellings} - {"ssan"}
     found = {entry.cell.loss for entry in selection.entries if entry.cell.method in own}
-    losses = [loss for loss in _LOSSES if loss in found] or ["ls"]
+    losses = [loss for loss in LOSSES if loss in found] or ["ls"]
     lines = []
     for loss in losses:
         lines.append(Line(f"Under {loss_title(loss)}", rule=loss != losses[0]))

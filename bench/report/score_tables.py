@@ -16,13 +16,12 @@ from bench.report.score_rows import AGGREGATIONS, EXTRACTORS, Line, ablation, al
 from bench.report.selection import Selection
 from bench.report.table import Column, Notes, Table, TableCell, TableRow
 from bench.scores.measurement import Measurement, every_seed
-from bench.scores.metrics import METRICS
+from bench.scores.metrics import METRICS, SHOWN
 from bench.scores.skill import SKILLS
 from bench.scores.standings import Standing, comparable, not_ranked, standings
 from bench.store.records import NONE
 
 PAPER_METRICS = ("psnr", "ssim", "ie")
-_EXTENDED = (*PAPER_METRICS, "frc_10", "frc_25", "sharpness")
 
 
 def extractors(selection: Selection) -> list[Table]:
@@ -163,7 +162,7 @@ def _paper_form(selection: Selection, name: str, title: str, lines: Sequence[Lin
 
 def _extended(selection: Selection, lines: Sequence[Line]) -> Table:
     """A block of rows a dataset; means with half their 95 % interval, and the skill."""
-    making = _Making(selection, lines, _EXTENDED, "table4")
+    making = _Making(selection, lines, SHOWN, "table4")
     notes = making.notes
     rows: list[TableRow] = []
     for dataset in making.datasets:
@@ -173,8 +172,8 @@ def _extended(selection: Selection, lines: Sequence[Line]) -> Table:
             marks = making.label_marks(line, [dataset])
             cells = [*making.means(i, dataset, spread=True), *making.skills(i, dataset)]
             rows.append(TableRow(line.label, tuple(cells), marks))
-        rows += calibration_rows(selection, dataset, _EXTENDED, notes)
-    columns = [Column(METRICS[metric].title) for metric in _EXTENDED]
+        rows += calibration_rows(selection, dataset, SHOWN, notes)
+    columns = [Column(METRICS[metric].title) for metric in SHOWN]
     columns += [Column(METRICS[metric].title, f"Gain over `{NULL}`") for metric in SKILLS]
     words = caption(
         selection,

@@ -11,13 +11,13 @@ from bench.base.words import unknown
 from bench.cells.cell import NULL
 from bench.cells.presets import PRESETS
 from bench.report.reported import Reported
-from bench.scores.entry import Entry
-from bench.scores.measured import (
+from bench.scores.cell_scores import (
     calibration_scores,
     ceiling_scores,
     image_scores,
     membrane_scores,
 )
+from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
 from bench.scores.results import Results, fullest_preset
 from bench.store.records import NONE

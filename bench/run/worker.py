@@ -11,7 +11,7 @@ from bench.base.device import choose_device
 from bench.base.errors import UserError
 from bench.base.files import probe_folder
 from bench.base.free_memory import Room, free_memory
-from bench.base.memory import keep_freed_memory, return_freed_memory
+from bench.base.freed_memory import keep_freed_memory, return_freed_memory
 from bench.base.progress import Display
 from bench.cells.cell import Cell
 from bench.cells.config import RunConfig
@@ -19,7 +19,7 @@ from bench.run.job import Job, Outcome
 from bench.scores.triplet_table import overlapping
 from bench.stages.keys import Inputs
 from bench.stages.pipeline import keys
-from bench.stages.segmenters import Segmenters, check_segmenter
+from bench.stages.segmenter_cache import Segmenters, check_segmenter
 from bench.stages.stage import Context
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench.scores.calibration import KINDS
-from bench.scores.entry import Entry
-from bench.scores.measured import (
+from bench.scores.cell_scores import (
     calibration_scores,
     ceiling_scores,
     image_scores,
     membrane_scores,
 )
+from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.metrics import METRICS

@@ -121,23 +121,33 @@ class Metric:
         title: what tables print above it.
         better: the direction in which a method improves; ``one`` means nearer to 1.
         digits: decimals worth printing.
+        hint: what it is, in a few words. Tables and pages show the metrics that have one; the
+            others are only stored.
     """
 
     function: Callable[[Frame, Frame], float]
     title: str
     better: Literal["higher", "lower", "one"]
     digits: int
+    hint: str = ""
 
 
 METRICS: Mapping[str, Metric] = {
-    "psnr": Metric(psnr, "PSNR (dB)", "higher", 2),
-    "ssim": Metric(ssim, "SSIM", "higher", 4),
-    "ie": Metric(ie, "IE", "lower", 2),
+    "psnr": Metric(psnr, "PSNR (dB)", "higher", 2, "peak signal-to-noise ratio"),
+    "ssim": Metric(ssim, "SSIM", "higher", 4, "structural similarity"),
+    "ie": Metric(ie, "IE", "lower", 2, "mean absolute error in grey levels"),
     "ie_rms": Metric(ie_rms, "IE rms", "lower", 2),
-    "frc_10": Metric(frc_10, "FRC < 0.1", "higher", 4),
-    "frc_25": Metric(frc_25, "FRC < 0.25", "higher", 4),
-    "sharpness": Metric(sharpness, "Sharpness", "one", 3),
+    "frc_10": Metric(
+        frc_10, "FRC < 0.1", "higher", 4, "Fourier ring correlation below 0.1 cycles per pixel"
+    ),
+    "frc_25": Metric(
+        frc_25, "FRC < 0.25", "higher", 4, "Fourier ring correlation below 0.25 cycles per pixel"
+    ),
+    "sharpness": Metric(
+        sharpness, "Sharpness", "one", 3, "gradient energy over that of the truth; 1 is best"
+    ),
 }
+SHOWN = tuple(name for name, metric in METRICS.items() if metric.hint)
 
 
 def score_frame(prediction: Frame, truth: Frame) -> dict[str, float]:

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from bench.scores.cell_scores import image_scores
 from bench.scores.entry import Entry
-from bench.scores.measured import image_scores
 from bench.scores.measurement import Measurement, most_triplets
 from bench.scores.metrics import METRICS
 from bench.scores.statistics import holm

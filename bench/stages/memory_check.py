@@ -8,7 +8,7 @@ from functools import partial
 
 from bench.base.errors import UserError
 from bench.base.free_memory import GIB, Room
-from bench.base.memory import give_up_freed_memory, keep_freed_memory
+from bench.base.freed_memory import give_up_freed_memory, keep_freed_memory
 from bench.cells.cell import Cell
 from bench.cells.presets import PRESETS
 from bench.cells.variants import parse_loss, parse_variant

@@ -1,6 +1,6 @@
 """What a stage is, and what it is given to work with.
 
-A stage reads the file that another left and leaves one of its own. A new one is a module that
+A stage leaves a file, and mostly reads one that another stage left. A new stage is a module that
 has it under the name ``STAGE``, and a line in ``bench.cells.stage_names``.
 """
 
@@ -20,7 +20,7 @@ from bench.base.progress import Display, Progress
 from bench.cells.cell import Cell
 from bench.cells.config import RunConfig
 from bench.stages.keys import Inputs, Keys
-from bench.stages.segmenters import Segmenters
+from bench.stages.segmenter_cache import Segmenters
 from bench.stages.splits import split_indices
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
@@ -105,7 +105,7 @@ class Stage:
         means: the names of the means that its result has.
         counts: whether its result says how many triplets count.
         beside: whether a cell is whole without it.
-        stands: whether what it left still goes with everything else; asked where the key fits.
+        stands: whether its file is still valid; asked only if the key matches.
         warnings: what a reader of the figures has to know; given its facts, or None where it is
             not done.
         lacks: why it has no scores though it was asked for; given the same.

@@ -1,16 +1,16 @@
 """A volume becomes ``triplets.h5``: aligned, cut into tiles, rejected, split and written.
 
-Volumes and options come in; a file of triplets goes out. Of ``bench`` it imports ``base`` and
-``volumes``.
+Volumes and options come in; a file of triplets goes out. It may import ``volumes`` and the
+rooms before it.
 
 From a name to a file: ``dataset_variant`` (the name), ``dataset_paths`` (where it lies),
 ``open_dataset`` (open or build), ``build_dataset`` (build), ``dataset`` (what cells are computed
 on).
 
 The build, in the order in which ``build`` calls it: ``options``; ``fitting_tile`` and
-``shape_check`` before a slice is read; ``survey``, the first pass, with ``align``, ``grid``,
-``window_measures`` and ``histogram``; ``reject``, ``candidates``, ``drift`` and ``split``;
-``write``, the second pass, with ``lookup_tables``; ``label_kind_check`` and
+``shape_check`` before a slice is read; ``label_kind_check``; ``survey``, the first pass, with
+``align``, ``grid``, ``window_measures`` and ``histogram``; ``candidates`` with ``reject``;
+``drift``; ``candidates`` with ``split``; ``write``, the second pass, with ``lookup_tables``;
 ``label_placement_check``; ``contact_sheet``; ``build_summary``.
 
 The file: ``layout`` (what stands where), ``digests``, ``file`` (reading), ``verify``,

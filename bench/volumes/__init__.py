@@ -1,7 +1,7 @@
 """A source on disk becomes grey slices and labels.
 
-Files, folders and cards come in; 8-bit slices with their voxel size, holes and labels go out. Of
-``bench`` it imports ``base`` alone.
+Files, folders and cards come in; 8-bit slices with their voxel size, holes and labels go out. It
+may import ``base`` and ``store``.
 
 What is known before a file is read: ``cards`` (of each dataset), ``download`` (of their files),
 ``sources`` (what somebody gives instead).
@@ -13,8 +13,8 @@ What a volume is: ``volume`` (what all have in common), ``stack_volume`` (on dis
 ``generated`` (made by ``phantom``).
 
 What is done with its values: ``grey_range`` (other depths become 8 bits), ``label_ids`` (values
-of labels become ids), ``label_offset`` (where labels lie), ``holes`` (missing slices), ``tissue``
-(what shows none).
+of labels become ids), ``label_offset`` (where labels lie), ``holes`` (how missing slices are
+named and printed), ``tissue`` (which pixels show no tissue).
 
 What is kept of it: ``facts``, and ``facts_in_words`` for a reader.
 """

@@ -18,7 +18,8 @@ from bench.cells.registry import METHODS
 from bench.cells.variants import parse_variant
 from bench.scores import calibration
 from bench.scores.metrics import score_frame
-from bench.stages import predict, score, segment, segmenters, train
+from bench.stages import predict, score, segment, train
+from bench.stages import segmenter_cache as segmenters
 from bench.triplets.file import TripletFile
 from methods.features import load_features
 from methods.interface import FittedInterpolator, Interpolation, Interpolator, Triplets

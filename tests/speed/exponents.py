@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from bench.base.memory import keep_freed_memory
+from bench.base.freed_memory import keep_freed_memory
 from bench.cells.variants import parse_variant
 from bench.profile.counting import UncountedError, count_pass
 from methods.layers.correlation import correlation

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bench.cells.cell import NULL
+from bench.report.figures.dial_series import UNITS, Dial, curves, dials_of, middles
 from bench.report.figures.drawing import Drawing
-from bench.report.figures.settings import UNITS, Dial, curves, dials_of, middles
 from bench.report.figures.style import BLACK, GREY, WIDE, colour, new_figure
 from bench.report.figures.subject import AbsentError, Subject, label, method_of, subject_of
 from bench.scores.entry import Entry

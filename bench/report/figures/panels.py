@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bench.cells.cell import NULL
-from bench.report.comparison import show_error, show_frame
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import Scene, scene_of, triplets_of, typical
 from bench.report.figures.sheet import Sheet, leave_empty, mark, scale_bar, show_inset
@@ -19,6 +18,7 @@ from bench.report.figures.subject import (
     loss_of,
     method_of,
 )
+from bench.report.run_picture import show_error, show_frame
 from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
 from methods.losses import LOSSES
@@ -66,7 +66,7 @@ def draw_own(subject: Subject) -> Drawing:
     Raises:
         AbsentError: no trained method has frames, or there are no triplets.
     """
-    every = [subject.find(subject.own, loss) for loss in reversed(LOSSES)]
+    every = [subject.find(subject.own, loss) for loss in reversed(list(LOSSES))]
     entry = _pictured(subject, [entry for entry in every if entry])[0]
     scenes = [scene_of(subject, [entry], typical(subject, [entry], at)) for at, _ in _LEVELS]
     sheet = Sheet([1, 1, 1, 1], len(scenes))
@@ -101,7 +101,7 @@ def draw_methods(subject: Subject) -> Drawing:
     entries = _pictured(subject, subject.leading)
     trained = list(dict.fromkeys(method_of(entry) for entry in entries if entry.trained))
     losses = [loss for loss in LOSSES if any(loss_of(e) == loss for e in subject.leading)]
-    losses = losses or [LOSSES[-1]]
+    losses = losses or list(LOSSES)[-1:]
     simple = _best_untrained(subject, entries)
     shown = [entry for entry in entries if entry.trained or entry in simple]
     scene = scene_of(subject, shown, typical(subject, shown))

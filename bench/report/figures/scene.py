@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bench.report.comparison import centre, ranked
 from bench.report.figures.subject import AbsentError, Subject, label
+from bench.report.run_picture import centre, ranked
 from bench.scores.entry import Entry
 from bench.triplets.file import TripletFile
 

@@ -9,12 +9,12 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from bench.report.comparison import centre, show_frame
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import CROP, Inset, triplets_of, typical, where_they_differ
 from bench.report.figures.sheet import Sheet, mark, scale_bar, show_inset
 from bench.report.figures.style import BLUE, VERMILLION
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
+from bench.report.run_picture import centre, show_frame
 from bench.scores.cell_files import read_one
 from bench.scores.entry import Entry
 from bench.scores.membranes import true_membranes

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from bench.report.comparison import show_frame
 from bench.report.figures.scene import CROP, Inset
 from bench.report.figures.style import DPI, GREY, YELLOW, new_figure
+from bench.report.run_picture import show_frame
 
 _GAP = 9
 _LINE, _PAD = 27, 8  # pixels of a line of text, and between it and its square

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from bench.cells.cell import NULL
 from bench.cells.registry import METHODS
+from bench.scores.cell_scores import image_scores
 from bench.scores.entry import Entry
-from bench.scores.measured import image_scores
 from bench.scores.measurement import Measurement
 from bench.scores.results import Results, fullest_preset
 from bench.store.records import NONE

@@ -9,7 +9,7 @@ from typing import Literal
 from bench.cells.cell import NULL
 from bench.scores.cell_figures import CellFigures
 from bench.scores.entry import Entry
-from bench.scores.metrics import METRICS
+from bench.scores.metrics import METRICS, SHOWN
 from bench.scores.results import Results
 from bench.scores.skill import SKILLS, beats, null_of
 from bench.scores.standings import places
@@ -42,18 +42,11 @@ class Column:
         return self.name.startswith(GAIN.format(""))
 
 
-_HINTS = {
-    "psnr": "peak signal-to-noise ratio",
-    "ssim": "structural similarity",
-    "ie": "mean absolute error in grey levels",
-    "frc_10": "Fourier ring correlation below 0.1 cycles per pixel",
-    "frc_25": "Fourier ring correlation below 0.25 cycles per pixel",
-    "sharpness": "gradient energy over that of the truth; 1 is best",
-}
 _COLUMNS = [
     *(
-        Column(name, METRICS[name].title, hint, METRICS[name].digits, METRICS[name].better)
-        for name, hint in _HINTS.items()
+        Column(name, metric.title, metric.hint, metric.digits, metric.better)
+        for name, metric in METRICS.items()
+        if name in SHOWN
     ),
     Column("dice", "Dice", "membranes, mean over triplets", 4, "higher"),
     Column("boundary_f1", "F1", "membrane boundaries, pooled over triplets", 4, "higher"),

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from bench.base.files import file_digest
 from bench.cells.config import load_config
 from bench.commands.main import app
-from bench.run.cells import compute
+from bench.run.compute import compute
 from bench.stages.score import score
 from bench.store.records import Failure, Store
 from bench.triplets.dataset_paths import dataset_path

@@ -16,7 +16,7 @@ from PIL import Image
 from bench.cells.cell import plan
 from bench.cells.config import load_config
 from bench.report.figures import draw_figures
-from bench.report.figures.settings import curves, dials_of, middles
+from bench.report.figures.dial_series import curves, dials_of, middles
 from bench.report.figures.subject import subject_of
 from bench.scores.results import Results, load_results
 from bench.scores.statistics import paired_gain

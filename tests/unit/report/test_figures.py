@@ -19,7 +19,6 @@ from matplotlib.text import Text
 from PIL import Image
 
 from bench.base.errors import UserError
-from bench.report.comparison import title_of
 from bench.report.figures import FIGURES, draw_figures
 from bench.report.figures.drawing import caption
 from bench.report.figures.learning import draw_learning
@@ -29,6 +28,7 @@ from bench.report.figures.segmentation import FOUND, INVENTED, MISSED, error_ove
 from bench.report.figures.spectrum import radial_power
 from bench.report.figures.subject import subject_of
 from bench.report.figures.training import draw_style, spread_apart
+from bench.report.run_picture import title_of
 from bench.report.write import Wanted, write_report
 from bench.scores.results import Results, load_results
 from bench.store.records import NONE

@@ -10,7 +10,7 @@ import torch
 
 from bench.base.errors import UserError
 from bench.base.free_memory import Room
-from bench.base.memory import give_up_freed_memory
+from bench.base.freed_memory import give_up_freed_memory
 from bench.cells.cell import Cell, budget_of, plan
 from bench.cells.config import RunConfig
 from bench.profile.measuring import PeakMeter, apart

@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.base.progress import LiveDisplay
 from bench.cells.config import RunConfig
 from bench.scores.metrics import METRICS
-from bench.stages import segmenters
+from bench.stages import segmenter_cache as segmenters
 from bench.stages.masks import read_masks
 from bench.store.records import Store
 from bench.store.weights import load_tensors, save_tensors
@@ -188,7 +188,7 @@ def test_a_failed_training_is_each_cells_failure_and_is_tried_once(run, monkeypa
         tried.append(1)
         raise ValueError("out of luck")
 
-    monkeypatch.setattr("bench.stages.segmenters.train_segmenter", fail)
+    monkeypatch.setattr("bench.stages.segmenter_cache.train_segmenter", fail)
     code, out, _ = run("--json")
     assert code == 1
     assert len(tried) == 1

@@ -1,4 +1,4 @@
-"""A run: its datasets opened or built, its cells computed; one that fails stops no other."""
+"""A run: datasets are opened or built, cells computed; one that fails does not stop the others."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from bench.cells.cell import NULL
 from bench.report.figures.subject import Subject, label, method_of
+from bench.scores.cell_scores import ceiling_scores, image_scores, membrane_scores
 from bench.scores.entry import Entry
-from bench.scores.measured import ceiling_scores, image_scores, membrane_scores
 from bench.scores.measurement import Measurement
 from bench.scores.results import Results
 from bench.scores.statistics import Interval

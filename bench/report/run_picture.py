@@ -29,8 +29,8 @@ _ERROR = 80  # grey levels at the ends of the error map
 def draw_comparison(rows: list[Row], dataset: Dataset, out: Path) -> Path | None:
     """Draw before | truth | each method, with error maps below, for a typical triplet.
 
-    The triplet is the one with the median PSNR of the first row (the null), so that neither
-    the easiest nor the hardest is shown.
+    The triplet is the one with the median PSNR of the null, or else of the first row, so that
+    neither the easiest nor the hardest is shown.
 
     Args:
         rows: of a run; those of other datasets are left out.
@@ -45,7 +45,7 @@ def draw_comparison(rows: list[Row], dataset: Dataset, out: Path) -> Path | None
         return None
     shown = content_digest([row.outcome.record.key for row in drawn])
     target = Store(out).root / file_name(dataset.name) / f"comparison-{shown[:8]}.png"
-    index = _typical(drawn[0])
+    index = _typical(next((row for row in drawn if row.outcome.cell.is_null), drawn[0]))
     before, truth, after = (centre(frame, _SIDE) for frame in dataset.test.frames(index))
     frames = {row.outcome.cell.title: _frame(row, index) for row in drawn}
     panels = {"before": before, "truth": truth, **frames, "after": after}

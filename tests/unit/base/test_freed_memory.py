@@ -10,7 +10,7 @@ _PASSES = """
 import resource, sys
 from pathlib import Path
 import torch
-from bench.base.memory import keep_freed_memory, return_freed_memory
+from bench.base.freed_memory import keep_freed_memory, return_freed_memory
 from bench.cells.variants import parse_variant
 torch.set_num_threads(1)
 if sys.argv[1] == "keep":
