@@ -20,6 +20,7 @@ from methods.losses import build_loss
 # Of what is counted, and bytes of code and workspaces beside it (docs/reliability.md). An
 # allocator that keeps freed memory leaves gaps.
 _MARGIN, _KEEPING_MARGIN, _BESIDE = 1.25, 2.2, 2**28
+_MOST_KEPT = 11 * GIB  # gaps of large networks are not worth more, however much is free
 
 # Bytes that no method here takes for a pixel. Counting takes a second, and is left out where
 # there is more than that for each.
@@ -93,7 +94,7 @@ def ran_out(cell: Cell, stage: str, side: int, room: Room) -> str:
 def _admit(what: str, counted: int | None, room: Room, remedies: Iterator[Remedy]) -> None:
     """Let something begin that fits, whether freed memory is kept or not."""
     free = room.free()
-    if counted is None or _needed(counted, _KEEPING_MARGIN) <= free:
+    if counted is None or _needed(counted, _KEEPING_MARGIN) <= min(free, _MOST_KEPT):
         keep_freed_memory()
         return
     give_up_freed_memory()

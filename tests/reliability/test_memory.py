@@ -78,16 +78,11 @@ def test_what_does_not_fit_is_refused_and_the_other_cells_are_done(tmp_path: Pat
 def test_every_preset_trains_and_predicts_in_11_gib(
     tmp_path: Path, method: str, preset: str
 ) -> None:
-    """Two steps with the preset's own crops and batch, and one frame of 512 x 512.
-
-    What is free is bounded by 14 GiB of address space, some of which code takes.
-    """
+    """Two steps with the preset's own crops and batch, and one frame of 512 x 512."""
     if not SHARE:
         pytest.skip("make soak")
     words = ["--methods", method, "--losses", "ls", "--preset", preset, "--vgg-weights", "random"]
     samples = 2 * PRESETS[preset].batch  # type: ignore[index]
-    code, _, told, peak = bench_run(
-        14 * _GIB, tmp_path, *words, "--samples", samples, "--max-triplets", 1
-    )
+    code, _, told, peak = bench_run(0, tmp_path, *words, "--samples", samples, "--max-triplets", 1)
     assert (code, records(tmp_path)[method]["status"]) == (0, "done"), told
     assert peak < 11 * _GIB
