@@ -164,3 +164,16 @@ def test_a_stage_that_ran_out_of_memory_is_told_what_to_do() -> None:
     assert "in the stage 'score', after which 1.0 GiB are free" in ran_out(
         of, "score", 512, room(2**30)
     )
+
+
+@pytest.mark.parametrize(("method", "kept"), [("ssan", False), ("sepconv", True)])
+def test_what_would_pass_11_gib_by_keeping_freed_memory_does_not_keep_it(
+    method: str, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three crops of 512 count 9.0 GiB (``ssan``) and 3.0 (``sepconv``); 64 GiB are free."""
+    done = []
+    for name in ("keep_freed_memory", "give_up_freed_memory"):
+        monkeypatch.setattr(memory_check, name, partial(done.append, name))
+    of = cell(method, "paper")
+    check_training(of, of.variant.build(), training_of(of), room(64 * 2**30))
+    assert done == ["keep_freed_memory" if kept else "give_up_freed_memory"]
