@@ -62,7 +62,7 @@ def why_not(entry: Entry) -> str:
 
 
 def unfinished(status: str) -> str:
-    """What is to be said of a cell without its last word: a killed one still says ``running``."""
+    """What is said of a cell that has not ended: a killed one still says ``running``."""
     said = "interrupted" if status == "interrupted" else "still running, or interrupted"
     return f"{said}; the same `bench run` goes on from there"
 

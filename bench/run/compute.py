@@ -20,7 +20,7 @@ def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
     """Carry out a configuration: open or build its datasets, compute its cells.
 
     Raises:
-        UserError: something that it names is not to be had, or the disk is full.
+        UserError: something that it names is not available, or the disk is full.
     """
     cells = plan(config)
     check_datasets(config)

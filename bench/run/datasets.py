@@ -15,7 +15,7 @@ from bench.volumes.sources import Given
 
 
 def check_datasets(config: RunConfig) -> None:
-    """Say at once of a dataset that it is neither built nor can be built from what was given.
+    """Refuse a dataset early that is not built and cannot be built from what was given.
 
     Raises:
         UserError: the exact command that would build it, or what its card contradicts.
@@ -31,14 +31,14 @@ def check_datasets(config: RunConfig) -> None:
 
 
 def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
-    """Open every dataset of a run, and build those that are not there if their source is.
+    """Open every dataset of a run; a missing one is built where its source is available.
 
     Raises:
         UserError: a dataset or its source is damaged, or was built from another source.
     """
     check_datasets(config)
     variants = [parse_dataset(text) for text in config.dataset]
-    # What is said of a volume is said of what is tested, not of what is learned from.
+    # Options about a volume describe the dataset that is tested, not the one that is learned from.
     origins = dict.fromkeys((variant.built for variant in variants), _origin(config))
     for variant in variants:
         origins.setdefault(variant.trained_on, Origin(download=config.download))

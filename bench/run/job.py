@@ -171,7 +171,7 @@ class Job:
         self.context.store.save(record, self._folder)
 
     def _finish(self, record: Record) -> None:
-        """Give the record its last word, unless it has it already."""
+        """Set the final status of the record, unless it is set already."""
         needed = [
             stage
             for name, stage in self._stages.items()

@@ -1,6 +1,6 @@
 """The cells of a run side by side: a worker here, and one in each process that helps.
 
-Helpers end with the run, whatever ends it. All that others know of this is ``compute_cells``.
+Helpers end with the run, whatever ends it. Other modules use ``compute_cells`` alone.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Helpers:
     """
 
     def __init__(self, worker: Worker, agenda: deque[int]) -> None:
-        """Start one process less than the run has jobs, and no more than there is work for.
+        """Start a process for each job but the first, or fewer where there are fewer cells.
 
         Args:
             worker: of this process; its display takes the lines that helpers say.

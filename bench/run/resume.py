@@ -31,7 +31,7 @@ class Resume:
         self._folder, self._keys = context.folder, context.keys.stages
 
     def record(self) -> Record | None:
-        """The record on disk; None where there is none that can be believed."""
+        """The record on disk; None where it is missing or damaged."""
         try:
             return self._context.store.load(self._folder)
         except DamagedError:
@@ -58,7 +58,7 @@ class Resume:
         self._context.display.note(f"  {paths[0]} is damaged: {remedy}, and kept is {kept}.")
 
     def pending(self, record: Record, asked: Sequence[str], *, rerun: bool) -> list[Stage]:
-        """The stages to compute; the record forgets them, and those that read what they made.
+        """The stages to compute. They leave the record, and so do those that read their files.
 
         Args:
             record: of the cell.
@@ -66,7 +66,7 @@ class Resume:
             rerun: whether they are computed again where they are done.
 
         Raises:
-            MissingError: one of them would read what none of them makes; nothing is forgotten.
+            MissingError: a file that one of them reads is missing; the record is as it was.
         """
         stale: set[str | None] = set()
         for name, stage in self._stages.items():

@@ -90,7 +90,7 @@ def summarise(outcomes: list[Outcome]) -> list[Row]:
 
 
 def _entry(outcome: Outcome) -> Entry:
-    """The cell with its figures; without, where it failed: those on disk are older ones."""
+    """The cell with its figures. Those of a failed one are left out: the files are older."""
     record = outcome.record
     if record.status == "failed":
         record = record.model_copy(update={"stages": {}})

@@ -41,7 +41,7 @@ class Worker:
     def __init__(
         self, cells: list[Cell], config: RunConfig, display: Display, free: int | None = None
     ) -> None:
-        """Get what all cells share: whatever is not to be had is told before any work.
+        """Load what all cells share; what is missing is told before any work.
 
         Args:
             cells: of the run, in its order.

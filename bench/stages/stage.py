@@ -108,7 +108,7 @@ class Stage:
         stands: whether its file is still valid; asked only if the key matches.
         warnings: what a reader of the figures has to know; given its facts, or None where it is
             not done.
-        lacks: why it has no scores though it was asked for; given the same.
+        lacks: why a stage that was asked for has no scores; given the same.
         doubts: what is doubted of the data that it uses.
     """
 
