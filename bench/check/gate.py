@@ -22,6 +22,7 @@ from bench.base.provenance import provenance
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
 from bench.scores.metrics import METRICS
+from bench.scores.record_facts import DatasetFacts
 from bench.scores.statistics import PLACE, Interval
 from bench.scores.which_record import CUTS
 from bench.store.records import now
@@ -139,7 +140,7 @@ def accept(entries: Iterable[Entry], reason: str, config: str | None = None) -> 
             {
                 "cell": entry.record.cell,
                 "title": entry.title,
-                "fingerprint": entry.record.dataset["fingerprint"],
+                "fingerprint": entry.dataset.fingerprint,
                 "cut": _cut(entry),
                 "widen": TRAINED if entry.trained else 1.0,
                 "scores": {
@@ -197,7 +198,7 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
         return [Finding(name, "", "missing", words="there is no record of it")]
     if entry.record.failure is not None:
         return [Finding(name, "", "failed", words=entry.record.failure.reason.splitlines()[0])]
-    if not _same_dataset(entry.record.dataset, accepted["fingerprint"]):
+    if not _same_dataset(entry.dataset, accepted["fingerprint"]):
         words = "its dataset is not the one the accepted figures were measured on"
         return [Finding(name, "", "incomparable", words=words)]
     cut = _cut(entry)
@@ -229,12 +230,12 @@ def _options(cut: Mapping[str, int]) -> str:
     return f" with{''.join(given)}" if cut else " not cut short"
 
 
-def _same_dataset(facts: dict[str, Any], accepted: str) -> bool:
+def _same_dataset(facts: DatasetFacts, accepted: str) -> bool:
     """Whether a dataset is the accepted one, as far as a digest can tell.
 
     A generated volume's last bits are the machine's; the scores of `average` hold it instead.
     """
-    return bool(facts.get("generated")) or facts.get("fingerprint") == accepted
+    return facts.generated or facts.fingerprint == accepted
 
 
 @dataclass(frozen=True)

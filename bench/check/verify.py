@@ -12,6 +12,7 @@ from bench.base.errors import UserError
 from bench.base.files import CORRUPT, HOLDER, LOCK, file_digest
 from bench.scores.ceiling import RECORD as SEGMENTER
 from bench.scores.ceiling import SegmenterRecord
+from bench.scores.record_facts import DatasetFacts
 from bench.store.records import RECORD, Record, Store, load_document
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.dataset_variant import parse_dataset
@@ -124,10 +125,10 @@ def _cell(folder: Path, data: Path) -> tuple[dict[str, str], list[tuple[Path, st
         name: digest for done in record.stages.values() for name, digest in done.digests.items()
     }
     variant, fold = parse_dataset(record.cell["dataset"]), record.cell["fold"]
-    named = [(dataset_path(data, variant.built, fold), str(record.dataset.get("fingerprint")))]
-    if "trained_on" in record.dataset:
-        source = record.dataset["trained_on"]
-        named.append((dataset_path(data, variant.trained_on, fold), str(source["fingerprint"])))
+    facts = DatasetFacts.read(record.dataset)
+    named = [(dataset_path(data, variant.built, fold), facts.fingerprint)]
+    if (source := facts.trained_on) is not None:
+        named.append((dataset_path(data, variant.trained_on, fold), source["fingerprint"]))
     return known, named
 
 

@@ -107,7 +107,7 @@ def _membrane_notes(rows: list[Row], reference: str | None) -> Iterator[str]:
     for caution in dict.fromkeys(row.figures.entry.segmenter_caution for row in rows):
         if caution:
             yield f"{dataset}: {caution}."
-    cautions = (pixel_size_caution(dataset, row.outcome.record.dataset) for row in rows)
+    cautions = (pixel_size_caution(dataset, row.figures.entry.dataset) for row in rows)
     yield from list(filter(None, cautions))[:1]
     if reference == "agreement":
         yield (
@@ -191,7 +191,6 @@ def _deviations(rows: list[Row]) -> list[str]:
 
 def _cautions(rows: list[Row]) -> Iterator[str]:
     """What holds for the table as a whole."""
-    records = [row.outcome.record for row in rows]
     scored = [facts for row in rows if (facts := row.figures.entry.facts.score)]
     yield interval_caution(gain for row in rows for gain in row.figures.skill.values())
     yield seeds_caution(row.outcome.cell.seed for row in rows if row.outcome.cell.trained)
@@ -200,5 +199,5 @@ def _cautions(rows: list[Row]) -> Iterator[str]:
         for row in rows
         if row.outcome.cell.trained
     )
-    yield leakage_caution(max(float(record.dataset.get("leakage") or 0) for record in records))
+    yield leakage_caution(max(row.figures.entry.dataset.leakage or 0.0 for row in rows))
     yield saturation_caution(max((facts.saturated for facts in scored), default=0.0))

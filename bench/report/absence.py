@@ -49,8 +49,8 @@ def why_not(entry: Entry) -> str:
         return f"failed in {record.failure.stage}: {reason.rstrip('.')}"
     if record.status in ("interrupted", "running"):
         return unfinished(record.status)
-    if entry.scores is not None and "no_membranes" in record.dataset:  # they are asked for
-        lack = str(record.dataset["no_membranes"])
+    if entry.scores is not None and entry.dataset.no_membranes:  # they are asked for
+        lack = entry.dataset.no_membranes
         return lack[:1].lower() + lack[1:].rstrip(".")
     if entry.outlier and entry.scores is not None:  # then it is the membranes that are asked for
         return (

@@ -160,9 +160,9 @@ def _dataset_notes(selection: Selection, dataset: str) -> list[str]:
     entries = [entry for entry in selection.entries if entry.cell.dataset == dataset]
     cautions = dict.fromkeys(entry.segmenter_caution for entry in entries)
     notes += [f"{dataset}: {caution}." for caution in cautions if caution]
-    said = dict.fromkeys(pixel_size_caution(dataset, entry.record.dataset) for entry in entries)
+    said = dict.fromkeys(pixel_size_caution(dataset, entry.dataset) for entry in entries)
     notes += filter(None, said)
-    doubts = [d for entry in entries for d in entry.record.dataset.get("doubts", [])]
+    doubts = [d for entry in entries for d in entry.dataset.doubts]
     notes += [f"{dataset}: {doubt}" for doubt in dict.fromkeys(doubts)]
     facts = [entry.facts.segment for entry in entries]
     if any(each is not None and each.reference == "agreement" for each in facts):
@@ -178,7 +178,6 @@ def _with_membranes(selection: Selection) -> tuple[str, ...]:
     found = {
         e.cell.dataset
         for e in selection.entries
-        if e.membranes is not None
-        or (e.record.dataset.get("labels") and "no_membranes" in e.record.dataset)
+        if e.membranes is not None or (e.dataset.labels and e.dataset.no_membranes)
     }
     return tuple(name for name in selection.datasets if name in found) or selection.datasets

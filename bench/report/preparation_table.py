@@ -62,7 +62,7 @@ def twin_of(selection: Selection, dataset: str) -> str | None:
         if variant.trained_on != dataset or name == dataset or set(variant.options) - {"align"}:
             continue
         entries = selection.results.select(dataset=name)
-        if all(entry.record.dataset.get("align") is False for entry in entries):
+        if all(entry.dataset.align is False for entry in entries):
             return name
     return None
 

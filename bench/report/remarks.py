@@ -50,7 +50,7 @@ def dataset_notes(selection: Selection, dataset: str) -> list[str]:
     notes.append(f"{dataset}: {remark or 'not in the paper'}.")
     entries = [entry for entry in selection.entries
                if entry.cell.dataset == dataset and not entry.other_build]  # fmt: skip
-    leakages = [float(entry.record.dataset.get("leakage") or 0.0) for entry in entries]
+    leakages = [entry.dataset.leakage or 0.0 for entry in entries]
     leakage = max(leakages, default=0.0)
     saturated = max((_saturated(entry) for entry in entries), default=0.0)
     cautions = (leakage_caution(leakage), saturation_caution(saturated))
@@ -65,9 +65,7 @@ def method_notes(entries: tuple[Entry, ...]) -> list[str]:
     """Where a method departs from its paper."""
     notes = []
     for entry in entries:
-        method = entry.record.method
-        deviations = method.get("deviations") or []
-        if deviations:
-            title = method.get("title", entry.cell.method)
+        if deviations := entry.method.deviations:
+            title = entry.method.title or entry.cell.method
             notes.append(f"{title} departs from its paper: {'; '.join(deviations).rstrip('.')}.")
     return list(dict.fromkeys(notes))

@@ -24,9 +24,9 @@ def loss_title(loss: str) -> str:
 def row_title(entry_or_none: Entry | None, method: str, loss: str) -> str:
     """A row's label: ``SSAN-L_s``."""
     name = method_title(method)
-    if entry_or_none is not None and "title" in entry_or_none.record.method:
+    if entry_or_none is not None and entry_or_none.method.title:
         bracket, options = method.partition("[")[1:]
-        name = f"{entry_or_none.record.method['title']}{bracket}{options}"
+        name = f"{entry_or_none.method.title}{bracket}{options}"
         if method == NULL:
             name += " (the null)"
     return name if loss == NONE else f"{name}-{loss_title(loss)}"

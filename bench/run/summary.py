@@ -72,7 +72,7 @@ class Row:
             "tied": list(self.marks.tied),
             "membranes": _membranes_json(figures.entry, self.membranes),
             "warnings": self.warnings,
-            "label_remarks": label_remarks(record.dataset),
+            "label_remarks": label_remarks(self.figures.entry.dataset),
             "departures": departures(record.config),
             "failure": record.failure.reason if record.failure else None,
             "folder": str(self.outcome.folder),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
+from bench.scores.record_facts import DatasetFacts
 from bench.scores.statistics import FEWEST, Interval
 
 ASSUMED_PIXEL = 5.0  # nm, where neither the volume nor its card says
@@ -70,14 +70,14 @@ def seeds_caution(seeds: Iterable[int]) -> str:
     )
 
 
-def pixel_size_caution(dataset: str, facts: Mapping[str, Any]) -> str:
+def pixel_size_caution(dataset: str, facts: DatasetFacts) -> str:
     """That nobody said how wide a pixel is; empty where somebody did.
 
     Args:
         dataset: its name.
         facts: what a record keeps of it.
     """
-    if facts.get("voxel_size"):
+    if facts.voxel_size:
         return ""
     return (
         f"{dataset}: no file says how wide a pixel is, and {ASSUMED_PIXEL:g} nm a pixel are "
@@ -86,11 +86,10 @@ def pixel_size_caution(dataset: str, facts: Mapping[str, Any]) -> str:
     )
 
 
-def label_remarks(facts: Mapping[str, Any]) -> list[str]:
+def label_remarks(facts: DatasetFacts) -> list[str]:
     """Why there are no membrane scores, and what is doubted of the labels, in sentences.
 
     Args:
         facts: what a record keeps of its dataset.
     """
-    lack = facts.get("no_membranes")
-    return [*([lack] if lack else []), *facts.get("doubts", [])]
+    return [*filter(None, [facts.no_membranes]), *facts.doubts]

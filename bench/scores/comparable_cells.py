@@ -20,7 +20,7 @@ def place_of(entry: Entry) -> Place:
 
 def build_of(entry: Entry) -> str:
     """The fingerprint of the build of its dataset that a cell saw."""
-    return str(entry.record.dataset.get("fingerprint"))
+    return entry.dataset.fingerprint
 
 
 def with_other_builds(entries: Sequence[Entry], files: Mapping[Place, TripletFile]) -> list[Entry]:

@@ -18,7 +18,7 @@ from bench.scores.calibration import read_calibration
 from bench.scores.ceiling import read_ceiling, segmenter_caution
 from bench.scores.cell_files import read_log, read_one
 from bench.scores.membranes import labelled
-from bench.scores.stage_facts import StageFacts
+from bench.scores.record_facts import DatasetFacts, MethodFacts, StageFacts
 from bench.scores.triplet_table import kept
 from bench.store.records import LOG, NONE, Record
 
@@ -72,10 +72,20 @@ class Entry:
         """What its stages say of themselves."""
         return StageFacts.of(self.record)
 
+    @cached_property
+    def method(self) -> MethodFacts:
+        """What the record says of the method."""
+        return MethodFacts.read(self.record.method)
+
+    @cached_property
+    def dataset(self) -> DatasetFacts:
+        """What the record says of the dataset."""
+        return DatasetFacts.read(self.record.dataset)
+
     @property
     def title(self) -> str:
         """The cell as the paper writes it: ``SSAN-Ls``; a variant keeps its options."""
-        name = str(self.record.method.get("title", self.cell.method))
+        name = self.method.title or self.cell.method
         options = self.cell.method.partition("[")[2]
         loss = self.cell.loss
         return (

@@ -33,11 +33,10 @@ class Drawing:
 
 def caption(title: str, drawing: Drawing, subject: Subject) -> str:
     """The whole caption: what it shows, of which cells, and what a reader has to know of them."""
-    record = drawing.entries[0].record
-    facts = record.dataset
+    facts = drawing.entries[0].dataset
     name = f"`{subject.dataset}`"
-    if facts.get("title", subject.dataset) != subject.dataset:  # one's own volume has no other
-        name = f"{facts['title']} ({name})"
+    if facts.title not in ("", subject.dataset):  # one's own volume has no other
+        name = f"{facts.title} ({name})"
     sentences = [
         f"{title} {drawing.words}",
         f"Dataset: {name}, {'; '.join(_circumstances(drawing, subject))}.",
@@ -58,8 +57,8 @@ def caption(title: str, drawing: Drawing, subject: Subject) -> str:
         sentences.append(f"Remarks: {'; '.join(warnings)}.")
     if subject.others:
         sentences.append(f"The store also has {', '.join(subject.others)}, not shown here.")
-    if facts.get("credit"):
-        sentences.append(f"Data: {str(facts['credit']).rstrip('.')}.")
+    if facts.credit:
+        sentences.append(f"Data: {facts.credit.rstrip('.')}.")
     return " ".join(sentences)
 
 
@@ -74,7 +73,7 @@ def _circumstances(drawing: Drawing, subject: Subject) -> list[str]:
             f"seeds: {'-'.join(str(count) for count in (counts[0], counts[-1])[: len(counts)])}"
         )
     if drawing.triplets:
-        every = drawing.entries[0].record.dataset.get("triplets", {}).get("test")
+        every = drawing.entries[0].dataset.triplets.get("test")
         of = f" of {every}" if every and every != drawing.triplets else ""
         plural = "" if drawing.triplets == 1 and not of else "s"
         parts.append(f"{drawing.triplets}{of} test triplet{plural}")

@@ -190,9 +190,7 @@ def _panel(
 ) -> tuple[str, NDArray[np.uint8] | None, str]:
     if entry is not None and scene.frames.get(label(entry)) is not None:
         return (*_of_cell(scene, entry), "")
-    title = next(
-        str(e.record.method.get("title", method)) for e in subject.leading if method_of(e) == method
-    )
+    title = next(e.method.title or method for e in subject.leading if method_of(e) == method)
     return f"{drawn(title)}-{_loss_title(loss)}", None, _why_not(entry)
 
 

@@ -65,8 +65,8 @@ class Gallery:
         }
 
     def _dataset(self, name: str, results: Results) -> dict[str, Any]:
-        facts = results.select(dataset=name)[0].record.dataset
-        words = {key: facts.get(key) for key in ("title", "credit", "tile")}
+        facts = results.select(dataset=name)[0].dataset
+        words = {"title": facts.title, "credit": facts.credit, "tile": facts.tile}
         return words | {"real": self.real.get(name, {"crop": {}, "preview": {}})}
 
 
@@ -174,7 +174,7 @@ def _real(file: TripletFile, triplet: int) -> list[Frame]:
 
 
 def _belongs(entry: Entry, file: TripletFile) -> bool:
-    return bool(entry.record.dataset.get("fingerprint") == file.fingerprint)
+    return entry.dataset.fingerprint == file.fingerprint
 
 
 def _cell(cell: Shown) -> dict[str, Any]:

@@ -43,8 +43,7 @@ def dataset_facts(results: Results) -> list[list[tuple[str, str]]]:
     """What is known of each dataset, once for each fingerprint."""
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for entry in results.entries:
-        facts, name = entry.record.dataset, entry.cell.dataset
-        found.setdefault((name, str(facts.get("fingerprint"))), _dataset(entry, facts))
+        found.setdefault((entry.cell.dataset, entry.dataset.fingerprint), _dataset(entry))
     return list(found.values())
 
 
@@ -92,19 +91,19 @@ def _device(given: dict[str, Any]) -> str:
     return f"{device}{gpu}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
-def _dataset(entry: Entry, facts: dict[str, Any]) -> list[tuple[str, str]]:
-    size, counts, leakage = facts.get("voxel_size"), facts.get("triplets"), facts.get("leakage")
-    name, title = entry.cell.dataset, facts.get("title") or "no title"
+def _dataset(entry: Entry) -> list[tuple[str, str]]:
+    facts, name = entry.dataset, entry.cell.dataset
+    size, leakage, title = facts.voxel_size, facts.leakage, facts.title or "no title"
     rows = [
         ("dataset", name if title == name else f"{name}: {title}"),
-        ("fingerprint", str(facts.get("fingerprint") or _UNKNOWN)),
-        ("credit", facts.get("credit") or ""),
-        ("licence", facts.get("licence") or ""),
-        ("frames", f"{facts['tile']} x {facts['tile']} px" if facts.get("tile") else ""),
+        ("fingerprint", facts.fingerprint or _UNKNOWN),
+        ("credit", facts.credit),
+        ("licence", facts.licence),
+        ("frames", f"{facts.tile} x {facts.tile} px" if facts.tile else ""),
         ("voxel size", f"{size_words(size)} nm (z, y, x)" if size else ""),
-        ("triplets", _words(counts) if isinstance(counts, dict) else ""),
-        ("split", f"{facts.get('split') or _UNKNOWN}, fold {entry.cell.fold}"),
-        ("leakage", f"{leakage:.1%} of test triplets" if isinstance(leakage, float) else ""),
+        ("triplets", _words(dict(facts.triplets)) if facts.triplets else ""),
+        ("split", f"{facts.split or _UNKNOWN}, fold {entry.cell.fold}"),
+        ("leakage", f"{leakage:.1%} of test triplets" if leakage is not None else ""),
     ]
     return [(name, text) for name, text in rows if text]
 

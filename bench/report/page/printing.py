@@ -25,7 +25,7 @@ def status(entry: Entry) -> str:
 
 def kind(entry: Entry) -> str:
     """Classical, fitted or trained, as far as the record knows."""
-    return str(entry.record.method.get("kind", "unknown"))
+    return entry.method.kind
 
 
 def print_board(board: Leaderboard) -> dict[str, Any]:
@@ -47,11 +47,11 @@ def print_notes(board: Leaderboard) -> list[tuple[str, str]]:
     """What has to be known to read the leaderboard: of a method, a dataset, then of a cell."""
     notes: dict[tuple[str, str], None] = {}
     for row in board.rows:
-        method = row.entry.record.method
-        for deviation in method.get("deviations", []):
-            notes[str(method.get("title", row.entry.cell.method)), str(deviation)] = None
+        method = row.entry.method
+        for deviation in method.deviations:
+            notes[method.title or row.entry.cell.method, deviation] = None
     for row in board.rows:
-        remarks = [row.entry.segmenter_caution, *label_remarks(row.entry.record.dataset)]
+        remarks = [row.entry.segmenter_caution, *label_remarks(row.entry.dataset)]
         notes |= dict.fromkeys((str(row.entry.cell.dataset), r) for r in remarks if r)
     for row in board.rows:
         where = f"{row.entry.title} ({row.entry.cell.dataset}, {detail(row.entry)})"

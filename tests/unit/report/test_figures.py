@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,10 +96,11 @@ def test_captions_name_dataset_preset_seeds_triplets_credit_and_remarks(drawn: P
 def test_a_volume_of_ones_own_is_named_once(out: Path, data: Path) -> None:
     subject = subject_of(_load(out, data), DATASET)
     drawing = FIGURES["pareto"].draw(subject)
-    drawing.entries[0].record.dataset["title"] = DATASET
-    assert f"Dataset: `{DATASET}`, fold 0" in caption("T.", drawing, subject)
-    drawing.entries[0].record.dataset["title"] = "Stripes"
-    assert f"Dataset: Stripes (`{DATASET}`), fold 0" in caption("T.", drawing, subject)
+    for title, named in ((DATASET, f"`{DATASET}`"), ("Stripes", f"Stripes (`{DATASET}`)")):
+        first, *others = drawing.entries
+        record = first.record.model_copy(update={"dataset": {"title": title}})
+        retitled = replace(drawing, entries=[replace(first, record=record), *others])
+        assert f"Dataset: {named}, fold 0" in caption("T.", retitled, subject)
     assert title_of("mine", 421, "") == "mine, triplet 421"
     assert title_of("mouse_triplet", 3, "Kasthuri") == "mouse_triplet, triplet 3 (Kasthuri)"
 

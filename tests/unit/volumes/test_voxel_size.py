@@ -11,6 +11,7 @@ import tifffile
 
 from bench.base.errors import UserError
 from bench.scores.cautions import pixel_size_caution
+from bench.scores.record_facts import DatasetFacts
 from bench.triplets.build import build
 from bench.triplets.describe import describe
 from bench.triplets.file import TripletFile
@@ -172,7 +173,7 @@ def test_an_unknown_size_is_told(tmp_path: Path) -> None:
     size, row, facts = build_with(tmp_path, None)
     assert size is None
     assert "--voxel-size" in row
-    assert "5 nm a pixel" in pixel_size_caution("m", facts)
+    assert "5 nm a pixel" in pixel_size_caution("m", DatasetFacts.read(facts))
     size, row, facts = build_with(tmp_path, (None, 4.0, 4.0))
     assert (size, row) == ((None, 4.0, 4.0), "? x 4 x 4 nm (z, y, x)")
-    assert pixel_size_caution("m", facts) == ""
+    assert pixel_size_caution("m", DatasetFacts.read(facts)) == ""

@@ -1,8 +1,12 @@
-"""What the stages of a cell say of themselves in its record, typed."""
+"""What a record says of its method, its dataset and its stages, typed.
+
+What an old record lacks has a default here; ``bench.store.facts`` is what is written today.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from bench.store.records import Record
@@ -15,6 +19,60 @@ class _Facts:
         """Those facts that are known by name; what an old record lacks keeps its default."""
         names = [field.name for field in fields(cls)]
         return cls(**{name: facts[name] for name in names if name in facts})
+
+
+@dataclass(frozen=True)
+class MethodFacts(_Facts):
+    """Of the method.
+
+    Attributes:
+        title: the name printed in tables; empty where the record does not say.
+        kind: ``classical``, ``fitted`` or ``trained``.
+        deviations: where it departs from its paper.
+    """
+
+    title: str = ""
+    kind: str = "unknown"
+    deviations: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class DatasetFacts(_Facts):
+    """Of the dataset.
+
+    Attributes:
+        title: of its card; empty where the record does not say.
+        credit: to be printed wherever a crop is shown.
+        licence: of the volume.
+        fingerprint: of the triplets that were tested on.
+        generated: whether the volume is made on the spot.
+        tile: side of a frame in pixels.
+        voxel_size: in nm (z, y, x); None where no file says it.
+        split: ``blocked`` or ``paper``.
+        align: whether neighbours were aligned to the middle.
+        leakage: share of test triplets that share a pixel with what was learned from.
+        labels: whether the volume has any.
+        doubts: what is doubted of the labels, in sentences.
+        triplets: how many each split has.
+        trained_on: name and fingerprint of the dataset that was learned from, if it is another.
+        no_membranes: why there can be no membrane scores; empty where there can.
+    """
+
+    title: str = ""
+    credit: str = ""
+    licence: str = ""
+    fingerprint: str = ""
+    generated: bool = False
+    tile: int | None = None
+    voxel_size: Sequence[float] | None = None
+    split: str = ""
+    align: bool | None = None
+    leakage: float | None = None
+    labels: bool = False
+    doubts: Sequence[str] = ()
+    triplets: Mapping[str, int] = field(default_factory=dict)
+    trained_on: Mapping[str, str] | None = None
+    no_membranes: str = ""
 
 
 @dataclass(frozen=True)
