@@ -139,18 +139,13 @@ def train(
         log.unlink(missing_ok=True)  # of an earlier training: this one may fail before its first
     else:
         state, best, rows = _resume(found, model, optimiser)
-    sampler = CropSampler(
-        training.file, training.train, training.preset.crop, training.preset.batch, training.seed
-    )
     validate_after = training.preset.validation_steps(len(training.train))
     saved = started = time.monotonic()
-    before = state.seconds
-    unread = list[Numbers]()
+    before, unread = state.seconds, list[Numbers]()
     model.train()
-    for batch in sampler.steps(state.step, training.steps):
-        numbers = gradient_step(
-            model, optimiser, training, state.step, sent(batch, training.device)
-        )
+    for batch in _batches(training, state.step):
+        batch = sent(batch, training.device)
+        numbers = gradient_step(model, optimiser, training, state.step, batch)
         state.step += 1
         state.seconds = before + time.monotonic() - started
         unread.append(numbers._replace(seconds=state.seconds))
@@ -159,14 +154,8 @@ def train(
         if saving or state.step == training.steps or len(unread) >= training.steps_a_reading:
             rows += read_numbers(unread)
             unread.clear()
-        if validating:
-            loss, quality = validate(model, training)
-            rows[-1] |= {"validation_loss": loss, "validation_psnr": quality}
-            if not math.isfinite(loss):
-                raise DivergenceError(f"The validation loss at step {state.step} is {loss}.")
-            if loss < state.best_loss and state.step > training.opening:
-                state.best_loss, state.best_psnr, state.best_step = loss, quality, state.step
-                best = _copy_weights(model)
+        if validating and _is_best(model, training, state, rows[-1]):
+            best = _copy_weights(model)
         progress(state.step, training.steps, f"loss {rows[-1]['loss']:.4f}" if rows else "")
         if saving:
             _write_log(log, rows)
@@ -174,11 +163,38 @@ def train(
             saved = time.monotonic()
     model.load_state_dict(best)
     facts = _facts(training, state, rows)
-    # Without the seconds: the same training leaves the same file.
-    lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
-    save_weights(folder / WEIGHTS, model, lasting)
+    _save_weights(folder / WEIGHTS, model, facts)
     checkpoint.unlink(missing_ok=True)
     return facts
+
+
+def _batches(training: Training, step: int) -> Iterator[Triplets]:
+    """The batches of all steps from ``step`` on."""
+    preset = training.preset
+    sampler = CropSampler(training.file, training.train, preset.crop, preset.batch, training.seed)
+    return sampler.steps(step, training.steps)
+
+
+def _is_best(model: Interpolator, training: Training, state: _State, row: dict[str, float]) -> bool:
+    """Validate, and write it into the log's row; whether these weights are to be kept.
+
+    Raises:
+        DivergenceError: the validation loss is infinite or NaN.
+    """
+    loss, quality = validate(model, training)
+    row |= {"validation_loss": loss, "validation_psnr": quality}
+    if not math.isfinite(loss):
+        raise DivergenceError(f"The validation loss at step {state.step} is {loss}.")
+    if loss >= state.best_loss or state.step <= training.opening:
+        return False
+    state.best_loss, state.best_psnr, state.best_step = loss, quality, state.step
+    return True
+
+
+def _save_weights(path: Path, model: Interpolator, facts: TrainFacts) -> None:
+    """Write the weights, without the seconds: the same training leaves the same file."""
+    lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
+    save_weights(path, model, lasting)
 
 
 def _facts(training: Training, state: _State, rows: list[dict[str, float]]) -> TrainFacts:

@@ -15,9 +15,7 @@ PARAMETERS, LINES = 7, 60
 # Functions and modules that do not keep to a rule yet. The lists only ever get shorter: what
 # keeps to the rule has to leave its list.
 TOO_MANY_PARAMETERS = set[str]()
-TOO_LONG = {
-    "bench/stages/train.py:train",
-}
+TOO_LONG = set[str]()
 IMPORTS_FOR_TYPES = set[str]()
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
