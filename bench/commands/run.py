@@ -60,7 +60,9 @@ class RunWords:
     stages: Annotated[str | None, typer.Option(help="train,predict,score,segment.")] = None
     max_triplets: Annotated[int | None, typer.Option(help="Of each split: to try out.")] = None
     samples: Annotated[int | None, typer.Option(help="Crops to train on: to try out.")] = None
-    micro_batch: Annotated[int | None, typer.Option(help="Crops at once, of a step.")] = None
+    micro_batch: Annotated[
+        int | None, typer.Option(help="Crops of a step at once: fewer, less memory.")
+    ] = None
     predict_tile: Annotated[int | None, typer.Option(help="Predict in tiles of this side.")] = None
     vgg_weights: Annotated[str | None, typer.Option(help="FILE.safetensors or random.")] = None
     segmenter: Annotated[

@@ -368,6 +368,9 @@ def _warnings(context: Context, facts: Facts | None) -> list[str]:
         warnings.append(f"learned from the training split of {context.dataset.training.name}")
     if samples is not None and context.cell.trained:
         warnings.append(f"trained on {samples} crops only")
+    parts = budget_of(context.cell, context.config).micro_batch if context.cell.trained else None
+    if parts is not None:
+        warnings.append(f"trained {parts} crop{'s' * (parts > 1)} at a time (--micro-batch)")
     done: Facts = facts or {}
     if done.get("features") == "random":
         warnings.append("trained with random VGG features")

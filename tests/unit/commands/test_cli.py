@@ -78,6 +78,14 @@ def test_a_finished_run_is_not_computed_twice(run, tmp_path: Path) -> None:  # t
     assert sorted(json.loads(first)["rows"], key=key) == sorted(json.loads(second)["rows"], key=key)
 
 
+def test_a_training_in_parts_is_told_apart_under_the_table(run) -> None:  # type: ignore[no-untyped-def]
+    words = "trained 1 crop at a time (--micro-batch)"
+    _, whole, _ = run("--json", "--samples", 10, methods="tiny")
+    _, parts, _ = run("--json", "--samples", 10, "--micro-batch", 1, methods="tiny")
+    told = [json.loads(out)["rows"][-1]["warnings"] for out in (whole, parts)]
+    assert [words in warnings for warnings in told] == [False, True]
+
+
 def test_a_network_trained_elsewhere_scores_what_it_scored_there(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     _, first, _ = run("--json", "--samples", 10, methods="tiny")
     [weights] = (tmp_path / "results").rglob("tiny*/weights.safetensors")
