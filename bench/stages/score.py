@@ -14,6 +14,7 @@ from bench.base.parquet import write_table
 from bench.base.progress import Progress
 from bench.scores import calibration
 from bench.scores.metrics import METRICS, score_frame
+from bench.scores.notation import finite
 from bench.scores.triplet_table import kept, with_keys
 from bench.stages import predict
 from bench.stages.keys import Inputs
@@ -68,7 +69,7 @@ def _compute(context: Context, tick: Progress) -> Result:
     if context.cell.is_null:
         facts = {**facts, **_calibration(context, table["triplet"].to_numpy())}
     means = counted[list(METRICS)].mean()
-    return Result(facts, {name: _finite(means[name]) for name in METRICS}, len(counted))
+    return Result(facts, {name: finite(means[name]) for name in METRICS}, len(counted))
 
 
 def _calibration(context: Context, test: NDArray[np.intp]) -> CalibrationFacts:
@@ -83,12 +84,6 @@ def _calibration(context: Context, test: NDArray[np.intp]) -> CalibrationFacts:
         context.display.stage("calibration"),
     )
     return cast(CalibrationFacts, found)
-
-
-def _finite(value: float) -> float | None:
-    """JSON knows no infinity; a mean that is not finite is left out of the record."""
-    number = float(value)
-    return number if abs(number) < float("inf") else None
 
 
 STAGE = Stage(
