@@ -1,4 +1,4 @@
-"""The paper's three losses: pixels, features and style (Wang et al. 2021, equations 12-17)."""
+"""The losses: the paper's three (Wang et al. 2021, equations 12-17), and ours for membranes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ LOSSES: Mapping[str, tuple[str, ...]] = {
     "l1": (),
     "lf": ("feature",),
     "ls": ("feature", "style"),
+    "lm": ("membrane",),
 }
 
 # The truth first, as in the batch of given frames.
@@ -30,7 +31,8 @@ class LossTerms(NamedTuple):
     Attributes:
         total: the scalar to minimise, sum over parts of ``TripletLoss.weights`` x part.
         parts: unweighted scalars without gradient: ``l1``, ``lowpass``, ``feature``,
-            ``style_before``, ``style_middle``, ``style_after``, as far as the loss has them.
+            ``style_before``, ``style_middle``, ``style_after``, ``membrane``, as far as the loss
+            has them.
     """
 
     total: Tensor
@@ -59,6 +61,7 @@ class LossOptions:
         feature_crop: features are taken of the central pixels of this side, or of the whole
             frame where it is 0 or the frame is smaller. Average-pooled frames cost as little,
             but do not show what is finer than their pixels, and networks fill that with noise.
+        membrane: weight of the membrane term, relative to the pixel loss.
     """
 
     style: Literal["balance", "plain"] = "balance"
@@ -68,19 +71,26 @@ class LossOptions:
     reduction: Literal["mean", "sum"] = "mean"
     lowpass: float = 0.0
     feature_crop: int = 0
+    membrane: float = 1.0
 
 
 class TripletLoss(nn.Module):
-    """``l1``: Charbonnier; ``lf``: with the feature loss; ``ls``: with the style loss too.
+    """Charbonnier, and what the name of the loss adds to it (``LOSSES``).
 
     Attributes:
         weights: factor of each part in the total.
     """
 
-    def __init__(self, name: str, options: LossOptions, features: VggFeatures | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: LossOptions,
+        features: VggFeatures | None,
+        teacher: nn.Module | None,
+    ) -> None:
         super().__init__()
         self.options = options
-        self.features = features
+        self.features, self.teacher = features, teacher
         style, feature, pixel = options.alpha
         weights = {"l1": pixel}
         if options.lowpass:
@@ -93,6 +103,8 @@ class TripletLoss(nn.Module):
         if "style" in parts and options.style == "balance":
             before, middle, after = (style * beta for beta in options.beta)
             weights |= {"style_before": before, "style_middle": middle, "style_after": after}
+        if "membrane" in parts:
+            weights["membrane"] = pixel * options.membrane
         self.weights: Mapping[str, float] = weights
 
     def forward(self, output: Interpolation, triplet: Triplets) -> LossTerms:
@@ -107,14 +119,16 @@ class TripletLoss(nn.Module):
             parts = self._pixel_parts(prediction - triplet.middle)
             if self.features is not None:
                 parts |= self._feature_parts(self.features, prediction, triplet)
+            if self.teacher is not None:
+                parts["membrane"] = membrane_distance(self.teacher, prediction, triplet.middle)
             total = torch.stack([parts[part] * weight for part, weight in self.weights.items()])
         return LossTerms(total.sum(), {part: parts[part].detach() for part in self.weights})
 
     def shares(self, terms: LossTerms) -> dict[str, float]:
-        """How much of the loss is ``pixel``, ``feature`` and ``style``, by weighted magnitude.
+        """How much of the loss is ``pixel``, ``feature``, ``style``, ``membrane``, by magnitude.
 
         Returns:
-            Numbers that sum to 1, for those of the three that the loss has; a loss of zero
+            Numbers that sum to 1, for those of the four that the loss has; a loss of zero
             gives zeros.
         """
         sizes: dict[str, float] = {}
@@ -184,6 +198,29 @@ def gram(layer: Tensor) -> Tensor:
     return flat @ flat.mT / (flat.shape[1] * flat.shape[2])
 
 
+def membrane_distance(teacher: nn.Module, prediction: Tensor, truth: Tensor) -> Tensor:
+    """How far the membranes seen in a prediction are from those seen in the real slice.
+
+    The mean over pixels of KL(q || p), q and p being the teacher's probabilities of membrane in
+    the real slice and in the prediction: their cross-entropy less the entropy of q, so that a
+    copy of the real slice costs nothing. No labels are needed. Not the paper's.
+
+    Args:
+        teacher: a frozen segmenter, B1HW in [0, 1] to the logits of membrane, B1HW.
+        prediction: B1HW.
+        truth: B1HW.
+
+    Returns:
+        A scalar, at least 0, in nats.
+    """
+    logits = teacher(prediction)
+    with torch.no_grad():
+        wanted = teacher(truth)
+        probability = torch.sigmoid(wanted)
+        entropy = functional.binary_cross_entropy_with_logits(wanted, probability)
+    return functional.binary_cross_entropy_with_logits(logits, probability) - entropy
+
+
 def revision(name: str, options: LossOptions) -> int:
     """What a loss computes is of this revision; to be raised whenever its values change.
 
@@ -193,25 +230,41 @@ def revision(name: str, options: LossOptions) -> int:
 
 
 def needs_features(name: str) -> bool:
-    """Whether the loss of that name looks at VGG16 features beside the pixels."""
-    return bool(LOSSES[name])
+    """Whether the loss of that name looks at VGG16 features."""
+    return "feature" in LOSSES[name]
 
 
-def build_loss(name: str, options: LossOptions, features: VggFeatures | None) -> TripletLoss:
+def needs_teacher(name: str) -> bool:
+    """Whether the loss of that name looks at membranes through a frozen segmenter."""
+    return "membrane" in LOSSES[name]
+
+
+def build_loss(
+    name: str,
+    options: LossOptions,
+    features: VggFeatures | None = None,
+    teacher: nn.Module | None = None,
+) -> TripletLoss:
     """The loss of that name (one of ``LOSSES``).
 
     Args:
-        name: ``l1``, ``lf`` or ``ls``.
-        options: the reading of the paper's loss.
-        features: VGG16 features; ``l1`` needs none and keeps none.
+        name: of the loss.
+        options: how it is read.
+        features: VGG16 features; a loss that does not look at them keeps none.
+        teacher: a frozen segmenter from frames to logits of membrane (both B1HW), likewise.
 
     Raises:
-        ValueError: an unknown name, or a loss that needs features and has none.
+        ValueError: an unknown name, or a loss without the features or the teacher it needs.
     """
     if name not in LOSSES:
         raise ValueError(f"There is no loss '{name}'; choose from {', '.join(LOSSES)}.")
-    if not needs_features(name):
-        return TripletLoss(name, options, None)
-    if features is None:
+    if needs_features(name) and features is None:
         raise ValueError(f"The loss '{name}' needs VGG16 features; load them with load_features.")
-    return TripletLoss(name, options, features)
+    if needs_teacher(name) and teacher is None:
+        raise ValueError(f"The loss '{name}' needs a segmenter to look for membranes with.")
+    return TripletLoss(
+        name,
+        options,
+        features if needs_features(name) else None,
+        teacher if needs_teacher(name) else None,
+    )

@@ -45,6 +45,11 @@ class Cell:
         return self.loss_variant is not None and self.loss_variant.needs_features
 
     @property
+    def needs_teacher(self) -> bool:
+        """Whether it is trained under a loss that looks at membranes through a segmenter."""
+        return self.loss_variant is not None and self.loss_variant.needs_teacher
+
+    @property
     def is_null(self) -> bool:
         """Whether it is the null: every gain is over it, and it has the calibration."""
         return self.variant.text == NULL

@@ -73,6 +73,8 @@ class RunConfig(BaseModel):
         predict_tile: predict large frames in overlapping tiles of this side.
         rerun: compute again what is there already, except the segmenter, which is the dataset's.
         vgg_weights: file with the weights of the feature losses, or ``random``.
+        teacher: the segmenter through which the loss lm looks, trained elsewhere; without one it is
+            trained on the labels of the training split.
         segmenter: a segmenter trained elsewhere; without one it is trained on the labels.
         segmenter_encoder: its encoder, by its name in segmentation-models-pytorch.
         segmenter_weights: pretrained weights of the encoder, which may be downloaded.
@@ -111,6 +113,7 @@ class RunConfig(BaseModel):
     predict_tile: int | None = Field(default=None, ge=128)
     rerun: bool = False
     vgg_weights: str | None = None
+    teacher: Path | None = None
     segmenter: Path | None = None
     segmenter_encoder: str = "resnet18"
     segmenter_weights: str | None = None
@@ -148,7 +151,7 @@ OF_A_SOURCE = ("labels", "mask", "missing", "grey_range", "axes", "channel")
 RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
      "samples", "micro_batch", "predict_tile", "vgg_weights", "source", *OF_A_SOURCE,
-     "label_kind", "label_zero", "voxel_size", "segmenter", "segmenter_encoder",
+     "label_kind", "label_zero", "voxel_size", "teacher", "segmenter", "segmenter_encoder",
      "segmenter_weights", "segmenter_steps"}
 )  # fmt: skip
 # Fields that only say where and how to compute.

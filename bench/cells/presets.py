@@ -35,6 +35,7 @@ class Preset:
         motion_share: once features have joined, what estimates motion and nothing else learns
             at this share of the rate. Not the paper's: style is the same wherever a pixel
             comes from, so that its gradient moves motion at random.
+        membranes_from: share of the steps after which the membrane term joins the pixel terms.
         validations: how often the validation split is scored, None for every epoch.
         micro_batch: crops of a step whose gradients are computed at once, to save memory; None:
             all of them.
@@ -53,6 +54,7 @@ class Preset:
     feature_crop: int = 0
     features_from: float = 0.0
     motion_share: float = 1.0
+    membranes_from: float = 0.0
     validations: int | None = None
     micro_batch: int | None = None
     rates: Mapping[str, float] = field(default_factory=dict)

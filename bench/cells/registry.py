@@ -40,11 +40,12 @@ METHODS: Mapping[str, Method] = {
     "ssan": Method("methods.ssan:Ssan", "trained", "SSAN"),
 }
 
-# What the paper trains every method with; ``methods.losses`` builds them.
+# What methods are trained with, the paper's and ours; ``methods.losses`` builds them.
 LOSSES: Mapping[str, str] = {
     "l1": "Charbonnier",
     "lf": "Charbonnier + VGG16 features",
     "ls": "Charbonnier + VGG16 features + style balance (after the paper)",
+    "lm": "Charbonnier + membranes through a frozen segmenter (ours, not the paper's)",
 }
 
 

@@ -110,6 +110,13 @@ class LossVariant:
 
         return needs_features(self.name)
 
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether it looks at membranes through a frozen segmenter."""
+        from methods.losses import needs_teacher
+
+        return needs_teacher(self.name)
+
 
 def parse_loss(text: str, preset: Preset) -> LossVariant:
     """Read a loss's variant; its options start from the preset's.

@@ -33,7 +33,7 @@ class RunWords:
     dataset: Annotated[
         str | None, typer.Option(help="For instance phantom, phantom[noise=20].")
     ] = None
-    losses: Annotated[str | None, typer.Option(help="l1, lf, ls; ls if not given.")] = None
+    losses: Annotated[str | None, typer.Option(help="l1, lf, ls, lm; ls if not given.")] = None
     seeds: Annotated[str | None, typer.Option(help="One training each; 0 if not given.")] = None
     fold: Annotated[int | None, typer.Option(help="Which block is the test split, 0 to 4.")] = None
     preset: Preset = None
@@ -65,6 +65,9 @@ class RunWords:
     ] = None
     predict_tile: Annotated[int | None, typer.Option(help="Predict in tiles of this side.")] = None
     vgg_weights: Annotated[str | None, typer.Option(help="FILE.safetensors or random.")] = None
+    teacher: Annotated[
+        Path | None, typer.Option(help="Segmenter trained elsewhere, for the loss lm.")
+    ] = None
     segmenter: Annotated[
         Path | None, typer.Option(help="Segmenter trained elsewhere, for what has no labels.")
     ] = None

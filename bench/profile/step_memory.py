@@ -94,7 +94,7 @@ def _preset(subject: MethodSubject) -> Preset:
 
 
 def _loss(preset: Preset) -> TripletLoss:
-    return build_loss("l1", LossOptions(lowpass=preset.lowpass), None)
+    return build_loss("l1", LossOptions(lowpass=preset.lowpass))
 
 
 def _batch(crops: int, side: int, device: torch.device | None = None) -> Triplets:

@@ -12,6 +12,7 @@ from bench.run.datasets import check_datasets, open_datasets
 from bench.run.job import Outcome
 from bench.run.processes import compute_cells
 from bench.run.worker import Worker
+from bench.stages.membrane_truth import nothing_to_learn
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
 
@@ -29,6 +30,7 @@ def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
         worker = Worker(cells, config, display)
         datasets = open_datasets(config, display)
         _check_crops(cells, datasets, config)
+        _check_teachers(cells, datasets, config)
         outcomes = compute_cells(worker, datasets)
     finally:
         display.close()
@@ -57,4 +59,16 @@ def _check_crops(cells: list[Cell], datasets: dict[str, Dataset], config: RunCon
                 f"The tiles of '{training.name}' are {training.tile} pixels wide, but the preset "
                 f"'{cell.preset}' trains on crops of {crop}; build it with larger "
                 "tiles or choose another preset."
+            )
+
+
+def _check_teachers(cells: list[Cell], datasets: dict[str, Dataset], config: RunConfig) -> None:
+    """Refuse a loss that looks for membranes where there are none to be learned."""
+    if config.teacher is not None:
+        return
+    for cell in filter(lambda cell: cell.needs_teacher, cells):
+        if lack := nothing_to_learn(datasets[cell.dataset].training):
+            raise UserError(
+                f"The loss '{cell.loss}' looks for membranes, and {lack}; give a segmenter that "
+                "was trained elsewhere with --teacher FILE, or leave the loss out."
             )

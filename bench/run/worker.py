@@ -21,6 +21,7 @@ from bench.stages.keys import Inputs
 from bench.stages.pipeline import keys
 from bench.stages.segmenter_cache import Segmenters, check_segmenter
 from bench.stages.stage import Context
+from bench.stages.teacher import Teachers, check_teacher
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
 from bench.triplets.dataset_variant import parse_dataset
@@ -56,6 +57,7 @@ class Worker:
         self._store = Store(config.out)
         probe_folder(self._store.root)
         check_segmenter(config)
+        check_teacher(config)
         self._device = _device(config)
         at_start = free_memory(self._device) if free is None else free
         self.room = Room(self._device, config.jobs, at_start)
@@ -63,6 +65,7 @@ class Worker:
         keep_freed_memory()
         self._features = _features(self.cells, config)
         self._segmenters = Segmenters(config, self._device, self._store, display)
+        self._teachers = Teachers(config, self._device, self._store, display)
 
     def compute(self, number: int, datasets: dict[str, Dataset]) -> Outcome:
         """Compute the stages of a cell that are not there yet.
@@ -88,6 +91,7 @@ class Worker:
             config=self.config,
             learned_from=dataset.training.fingerprint,
             features=features.digest if features else None,
+            teacher=self._teachers.key(dataset.training) if cell.needs_teacher else None,
             segmenter=self._segmenters.key(dataset),
             tested=dataset.test.fingerprint if dataset.borrows else None,
             overlapping=overlapping(dataset.test),
@@ -103,6 +107,7 @@ class Worker:
             room=self.room,
             features=features,
             segmenters=self._segmenters,
+            teachers=self._teachers,
             store=self._store,
             display=self.display,
         )

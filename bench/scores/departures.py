@@ -27,7 +27,7 @@ def departures(config: Mapping[str, Any]) -> list[str]:
 
     Options that were asked for by name are among them only as far as the loss differs.
     """
-    from methods.losses import needs_features
+    from methods.losses import needs_features, needs_teacher
 
     loss, budget = config.get("loss"), config.get("preset")
     if not isinstance(loss, dict) or not isinstance(budget, dict):
@@ -38,6 +38,8 @@ def departures(config: Mapping[str, Any]) -> list[str]:
         phrases.append("a low-pass term beside the pixel term")
     if needs_features(loss["name"]):
         phrases += _of_features(budget, options)
+    if needs_teacher(loss["name"]):
+        phrases.append(_of_membranes(budget, options))
     if printed := _of_print(options):
         ours, theirs = (" and ".join(words) for words in zip(*printed, strict=True))
         phrases.append(f"{ours}, as in the authors' code (the paper prints {theirs})")
@@ -61,6 +63,12 @@ def _of_features(budget: Mapping[str, Any], options: Mapping[str, Any]) -> list[
     if share != 1.0:
         phrases.append(f"motion learned at {share:g} of the rate once features have joined")
     return phrases
+
+
+def _of_membranes(budget: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    since = budget.get("membranes_from")
+    late = f" in the last {100 * (1 - since):.0f} % of the steps" if since else ""
+    return f"a membrane term of weight {options['membrane']:g}{late}, which the paper does not have"
 
 
 def _of_print(options: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ class Inputs:
         learned_from: fingerprint of the triplets, split and build options of the dataset that
             is learned from.
         features: digest of the features that the loss looks at, or None.
+        teacher: what tells the segmenter apart through which the loss looks, or None.
         segmenter: content key of the dataset's segmenter, or None if it can have none.
         tested: fingerprint of the dataset that is predicted, if it is another one.
         overlapping: whether tiles share pixels: their columns were numbered otherwise once.
@@ -35,6 +36,7 @@ class Inputs:
     config: RunConfig
     learned_from: str
     features: str | None = None
+    teacher: str | None = None
     segmenter: str | None = None
     tested: str | None = None
     overlapping: bool = False
@@ -88,22 +90,28 @@ def training_settings(inputs: Inputs) -> dict[str, Any]:
         del budget["micro_batch"]  # the keys of before there was any still hold
     if inputs.features is None or not cell.variant.info.motion:
         del budget["motion_share"]
+    if inputs.teacher is None:
+        del budget["membranes_from"]
     return {
-        "loss": _loss_settings(cell, inputs.features),
+        "loss": _loss_settings(inputs),
         "seed": cell.seed,
         "preset": budget,
         "precision": config.precision,
     }
 
 
-def _loss_settings(cell: Cell, features: str | None) -> dict[str, Any]:
-    if cell.loss_variant is None:
-        raise ValueError(f"The trained cell {cell.title} has no loss.")
+def _loss_settings(inputs: Inputs) -> dict[str, Any]:
+    if inputs.cell.loss_variant is None:
+        raise ValueError(f"The trained cell {inputs.cell.title} has no loss.")
     from methods.losses import revision
 
-    loss = cell.loss_variant
+    loss = inputs.cell.loss_variant
     options = dataclasses.asdict(loss.options)
-    settings = {"name": loss.name, "options": options, "features": features}
+    settings = {"name": loss.name, "options": options, "features": inputs.features}
+    if inputs.teacher is None:
+        del options["membrane"]
+    else:
+        settings["teacher"] = inputs.teacher
     found = revision(loss.name, loss.options)
     # A first revision is not written: the keys of before there were any still hold.
     return settings if found == 1 else settings | {"revision": found}

@@ -31,6 +31,13 @@ def no_membranes(dataset: Dataset, *, given: bool) -> str:
     return ""
 
 
+def nothing_to_learn(file: TripletFile) -> str:
+    """Why no membranes can be learned from a dataset, in one clause; empty where they can."""
+    if not file.has_labels:
+        return f"'{file.name}' has no labels to learn membranes from"
+    return next(filter(None, (_lack(file, split) for split in ("train", "validation"))), "")
+
+
 def _lack(file: TripletFile, split: str) -> str:
     """What the truth of a split lacks; only as many triplets are read as it takes."""
     labelled = [int(index) for index in file.indices(split) if file.labelled[index]]

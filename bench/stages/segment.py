@@ -9,6 +9,7 @@ from bench.stages import predict
 from bench.stages.keys import Inputs
 from bench.stages.masks import segment
 from bench.stages.stage import Context, Facts, Result, Stage
+from bench.stages.teacher import check_judge
 from bench.store.facts import SegmentFacts
 from bench.store.records import MASKS
 
@@ -25,6 +26,7 @@ def _key(inputs: Inputs) -> str | None:
 
 def _compute(context: Context, _: Progress) -> Result:
     segmenter = context.segmenters.get(context.dataset)
+    check_judge(segmenter.digest, context.teacher_digest())
     frames, masks = context.folder / predict.FRAMES, context.folder / MASKS
     table = segment(
         segmenter,

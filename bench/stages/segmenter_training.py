@@ -38,6 +38,8 @@ def train_segmenter(
     budget: Budget,
     device: torch.device,
     display: Display,
+    *,
+    role: str = "segmenter",
 ) -> dict[str, Any]:
     """Train on the real middle slices of a dataset; leave weights and log in ``folder``.
 
@@ -50,7 +52,7 @@ def train_segmenter(
     Raises:
         UserError: no slice of the training split is labelled.
     """
-    display.note(f"  Training the segmenter of '{file.name}' on real slices, once.")
+    display.note(f"  Training the {role} of '{file.name}' on real slices, once.")
     slices = labelled_slices(file, "train", _TRAIN_SLICES, file.tile)
     validation = _validation_slices(file)
     torch.manual_seed(budget.seed)
@@ -58,7 +60,7 @@ def train_segmenter(
     course, checkpoint = begin(model, budget, device), folder / CHECKPOINT
     if checkpoint.exists():
         _go_on(course, checkpoint, budget, display)
-    tick = display.stage("segmenter")
+    tick = display.stage(role)
     keep = partial(_keep, checkpoint)
     trained = train(course, slices, validation, budget, tick, keep=keep)
     _tell_early_end(course, budget, display)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from bench.base.free_memory import Room
 from bench.base.progress import Display, Progress
@@ -22,6 +23,7 @@ from bench.cells.config import RunConfig
 from bench.stages.keys import Inputs, Keys
 from bench.stages.segmenter_cache import Segmenters
 from bench.stages.splits import split_indices
+from bench.stages.teacher import Teachers
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
 from methods.features import VggFeatures
@@ -43,6 +45,7 @@ class Context:
         room: the memory that may be taken.
         features: that the cell's loss looks at, or None if it looks at none.
         segmenters: of the run's datasets.
+        teachers: of the run's datasets.
         store: of all cells.
         display: where progress goes.
     """
@@ -56,6 +59,7 @@ class Context:
     room: Room
     features: VggFeatures | None
     segmenters: Segmenters
+    teachers: Teachers
     store: Store
     display: Display
 
@@ -66,6 +70,14 @@ class Context:
             UserError: there is none.
         """
         return split_indices(self.dataset, name, self.config.max_triplets)
+
+    def teacher(self) -> nn.Module | None:
+        """The segmenter that the cell's loss looks through, trained now if it is not there."""
+        return self.teachers.get(self.dataset.training) if self.cell.needs_teacher else None
+
+    def teacher_digest(self) -> str | None:
+        """SHA-256 of its weights; None where the loss has none, or it is still to be made."""
+        return self.teachers.digest(self.dataset.training) if self.cell.needs_teacher else None
 
     def dataset_facts(self) -> dict[str, Any]:
         """What a record keeps of the dataset, and why it can have no membrane scores, if so."""

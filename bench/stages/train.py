@@ -315,7 +315,8 @@ def _compute(context: Context, tick: Progress) -> Result:
         fit(model, context.dataset.training, indices)
         save_weights(context.folder / WEIGHTS, model, {})
         return Result(TrainFacts(triplets=len(indices)))
-    training = _training(context)
+    teacher = context.teacher()
+    training = _training(context, teacher)
     found = _checkpoint(context, training.steps)
     hint = "" if context.cell.preset == "quick" else "; `--preset quick` takes minutes"
     tick = announcing(tick, context.cell.title, hint, context.display)
@@ -323,10 +324,12 @@ def _compute(context: Context, tick: Progress) -> Result:
     facts = train(model, training, context.folder, tick, found)
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     facts["features"] = context.features.name if context.features else None
+    if teacher is not None:
+        facts["teacher"] = context.teacher_digest()
     return Result(facts)
 
 
-def _training(context: Context) -> Training:
+def _training(context: Context, teacher: nn.Module | None) -> Training:
     cell, config, loss = context.cell, context.config, context.cell.loss_variant
     if loss is None:
         raise ValueError(f"The trained cell {cell.title} has no loss.")
@@ -335,7 +338,7 @@ def _training(context: Context) -> Training:
         train=context.split("train"),
         validation=context.split("validation"),
         preset=budget_of(cell, config),
-        loss=build_loss(loss.name, loss.options, context.features),
+        loss=build_loss(loss.name, loss.options, context.features, teacher),
         seed=cell.seed,
         device=context.device,
         bf16=config.precision == "bf16",

@@ -74,7 +74,18 @@ class Training:
     @property
     def opening(self) -> int:
         """Steps at the beginning that see the pixel terms alone."""
-        return 0 if self.loss.features is None else int(self.preset.features_from * self.steps)
+        if self.loss.features is not None:
+            return int(self.preset.features_from * self.steps)
+        return int(self.preset.membranes_from * self.steps) if self.loss.teacher is not None else 0
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether what follows the opening has a schedule and moments of its own.
+
+        The gradients of features are hundreds of times larger than those of pixels; scaled by the
+        moments of those before, the first of them would throw away what the opening has learned.
+        """
+        return self.loss.features is not None and self.opening > 0
 
     def loss_at(self, step: int) -> TripletLoss:
         """The loss of a step (counted from 0)."""
@@ -82,13 +93,14 @@ class Training:
 
     def rates_at(self, step: int) -> tuple[float, float]:
         """Learning rates of a step: of most parameters, and of those that estimate motion."""
-        rate = self.preset.learning_rate_at(step, self.steps, self.opening)
-        joined = 0 < self.opening <= step
+        opening = self.opening if self.begins_anew else 0
+        rate = self.preset.learning_rate_at(step, self.steps, opening)
+        joined = 0 < opening <= step
         return rate, rate * (self.preset.motion_share if joined else 1.0)
 
     @cached_property
     def _pixel_loss(self) -> TripletLoss:
-        return build_loss("l1", self.loss.options, None)
+        return build_loss("l1", self.loss.options)
 
 
 def couples_crops(model: nn.Module) -> str | None:
@@ -128,9 +140,7 @@ def gradient_step(
     batch: Triplets,
 ) -> Numbers:
     """One optimiser step on a batch that is on the training's device."""
-    if step == training.opening:
-        # The features' gradients are hundreds of times larger; scaled by the moments of those
-        # before, the first of them would throw away what the opening has learned.
+    if step == training.opening and training.begins_anew:
         optimiser.state.clear()
     rates = training.rates_at(step)
     for group, rate in zip(optimiser.param_groups, rates, strict=False):

@@ -22,6 +22,7 @@ class TrainFacts(TypedDict, total=False):
         first_shares: of each part of the loss in the first step that sees all of them.
         parameters: of the network.
         features: the name of the VGG16 weights that the loss looked at, or None.
+        teacher: SHA-256 of the segmenter through which the loss looked for membranes.
     """
 
     triplets: int
@@ -34,6 +35,7 @@ class TrainFacts(TypedDict, total=False):
     first_shares: dict[str, float]
     parameters: int
     features: str | None
+    teacher: str | None
 
 
 class PredictFacts(TypedDict):
