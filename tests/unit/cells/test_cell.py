@@ -23,7 +23,7 @@ CHANGES = {
 }  # fmt: skip
 BY_DIGEST = {
     "dataset", "fold", "source", "labels", "mask", "grey_range", "missing", "axes", "channel",
-    "label_kind", "label_zero", "voxel_size", "vgg_weights", "segmenter", "segmenter_encoder",
+    "label_kind", "label_zero", "voxel_size", "vgg_weights", "teacher", "segmenter", "segmenter_encoder",
     "segmenter_weights", "segmenter_steps",
 }  # fmt: skip
 RUNTIME_CHANGES = {

@@ -14,7 +14,14 @@ from torch.nn import functional
 from bench.cells import registry
 from methods.features import VggFeatures, load_features
 from methods.interface import Interpolation, Triplets
-from methods.losses import LOSSES, LossOptions, TripletLoss, build_loss, gram
+from methods.losses import (
+    LOSSES,
+    LossOptions,
+    TripletLoss,
+    build_loss,
+    gram,
+    membrane_distance,
+)
 
 CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)
 BETA = (0.1, 1.0, 0.1)
@@ -264,7 +271,7 @@ def test_the_harness_knows_the_losses_by_name() -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_total_is_the_weighted_sum_of_what_is_logged(name: str, vgg: VggFeatures) -> None:
     triplet = _triplet(dtype=torch.float32)
-    loss = build_loss(name, LossOptions(lowpass=0.5), vgg)
+    loss = build_loss(name, LossOptions(lowpass=0.5, membrane=0.3), vgg, Levels())
     terms = loss(Interpolation(_prediction(triplet)), triplet)
     assert terms.parts.keys() == loss.weights.keys()
     total = sum(loss.weights[part] * value.item() for part, value in terms.parts.items())
@@ -283,6 +290,48 @@ def test_shares_by_hand(vgg: VggFeatures) -> None:
     )
     l1 = build_loss("l1", LossOptions(), None)
     assert l1.shares(l1(Interpolation(prediction), Triplets(before, middle, after))) == {"pixel": 1}
+
+
+class Levels(nn.Module):
+    """A segmenter that takes grey levels for logits of membrane."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return 4 * (frames - 0.5)
+
+
+def test_membranes_by_hand() -> None:
+    truth, prediction = torch.full((2, 1, 4, 4), 0.75), torch.full((2, 1, 4, 4), 0.5)
+    q, p = 1 / (1 + math.exp(-1)), 0.5
+    expected = q * math.log(q / p) + (1 - q) * math.log((1 - q) / (1 - p))
+    assert membrane_distance(Levels(), prediction, truth).item() == pytest.approx(expected)
+
+
+def test_a_copy_of_the_real_slice_has_its_membranes_and_nothing_else_comes_nearer() -> None:
+    triplet = _triplet()
+    prediction = triplet.middle.clone().requires_grad_()
+    distance = membrane_distance(Levels().double(), prediction, triplet.middle)
+    assert distance.item() == pytest.approx(0, abs=1e-12)
+    distance.backward()
+    assert prediction.grad is not None
+    assert prediction.grad.abs().max() < 1e-12
+    for other in (triplet.before, triplet.after, triplet.middle + 0.05):
+        assert membrane_distance(Levels(), other, triplet.middle) > 1e-4
+
+
+def test_lm_is_l1_and_its_weight_of_membranes(vgg: VggFeatures) -> None:
+    triplet = _triplet(dtype=torch.float32)
+    prediction = _prediction(triplet)
+    teacher = nn.Conv2d(1, 1, 3, padding=1).requires_grad_(False)
+    options = LossOptions(lowpass=1.0, membrane=0.3)
+    lm, l1 = (build_loss(name, options, vgg, teacher) for name in ("lm", "l1"))
+    ours, theirs = (loss(Interpolation(prediction), triplet) for loss in (lm, l1))
+    distance = membrane_distance(teacher, prediction, triplet.middle)
+    assert ours.total.item() == pytest.approx((theirs.total + 0.3 * distance).item())
+    assert (lm.features, l1.teacher) == (None, None)
+    ours.total.backward()
+    assert prediction.grad is not None
+    assert prediction.grad.abs().sum() > 0
+    assert teacher.weight.grad is None
 
 
 def test_autocast_does_not_touch_the_loss(vgg: VggFeatures) -> None:
@@ -305,7 +354,9 @@ def test_the_feature_weights_are_not_trained(vgg: VggFeatures) -> None:
 
 
 def test_words_that_are_off() -> None:
-    with pytest.raises(ValueError, match="no loss 'l3'; choose from l1, lf, ls"):
+    with pytest.raises(ValueError, match="no loss 'l3'; choose from l1, lf, ls, lm"):
         build_loss("l3", LossOptions(), None)
     with pytest.raises(ValueError, match="'lf' needs VGG16 features"):
         build_loss("lf", LossOptions(), None)
+    with pytest.raises(ValueError, match="'lm' needs a segmenter"):
+        build_loss("lm", LossOptions())

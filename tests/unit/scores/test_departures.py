@@ -15,6 +15,9 @@ from bench.stages.pipeline import keys
 PRINT = "epsilon 0.001 and means, as in the authors' code (the paper prints 1e-06 and sums)"
 LOWPASS = "a low-pass term beside the pixel term"
 LATE = "features only in the last 40 % of the steps and of the central 64 pixels of a crop"
+MEMBRANES = (
+    "a membrane term of weight 1 in the last 50 % of the steps, which the paper does not have"
+)
 KEPT = "weights kept by the continuous form of the style balance (the gradient of equation 15)"
 SLOW = "motion learned at 0.1 of the rate once features have joined"
 
@@ -25,7 +28,9 @@ def config(loss: str, preset: str, method: str = "ssan", **words: Any) -> dict[s
         {"methods": method, "dataset": "d", "losses": loss, "preset": preset} | words
     )
     cell = plan(run)[-1]
-    return keys(Inputs(cell, run, "f", None if loss == "l1" else "digest")).settings
+    features = "digest" if loss[:2] in ("lf", "ls") else None
+    teacher = "digest" if loss[:2] == "lm" else None
+    return keys(Inputs(cell, run, "f", features, teacher)).settings
 
 
 @pytest.mark.parametrize(
@@ -35,6 +40,7 @@ def config(loss: str, preset: str, method: str = "ssan", **words: Any) -> dict[s
         ("ls", "quick", "ssan", [LOWPASS, LATE, PRINT, KEPT]),
         ("lf", "quick", "dain", [LOWPASS, LATE, SLOW, PRINT]),
         ("ls", "medium", "dain", [PRINT, KEPT]),
+        ("lm", "quick", "ssan", [LOWPASS, MEMBRANES, PRINT]),
         ("l1", "paper", "ssan", [PRINT]),
         ("ls[style=plain]", "paper", "ssan", [PRINT]),
         ("ls[epsilon=1e-6,reduction=sum]", "paper", "ssan", [KEPT]),

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from tiny import QUICK, Tiny, TinyOptions
+from torch import nn
 
 from bench.base.errors import UserError
 from bench.cells.registry import METHODS
@@ -127,6 +128,37 @@ def test_features_join_after_the_opening_and_resume_there(
     facts = train(fresh(), training, killed, quiet, load_checkpoint(killed))
     assert set(facts["first_shares"]) == {"pixel", "feature", "style"}
     expected, _ = load_tensors(whole / "weights.safetensors")
+    resumed, _ = load_tensors(killed / "weights.safetensors")
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+
+
+def test_membranes_join_in_the_middle_of_one_schedule_and_resume_there(
+    texture: TripletFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = dataclasses.replace(QUICK, samples=16, validations=1, membranes_from=0.5)
+    teacher = nn.Conv2d(1, 1, 3, padding=1).requires_grad_(False)
+    pixels = build_loss("l1", LossOptions())
+    loss = build_loss("lm", LossOptions(membrane=100.0), teacher=teacher)
+    logs = {}
+    for name, each in (("l1", pixels), ("lm", loss)):
+        train(fresh(), make_training(texture, loss=each, preset=preset), tmp_path / name, quiet)
+        logs[name] = pd.read_csv(tmp_path / name / "training.csv")
+    assert logs["lm"]["membrane"].notna().tolist() == [False] * 4 + [True] * 4
+    assert logs["lm"]["learning_rate"].tolist() == logs["l1"]["learning_rate"].tolist()
+    assert logs["lm"].loc[:3, "loss"].tolist() == logs["l1"].loc[:3, "loss"].tolist()
+    assert logs["lm"].loc[7, "l1"] != logs["l1"].loc[7, "l1"]
+
+    def kill(done: int, *_: object) -> None:
+        if done == 6:
+            raise KeyboardInterrupt
+
+    training, killed = make_training(texture, loss=loss, preset=preset), tmp_path / "killed"
+    monkeypatch.setattr(stage, "_CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh(), training, killed, kill)
+    facts = train(fresh(), training, killed, quiet, load_checkpoint(killed))
+    assert set(facts["first_shares"]) == {"pixel", "membrane"}
+    expected, _ = load_tensors(tmp_path / "lm" / "weights.safetensors")
     resumed, _ = load_tensors(killed / "weights.safetensors")
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
 
