@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from bench.cells import presets, registry
 from bench.cells.config import RunConfig
 from bench.stages import segmenter_cache as segmenters
+from bench.stages import teacher as teachers
 from methods.interface import Interpolation, Interpolator, MethodInfo
 from segmentation.training import Budget
 from segmentation.unet import UNetOptions
@@ -58,6 +59,12 @@ class Tiny(Interpolator):
         return Interpolation((before + after) / 2 + self.head(features))
 
 
+def teacher(config: RunConfig) -> tuple[UNetOptions, Budget]:
+    """The same with the seed of a teacher."""
+    options, budget = segmenter(config)
+    return options, dataclasses.replace(budget, seed=1)
+
+
 METHODS = {**registry.METHODS, "tiny": registry.Method("tiny:Tiny", "trained", "Tiny")}
 QUICK = dataclasses.replace(presets.PRESETS["quick"], crop=32, batch=2, samples=60, validations=3)
 
@@ -73,6 +80,7 @@ def patches() -> list[mock._patch]:  # type: ignore[type-arg]
         mock.patch.object(registry, "METHODS", METHODS),
         mock.patch.dict(presets.PRESETS, {"quick": QUICK}),
         mock.patch.object(segmenters, "options_of", segmenter),
+        mock.patch.object(teachers, "options_of", teacher),
     ]
 
 

@@ -38,7 +38,6 @@ def train_segmenter(
     budget: Budget,
     device: torch.device,
     display: Display,
-    *,
     role: str = "segmenter",
 ) -> dict[str, Any]:
     """Train on the real middle slices of a dataset; leave weights and log in ``folder``.

@@ -44,13 +44,18 @@ class TeacherRecord(BaseModel):
     finished: str
 
 
+def options_of(config: RunConfig) -> tuple[UNetOptions, Budget]:
+    """The network and the training: the segmenter's usual ones, with another seed."""
+    return UNetOptions(), Budget(steps=config.segmenter_steps, seed=_SEED)
+
+
 class Teachers:
     """The teachers of a run's datasets, trained when a training first asks for them."""
 
     def __init__(
         self, config: RunConfig, device: torch.device, store: Store, display: Display
     ) -> None:
-        self._budget = Budget(steps=config.segmenter_steps, seed=_SEED)
+        self._options, self._budget = options_of(config)
         self._given = config.teacher
         self._given_digest = file_digest(config.teacher) if config.teacher else None
         self._device, self._store, self._display = device, store, display
@@ -99,10 +104,8 @@ class Teachers:
 
     def _make(self, file: TripletFile, folder: Path) -> None:
         remove_leftovers(folder)
-        options, budget = UNetOptions(), self._budget
-        training = train_segmenter(
-            file, folder, options, budget, self._device, self._display, role="teacher"
-        )
+        options, budget, device = self._options, self._budget, self._device
+        training = train_segmenter(file, folder, options, budget, device, self._display, "teacher")
         record = TeacherRecord(
             key=self.key(file),
             settings=self._settings(file),
@@ -120,7 +123,7 @@ class Teachers:
             "revision": REVISION,
             "label_kind": file.card.label_kind,
             "label_zero": file.card.label_zero,
-            "unet": dataclasses.asdict(UNetOptions()),
+            "unet": dataclasses.asdict(self._options),
             "budget": dataclasses.asdict(self._budget),
         }
         return settings if labelled_throughout(file) else settings | {"slices": "by window"}

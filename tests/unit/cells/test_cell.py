@@ -23,8 +23,8 @@ CHANGES = {
 }  # fmt: skip
 BY_DIGEST = {
     "dataset", "fold", "source", "labels", "mask", "grey_range", "missing", "axes", "channel",
-    "label_kind", "label_zero", "voxel_size", "vgg_weights", "teacher", "segmenter", "segmenter_encoder",
-    "segmenter_weights", "segmenter_steps",
+    "label_kind", "label_zero", "voxel_size", "vgg_weights", "teacher", "segmenter",
+    "segmenter_encoder", "segmenter_weights", "segmenter_steps",
 }  # fmt: skip
 RUNTIME_CHANGES = {
     "download": True,
