@@ -31,8 +31,11 @@ _COLOURS = {
 }  # fmt: skip
 _OTHERS = (SKY, "#882255", "#44AA99")  # methods of other packages; Tol's muted scheme
 Dashes = str | tuple[float, tuple[float, ...]]
-_LINES: dict[str, Dashes] = {"l1": (0, (1, 1.2)), "lf": (0, (4, 1.5)), "ls": "solid"}
-_MARKERS = {"l1": "o", "lf": "s", "ls": "D"}
+_LINES: dict[str, Dashes] = {
+    "l1": (0, (1, 1.2)), "lf": (0, (4, 1.5)), "ls": "solid",
+    "lm": (0, (6, 1.2, 1, 1.2)),
+}  # fmt: skip
+_MARKERS = {"l1": "o", "lf": "s", "ls": "D", "lm": "^"}
 _LOOK = {
     "font.size": 7.0, "axes.titlesize": 7.0, "axes.labelsize": 7.0, "xtick.labelsize": 6.5,
     "ytick.labelsize": 6.5, "legend.fontsize": 6.5, "legend.frameon": False,
