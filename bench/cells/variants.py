@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.base.errors import UserError
 from bench.base.words import _sentence, read_words, spelling, with_options
-from bench.cells.presets import Preset
+from bench.cells.presets import PRESETS, Preset
 from bench.cells.registry import load_method, require_loss
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def parse_variant(text: str, preset: str) -> Variant:
     name, wanted = read_words(text)
     method = load_method(name)
     weights = Path(wanted.pop("weights")) if "weights" in wanted else None
-    base = method.presets.get(preset, method.Options())
+    widths = PRESETS[preset].widths or preset  # type: ignore[index]
+    base = method.presets.get(widths, method.Options())
     options = with_options(name, method.Options, base, wanted)
     # Tables call weights by the name of their file, wherever it lies.
     words = spelling(name, wanted | ({"weights": weights.stem} if weights else {}))

@@ -25,7 +25,7 @@ VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
 Axes = Annotated[str | None, typer.Option(help="Of the array as stored, for instance xyz.")]
 Channel = Annotated[int | None, typer.Option(help="Which one along C is read, from 0.")]
 Threads = Annotated[int | None, typer.Option(help="Threads torch computes with.")]
-Preset = Annotated[str | None, typer.Option(help="quick, medium or paper.")]
+Preset = Annotated[str | None, typer.Option(help="quick, overnight, medium or paper.")]
 
 MISSING = "Slices that are not there, for instance 105,111-112."
 MISSING_OF_EACH = f"{MISSING} One for each source."

@@ -19,7 +19,9 @@ class ProfileWords(ProfileOptions):
 
     layers: Annotated[bool, typer.Option("--layers", help="The paper's table 2.")] = False
     methods: Annotated[str | None, typer.Option(help="For instance ssan,sepconv.")] = None
-    preset: Annotated[str, typer.Option(help="Of the methods: quick, medium, paper.")] = "quick"
+    preset: Annotated[
+        str, typer.Option(help="Of the methods: quick, overnight, medium, paper.")
+    ] = "quick"
     size: Annotated[str, typer.Option(help="SIDE or HEIGHTxWIDTH in pixels.")] = "512"
     channels: Annotated[int, typer.Option(help="Of the layers' feature map.")] = 64
     backward: Annotated[bool, typer.Option(help="Measure forward + backward too.")] = True

@@ -85,7 +85,7 @@ def training_settings(inputs: Inputs) -> dict[str, Any]:
     """Settings of the training: loss, seed, budget, precision."""
     cell, config = inputs.cell, inputs.config
     budget = dataclasses.asdict(budget_of(cell, config))
-    del budget["summary"], budget["rates"]
+    del budget["summary"], budget["rates"], budget["widths"]
     if budget["micro_batch"] is None:
         del budget["micro_batch"]  # the keys of before there was any still hold
     if inputs.features is None or not cell.variant.info.motion:

@@ -1,6 +1,10 @@
+import dataclasses
+
 import pytest
 
-from bench.cells.presets import PRESETS
+from bench.cells.presets import PRESETS, Preset
+from bench.cells.registry import METHODS
+from bench.cells.variants import parse_variant
 
 
 def test_paper_schedule_is_30_epochs_then_20_at_a_tenth() -> None:
@@ -30,6 +34,19 @@ def test_where_the_features_join_it_starts_again_from_a_tenth() -> None:
     whole = [quick.learning_rate_at(step, 1000, opening=600) for step in range(1000)]
     assert whole[:600] == [quick.learning_rate_at(step, 600) for step in range(600)]
     assert whole[600:] == pytest.approx([quick.learning_rate_at(s, 400) / 10 for s in range(400)])
+
+
+@pytest.mark.parametrize("method", [name for name, m in METHODS.items() if m.kind == "trained"])
+def test_overnight_is_quick_for_longer(method: str) -> None:
+    quick, overnight = (parse_variant(method, preset) for preset in ("quick", "overnight"))
+    assert quick == overnight
+    budgets = [PRESETS[name].of_method(method) for name in ("quick", "overnight")]
+    differing = {
+        field.name
+        for field in dataclasses.fields(Preset)
+        if getattr(budgets[0], field.name) != getattr(budgets[1], field.name)
+    }
+    assert differing == {"samples", "validations", "widths", "summary"}
 
 
 @pytest.mark.parametrize("name", ["quick", "medium"])
