@@ -27,6 +27,8 @@ class Inputs:
             is learned from.
         features: digest of the features that the loss looks at, or None.
         segmenter: content key of the dataset's segmenter, or None if it can have none.
+        carried: content key of what is counted of the neurites on both sides of a triplet's middle
+            slice, or None where they are not known.
         tested: fingerprint of the dataset that is predicted, if it is another one.
         overlapping: whether tiles share pixels: their columns were numbered otherwise once.
     """
@@ -36,6 +38,7 @@ class Inputs:
     learned_from: str
     features: str | None = None
     segmenter: str | None = None
+    carried: str | None = None
     tested: str | None = None
     overlapping: bool = False
 
