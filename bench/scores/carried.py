@@ -33,6 +33,12 @@ def carried_key(file: TripletFile) -> str | None:
     return None if file.neighbours is None else content_digest([REVISION, file.neighbours])
 
 
+def references_key(file: TripletFile) -> str | None:
+    """Content key of the ceiling's counts and of the references; None likewise."""
+    key = carried_key(file)
+    return None if key is None else content_digest([key, WholeFlow.info.revision])
+
+
 def write_references(
     file: TripletFile, indices: NDArray[np.intp], target: Path, progress: Progress
 ) -> None:

@@ -17,8 +17,9 @@ from segmentation.training import Budget
 RECORD = "segmenter.json"
 CEILING = "ceiling.parquet"
 REFERENCES = "references.parquet"
+LEFT_OUT = "left_out"
 KINDS: Mapping[str, str] = {
-    "left_out": "left out",
+    LEFT_OUT: "left out",
     "left_out_flow": "left out, with flow",
     "true_segments": "true segments",
 }

@@ -20,7 +20,7 @@ from bench.base.files import (
 from bench.base.progress import Display
 from bench.base.provenance import compute_provenance, provenance
 from bench.cells.config import RunConfig
-from bench.scores.carried import carried_key, write_references
+from bench.scores.carried import references_key, write_references
 from bench.scores.ceiling import CEILING, REFERENCES, SegmenterRecord
 from bench.scores.membranes import membrane_means
 from bench.scores.triplet_table import overlapping
@@ -121,7 +121,7 @@ class Segmenters:
         with locked(folder.path, self._wait):
             known = folder.set_damaged_aside(self._display.note)
             record = folder.record()
-            if record is None or record.carried != carried_key(dataset.test):
+            if record is None or record.carried != references_key(dataset.test):
                 record = self._make(dataset, folder, known)
         return Segmenter(folder.weights, record.files[WEIGHTS], dataset.test, self._device)
 
@@ -165,7 +165,7 @@ class Segmenters:
             threshold=segmenter.thresholds.mask,
             seed_threshold=segmenter.thresholds.seeds,
             reference=segmenter.reference,
-            carried=carried_key(dataset.test),
+            carried=references_key(dataset.test),
             files=folder.digests(),
             training=training,
             means=membrane_means(table),
