@@ -17,7 +17,6 @@ from bench.scores.cautions import (
     saturation_caution,
     seeds_caution,
 )
-from bench.scores.ceiling import KINDS
 from bench.scores.cell_figures import Means
 from bench.scores.departures import Trained, told
 from bench.scores.membranes import MEMBRANE_METRICS
@@ -28,7 +27,6 @@ from bench.scores.standings import TIE
 
 _GAPS = ("carried", "dice", "boundary_f1")
 _OVER_LEFT_OUT = ("carried", "carried_area")
-_REAL = "real slice"
 _AGREEMENT = "the real slice's segmentation (agreement)"
 
 
@@ -134,10 +132,8 @@ def _membrane_scores(title: str, rows: list[Row]) -> WideTable:
             continue
         if (facts.segmenter, found.n) not in seen:
             seen.add((facts.segmenter, found.n))
-            beside = {KINDS[kind]: means for kind, means in found.references.items()}
             blank = [Text("-")] * (2 if several else 1)
-            for name, means in (beside | {_REAL: found.ceiling}).items():
-                lines.append(([Text(name), *blank], means))
+            lines += [([Text(name), *blank], means) for name, means in found.beside.items()]
         lines.append((_lead(row, several), found.means))
     names = [name for name in MEMBRANE_METRICS if any(name in means for _, means in lines)]
     table = WideTable(title, several, (MEMBRANE_METRICS[name].title for name in names))

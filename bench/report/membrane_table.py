@@ -14,7 +14,7 @@ from bench.report.selection import Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
 from bench.report.titles import row_title
 from bench.scores.cautions import pixel_size_caution
-from bench.scores.ceiling import KINDS
+from bench.scores.ceiling import KINDS, TRUE_SEGMENTS
 from bench.scores.measurement import Measurement, every_seed, most_triplets
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.standings import Standing, comparable, not_ranked, standings
@@ -157,7 +157,7 @@ def _compared_with(
     if not any(map(_front, measured.values())):
         return [real]
     found = {kind: _reference(selection, measured, kind) for kind in KINDS}
-    truth = found.pop("true_segments")
+    truth = found.pop(TRUE_SEGMENTS)
     rows = [*found.values(), dataclasses.replace(real, rule=False), truth]
     return [dataclasses.replace(rows[0], rule=True), *rows[1:]]
 

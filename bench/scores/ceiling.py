@@ -17,12 +17,13 @@ from segmentation.training import Budget
 RECORD = "segmenter.json"
 CEILING = "ceiling.parquet"
 REFERENCES = "references.parquet"
-LEFT_OUT = "left_out"
+LEFT_OUT, TRUE_SEGMENTS = "left_out", "true_segments"
 KINDS: Mapping[str, str] = {
     LEFT_OUT: "left out",
     "left_out_flow": "left out, with flow",
-    "true_segments": "true segments",
+    TRUE_SEGMENTS: "true segments",
 }
+REAL = "real slice"  # what the ceiling is called among them
 
 
 class SegmenterRecord(BaseModel):

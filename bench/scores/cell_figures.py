@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench.scores import calibration
-from bench.scores.ceiling import KINDS, LEFT_OUT
+from bench.scores.ceiling import KINDS, LEFT_OUT, REAL, TRUE_SEGMENTS
 from bench.scores.cell_scores import (
     calibration_scores,
     ceiling_scores,
@@ -45,6 +45,13 @@ class MembraneFigures:
     gap: Means
     references: Mapping[str, Means]
     over_left_out: Means
+
+    @property
+    def beside(self) -> dict[str, Means]:
+        """The references and the ceiling by their titles, in the order in which they are read."""
+        means = {KINDS[kind]: found for kind, found in self.references.items()}
+        truth = means.pop(KINDS[TRUE_SEGMENTS], None)
+        return means | {REAL: self.ceiling} | ({KINDS[TRUE_SEGMENTS]: truth} if truth else {})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from bench.report.page.gallery import detail
 from bench.report.page.leaderboard import GAIN, Column, Leaderboard, Row
 from bench.scores.cautions import label_remarks
-from bench.scores.ceiling import KINDS
+from bench.scores.ceiling import REAL
 from bench.scores.cell_figures import CellFigures, Means
 from bench.scores.entry import Entry
 from bench.scores.statistics import Interval
@@ -116,16 +116,11 @@ def _beside(board: Leaderboard) -> list[dict[str, Any]]:
 def _compared_with(figures: CellFigures, columns: list[Column]) -> Iterator[dict[str, Any]]:
     """The real slices on the triplets of a cell, and what its neurites are carried by else."""
     found = figures.membranes
-    yield {
-        "title": "Real slices",
-        "detail": "the segmenter's ceiling",
-        "dataset": figures.entry.cell.dataset,
-        "numbers": _numbers(found.ceiling if found else {}, columns),
-    }
-    for kind, means in found.references.items() if found else ():
+    for title, means in (found.beside if found else {REAL: Means()}).items():
+        real = title == REAL
         yield {
-            "title": KINDS[kind].capitalize(),
-            "detail": "carried without a synthesised slice",
+            "title": "Real slices" if real else title.capitalize(),
+            "detail": "the segmenter's ceiling" if real else "carried without a synthesised slice",
             "dataset": figures.entry.cell.dataset,
             "numbers": _numbers(means, columns),
         }
