@@ -7,13 +7,13 @@ Pixels without a known truth count in no score.
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from segmentation.labels import UNLABELLED
+from segmentation.labels import components
 from segmentation.membranes import membranes
 
 TOLERANCE = 2  # pixels between two lines that count as one
@@ -71,7 +71,7 @@ def truth_from_labels(
         connected components (4 neighbours) of equal ids, or of what is not membrane.
     """
     mask, valid = membranes(labels, pixel_size, zero=zero, kind=kind)
-    return Truth(mask, valid, _inner(_components(labels), pixel_size))
+    return Truth(mask, valid, _inner(components(labels), pixel_size))
 
 
 def truth_from_probability(
@@ -84,7 +84,7 @@ def truth_from_probability(
 
 
 def score_membranes(
-    probability: Probability, thresholds: Thresholds, truth: Truth, pixel_size: float
+    probability: Probability, thresholds: Thresholds, truth: Truth, segments: Labels
 ) -> dict[str, float]:
     """Every score of one frame.
 
@@ -92,7 +92,7 @@ def score_membranes(
         probability: HW in [0, 1], of each pixel to be membrane.
         thresholds: above which it is taken for membrane.
         truth: of the same frame.
-        pixel_size: side of a pixel in nm.
+        segments: HW, what ``watershed`` makes of the probabilities.
 
     Returns:
         ``dice``; pixels as ``true_positive``, ``false_positive``, ``false_negative``; pixels of
@@ -105,7 +105,6 @@ def score_membranes(
     scores = _overlap(mask, truth) | _lines(mask, truth.mask)
     if not truth.segments.any():
         return scores | dict.fromkeys(SEGMENT_SCORES, float("nan"))
-    segments = watershed(probability, thresholds.seeds, pixel_size)
     return scores | segment_scores(segments, truth.segments)
 
 
@@ -200,17 +199,6 @@ def _disk() -> Bits:
     offsets = np.arange(-TOLERANCE, TOLERANCE + 1)
     disk: Bits = np.hypot(offsets[:, None], offsets) <= TOLERANCE
     return disk
-
-
-def _components(labels: NDArray[np.uint64]) -> Labels:
-    """Connected pixels of one id, from 1; 0 where the label is 0 or nothing is known."""
-    from skimage.measure import label
-
-    _, ids = np.unique(labels, return_inverse=True)
-    ids = ids.reshape(labels.shape) + 1
-    ids[(labels == 0) | (labels == UNLABELLED)] = 0
-    components = label(ids, background=0, connectivity=1)
-    return cast(Labels, components.astype(np.int32))
 
 
 def _inner(segments: Labels, pixel_size: float) -> Labels:

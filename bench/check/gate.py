@@ -21,6 +21,7 @@ from bench.base.files import content_digest, write_text
 from bench.base.provenance import provenance
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
+from bench.scores.membranes import with_membrane_metrics
 from bench.scores.metrics import METRICS
 from bench.scores.record_facts import DatasetFacts
 from bench.scores.statistics import PLACE, Interval
@@ -57,7 +58,9 @@ LIMITS: Mapping[str, Limit] = {
     "frc_25": Limit(0.005, "higher"),
     "sharpness": Limit(0.03, "neither", relative=True),
     "dice": Limit(0.005, "higher"),
+    "carried": Limit(0.01, "higher"),  # some hundred neurites: one is a quarter of this
 }
+_SEGMENTED = ("dice", "carried")  # what a triplet without labels has not
 
 
 @dataclass(frozen=True)
@@ -159,9 +162,9 @@ def _cut(entry: Entry) -> dict[str, int]:
 
 
 def _figures(entry: Entry, table: pd.DataFrame, name: str) -> list[Any]:
-    """A column as JSON has it; a triplet without labels has no Dice, everything else a number."""
+    """A column as JSON has it; what a triplet without labels has not is None."""
     values = table[name].tolist()
-    if name == "dice":
+    if name in _SEGMENTED:
         values = [None if math.isnan(value) else value for value in values]
     for triplet, value in zip(table["triplet"], values, strict=True):
         if value is not None and not math.isfinite(value):
@@ -269,7 +272,7 @@ def _compare_metric(name: str, metric: str, pair: _Pair, widen: float) -> Findin
     limit = rule.change * widen * (abs(accepted) if rule.relative else 1.0)
     if metric not in pair.table:
         return Finding(name, metric, "missing", accepted, limit=limit, words="it is not measured")
-    if metric == "dice" and not pair.covers(metric):
+    if metric in _SEGMENTED and not pair.covers(metric):
         words = "its labels cover other triplets"
         return Finding(name, metric, "incomparable", accepted, limit=limit, words=words)
     now = pair.measured(metric)
@@ -294,8 +297,10 @@ def _scores(entry: Entry) -> pd.DataFrame | None:
     table = entry.scores
     if table is None or entry.record.status == "failed":
         return None
-    if entry.membranes is not None and entry.membranes["dice"].notna().any():
-        table = table.merge(entry.membranes[["triplet", "dice"]], on="triplet", how="left")
+    if entry.membranes is not None:
+        found = with_membrane_metrics(entry.membranes)
+        names = [name for name in _SEGMENTED if name in found and found[name].notna().any()]
+        table = table.merge(found[["triplet", *names]], on="triplet", how="left")
     columns = ["triplet", *PLACE, *(name for name in LIMITS if name in table)]
     return table[columns].sort_values("triplet", ignore_index=True)
 

@@ -19,8 +19,8 @@ from bench.volumes.sources import Given
 
 # Words that are build options as they stand.
 _WISHES = (
-    "tile", "stride", "search", "align", "histogram", "split", "split_axis", "fold", "label_kind",
-    "label_zero", "voxel_size",
+    "every", "tile", "stride", "search", "align", "histogram", "split", "split_axis", "fold",
+    "label_kind", "label_zero", "voxel_size",
 )  # fmt: skip
 
 

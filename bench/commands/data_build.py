@@ -37,6 +37,9 @@ class BuildWords:
     ] = None
     download: Annotated[bool, typer.Option("--download", help="Fetch the card's files.")] = False
     data: Data = Path("data")
+    every: Annotated[
+        int | None, typer.Option(help="Take every n-th slice: thin slices become sections.")
+    ] = None
     tile: Annotated[int | None, typer.Option(help="Side of a triplet in pixels.")] = None
     stride: Annotated[int | None, typer.Option(help="Step of the grid in pixels.")] = None
     search: Annotated[int | None, typer.Option(help="Search radius of the alignment.")] = None

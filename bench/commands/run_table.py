@@ -17,7 +17,7 @@ from bench.scores.cautions import (
     saturation_caution,
     seeds_caution,
 )
-from bench.scores.cell_figures import Means, MembraneFigures
+from bench.scores.cell_figures import Means
 from bench.scores.departures import Trained, told
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.metrics import METRICS, SHOWN
@@ -25,7 +25,8 @@ from bench.scores.notation import interval_text, signed
 from bench.scores.skill import SKILLS, beats
 from bench.scores.standings import TIE
 
-_GAPS = ("dice", "boundary_f1")
+_GAPS = ("carried", "dice", "boundary_f1")
+_OVER_LEFT_OUT = ("carried", "carried_area")
 _AGREEMENT = "the real slice's segmentation (agreement)"
 
 
@@ -74,28 +75,20 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
     """What a segmenter makes of the frames; the gap to the ceiling leads."""
     if not rows:
         return
-    several = _several_seeds(rows)
     facts = rows[0].figures.entry.facts.segment
     reference = facts.reference if facts else None
     against = "the labels" if reference == "labels" else _AGREEMENT
     title = f"{rows[0].outcome.cell.dataset}: membranes against {against}"
-    gap_titles = [MEMBRANE_METRICS[name].title for name in _GAPS]
-    gaps = WideTable(f"{title}, gap to real slice [95 %]", several, gap_titles)
-    scores = WideTable(title, several, (metric.title for metric in MEMBRANE_METRICS.values()))
-    seen = set()
-    for row in rows:
-        found, facts = row.membranes, row.figures.entry.facts.segment
-        if found is None or facts is None:
-            continue
-        if (facts.segmenter, found.n) not in seen:
-            seen.add((facts.segmenter, found.n))
-            blank = [Text("-")] * (2 if several else 1)
-            scores.add_row(Text("real slice"), *blank, *_membrane_numbers(found.ceiling))
-        gaps.add_row(*_lead(row, several), *(_gap(found, name) for name in _GAPS))
-        scores.add_row(*_lead(row, several), *_membrane_numbers(found.means))
-    for table in (gaps, scores):
-        console.print()
-        table.print(console)
+    gaps = [(row, row.membranes.gap) for row in rows if row.membranes]
+    over = [(row, row.membranes.over_left_out) for row in rows if row.membranes]
+    for table in (
+        _differences(f"{title}, gap to real slice [95 %]", gaps, _GAPS),
+        _differences(f"{title}, gain over no slice at all [95 %]", over, _OVER_LEFT_OUT),
+        _membrane_scores(title, rows),
+    ):
+        if table is not None:
+            console.print()
+            table.print(console)
     console.print()
     for line in _membrane_notes(rows, reference):
         _say(line, console)
@@ -116,15 +109,42 @@ def _membrane_notes(rows: list[Row], reference: str | None) -> Iterator[str]:
         )
 
 
-def _gap(found: MembraneFigures, name: str) -> Text:
-    return Text(interval_text(found.gap[name], signed(3)) if name in found.gap else "-")
+def _differences(
+    title: str, rows: list[tuple[Row, Means]], names: tuple[str, ...]
+) -> WideTable | None:
+    """Paired differences with their intervals; None where nobody has any."""
+    several = _several_seeds([row for row, _ in rows])
+    shown = [name for name in names if any(name in means for _, means in rows)]
+    table = WideTable(title, several, (MEMBRANE_METRICS[name].title for name in shown))
+    for row, means in rows:
+        cells = (interval_text(means[name], signed(3)) if name in means else "-" for name in shown)
+        table.add_row(*_lead(row, several), *map(Text, cells))
+    return table if shown else None
 
 
-def _membrane_numbers(shown: Means) -> list[Text]:
-    return [
-        Text(f"{shown[name].mean:.{metric.digits}f}" if name in shown else "-")
-        for name, metric in MEMBRANE_METRICS.items()
-    ]
+def _membrane_scores(title: str, rows: list[Row]) -> WideTable:
+    """The scores of each row, and above them those of what it is to be compared with."""
+    several, seen = _several_seeds(rows), set()
+    lines: list[tuple[list[Text], Means]] = []
+    for row in rows:
+        found, facts = row.membranes, row.figures.entry.facts.segment
+        if found is None or facts is None:
+            continue
+        if (facts.segmenter, found.n) not in seen:
+            seen.add((facts.segmenter, found.n))
+            blank = [Text("-")] * (2 if several else 1)
+            lines += [([Text(name), *blank], means) for name, means in found.beside.items()]
+        lines.append((_lead(row, several), found.means))
+    names = [name for name in MEMBRANE_METRICS if any(name in means for _, means in lines)]
+    table = WideTable(title, several, (MEMBRANE_METRICS[name].title for name in names))
+    for lead, means in lines:
+        table.add_row(*lead, *(_membrane_number(means, name) for name in names))
+    return table
+
+
+def _membrane_number(shown: Means, name: str) -> Text:
+    metric = MEMBRANE_METRICS[name]
+    return Text(f"{shown[name].mean:.{metric.digits}f}" if name in shown else "-")
 
 
 def _legend(rows: list[Row]) -> Iterator[str]:

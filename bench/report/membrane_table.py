@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from bench.cells.cell import NULL
 from bench.cells.registry import METHODS
 from bench.report.absence import absence, cell_notes
@@ -12,13 +14,20 @@ from bench.report.selection import Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
 from bench.report.titles import row_title
 from bench.scores.cautions import pixel_size_caution
+from bench.scores.ceiling import KINDS, TRUE_SEGMENTS
 from bench.scores.measurement import Measurement, every_seed, most_triplets
+from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.standings import Standing, comparable, not_ranked, standings
 from bench.store.records import NONE
 
+_CARRIED = "carried"  # only of datasets where it is known
 _METRICS = {"dice": "Dice", "boundary_f1": "F1"}
 _DIGITS = 4
 _CEILING = "Real slice (the ceiling)"
+_CARRIED_IS = (
+    "Carried: the share of neurites of the slice before that end on their own id in the slice "
+    "after, through the segments of the synthesised slice. "
+)
 _PAPER = [("sepconv", "ls"), ("dain", "ls"), ("ssan", "ls")]
 
 
@@ -26,27 +35,35 @@ def segmentation(selection: Selection) -> list[Table]:
     """Dice, boundary F1 and the gap in Dice to the real slice, for every segmented row."""
     notes = Notes()
     datasets = _with_membranes(selection)
-    columns = tuple(
-        Column(title, name, notes.mark(*_dataset_notes(selection, name)))
-        for name in datasets
-        for title in ("Gap in Dice", *_METRICS.values())
-    )
     pairs = _pairs(selection)
     measured = {
         name: [selection.membranes((method,), loss, name) for method, loss in pairs]
         for name in datasets
     }
+    columns = tuple(
+        Column(title, name, notes.mark(*_dataset_notes(selection, name)))
+        for name, rows in measured.items()
+        for title in (*_front(rows).values(), "Gap in Dice", *_METRICS.values())
+    )
     rows = [_row(selection, measured, pairs, i, notes) for i in range(len(pairs))]
-    rows.append(_ceiling(selection, measured, notes))
+    rows += _compared_with(selection, measured, notes)
     words = caption(
         selection,
         "Membranes found in the synthesised slices",
         measured,
-        "Dice: mean over slices. F1: boundary F1 of pooled counts. The gap is the Dice of the real "
-        "slice less that of the synthesised one, by the same segmenter, ± half its 95 % interval.",
+        (_CARRIED_IS if any(map(_front, measured.values())) else "")
+        + "Dice: mean over slices. F1: boundary F1 of pooled counts. The gap is the Dice of the "
+        "real slice less that of the synthesised one, by the same segmenter, ± half its 95 % "
+        "interval.",
     )
     ties = any(cell.tie for row in rows for cell in row.cells)
     return [Table("5", words, "Method", columns, tuple(rows), notes.listed(ties=ties))]
+
+
+def _front(rows: list[Measurement]) -> dict[str, str]:
+    """The column that stands before the others on a dataset: its metric and title, or none."""
+    known = any(each.mean(_CARRIED) is not None for each in rows)
+    return {_CARRIED: MEMBRANE_METRICS[_CARRIED].title} if known else {}
 
 
 def _pairs(selection: Selection) -> list[tuple[str, str]]:
@@ -107,13 +124,14 @@ def _cells(
     measurement = rows[index]
     if measurement.scores is None:
         marks = notes.mark(*absence(measurement, dataset, "table5"))
-        return [TableCell(DASH, marks=marks)] * (1 + len(_METRICS))
+        return [TableCell(DASH, marks=marks)] * (len(_front(rows)) + 1 + len(_METRICS))
     marks = notes.mark(*cell_notes(measurement, most_triplets(rows), seeds))
-    cells = [_gap(selection.ceiling(dataset), measurement, marks)]
-    for metric in _METRICS:
-        place = standings(comparable(rows), metric, "higher")[index]
-        cells.append(_mean(measurement, metric, place))
-    return cells
+    placed = {
+        metric: _mean(measurement, metric, standings(comparable(rows), metric, "higher")[index])
+        for metric in (*_front(rows), *_METRICS)
+    }
+    gap = _gap(selection.ceiling(dataset), measurement, marks)
+    return [*(placed[name] for name in _front(rows)), gap, *(placed[name] for name in _METRICS)]
 
 
 def _gap(ceiling: Measurement, measurement: Measurement, marks: tuple[str, ...]) -> TableCell:
@@ -131,6 +149,30 @@ def _mean(measurement: Measurement, metric: str, place: Standing) -> TableCell:
     return TableCell(text, mean.mean, *ends(mean), place.emphasis, place.tie)
 
 
+def _compared_with(
+    selection: Selection, measured: dict[str, list[Measurement]], notes: Notes
+) -> list[TableRow]:
+    """The real slices; around them, where neurites are known, what they are carried by else."""
+    real = _ceiling(selection, measured, notes)
+    if not any(map(_front, measured.values())):
+        return [real]
+    found = {kind: _reference(selection, measured, kind) for kind in KINDS}
+    truth = found.pop(TRUE_SEGMENTS)
+    rows = [*found.values(), dataclasses.replace(real, rule=False), truth]
+    return [dataclasses.replace(rows[0], rule=True), *rows[1:]]
+
+
+def _reference(selection: Selection, measured: dict[str, list[Measurement]], kind: str) -> TableRow:
+    """Neurites without a synthesised slice, over the triplets of the fullest row."""
+    cells: list[TableCell] = []
+    for dataset, rows in measured.items():
+        fullest = max(rows, key=lambda each: each.count)
+        found = selection.reference(kind, dataset).on(fullest)
+        cells += [_mean(found, metric, Standing()) for metric in _front(rows)]
+        cells += [TableCell(DASH)] * (1 + len(_METRICS))
+    return TableRow(KINDS[kind].capitalize(), tuple(cells))
+
+
 def _ceiling(
     selection: Selection, measured: dict[str, list[Measurement]], notes: Notes
 ) -> TableRow:
@@ -141,8 +183,9 @@ def _ceiling(
         ceiling = selection.ceiling(dataset).on(fullest)
         if ceiling.scores is None:
             marks = notes.mark(f"no ceiling: {_no_ceiling(selection, dataset)}.")
-            cells += [TableCell(DASH, marks=marks)] * (1 + len(_METRICS))
+            cells += [TableCell(DASH, marks=marks)] * (len(_front(rows)) + 1 + len(_METRICS))
             continue
+        cells += [_mean(ceiling, metric, Standing()) for metric in _front(rows)]
         cells.append(TableCell(number(0.0, _DIGITS), 0.0))
         cells += [_mean(ceiling, metric, Standing()) for metric in _METRICS]
     return TableRow(_CEILING, tuple(cells), rule=True)

@@ -16,6 +16,7 @@ from bench.scores.cell_scores import (
     ceiling_scores,
     image_scores,
     membrane_scores,
+    reference_scores,
 )
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
@@ -83,6 +84,15 @@ class Selection:
     def membranes(self, methods: tuple[str, ...], loss: str, dataset: str) -> Measurement:
         """The membrane scores of a row on a dataset."""
         return membrane_scores(self.cells(methods, loss, dataset))
+
+    @cache  # noqa: B019
+    def reference(self, kind: str, dataset: str) -> Measurement:
+        """What becomes of neurites without a synthesised slice: one table a fold."""
+        of_fold: dict[int, Entry] = {}
+        for entry in self.entries:
+            if entry.cell.dataset == dataset and kind in entry.references:
+                of_fold.setdefault(entry.cell.fold, entry)
+        return reference_scores(of_fold.values(), kind)
 
     @cache  # noqa: B019
     def ceiling(self, dataset: str) -> Measurement:

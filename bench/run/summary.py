@@ -113,6 +113,8 @@ def _membranes_json(entry: Entry, found: MembraneFigures | None) -> dict[str, An
         "metrics": _as_json(found.means),
         "ceiling": _as_json(found.ceiling),
         "gap": _as_json(found.gap),
+        "references": {kind: _as_json(means) for kind, means in found.references.items()},
+        "over_left_out": _as_json(found.over_left_out),
         "caution": entry.segmenter_caution or None,
     }
 

@@ -16,6 +16,7 @@ from bench.base.progress import Display
 from bench.cells.cell import Cell
 from bench.cells.config import RunConfig
 from bench.run.job import Job, Outcome
+from bench.scores.carried import carried_key
 from bench.scores.triplet_table import overlapping
 from bench.stages.keys import Inputs
 from bench.stages.pipeline import keys
@@ -93,6 +94,7 @@ class Worker:
             features=features.digest if features else None,
             teacher=self._teachers.key(dataset.training) if cell.needs_teacher else None,
             segmenter=self._segmenters.key(dataset),
+            carried=carried_key(dataset.test),
             tested=dataset.test.fingerprint if dataset.borrows else None,
             overlapping=overlapping(dataset.test),
         )

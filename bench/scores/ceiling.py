@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,14 @@ from segmentation.training import Budget
 
 RECORD = "segmenter.json"
 CEILING = "ceiling.parquet"
+REFERENCES = "references.parquet"
+LEFT_OUT, TRUE_SEGMENTS = "left_out", "true_segments"
+KINDS: Mapping[str, str] = {
+    LEFT_OUT: "left out",
+    "left_out_flow": "left out, with flow",
+    TRUE_SEGMENTS: "true segments",
+}
+REAL = "real slice"  # what the ceiling is called among them
 
 
 class SegmenterRecord(BaseModel):
@@ -26,7 +35,9 @@ class SegmenterRecord(BaseModel):
         threshold: probability above which a pixel is membrane.
         seed_threshold: the same for the seeds of segments; None in records of before it.
         reference: what the dataset's frames are compared with: ``labels`` or ``agreement``.
-        files: SHA-256 of its weights and of the ceiling's two files.
+        carried: content key of what the ceiling and its references count of neurites; None where
+            the dataset has no labels on both sides of a slice, and in records of before.
+        files: SHA-256 of its weights, of the ceiling's two files and of its references.
         training: steps, seconds, slices, validation Dice and the threshold of seeds; empty if
             trained elsewhere.
         means: the ceiling: mean of every score over the kept test triplets.
@@ -40,6 +51,7 @@ class SegmenterRecord(BaseModel):
     threshold: float
     seed_threshold: float | None = None
     reference: str
+    carried: str | None = None
     files: dict[str, str]
     training: dict[str, Any] = {}
     means: dict[str, float | None]
@@ -74,11 +86,24 @@ def read_ceiling(folder: Path, segmenter: str | None) -> pd.DataFrame | None:
     Raises:
         UserError: they are damaged, or cannot be read.
     """
-    if not (folder / CEILING).exists():
+    return _read(folder, CEILING, segmenter)
+
+
+def read_references(folder: Path, segmenter: str | None) -> dict[str, pd.DataFrame]:
+    """What becomes of neurites without a synthesised slice, by kind, of rejected triplets too.
+
+    Empty where there are none. ``segmenter`` and errors as for ``read_ceiling``.
+    """
+    table = _read(folder, REFERENCES, segmenter)
+    return {} if table is None else {kind: table[table["kind"] == kind] for kind in KINDS}
+
+
+def _read(folder: Path, name: str, segmenter: str | None) -> pd.DataFrame | None:
+    if not (folder / name).exists():
         return None
     if not (folder / RECORD).exists():
-        return read_table(folder / CEILING, None)
+        return read_table(folder / name, None)
     files = load_document(folder / RECORD, SegmenterRecord).files
     if segmenter is not None and files.get(WEIGHTS, segmenter) != segmenter:
         return None
-    return read_table(folder / CEILING, files.get(CEILING))
+    return read_table(folder / name, files.get(name))

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from bench.scores.calibration import KINDS
+from bench.scores import calibration
+from bench.scores.ceiling import KINDS, LEFT_OUT, REAL, TRUE_SEGMENTS
 from bench.scores.cell_scores import (
     calibration_scores,
     ceiling_scores,
     image_scores,
     membrane_scores,
+    reference_scores,
 )
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
@@ -32,12 +34,24 @@ class MembraneFigures:
         means: of each score.
         ceiling: the same of the real middle slices, over the same triplets.
         gap: paired difference to the ceiling.
+        references: what becomes of neurites without a synthesised slice, by kind, over the same
+            triplets; empty where nobody knows them on both sides of a slice.
+        over_left_out: paired difference to the reference that leaves the slice out.
     """
 
     n: int
     means: Means
     ceiling: Means
     gap: Means
+    references: Mapping[str, Means]
+    over_left_out: Means
+
+    @property
+    def beside(self) -> dict[str, Means]:
+        """The references and the ceiling by their titles, in the order in which they are read."""
+        means = {KINDS[kind]: found for kind, found in self.references.items()}
+        truth = means.pop(KINDS[TRUE_SEGMENTS], None)
+        return means | {REAL: self.ceiling} | ({KINDS[TRUE_SEGMENTS]: truth} if truth else {})
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,7 @@ class CellFigures:
     @cached_property
     def calibration(self) -> dict[str, Means]:
         """The means of each kind of calibration frames; of the null alone."""
-        found = {kind: calibration_scores([self.entry], kind) for kind in KINDS}
+        found = {kind: calibration_scores([self.entry], kind) for kind in calibration.KINDS}
         return {kind: _means(each, METRICS) for kind, each in found.items() if each.count}
 
     @cached_property
@@ -98,13 +112,31 @@ class CellFigures:
         measured, real = membrane_scores([self.entry]), ceiling_scores([self.entry])
         if not measured.count:
             return None
-        means, ceiling, gap = {}, {}, {}
-        for name in MEMBRANE_METRICS:
-            mine, best = measured.known(name), real.known(name)
-            means[name] = mine.mean(name)
-            ceiling[name] = best.on(mine).mean(name)
-            gap[name] = mine.gain(best, name)
-        return MembraneFigures(measured.count, *map(_measured, (means, ceiling, gap)))
+        references = {kind: reference_scores([self.entry], kind) for kind in KINDS}
+        return MembraneFigures(
+            n=measured.count,
+            means=_measured({name: measured.known(name).mean(name) for name in MEMBRANE_METRICS}),
+            ceiling=_on_same(real, measured),
+            gap=_gains(measured, real),
+            references={
+                kind: _on_same(each, measured) for kind, each in references.items() if each.count
+            },
+            over_left_out=_gains(measured, references[LEFT_OUT]),
+        )
+
+
+def _on_same(other: Measurement, measured: Measurement) -> Means:
+    """Another one's membrane scores over the triplets that were measured."""
+    return _measured(
+        {name: other.known(name).on(measured.known(name)).mean(name) for name in MEMBRANE_METRICS}
+    )
+
+
+def _gains(measured: Measurement, other: Measurement) -> Means:
+    """Paired differences of membrane scores."""
+    return _measured(
+        {name: measured.known(name).gain(other.known(name), name) for name in MEMBRANE_METRICS}
+    )
 
 
 def _means(measurement: Measurement, names: Iterable[str]) -> Means:

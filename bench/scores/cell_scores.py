@@ -40,3 +40,11 @@ def ceiling_scores(cells: Iterable[Entry], *, rejected: bool = False) -> Measure
     entries = tuple(cells)
     tables = (each.unfiltered.ceiling if rejected else each.ceiling for each in entries)
     return Measurement(entries, tuple(tables), with_membrane_metrics)
+
+
+def reference_scores(cells: Iterable[Entry], kind: str) -> Measurement:
+    """What becomes of neurites without a synthesised slice: a kind of ``ceiling.KINDS``."""
+    entries = tuple(cells)
+    return Measurement(
+        entries, tuple(each.references.get(kind) for each in entries), with_membrane_metrics
+    )

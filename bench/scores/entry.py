@@ -15,7 +15,7 @@ from bench.base.errors import UserError
 from bench.base.parquet import read_table
 from bench.cells.cell import NULL
 from bench.scores.calibration import read_calibration
-from bench.scores.ceiling import read_ceiling, segmenter_caution
+from bench.scores.ceiling import read_ceiling, read_references, segmenter_caution
 from bench.scores.cell_files import read_log, read_one
 from bench.scores.membranes import labelled
 from bench.scores.record_facts import DatasetFacts, MethodFacts, StageFacts
@@ -139,9 +139,17 @@ class Entry:
         return self._ceiling()
 
     @property
+    def references(self) -> dict[str, pd.DataFrame]:
+        """What becomes of neurites without a synthesised slice, by kind, in kept test triplets.
+
+        Empty where that is not known.
+        """
+        return {kind: kept(table) for kind, table in self._read_references[0].items()}
+
+    @property
     def ceiling_damage(self) -> str:
-        """Why the membrane scores of the real slices cannot be read; empty if they can."""
-        return self._read_ceiling[1]
+        """Why the scores of the real slices, or the references, cannot be read; empty if not."""
+        return self._read_ceiling[1] or self._read_references[1]
 
     @cached_property
     def segmenter_caution(self) -> str:
@@ -184,6 +192,17 @@ class Entry:
             return read_ceiling(self._segmenter, facts.segmenter), ""
         except UserError as error:
             return None, str(error)
+
+    @cached_property
+    def _read_references(self) -> tuple[dict[str, pd.DataFrame], str]:
+        """The tables, and why they cannot be read where they cannot, likewise."""
+        facts = self.facts.segment
+        if self._segmenter is None or facts is None:
+            return {}, ""
+        try:
+            return read_references(self._segmenter, facts.segmenter), ""
+        except UserError as error:
+            return {}, str(error)
 
     @property
     def _segmenter(self) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench.scores.cautions import ASSUMED_PIXEL
 from bench.scores.triplet_table import kept
 from bench.triplets.file import TripletFile
+from segmentation.carried import Neurites, neurites
 from segmentation.membranes import Membranes, membranes
 from segmentation.scores import Truth, truth_from_labels
 
@@ -67,10 +68,27 @@ def pixel_dice(table: pd.DataFrame) -> Values:
     """Dice of all pixels of all triplets together, linearised like ``boundary_f1``."""
     hits = 2 * table["true_positive"].to_numpy(np.float64)
     size = hits + table["false_positive"].to_numpy() + table["false_negative"].to_numpy()
-    if size.sum() == 0:
-        return np.ones(len(table))
-    pooled = hits.sum() / size.sum()
-    return np.asarray(pooled + (hits - pooled * size) / size.mean(), np.float64)
+    return np.ones(len(table)) if size.sum() == 0 else pooled_ratio(hits, size)
+
+
+def pooled_ratio(part: Values, whole: Values) -> Values:
+    """The sum of the parts over that of the wholes, linearised for each triplet (delta method).
+
+    NaN where there is no whole.
+    """
+    if whole.sum() == 0:
+        return np.full(len(whole), np.nan)
+    pooled = part.sum() / whole.sum()
+    return np.asarray(pooled + (part - pooled * whole) / whole.mean(), np.float64)
+
+
+def _share(part: str, whole: str, title: str, better: Literal["higher", "lower"]) -> MembraneMetric:
+    """What of all triplets together is a part of the whole."""
+
+    def values(table: pd.DataFrame) -> Values:
+        return pooled_ratio(table[part].to_numpy(np.float64), table[whole].to_numpy(np.float64))
+
+    return MembraneMetric((part, whole), values, title, better)
 
 
 def _column(name: str, title: str, better: Literal["higher", "lower"]) -> MembraneMetric:
@@ -81,6 +99,10 @@ def _column(name: str, title: str, better: Literal["higher", "lower"]) -> Membra
 _BOUNDARY = ("boundary_hits_predicted", "boundary_predicted", "boundary_hits_true", "boundary_true")
 _PIXELS = ("true_positive", "false_positive", "false_negative")
 MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
+    "carried": _share("neurites_carried", "neurites", "Carried", "higher"),
+    "carried_area": _share("neurite_pixels_carried", "neurite_pixels", "Carried area", "higher"),
+    "wrong_neurite": _share("neurites_wrong", "neurites", "Wrong neurite", "lower"),
+    "lost": _share("neurites_lost", "neurites", "Lost", "lower"),
     "dice": _column("dice", "Dice", "higher"),
     "boundary_f1": MembraneMetric(_BOUNDARY, boundary_f1, "Boundary F1", "higher"),
     "pixel_dice": MembraneMetric(_PIXELS, pixel_dice, "Pixel Dice", "higher"),
@@ -91,18 +113,18 @@ MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
 
 
 def with_membrane_metrics(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a column for each metric that its columns suffice for.
+    """The table with a column for each metric that it has the columns of.
 
     A pooled ratio is one of all rows of the table: of fewer rows it is another.
     """
-    columns = set(table.columns)
-    return table.assign(
-        **{
-            name: metric.values(table)
-            for name, metric in MEMBRANE_METRICS.items()
-            if columns.issuperset(metric.reads)
-        }
-    )
+    return table.assign(**{name: metric.values(table) for name, metric in _metrics_of(table)})
+
+
+def _metrics_of(table: pd.DataFrame) -> Iterator[tuple[str, MembraneMetric]]:
+    """The metrics that a table has the columns of."""
+    for name, metric in MEMBRANE_METRICS.items():
+        if set(table.columns).issuperset(metric.reads):
+            yield name, metric
 
 
 def pixel_size(file: TripletFile) -> float:
@@ -126,6 +148,12 @@ def label_truth(file: TripletFile, index: int) -> Truth | None:
     return truth_from_labels(labels, pixel_size(file), **_meaning(file))
 
 
+def label_neurites(file: TripletFile, index: int) -> Neurites | None:
+    """The neurites on both sides of a triplet's middle slice; None without labels of them."""
+    labels = file.neighbour_labels(index)
+    return None if labels is None else neurites(labels[0], labels[1], pixel_size(file))
+
+
 def _meaning(file: TripletFile) -> dict[str, Any]:
     """What a dataset's card says its labels are."""
     return {"kind": file.card.label_kind, "zero": file.card.label_zero}
@@ -147,10 +175,10 @@ def labelled(table: pd.DataFrame, *, rejected: bool = False) -> pd.DataFrame:
 
 
 def membrane_means(table: pd.DataFrame) -> dict[str, float | None]:
-    """Every membrane score over the rows that count; None where there is none."""
+    """Every membrane score that was measured over the rows that count; None where none does."""
     counted = labelled(table)
     means = {}
-    for name, metric in MEMBRANE_METRICS.items():
+    for name, metric in _metrics_of(table):
         values = metric.values(counted) if len(counted) else np.empty(0)
         known = values[np.isfinite(values)]
         means[name] = float(known.mean()) if len(known) else None

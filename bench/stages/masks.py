@@ -17,7 +17,6 @@ from bench.base.progress import Progress
 from bench.scores.triplet_table import with_keys
 from bench.stages.segmenter import Segmenter
 from bench.triplets.file import TripletFile
-from segmentation.scores import score_membranes
 
 
 def segment(
@@ -31,8 +30,9 @@ def segment(
 ) -> pd.DataFrame:
     """Segment frames and score their membranes: a table and the masks.
 
-    The table has one row a triplet: ``triplet``, its keys, and the scores of
-    ``segmentation.scores.score_membranes``. The HDF5 file holds ``masks`` (bool NHW, one
+    The table has one row a triplet: ``triplet``, its keys, the scores of
+    ``segmentation.scores.score_membranes`` and, where the neighbours' labels are known, the counts
+    of ``segmentation.carried.carried_through``. The HDF5 file holds ``masks`` (bool NHW, one
     compressed chunk a frame) and ``triplets`` (the index of each in the triplet file).
 
     Args:
@@ -44,7 +44,7 @@ def segment(
         masks_target: HDF5 file to write.
         progress: told after each frame.
     """
-    rows, thresholds, side = [], segmenter.thresholds, file.tile
+    rows, side = [], file.tile
     with atomic_path(masks_target) as temporary, hdf5_sink(temporary) as (out, check):
         masks = out.create_dataset(
             "masks",
@@ -58,9 +58,8 @@ def segment(
         out.create_dataset("triplets", data=indices.astype(np.int64), fletcher32=True)
         for i, (frame, index) in enumerate(zip(frames, indices, strict=True)):
             membrane = segmenter.probability(frame)
-            truth = segmenter.truth(int(index))
-            rows.append(score_membranes(membrane, thresholds, truth, segmenter.pixel_size))
-            masks[i] = membrane > thresholds.mask
+            rows.append(segmenter.scores(membrane, int(index)))
+            masks[i] = membrane > segmenter.thresholds.mask
             check()
             progress(i + 1, len(indices), "membranes")
     table = with_keys(pd.DataFrame(rows), indices, file)

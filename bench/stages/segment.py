@@ -21,7 +21,8 @@ def _key(inputs: Inputs) -> str | None:
     if inputs.segmenter is None:
         return None
     parts = [predict.key(inputs), inputs.segmenter, REVISION, *inputs.columns]
-    return content_digest(parts)
+    # Triplets without labels of their neighbours have the keys of before there were any.
+    return content_digest(parts if inputs.carried is None else [*parts, inputs.carried])
 
 
 def _compute(context: Context, _: Progress) -> Result:

@@ -13,10 +13,18 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from bench.base.errors import UserError
-from bench.scores.membranes import label_truth, pixel_size
+from bench.scores.membranes import label_neurites, label_truth, pixel_size
 from bench.store.weights import load_tensors, save_weights
 from bench.triplets.file import TripletFile
-from segmentation.scores import Thresholds, Truth, truth_from_probability
+from segmentation.carried import carried_through
+from segmentation.scores import (
+    Probability,
+    Thresholds,
+    Truth,
+    score_membranes,
+    truth_from_probability,
+    watershed,
+)
 from segmentation.training import probability
 from segmentation.unet import UNet, UNetOptions
 
@@ -58,6 +66,16 @@ class Segmenter:
                 "it again, or give another one with --segmenter FILE."
             )
         return found
+
+    def scores(self, membrane: Probability, index: int) -> dict[str, float]:
+        """How well the membranes (HW) found in a triplet's slice fit, and who is carried by them.
+
+        The latter where the labels of the slices before and after are known.
+        """
+        segments = watershed(membrane, self.thresholds.seeds, self.pixel_size)
+        scores = score_membranes(membrane, self.thresholds, self.truth(index), segments)
+        found = label_neurites(self._file, index)
+        return scores if found is None else scores | carried_through(found, segments)
 
     def _truth(self, index: int) -> Truth:
         """The membranes that those of a triplet's frame are compared with."""

@@ -20,7 +20,8 @@ from bench.base.files import (
 from bench.base.progress import Display
 from bench.base.provenance import compute_provenance, provenance
 from bench.cells.config import RunConfig
-from bench.scores.ceiling import CEILING, SegmenterRecord
+from bench.scores.carried import references_key, write_references
+from bench.scores.ceiling import CEILING, REFERENCES, SegmenterRecord
 from bench.scores.membranes import membrane_means
 from bench.scores.triplet_table import overlapping
 from bench.stages.masks import segment
@@ -119,7 +120,9 @@ class Segmenters:
         folder = self._folder(dataset)
         with locked(folder.path, self._wait):
             known = folder.set_damaged_aside(self._display.note)
-            record = folder.record() or self._make(dataset, folder, known)
+            record = folder.record()
+            if record is None or record.carried != references_key(dataset.test):
+                record = self._make(dataset, folder, known)
         return Segmenter(folder.weights, record.files[WEIGHTS], dataset.test, self._device)
 
     def _wait(self, holder: str) -> None:
@@ -155,12 +158,14 @@ class Segmenters:
             folder.weights, file_digest(folder.weights), dataset.test, self._device
         )
         table = self._ceiling(segmenter, dataset.test, folder.path)
+        self._references(dataset.test, folder.path)
         record = SegmenterRecord(
             key=self._key(dataset),
             settings=self._settings(dataset),
             threshold=segmenter.thresholds.mask,
             seed_threshold=segmenter.thresholds.seeds,
             reference=segmenter.reference,
+            carried=references_key(dataset.test),
             files=folder.digests(),
             training=training,
             means=membrane_means(table),
@@ -202,6 +207,12 @@ class Segmenters:
             folder / CEILING_MASKS,
             self._display.stage("ceiling"),
         )
+
+    def _references(self, file: TripletFile, folder: Path) -> None:
+        """Leave beside the ceiling what becomes of neurites without a synthesised slice."""
+        if file.neighbours is not None:
+            indices, tick = file.indices("test", rejected=True), self._display.stage("references")
+            write_references(file, indices, folder / REFERENCES, tick)
 
 
 def _own(file: TripletFile) -> Dataset:

@@ -1,7 +1,8 @@
 """The folder of a segmenter, below ``results/runs/<dataset>``.
 
 It holds the weights, the course of the training and the ceiling: masks and scores of the real
-middle slices of the test split.
+middle slices of the test split, and where neurites are known on both sides of them, what becomes
+of these without a synthesised slice.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from pathlib import Path
 
 from bench.base.errors import DamagedError
 from bench.base.files import file_digest, set_aside
-from bench.scores.ceiling import CEILING, RECORD, SegmenterRecord
+from bench.scores.ceiling import CEILING, RECORD, REFERENCES, SegmenterRecord
 from bench.store.records import WEIGHTS, load_document, save_document
 
 CEILING_MASKS = "ceiling.h5"
+_FILES = (WEIGHTS, CEILING, CEILING_MASKS, REFERENCES)
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class SegmenterFolder:
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of each file that the record speaks of."""
-        names = (WEIGHTS, CEILING, CEILING_MASKS)
-        return {name: file_digest(self.path / name) for name in names}
+        paths = (self.path / name for name in _FILES)
+        return {path.name: file_digest(path) for path in paths if path.exists()}
 
     def save(self, record: SegmenterRecord) -> None:
         """Write the record."""
@@ -55,7 +57,7 @@ class SegmenterFolder:
 
     def set_damaged_aside(self, tell: Callable[[str], None]) -> SegmenterRecord | None:
         """Give damaged files other names; the record, if it is not among them."""
-        known, names = None, [RECORD, WEIGHTS, CEILING, CEILING_MASKS]
+        known, names = None, [RECORD, *_FILES]
         try:
             if (self.path / RECORD).exists():
                 known = load_document(self.path / RECORD, SegmenterRecord)

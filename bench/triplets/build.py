@@ -31,6 +31,7 @@ from bench.triplets.write import Content, check_room, write_triplets
 from bench.volumes.cards import Card, is_public
 from bench.volumes.facts import facts_of
 from bench.volumes.formats.voxel_size import check_sizes
+from bench.volumes.thinned import thinned, thinned_size
 from bench.volumes.volume import Volume, present_slices
 
 _KEYS = [
@@ -76,6 +77,7 @@ def build(
         raise UserError(f"{target} is there already; --replace builds it anew.")
     if options.voxel_size is None:
         check_sizes({volume.name: volume.voxel_size for volume in volumes})
+    volumes = [thinned(volume, options.every) for volume in volumes]
     asked, options = options, with_tile(volumes, options)
     check_shapes(volumes, options)
     for volume in volumes:
@@ -119,11 +121,13 @@ def _measure(volumes: Sequence[Volume], options: BuildOptions, progress: Progres
 
 def _header(name: str, sources: list[Source], card: Card, options: BuildOptions) -> Header:
     sizes = [volume.voxel_size for volume, _ in sources if volume.voxel_size]
+    said = thinned_size(options.voxel_size, options.every)
+    known = thinned_size(card.voxel_size, options.every)
     return Header(
         name=name,
         card=card,
         options=options,
-        voxel_size=options.voxel_size or (sizes[0] if sizes else card.voxel_size),
+        voxel_size=said or (sizes[0] if sizes else known),
         volumes=tuple(facts_of(volume, seen.digest, seen.padding) for volume, seen in sources),
     )
 

@@ -53,6 +53,7 @@ def leakage_between(training: TripletFile, test: TripletFile) -> float:
     for file, splits in ((training, LEARNED_FROM), (test, ("test",))):
         contents = {volume.name: volume.sha256 for volume in file.volumes}
         keys = file.keys[file.keys["split"].isin(splits)]
-        parts.append(keys.assign(volume=keys["volume"].map(contents), tile=file.tile))
+        places = {"tile": file.tile, "every": file.options.every}
+        parts.append(keys.assign(volume=keys["volume"].map(contents), **places))
     both = pd.concat(parts, ignore_index=True)
-    return measured_leakage(both, both["tile"])
+    return measured_leakage(both, both["tile"], both["every"])

@@ -24,6 +24,20 @@ def triplet_digest(
     return np.frombuffer(digest.digest(), dtype=np.uint8)
 
 
+def labels_digest(labels: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """SHA-256 of the labels of one triplet's neighbours (2HW), as 32 bytes."""
+    return np.frombuffer(hashlib.sha256(labels.astype("<u8").tobytes()).digest(), dtype=np.uint8)
+
+
+def neighbours_digest(digests: NDArray[np.uint8]) -> str:
+    """SHA-256 over the digests (N x 32) of the labels of all neighbours.
+
+    They are no part of the fingerprint: what was learned from a dataset of before they were
+    stored was learned from this one.
+    """
+    return hashlib.sha256(digests.tobytes()).hexdigest()
+
+
 def fingerprint(
     keys: pd.DataFrame,
     digests: NDArray[np.uint8],

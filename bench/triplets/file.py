@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.triplets.dataset_paths import anew
-from bench.triplets.layout import SCHEMA, is_as_written, read_doubts, read_header, read_keys
+from bench.triplets.layout import (
+    SCHEMA,
+    is_as_written,
+    read_doubts,
+    read_header,
+    read_keys,
+    read_neighbours,
+)
 from bench.triplets.leakage import measured_leakage
 from bench.triplets.split import SPLITS
 from bench.volumes.label_ids import known_pixels
@@ -40,6 +47,8 @@ class TripletFile:
         voxel_size: in nm (z, y, x), or None where neither file nor card says; z may be None.
         volumes: what is kept of each volume.
         has_labels: whether there are labels of the middle slices.
+        neighbours: digest of the neuron ids of the slices before and after; None without any,
+            and in a file of before they were stored.
         doubts: a sentence for each way in which the labels look like something else than they
             are taken for, or seem to lie elsewhere.
         keys: a row for each candidate: volume, z, y, x, the neighbours' shifts and peaks,
@@ -74,6 +83,7 @@ class TripletFile:
         self.tile = int(file.attrs["tile"])
         self.fingerprint = str(file.attrs["fingerprint"])
         self.has_labels = "labels" in file
+        self.neighbours = read_neighbours(file)
         self.doubts = read_doubts(file)
         self.keys = read_keys(file["keys"])
         if not is_as_written(file, header, self.keys):
@@ -116,6 +126,20 @@ class TripletFile:
             labels: NDArray[np.uint64] = self._dataset("labels")[index]
         return labels
 
+    def neighbour_labels(self, index: int) -> NDArray[np.uint64] | None:
+        """The neuron ids of a triplet's slices before and after, 2HW, each pixel as in its frame.
+
+        2^64 - 1 where unlabelled; None where the file has none.
+
+        Raises:
+            UserError: they are damaged.
+        """
+        if self.neighbours is None:
+            return None
+        with self._damage(f"The neighbours' labels of triplet {index}"):
+            labels: NDArray[np.uint64] = self._dataset("neighbour_labels")[index]
+        return labels
+
     @cached_property
     def labelled(self) -> NDArray[np.int64]:
         """How many pixels of each triplet's middle slice are labelled.
@@ -152,7 +176,7 @@ class TripletFile:
 
     def leakage(self) -> float:
         """Share of test triplets that share a pixel with a training or validation triplet."""
-        return measured_leakage(self.keys, self.tile)
+        return measured_leakage(self.keys, self.tile, self.options.every)
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""

@@ -1,11 +1,14 @@
-"""What stands where in ``triplets.h5``, schema 1: written by the build, read by ``TripletFile``.
+"""What stands where in ``triplets.h5``, schema 2: written by the build, read by ``TripletFile``.
 
 ``frames`` (uint8, N x 3 x tile x tile) and, where the volume has labels, ``labels`` of the middle
 slice (uint64, N x tile x tile) are stored in chunks of one triplet with a checksum each.
 ``labelled`` says how many pixels of each middle slice are labelled, and ``digests`` has the SHA-256
-of each triplet's frames and labels. ``keys`` has a dataset for each column. ``histograms`` has for
-each volume the grey counts and lookup tables of its slices. Attributes hold the card, the options,
-the facts of the volumes, what is doubted of the labels, and the fingerprint.
+of each triplet's frames and labels. Where labels are neuron ids, ``neighbour_labels`` (uint64,
+N x 2 x tile x tile) has those of the slices before and after, cut like their frames, and
+``neighbour_digests`` the SHA-256 of each triplet's. ``keys`` has a dataset for each column.
+``histograms`` has for each volume the grey counts and lookup tables of its slices. Attributes hold
+the card, the options, the facts of the volumes, what is doubted of the labels, the fingerprint, and
+the digest of the neighbours' labels. Schema 1 had no labels of neighbours.
 """
 
 from __future__ import annotations
@@ -20,13 +23,13 @@ import pandas as pd
 from pydantic import BaseModel
 
 from bench.base.provenance import version
-from bench.triplets.digests import fingerprint
+from bench.triplets.digests import fingerprint, neighbours_digest
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import Card
 from bench.volumes.facts import VolumeFacts, missing_by_volume
 from bench.volumes.formats.stack import Resolution
 
-SCHEMA = 1
+SCHEMA = 2
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -52,7 +55,7 @@ class Header:
 
 def write_header(file: h5py.File, header: Header, keys: pd.DataFrame) -> None:
     """Write attributes and fingerprint; ``digests`` has to be there."""
-    options = header.options.model_dump(mode="json", exclude_none=True)
+    options = header.options.as_json()
     file.attrs["schema"] = SCHEMA
     file.attrs["name"] = header.name
     file.attrs["version"] = version("interslice") or "unknown"
@@ -65,6 +68,8 @@ def write_header(file: h5py.File, header: Header, keys: pd.DataFrame) -> None:
     file.attrs["fingerprint"] = fingerprint(
         keys, file["digests"][()], options, header.voxel_size, missing
     )
+    if "neighbour_digests" in file:
+        file.attrs["neighbours"] = neighbours_digest(file["neighbour_digests"][()])
 
 
 def read_header(file: h5py.File) -> Header:
@@ -84,12 +89,23 @@ def read_header(file: h5py.File) -> Header:
 
 
 def is_as_written(file: h5py.File, header: Header, keys: pd.DataFrame) -> bool:
-    """Whether keys, digests, options, voxel size and holes fit the fingerprint."""
+    """Whether keys, digests, options, voxel size and holes fit the fingerprint.
+
+    And whether the digests of the neighbours' labels fit theirs.
+    """
     # The options as they stand in the file: those of an older version were fewer.
     options = json.loads(file.attrs["options"])
     missing = missing_by_volume(header.volumes)
     found = fingerprint(keys, file["digests"][()], options, header.voxel_size, missing)
-    return found == str(file.attrs["fingerprint"])
+    if found != str(file.attrs["fingerprint"]):
+        return False
+    neighbours = read_neighbours(file)
+    return neighbours is None or neighbours_digest(file["neighbour_digests"][()]) == neighbours
+
+
+def read_neighbours(file: h5py.File) -> str | None:
+    """The digest of the labels of all neighbours; None where they are not stored."""
+    return str(file.attrs["neighbours"]) if "neighbour_labels" in file else None
 
 
 def write_doubts(path: Path, doubts: list[str]) -> None:

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 _SLICES = (("before", -1), ("middle", 0), ("after", 1))
 
 
-def measured_leakage(keys: pd.DataFrame, tile: int | pd.Series[int]) -> float:
+def measured_leakage(
+    keys: pd.DataFrame, tile: int | pd.Series[int], every: int | pd.Series[int] = 1
+) -> float:
     """Share of test triplets that share a pixel with a training or validation triplet.
 
     Counted over kept triplets, on the windows of all three slices as they were read.
@@ -17,6 +19,7 @@ def measured_leakage(keys: pd.DataFrame, tile: int | pd.Series[int]) -> float:
     Args:
         keys: a row for each triplet.
         tile: side of a window, of all triplets or of each.
+        every: how many z the neighbours lie away, likewise.
 
     Returns:
         Between 0 and 1; 0 without test triplets.
@@ -25,7 +28,7 @@ def measured_leakage(keys: pd.DataFrame, tile: int | pd.Series[int]) -> float:
     tested = kept["split"] == "test"
     if not tested.any():
         return 0.0
-    kept = kept.assign(tile=tile)
+    kept = kept.assign(tile=tile, every=every)
     windows = pd.concat([_windows(kept, name, step) for name, step in _SLICES])
     shared: set[int] = set()
     for _, there in windows.groupby(["volume", "slice"]):
@@ -53,7 +56,7 @@ def _windows(keys: pd.DataFrame, name: str, step: int) -> pd.DataFrame:
             "volume": keys["volume"],
             "split": keys["split"],
             "tile": keys["tile"],
-            "slice": keys["z"] + step,
+            "slice": keys["z"] + step * keys["every"],
             "y": keys["y"] if still else keys["y"] + keys[f"shift_{name}_y"],
             "x": keys["x"] if still else keys["x"] + keys[f"shift_{name}_x"],
         }

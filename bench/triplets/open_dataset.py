@@ -18,6 +18,7 @@ from bench.triplets.options import BuildOptions
 from bench.volumes.cards import Card, as_option, fold_of, load_card
 from bench.volumes.download import download_volume
 from bench.volumes.sources import Given
+from bench.volumes.thinned import thinned, thinned_size
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,10 @@ def _set_damaged_aside(
 def _check_same(file: TripletFile, origin: Origin) -> None:
     """Refuse a dataset of another volume, or of which something else was said."""
     known = {**dict(file.card), "voxel_size": file.voxel_size}
+    every = file.options.every
     for word, value in origin.said.items():
-        if known[word] != value:
+        told = thinned_size(value, every) if word == "voxel_size" else value
+        if known[word] != told:
             option = f"--{word.replace('_', '-')}"
             raise UserError(
                 f"{file.path} was built with another {option} than that of this run; leave it out, "
@@ -144,7 +147,7 @@ def _check_same(file: TripletFile, origin: Origin) -> None:
     if not origin.given.sources:
         return
     with origin.given.open_grey() as volume:
-        if volume.digest in {facts.sha256 for facts in file.volumes}:
+        if thinned(volume, every).digest in {facts.sha256 for facts in file.volumes}:
             return
     [source] = origin.given.sources
     added = [f"--source {source}", *(["its labels as --labels"] if file.has_labels else [])]

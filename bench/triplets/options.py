@@ -18,6 +18,8 @@ class BuildOptions(BaseModel):
     """How triplets are made; all of it is written into the file.
 
     Attributes:
+        every: which of the volume's slices are taken: every one, every second and so on, so that
+            thin slices become thicker sections. All sizes in z are those of the slices taken.
         tile: side of a triplet's frames in pixels; where it is not given, the build takes the
             largest of 512, 256 and 128 that fits.
         stride: step of the grid on the middle slice in pixels; the tile's side if not given.
@@ -35,12 +37,13 @@ class BuildOptions(BaseModel):
         rules: thresholds of rejection.
         label_kind: ``ids`` or ``membrane_mask``; None where the card is believed.
         label_zero: what id 0 means, ``membrane`` or ``ignore``; likewise.
-        voxel_size: in nm (z, y, x), believed before the volume's own; None where the volume,
-            or else the card, is believed.
+        voxel_size: of the volume in nm (z, y, x), believed before its own; None where the
+            volume, or else the card, is believed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    every: int = Field(default=1, ge=1)
     tile: int = Field(default=512, ge=LEAST_TILE)
     stride: int = Field(default=512, ge=1)
     align: bool = True
@@ -59,6 +62,12 @@ class BuildOptions(BaseModel):
     def said(self) -> dict[str, Any]:
         """What the options say of the volume, in the words of its card."""
         return self.model_dump(include=set(SAID), exclude_none=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """The options as the file stores them; ``every`` slice is not said."""
+        return self.model_dump(
+            mode="json", exclude_none=True, exclude={"every"} if self.every == 1 else None
+        )
 
     @property
     def reach(self) -> int:

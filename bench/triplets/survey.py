@@ -20,7 +20,7 @@ from bench.volumes.tissue import Padding, PaddingFacts, Tissue, filled, find_tis
 from bench.volumes.volume import Volume, grey_digest, present_slices
 
 Slice = NDArray[np.uint8]
-Values = TypeVar("Values", NDArray[np.uint8], NDArray[np.bool_])
+Values = TypeVar("Values", NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint64])
 Row = dict[str, Any]
 
 

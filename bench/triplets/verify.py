@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.base.errors import UserError
 from bench.base.files import file_digest
-from bench.triplets.digests import digest_path, stored_digest, triplet_digest
+from bench.triplets.digests import digest_path, labels_digest, stored_digest, triplet_digest
 from bench.triplets.file import TripletFile
 
 
@@ -45,12 +45,17 @@ def verify(path: Path) -> list[str]:
 def _damaged_triplets(file: TripletFile) -> Iterator[str]:
     with h5py.File(file.path, "r") as source:
         digests = source["digests"][()]
+        of_neighbours = source["neighbour_digests"][()] if file.neighbours else digests
     for index, key in enumerate(file.keys.itertuples()):
         where = f"Triplet {index} ({key.volume}, z {key.z}, y {key.y}, x {key.x})"
         try:
             found = triplet_digest(file.frames(index), file.labels(index))
+            ids = file.neighbour_labels(index)
         except UserError:
             yield f"{where} is damaged."
             continue
-        if not np.array_equal(found, digests[index]):
+        sound = np.array_equal(found, digests[index])
+        if ids is not None:
+            sound = sound and np.array_equal(labels_digest(ids), of_neighbours[index])
+        if not sound:
             yield f"{where} is not as it was written."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from bench.base.errors import UserError
 from bench.base.hdf5_sink import hdf5_sink
 from bench.base.progress import Progress
-from bench.triplets.digests import triplet_digest
+from bench.triplets.digests import labels_digest, triplet_digest
 from bench.triplets.histogram import Reference
 from bench.triplets.layout import Header, write_header, write_keys
 from bench.triplets.lookup_tables import dataset_reference, lookup_tables
@@ -48,12 +49,21 @@ class Content:
         """Whether the volumes have labels."""
         return self.sources[0].volume.has_labels
 
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether the labels of the neighbours are stored: a mask follows no neurite."""
+        return self.has_labels and self.header.card.label_kind == "ids"
+
 
 class _Triplet(NamedTuple):
-    """Frames, 3HW, and labels of the middle slice, HW, where there are any."""
+    """Frames, 3HW, and where there are any, labels: of the middle, HW, of the neighbours, 2HW."""
 
     frames: NDArray[np.uint8]
     labels: NDArray[np.uint64] | None
+    neighbours: NDArray[np.uint64] | None
+
+
+_Ids = Callable[[int], NDArray[np.uint64] | None]  # of a whole slice, by its z
 
 
 def check_room(folder: Path, triplets: int, tile: int) -> None:
@@ -85,24 +95,31 @@ def write_triplets(path: Path, content: Content, progress: Progress) -> None:
     reference = dataset_reference(sources, table) if options.histogram == "dataset" else None
     tables = [lookup_tables(source, options, reference) for source in sources]
     digests = np.zeros((len(table), 32), dtype=np.uint8)
+    of_neighbours = np.zeros_like(digests)
     labelled = np.zeros(len(table), dtype=np.int64)
     with hdf5_sink(path) as (file, check):
         _create_datasets(file, content)
         stored = file["frames"]
-        for index, (frames, labels) in enumerate(_triplets(content, tables)):
+        for index, (frames, labels, neighbours) in enumerate(_triplets(content, tables)):
             stored[index] = frames
             if labels is not None:
                 file["labels"][index] = labels
                 labelled[index] = known_pixels(labels, content.header.card)
+            if neighbours is not None:
+                file["neighbour_labels"][index] = neighbours
+                of_neighbours[index] = labels_digest(neighbours)
             digests[index] = triplet_digest(frames, labels)
             check()
             progress(index + 1, len(table), "write")
         file["digests"] = digests
         if content.has_labels:
             file.create_dataset("labelled", data=labelled, fletcher32=True)
-        write_keys(file.create_group("keys"), table)
+        if content.has_neighbours:
+            file["neighbour_digests"] = of_neighbours
+        keys = table.assign(z=table["z"] * options.every)  # the numbers of the source's slices
+        write_keys(file.create_group("keys"), keys)
         _write_histograms(file, sources, tables, reference)
-        write_header(file, content.header, table)
+        write_header(file, content.header, keys)
 
 
 def _create_datasets(file: h5py.File, content: Content) -> None:
@@ -117,28 +134,54 @@ def _create_datasets(file: h5py.File, content: Content) -> None:
         file.create_dataset(
             "labels", (count, tile, tile), np.uint64, chunks=(1, tile, tile), **stored
         )
+    if content.has_neighbours:
+        stored["compression_opts"] = (
+            6  # half of the bytes of 1; a slice's ids come in three triplets
+        )
+        both = (2, tile, tile)
+        file.create_dataset(
+            "neighbour_labels", (count, *both), np.uint64, chunks=(1, *both), **stored
+        )
 
 
 def _triplets(content: Content, tables: list[NDArray[np.uint8]]) -> Iterator[_Triplet]:
     """The triplets in the order of the table."""
     tile, kind = content.header.options.tile, content.header.card.label_kind
+    around = (-1, 0, 1) if content.has_neighbours else (0,)
     for (volume, _), luts in zip(content.sources, tables, strict=True):
         here = content.table[content.table["volume"] == volume.name]
         rows = {z: group.to_dict("records") for z, group in here.groupby("z")}
         slices: list[NDArray[np.uint8]] = []
+        labels_of: _Ids = lru_cache(3)(partial(_labels, volume, kind=kind))
         for upper in present_slices(volume):
             slices = [*slices[-2:], volume.slice(upper)]
             z = upper - 1
             if z not in rows:  # as is every z beside a missing slice
                 continue
-            ids = _labels(volume, z, kind)
+            ids = [labels for step in around if (labels := labels_of(z + step)) is not None]
             for row in rows[z]:
                 windows = cut_windows(slices, row, tile)
                 mapped = np.stack(
                     [lut[w] for lut, w in zip(luts[z, row["region"]], windows, strict=True)]
                 )
-                y, x = row["y"], row["x"]
-                yield _Triplet(mapped, None if ids is None else ids[y : y + tile, x : x + tile])
+                yield _Triplet(mapped, *_label_windows(ids, row, tile))
+
+
+def _label_windows(
+    ids: list[NDArray[np.uint64]], row: dict[Any, Any], tile: int
+) -> tuple[NDArray[np.uint64] | None, NDArray[np.uint64] | None]:
+    """The labels of the middle, HW, and of the neighbours, 2HW; None where they are not known.
+
+    Args:
+        ids: of the whole slices: of all three, of the middle one, or of none.
+        row: where the triplet lies.
+        tile: its side.
+    """
+    if len(ids) == 3:
+        before, middle, after = cut_windows(ids, row, tile)
+        return middle, np.stack([before, after])
+    y, x = row["y"], row["x"]
+    return (ids[0][y : y + tile, x : x + tile] if ids else None), None
 
 
 def _labels(volume: Volume, z: int, kind: LabelKind) -> NDArray[np.uint64] | None:

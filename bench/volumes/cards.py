@@ -17,7 +17,7 @@ from bench.base.words import read_words, spelling, unknown, with_options
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LONGEST = 100  # of a name; a folder is called by it
 _OPTIONS = re.compile(r"[A-Za-z0-9_.,=+-]*")  # likewise
-_BUILD = ("tile", "stride", "align", "search", "histogram", "split", "split_axis")
+_BUILD = ("every", "tile", "stride", "align", "search", "histogram", "split", "split_axis")
 SAID = ("label_kind", "label_zero", "voxel_size")  # what the command line may say of a volume
 
 
@@ -62,7 +62,7 @@ class Card(BaseModel):
         licence: its terms, as far as they are known.
         credit: the line to show beside a picture of it.
         citation: the publication to cite.
-        voxel_size: in nm (z, y, x); a volume that says its own is believed before a card.
+        voxel_size: of its volume in nm (z, y, x); one that says its own is believed before a card.
         label_kind: ``ids`` of neurons, or ``membrane_mask``: anything but 0 is membrane.
             A mask is stored as labels 0 (membrane) and 1.
         label_zero: what label 0 means: ``membrane``, or ``ignore``.

@@ -18,13 +18,14 @@ class VolumeFacts(BaseModel):
 
     Attributes:
         name: in the keys of the triplets.
-        shape: z, y, x.
+        shape: z, y, x, of the slices that were taken.
         voxel_size: in nm (z, y, x) where its file says so; z may be None.
         grey_range: the source values that became 0 and 255; None where values were 8-bit.
         sha256: of shape, holes and grey values.
         padding: what shows no tissue; None where everything is tissue.
         grey: what the grey range left of the values; None where values were 8-bit.
         missing: the z that have no slice.
+        every: which slices of the source were taken; its z are those of the source.
         first: the number that the source gives to z = 0; 0 where no slice is missing.
         axes: a letter for each stored axis, where the user gave them.
         channel: which one was read, where the user said so.
@@ -41,6 +42,7 @@ class VolumeFacts(BaseModel):
     padding: PaddingFacts | None = None
     grey: GreyFacts | None = None
     missing: tuple[int, ...] = ()
+    every: int = 1
     first: int = 0
     axes: str | None = None
     channel: int | None = None
@@ -73,7 +75,8 @@ def facts_of(volume: Volume, sha256: str, padding: PaddingFacts | None) -> Volum
         sha256=sha256,
         padding=padding,
         grey=None if use is None else use.facts,
-        missing=tuple(sorted(volume.missing)),
+        missing=tuple(sorted(z * volume.every for z in volume.missing)),
+        every=volume.every,
         first=volume.first if volume.missing else 0,
         axes=None if asked.axes is None else asked.axes.lower(),
         channel=asked.channel,

@@ -25,6 +25,16 @@ def _missing(volume: VolumeFacts) -> Iterator[str]:
         yield as_ranges([volume.first + z for z in volume.missing])
 
 
+def _taken(volume: VolumeFacts) -> Iterator[str]:
+    """Which slices of the source were taken."""
+    if volume.every > 1:
+        start = volume.first
+        yield (
+            f"{start}, {start + volume.every}, {start + 2 * volume.every} and so on, "
+            f"{volume.slices} in all (--every {volume.every})"
+        )
+
+
 def _grey_range(volume: VolumeFacts) -> Iterator[str]:
     if volume.grey_range is not None and volume.grey is not None:
         yield grey_words(volume.grey_range, volume.grey)
@@ -44,6 +54,7 @@ def _no_tissue(volume: VolumeFacts) -> Iterator[str]:
 
 
 _SAYS: Mapping[str, Callable[[VolumeFacts], Iterator[str]]] = {
+    "slices taken": _taken,
     "missing slices": _missing,
     "grey range": _grey_range,
     "no tissue": _no_tissue,

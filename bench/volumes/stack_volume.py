@@ -28,6 +28,8 @@ class StackVolume:
     Use it as a context manager, or call ``close``.
     """
 
+    every = 1
+
     def __init__(
         self,
         name: str,

@@ -29,6 +29,7 @@ class Volume(Protocol):
         label_box: the part of the volume that the label file covers.
         missing: positions within the shape for which there is no slice; reading one is an error.
         first: the number that the source gives to the slice at position 0.
+        every: how far apart in the source two neighbouring slices are.
         notes: what was decided about the files that their user has to know, in sentences.
         asked: what the user said of the source beside its path: axes and channel.
     """
@@ -40,6 +41,7 @@ class Volume(Protocol):
     label_box: Box
     missing: frozenset[int]
     first: int
+    every: int
     notes: tuple[str, ...]
     asked: Asked
 

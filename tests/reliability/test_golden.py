@@ -24,7 +24,7 @@ from bench.triplets.file import TripletFile
 from methods.features import load_features
 from methods.interface import FittedInterpolator, Interpolation, Interpolator, Triplets
 from methods.losses import LOSSES, LossOptions, build_loss, needs_features, revision
-from segmentation.scores import Thresholds, score_membranes, truth_from_probability
+from segmentation.scores import Thresholds, score_membranes, truth_from_probability, watershed
 from segmentation.thresholds import best_seed_threshold, dice_by_threshold
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -85,7 +85,8 @@ def of_segment() -> Found:
     before, middle, _ = frames() / np.float32(255)
     thresholds = Thresholds(0.6, 0.4)
     truth = truth_from_probability(middle, thresholds, 6.0)
-    found = score_membranes(before, thresholds, truth, 6.0)
+    segments = watershed(before, thresholds.seeds, 6.0)
+    found = score_membranes(before, thresholds, truth, segments)
     return segment.REVISION, [float(value) for value in found.values()]
 
 

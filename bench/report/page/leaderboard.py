@@ -48,6 +48,7 @@ _COLUMNS = [
         for name, metric in METRICS.items()
         if name in SHOWN
     ),
+    Column("carried", "Carried", "neurites that reach their own id across the gap", 4, "higher"),
     Column("dice", "Dice", "membranes, mean over triplets", 4, "higher"),
     Column("boundary_f1", "F1", "membrane boundaries, pooled over triplets", 4, "higher"),
     *(

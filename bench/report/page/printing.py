@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from bench.report.page.gallery import detail
 from bench.report.page.leaderboard import GAIN, Column, Leaderboard, Row
 from bench.scores.cautions import label_remarks
-from bench.scores.cell_figures import CellFigures
+from bench.scores.ceiling import REAL
+from bench.scores.cell_figures import CellFigures, Means
 from bench.scores.entry import Entry
 from bench.scores.statistics import Interval
 
@@ -29,18 +31,18 @@ def kind(entry: Entry) -> str:
 
 
 def print_board(board: Leaderboard) -> dict[str, Any]:
-    """Columns, rows and the segmenter's ceilings as the template wants them."""
+    """Columns, rows and what these are compared with, as the template wants them."""
     place = _scale([row.means[_DRAWN] for row in board.rows if _DRAWN in row.means])
     rows = []
     for row in board.rows:
-        numbers = [_print(row.means.get(column.name), column) for column in board.columns]
+        numbers = _numbers(row.means, board.columns)
         for column, number in zip(board.columns, numbers, strict=True):
             if number is not None:
                 number["best"] = column.name in row.best
             if number is not None and column.name == _DRAWN and number["reach"]:
                 number["whisker"] = _whisker(row.means[_DRAWN], *place)
         rows.append(_words(row) | {"numbers": numbers})
-    return {"columns": board.columns, "rows": rows, "ceilings": _ceilings(board)}
+    return {"columns": board.columns, "rows": rows, "beside": _beside(board)}
 
 
 def print_notes(board: Leaderboard) -> list[tuple[str, str]]:
@@ -98,8 +100,8 @@ def _whisker(value: Interval, low: float, high: float) -> dict[str, float]:
     return {name: round(2 + 96 * (end - low) / width, 2) for name, end in ends.items()}
 
 
-def _ceilings(board: Leaderboard) -> list[dict[str, Any]]:
-    """The segmenter on the real middle slices, once for each dataset and segmenter."""
+def _beside(board: Leaderboard) -> list[dict[str, Any]]:
+    """The segmenter on the real slices and the references, once a dataset and segmenter."""
     fullest: dict[tuple[str, str | None], Row] = {}
     for row in board.rows:
         facts = row.entry.facts.segment
@@ -108,15 +110,24 @@ def _ceilings(board: Leaderboard) -> list[dict[str, Any]]:
         key = row.entry.cell.dataset, facts.ceiling
         if key not in fullest or row.figures.count > fullest[key].figures.count:
             fullest[key] = row
-    return [_ceiling(row.figures, board.columns) for row in fullest.values()]
+    return [each for row in fullest.values() for each in _compared_with(row.figures, board.columns)]
 
 
-def _ceiling(figures: CellFigures, columns: list[Column]) -> dict[str, Any]:
-    """The real slices on the triplets of a cell."""
+def _compared_with(figures: CellFigures, columns: list[Column]) -> Iterator[dict[str, Any]]:
+    """The real slices on the triplets of a cell, and what its neurites are carried by else."""
     found = figures.membranes
-    values = found.ceiling if found else {}
-    numbers = [_print(values.get(column.name), column) for column in columns]
-    return {"dataset": figures.entry.cell.dataset, "numbers": numbers}
+    for title, means in (found.beside if found else {REAL: Means()}).items():
+        real = title == REAL
+        yield {
+            "title": "Real slices" if real else title.capitalize(),
+            "detail": "the segmenter's ceiling" if real else "carried without a synthesised slice",
+            "dataset": figures.entry.cell.dataset,
+            "numbers": _numbers(means, columns),
+        }
+
+
+def _numbers(means: Means, columns: list[Column]) -> list[dict[str, Any] | None]:
+    return [_print(means.get(column.name), column) for column in columns]
 
 
 def _cell_notes(row: Row) -> list[str]:

@@ -61,6 +61,15 @@ def test_a_micro_batch_that_holds_all_crops_of_a_step_changes_no_key() -> None:
     assert key(micro_batch=2) == key(micro_batch=5) == key()
 
 
+@pytest.mark.usefixtures("tiny_bench")
+def test_labels_of_neighbours_change_the_key_of_the_membranes_alone() -> None:
+    cell, config = only_trained()
+    without, known = (keys(cell, config, segmenter="s", carried=carried) for carried in (None, "c"))
+    assert known.cell == without.cell
+    changed = {name for name, key in known.stages.items() if key != without.stages[name]}
+    assert changed == {"segment"}
+
+
 def test_every_field_is_covered_here() -> None:
     assert set(CHANGES) | BY_DIGEST == RESULT_FIELDS
     assert set(RUNTIME_CHANGES) == RUNTIME_FIELDS

@@ -66,7 +66,7 @@ def test_clean_repeats_pass(tmp_path: Path, texture: TripletFile, accepted: Entr
     for repeat in range(5):
         again = entry(tmp_path / str(repeat), texture, same)
         found = compare(baseline, [again])
-        assert [finding.metric for finding in found] == [m for m in LIMITS if m != "dice"]
+        assert [finding.metric for finding in found] == [m for m in LIMITS if m in METRICS]
         assert trips(found) == set()
         assert {finding.change.mean for finding in found if finding.change} == {0.0}
 

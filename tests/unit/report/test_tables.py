@@ -307,7 +307,7 @@ def test_where_every_cell_is_on_the_same_few_triplets_so_is_the_ceiling(tmp_path
     assert "fewer" not in " ".join(dict(table.notes).values())
     board = print_board(leaderboard(read(tmp_path).results))
     dice = [column.name for column in board["columns"]].index("dice")
-    assert [each["numbers"][dice]["text"] for each in board["ceilings"]] == [f"{real:.4f}"]
+    assert [each["numbers"][dice]["text"] for each in board["beside"]] == [f"{real:.4f}"]
 
 
 def test_the_leaderboard_marks_no_best_over_fewer_triplets(uneven: Path) -> None:

@@ -2,7 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.scores.membranes import boundary_f1, labelled, membrane_means, pixel_dice
+from bench.scores.membranes import (
+    MEMBRANE_METRICS,
+    boundary_f1,
+    labelled,
+    membrane_means,
+    pixel_dice,
+    pooled_ratio,
+    with_membrane_metrics,
+)
 
 COUNTS = [
     "true_positive", "false_positive", "false_negative", "boundary_hits_predicted",
@@ -54,3 +62,35 @@ def test_rejected_and_unlabelled_triplets_do_not_count() -> None:
     assert labelled(three).index.tolist() == [0]
     assert membrane_means(three)["dice"] == 1.0
     assert membrane_means(three.iloc[1:])["boundary_f1"] is None
+
+
+def test_carried_is_a_ratio_of_sums_and_absent_where_nobody_counted() -> None:
+    frames = table((10, 5, 5, 8, 10, 6, 10), (90, 5, 15, 72, 90, 54, 60), (1, 0, 0, 1, 1, 1, 1))
+    assert set(membrane_means(frames)).isdisjoint(("carried", "carried_area"))
+    counted = frames.assign(
+        neurites=[10, 2, 0], neurites_carried=[9, 0, 0], neurites_wrong=[1, 1, 0],
+        neurites_lost=[0, 1, 0], neurite_pixels=[100, 900, 0], neurite_pixels_carried=[95, 0, 0],
+    )  # fmt: skip
+    means = membrane_means(counted)
+    assert means["carried"] == pytest.approx(9 / 12)
+    assert means["wrong_neurite"] == pytest.approx(2 / 12)
+    assert means["lost"] == pytest.approx(1 / 12)
+    assert means["carried_area"] == pytest.approx(95 / 1000)
+    assert list(MEMBRANE_METRICS)[:4] == ["carried", "carried_area", "wrong_neurite", "lost"]
+    # The triplet without a neurite has no say; all of them without one have no ratio.
+    values = with_membrane_metrics(counted)["carried"]
+    assert values.iloc[2] == pytest.approx(means["carried"])
+    assert membrane_means(counted.iloc[2:])["carried"] is None
+    assert np.isnan(pooled_ratio(np.zeros(2), np.zeros(2))).all()
+
+
+def test_the_values_of_a_pooled_ratio_are_influences() -> None:
+    """Their spread is that of the ratio over resamples of the triplets."""
+    random = np.random.default_rng(0)
+    whole = random.integers(5, 60, 400).astype(float)
+    part = random.binomial(whole.astype(int), random.uniform(0.5, 0.9, 400)).astype(float)
+    values = pooled_ratio(part, whole)
+    assert values.mean() == pytest.approx(part.sum() / whole.sum())
+    draws = random.integers(0, 400, (400, 400))
+    resampled = part[draws].sum(axis=1) / whole[draws].sum(axis=1)
+    assert resampled.std() == pytest.approx(values.std() / 20, rel=0.15)

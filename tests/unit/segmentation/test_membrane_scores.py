@@ -30,7 +30,12 @@ def truth(mask: np.ndarray, valid: np.ndarray | None = None) -> Truth:
 
 
 def score(predicted: np.ndarray, reference: Truth) -> dict[str, float]:
-    return score_membranes(predicted.astype(np.float32), HALF, reference, PIXEL)
+    return scores_of(predicted.astype(np.float32), reference)
+
+
+def scores_of(probability: np.ndarray, reference: Truth) -> dict[str, float]:
+    segments = watershed(probability, HALF.seeds, PIXEL)
+    return score_membranes(probability, HALF, reference, segments)
 
 
 def test_counts_of_hand_made_masks() -> None:
@@ -167,6 +172,6 @@ def test_without_labels_the_real_slice_is_its_own_ceiling() -> None:
     probability = random.random((50, 50), np.float32)
     probability[20:30] = 0.01
     reference = truth_from_probability(probability, HALF, PIXEL)
-    scores = score_membranes(probability, HALF, reference, PIXEL)
+    scores = scores_of(probability, reference)
     assert scores["dice"] == 1.0
     assert reference.valid.all()

@@ -1,5 +1,6 @@
 """The stage `segment` from end to end, on small cells with and without labels."""
 
+import functools
 import io
 import json
 from pathlib import Path
@@ -10,12 +11,14 @@ import pytest
 from command import bench
 from rich.console import Console
 
+from bench.base.files import file_digest
 from bench.base.progress import LiveDisplay
 from bench.cells.config import RunConfig
+from bench.scores.ceiling import SegmenterRecord
 from bench.scores.metrics import METRICS
 from bench.stages import segmenter_cache as segmenters
 from bench.stages.masks import read_masks
-from bench.store.records import Store
+from bench.store.records import Store, load_document, save_document
 from bench.store.weights import load_tensors, save_tensors
 from bench.triplets.file import TripletFile
 from segmentation.training import Budget
@@ -38,6 +41,7 @@ def run(
             "--data", data_folder, "--out", tmp_path / "results", *words,
         )  # fmt: skip
 
+    call.bench = functools.partial(bench, capsys)  # type: ignore[attr-defined]
     return call
 
 
@@ -82,6 +86,70 @@ def test_labels_give_scores_a_ceiling_and_a_gap(run, tmp_path: Path, cells: Trip
         assert triplets.tolist() == table["triplet"].tolist() == test.tolist()
         predicted = table["true_positive"] + table["false_positive"]
         assert predicted.tolist() == masks.sum(axis=(1, 2)).tolist()
+
+
+def test_neurites_are_followed_and_set_against_every_reference(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = run("--json")
+    assert code == 0, err
+    rows = {row["method"]: row for row in json.loads(out)["rows"]}
+    found = rows["average"]["membranes"]
+    assert list(found["references"]) == ["left_out", "left_out_flow", "true_segments"]
+    assert found["references"] == rows["linear"]["membranes"]["references"]
+    for means in (found["metrics"], found["ceiling"], *found["references"].values()):
+        shares = [means[name]["mean"] for name in ("carried", "wrong_neurite", "lost")]
+        assert sum(shares) == pytest.approx(1.0)
+        assert 0 < means["carried_area"]["mean"] <= 1
+    left_out = found["references"]["left_out"]["carried"]["mean"]
+    gain = found["metrics"]["carried"]["mean"] - left_out
+    assert found["over_left_out"]["carried"]["mean"] == pytest.approx(gain)
+    # The neurites that are asked for are the same, whatever they are followed through.
+    folder = segmenter_folder(tmp_path)
+    tables = [Path(rows[name]["folder"]) / "membranes.parquet" for name in rows]
+    real = pd.read_parquet(folder / "ceiling.parquet").set_index("triplet")
+    for table in (pd.read_parquet(path).set_index("triplet") for path in tables):
+        pd.testing.assert_series_equal(table["neurites"], real["neurites"])
+    beside = pd.read_parquet(folder / "references.parquet")
+    for _, table in beside.groupby("kind"):
+        assert table["neurites"].tolist() == real["neurites"].tolist()
+
+    _, out, _ = run()
+    lead = [line.split("  ")[0].strip() for line in out.splitlines()]
+    there = ["left out", "left out, with flow", "real slice", "true segments"]
+    assert lead[lead.index(there[0]) :][:4] == there
+    words = ("--data", tmp_path, "--out", tmp_path / "results")
+    assert run.bench("report", "--tables", "5", "--format", "csv", *words)[0] == 0
+    cells = pd.read_csv(tmp_path / "results/report/table5.csv").set_index(["column", "row"])
+    values = cells["value"]["Carried"]
+    assert values["Average"] == pytest.approx(found["metrics"]["carried"]["mean"])
+    assert values["Left out"] == pytest.approx(left_out)
+    assert [name.partition(" (")[0].lower() for name in values.index[-4:]] == there
+    page = (tmp_path / "results/report/index.html").read_text()
+    assert "Left out, with flow" in page
+
+
+def test_a_ceiling_of_before_neurites_were_followed_is_made_anew_without_a_training(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path
+) -> None:
+    _, first, _ = run("--json")
+    folder = segmenter_folder(tmp_path)
+    record = load_document(folder / "segmenter.json", SegmenterRecord)
+    weights = (folder / "weights.safetensors").stat().st_mtime_ns
+    # As they were left for triplets of schema 1; the cells' own keys were others too.
+    ceiling = pd.read_parquet(folder / "ceiling.parquet")
+    old = ceiling[[name for name in ceiling if not name.startswith("neurite")]]
+    old.to_parquet(folder / "ceiling.parquet", index=False)
+    (folder / "references.parquet").unlink()
+    del record.files["references.parquet"]
+    record.files["ceiling.parquet"] = file_digest(folder / "ceiling.parquet")
+    save_document(folder / "segmenter.json", record.model_dump(mode="json", exclude={"carried"}))
+    for path, cell in Store(tmp_path / "results").records():
+        cell.stages["segment"].key = "of before"
+        Store(tmp_path / "results").save(cell, path)
+    code, again, err = run("--json")
+    assert code == 0, err
+    assert "Training the segmenter" not in err
+    assert (folder / "weights.safetensors").stat().st_mtime_ns == weights
+    assert json.loads(again)["rows"] == json.loads(first)["rows"]
 
 
 def test_a_second_run_trains_nothing_and_a_lost_segmenter_is_made_again(  # type: ignore[no-untyped-def]

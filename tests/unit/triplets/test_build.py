@@ -208,6 +208,50 @@ def test_two_volumes_are_split_each_by_itself(tmp_path: Path) -> None:
         build("two", [volumes[0]] * 2, load_card("two"), options(), tmp_path / "u.h5")
 
 
+def test_labels_of_neighbours_are_moved_as_their_frames(tmp_path: Path) -> None:
+    # Labels that are the grey of their pixel tell of every pixel where it lies.
+    blocks = drifting_stack(side=40)[:, ::2, ::2]
+    stack = blocks.repeat(7, axis=1).repeat(7, axis=2)
+    stack = np.stack([np.roll(grey, (z % 4, -(z % 3)), (0, 1)) for z, grey in enumerate(stack)])
+    labels = stack.astype(np.uint64)
+    labels[:, :9] = UNLABELLED
+    file, _ = make(tmp_path / "t.h5", stack, options(histogram="none"), labels=labels)
+    shifts = file.keys[[name for name in file.keys.columns if name.startswith("shift_")]]
+    assert (shifts != 0).to_numpy().mean() > 0.4
+    for index in range(len(file)):
+        before, middle, after = file.frames(index)
+        ids, known = file.neighbour_labels(index), file.labels(index)
+        assert ids is not None and known is not None  # noqa: PT018
+        for grey, found in ((before, ids[0]), (middle, known), (after, ids[1])):
+            labelled = found != UNLABELLED
+            assert labelled.mean() > 0.8
+            np.testing.assert_array_equal(found[labelled], grey[labelled])
+
+
+def test_labels_of_neighbours_change_no_fingerprint_and_are_checked(tmp_path: Path) -> None:
+    grey, ids = neurites(side=SIDE)
+    file, _ = make(tmp_path / "t.h5", grey, options(), labels=ids)
+    assert file.neighbours is not None
+    assert verify(file.path) == []
+    file.close()
+    with h5py.File(file.path, "r+") as content:
+        stored = content["neighbour_labels"]
+        stored[5] = stored[5][::-1]
+    assert any("Triplet 5 " in problem for problem in verify(file.path))
+    with h5py.File(file.path, "r+") as content:
+        content["neighbour_digests"][5] = 0
+    with pytest.raises(UserError, match="do not fit its fingerprint"):
+        TripletFile(file.path)
+    # What a file of before has not.
+    with h5py.File(file.path, "r+") as content:
+        del content["neighbour_labels"], content["neighbour_digests"]
+        del content.attrs["neighbours"]
+        content.attrs["schema"] = 1
+    old = TripletFile(file.path)
+    assert old.fingerprint == file.fingerprint
+    assert (old.neighbours, old.neighbour_labels(0)) == (None, None)
+
+
 def test_membrane_masks_become_labels(tmp_path: Path) -> None:
     stack = drifting_stack()
     mask = np.where(stack > 150, np.uint64(255), np.uint64(0))
@@ -218,6 +262,7 @@ def test_membrane_masks_become_labels(tmp_path: Path) -> None:
     for i, key in file.keys.iterrows():
         y, x = key.y, key.x
         np.testing.assert_array_equal(file.labels(i), expected[key.z, y : y + TILE, x : x + TILE])
+    assert (file.neighbours, file.neighbour_labels(0)) == (None, None)  # no neurites to follow
     said, _ = make(
         tmp_path / "s.h5", stack, options(align=False, label_kind="membrane_mask"), labels=mask
     )

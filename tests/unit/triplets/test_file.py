@@ -112,7 +112,7 @@ def test_the_digest_file_is_one_that_sha256sum_reads(built: Path) -> None:
 
 def test_a_newer_schema_a_truncated_file_and_none_at_all_are_refused(copy: Path) -> None:
     with h5py.File(copy, "r+") as file:
-        file.attrs["schema"] = 2
+        file.attrs["schema"] = 3
     with pytest.raises(UserError, match=r"newer version .* update interslice"):
         TripletFile(copy)
     copy.write_bytes(copy.read_bytes()[:5000])

@@ -16,7 +16,7 @@ from bench.volumes.cards import CARDS, fold_of, load_card
 def test_the_datasets_of_the_paper_and_ours_have_cards() -> None:
     assert list(CARDS) == [
         "cremi_triplet_a", "cremi_triplet_b", "cremi_triplet_c", "mouse_triplet", "vnc_triplet",
-        "phantom", "phantom_small",
+        "fib25_triplet", "phantom", "phantom_small",
     ]  # fmt: skip
 
 
