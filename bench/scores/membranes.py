@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -96,9 +96,21 @@ def _column(name: str, title: str, better: Literal["higher", "lower"]) -> Membra
     return MembraneMetric((name,), lambda table: table[name].to_numpy(np.float64), title, better)
 
 
+def _retuned(metric: MembraneMetric) -> MembraneMetric:
+    """The same score with thresholds of the method's own."""
+
+    def values(table: pd.DataFrame) -> Values:
+        own = {name: table[OWN.format(name)] for name in metric.reads}
+        return metric.values(table.assign(**own))
+
+    reads = tuple(OWN.format(name) for name in metric.reads)
+    return replace(metric, reads=reads, values=values, title=f"{metric.title}, retuned")
+
+
+OWN = "own_{}"  # names of columns and scores with thresholds of the method's own
 _BOUNDARY = ("boundary_hits_predicted", "boundary_predicted", "boundary_hits_true", "boundary_true")
 _PIXELS = ("true_positive", "false_positive", "false_negative")
-MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
+_METRICS: Mapping[str, MembraneMetric] = {
     "carried": _share("neurites_carried", "neurites", "Carried", "higher"),
     "carried_area": _share("neurite_pixels_carried", "neurite_pixels", "Carried area", "higher"),
     "wrong_neurite": _share("neurites_wrong", "neurites", "Wrong neurite", "lower"),
@@ -109,6 +121,11 @@ MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
     "voi_split": _column("voi_split", "VOI split", "lower"),
     "voi_merge": _column("voi_merge", "VOI merge", "lower"),
     "adapted_rand_error": _column("adapted_rand_error", "ARAND", "lower"),
+}
+RETUNED = ("carried", "adapted_rand_error", "voi_split", "voi_merge", "dice")
+MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
+    **_METRICS,
+    **{OWN.format(name): _retuned(_METRICS[name]) for name in RETUNED},
 }
 
 

@@ -14,19 +14,20 @@ from bench.base.files import atomic_path
 from bench.base.hdf5_sink import hdf5_sink
 from bench.base.parquet import write_table
 from bench.base.progress import Progress
+from bench.scores.membranes import MEMBRANE_METRICS, OWN, RETUNED
 from bench.scores.triplet_table import with_keys
 from bench.stages.segmenter import Segmenter
-from bench.triplets.file import TripletFile
+from segmentation.scores import Probability, Thresholds
 
 
 def segment(
     segmenter: Segmenter,
     frames: Iterable[NDArray[np.uint8]],
     indices: NDArray[np.intp],
-    file: TripletFile,
     table_target: Path,
     masks_target: Path,
     progress: Progress,
+    own: Thresholds | None = None,
 ) -> pd.DataFrame:
     """Segment frames and score their membranes: a table and the masks.
 
@@ -39,12 +40,13 @@ def segment(
         segmenter: the dataset's.
         frames: uint8 HW, in the order of ``indices``.
         indices: the triplets whose middle slices they stand for.
-        file: the triplets.
         table_target: parquet file to write.
         masks_target: HDF5 file to write.
         progress: told after each frame.
+        own: thresholds chosen for these frames; the scores with them stand in columns of the same
+            names behind ``own_``.
     """
-    rows, side = [], file.tile
+    rows, side = [], segmenter.file.tile
     with atomic_path(masks_target) as temporary, hdf5_sink(temporary) as (out, check):
         masks = out.create_dataset(
             "masks",
@@ -58,13 +60,25 @@ def segment(
         out.create_dataset("triplets", data=indices.astype(np.int64), fletcher32=True)
         for i, (frame, index) in enumerate(zip(frames, indices, strict=True)):
             membrane = segmenter.probability(frame)
-            rows.append(segmenter.scores(membrane, int(index)))
+            scores = segmenter.scores(membrane, int(index))
+            rows.append(scores | _own(segmenter, membrane, int(index), own))
             masks[i] = membrane > segmenter.thresholds.mask
             check()
             progress(i + 1, len(indices), "membranes")
-    table = with_keys(pd.DataFrame(rows), indices, file)
+    table = with_keys(pd.DataFrame(rows), indices, segmenter.file)
     write_table(table, table_target)
     return table
+
+
+def _own(
+    segmenter: Segmenter, membrane: Probability, index: int, own: Thresholds | None
+) -> dict[str, float]:
+    """What is kept of the scores of a frame with thresholds of its method's own."""
+    if own is None:
+        return {}
+    scores = segmenter.scores(membrane, index, own)
+    columns = {column for name in RETUNED for column in MEMBRANE_METRICS[name].reads}
+    return {OWN.format(name): score for name, score in scores.items() if name in columns}
 
 
 def read_masks(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

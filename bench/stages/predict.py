@@ -178,7 +178,7 @@ def key(inputs: Inputs) -> str:
 
 def _compute(context: Context, tick: Progress) -> Result:
     indices = context.split("test")
-    model = _model(context)
+    model = _method(context)
     tile = context.config.predict_tile
     check_prediction(context.cell, model, context.dataset.test.tile, tile, context.room)
     started = time.monotonic()
@@ -195,7 +195,14 @@ def _compute(context: Context, tick: Progress) -> Result:
     return Result(PredictFacts(frames=len(indices), seconds_a_frame=round(seconds, 4)))
 
 
-def _model(context: Context) -> Interpolator:
+def method_of(context: Context) -> Interpolator:
+    """The method of the cell, ready to predict on the run's device."""
+    model = _method(context)
+    model.to(context.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    return model
+
+
+def _method(context: Context) -> Interpolator:
     """The method of the cell, with the weights that were given or learned."""
     variant = context.cell.variant
     model = variant.build()

@@ -8,12 +8,13 @@ from bench.scores.membranes import MEMBRANE_METRICS, labelled, membrane_means
 from bench.stages import predict
 from bench.stages.keys import Inputs
 from bench.stages.masks import segment
+from bench.stages.own_thresholds import own_thresholds
 from bench.stages.stage import Context, Facts, Result, Stage
 from bench.stages.teacher import check_judge
 from bench.store.facts import SegmentFacts
 from bench.store.records import MASKS
 
-REVISION = 3
+REVISION = 4
 MEMBRANES = "membranes.parquet"
 
 
@@ -28,15 +29,16 @@ def _key(inputs: Inputs) -> str | None:
 def _compute(context: Context, _: Progress) -> Result:
     segmenter = context.segmenters.get(context.dataset)
     check_judge(segmenter.digest, context.teacher_digest())
+    own = own_thresholds(context, segmenter)
     frames, masks = context.folder / predict.FRAMES, context.folder / MASKS
     table = segment(
         segmenter,
         predict.stored_frames(frames),
         predict.stored_triplets(frames),
-        context.dataset.test,
         context.folder / MEMBRANES,
         masks,
         context.display.stage("segment"),  # the segmenter's training may have had the bar
+        own,
     )
     facts = SegmentFacts(
         reference=segmenter.reference,
@@ -47,6 +49,8 @@ def _compute(context: Context, _: Progress) -> Result:
         masks=file_digest(masks),
         triplets=len(labelled(table)),
     )
+    if own is not None:
+        facts |= {"own_threshold": own.mask, "own_seed_threshold": own.seeds}
     return Result(facts, membrane_means(table))
 
 

@@ -40,6 +40,7 @@ class Segmenter:
         thresholds: probabilities above which a pixel is membrane, for masks and for seeds.
         digest: SHA-256 of the file the weights were read from.
         reference: ``labels``, or ``agreement`` with the segmentation of the real slice.
+        file: the triplets of the dataset.
         ceiling: the folder where its scores on the real middle slices lie.
         pixel_size: in nm.
     """
@@ -47,7 +48,7 @@ class Segmenter:
     def __init__(self, weights: Path, digest: str, file: TripletFile, device: torch.device) -> None:
         self._model, self.thresholds = load_segmenter(weights)
         self._model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self._file, self._device = file, device
+        self.file, self._device = file, device
         self.digest, self.ceiling = digest, weights.parent
         self.reference: Reference = "labels" if file.has_labels else "agreement"
         self.pixel_size = pixel_size(file)
@@ -67,22 +68,32 @@ class Segmenter:
             )
         return found
 
-    def scores(self, membrane: Probability, index: int) -> dict[str, float]:
-        """How well the membranes (HW) found in a triplet's slice fit, and who is carried by them.
+    def scores(
+        self, membrane: Probability, index: int, thresholds: Thresholds | None = None
+    ) -> dict[str, float]:
+        """How well the membranes found in a triplet's slice fit, and who is carried by them.
 
-        The latter where the labels of the slices before and after are known.
+        Args:
+            membrane: HW in [0, 1], of each pixel to be membrane.
+            index: of the triplet.
+            thresholds: other ones than the segmenter's.
+
+        Returns:
+            What ``segmentation.scores.score_membranes`` and, where the labels of the slices before
+            and after are known, ``segmentation.carried.carried_through`` return.
         """
-        segments = watershed(membrane, self.thresholds.seeds, self.pixel_size)
-        scores = score_membranes(membrane, self.thresholds, self.truth(index), segments)
-        found = label_neurites(self._file, index)
+        thresholds = thresholds or self.thresholds
+        segments = watershed(membrane, thresholds.seeds, self.pixel_size)
+        scores = score_membranes(membrane, thresholds, self.truth(index), segments)
+        found = label_neurites(self.file, index)
         return scores if found is None else scores | carried_through(found, segments)
 
     def _truth(self, index: int) -> Truth:
         """The membranes that those of a triplet's frame are compared with."""
-        truth = label_truth(self._file, index)
+        truth = label_truth(self.file, index)
         if truth is not None:
             return truth
-        real = self.probability(self._file.frames(index)[1])
+        real = self.probability(self.file.frames(index)[1])
         return truth_from_probability(real, self.thresholds, self.pixel_size)
 
 

@@ -202,7 +202,6 @@ class Segmenters:
             segmenter,
             real,
             indices,
-            file,
             folder / CEILING,
             folder / CEILING_MASKS,
             self._display.stage("ceiling"),

@@ -85,6 +85,8 @@ class SegmentFacts(TypedDict):
         segmenter: SHA-256 of its weights.
         threshold: probability above which a pixel is membrane.
         seed_threshold: the same for the seeds of segments.
+        own_threshold: chosen on the validation frames of the method; none where none is labelled.
+        own_seed_threshold: likewise.
         ceiling: name of the segmenter's folder, where the scores of the real slices lie.
         masks: SHA-256 of the file with the masks.
         triplets: that count.
@@ -94,6 +96,8 @@ class SegmentFacts(TypedDict):
     segmenter: str
     threshold: float
     seed_threshold: NotRequired[float]
+    own_threshold: NotRequired[float]
+    own_seed_threshold: NotRequired[float]
     ceiling: str
     masks: str
     triplets: int

@@ -4,10 +4,12 @@ import functools
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from command import bench
 from rich.console import Console
 
@@ -15,13 +17,17 @@ from bench.base.files import file_digest
 from bench.base.progress import LiveDisplay
 from bench.cells.config import RunConfig
 from bench.scores.ceiling import SegmenterRecord
+from bench.scores.membranes import RETUNED, label_truth
 from bench.scores.metrics import METRICS
 from bench.stages import segmenter_cache as segmenters
 from bench.stages.masks import read_masks
+from bench.stages.segmenter import load_segmenter
+from bench.stages.splits import spread
 from bench.store.records import Store, load_document, save_document
 from bench.store.weights import load_tensors, save_tensors
 from bench.triplets.file import TripletFile
-from segmentation.training import Budget
+from segmentation.thresholds import THRESHOLDS
+from segmentation.training import Budget, probability
 from segmentation.unet import UNetOptions
 
 pytestmark = pytest.mark.usefixtures("one_thread", "without_picture")
@@ -278,3 +284,53 @@ def test_a_segmenter_that_returns_no_numbers_fails_and_leaves_no_old_scores(
         assert record.status == "failed"
         assert "segment" not in record.stages
         assert set(record.means) == set(METRICS)
+
+
+def test_retuned_scores_are_those_of_a_segmenter_with_the_method_s_own_thresholds(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path
+) -> None:
+    assert run()[0] == 0
+    tensors, facts = load_tensors(segmenter_folder(tmp_path) / "weights.safetensors")
+
+    def average(threshold: float, seeds: float) -> dict[str, Any]:
+        weights = tmp_path / "given.safetensors"
+        save_tensors(weights, tensors, facts | {"threshold": threshold, "seed_threshold": seeds})
+        _, out, _ = run("--json", "--segmenter", weights)
+        found: list[dict[str, Any]] = json.loads(out)["rows"]
+        return next(row for row in found if row["method"] == "average")
+
+    strict = average(0.95, 0.9)
+    record = json.loads((Path(strict["folder"]) / "record.json").read_text())
+    own = record["stages"]["segment"]["facts"]
+    retuned = average(own["own_threshold"], own["own_seed_threshold"])
+    found, expected = (row["membranes"]["metrics"] for row in (strict, retuned))
+    for name in RETUNED:
+        assert found[f"own_{name}"] == pytest.approx(expected[name]), name
+    assert found["own_dice"]["mean"] > found["dice"]["mean"]
+
+
+def test_own_thresholds_have_the_best_dice_on_the_method_s_validation_frames(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, cells: TripletFile
+) -> None:
+    _, out, _ = run("--json")
+    row = next(row for row in json.loads(out)["rows"] if row["method"] == "average")
+    facts = json.loads((Path(row["folder"]) / "record.json").read_text())["stages"]["segment"]
+    model, _ = load_segmenter(segmenter_folder(tmp_path) / "weights.safetensors")
+    model.eval()
+    by_threshold = []
+    for index in spread(cells.indices("validation"), 8):
+        before, _, after = cells.frames(int(index)).astype(np.float64)
+        frame = np.rint((before + after) / 2).astype(np.uint8)
+        membrane = probability(model, frame, torch.device("cpu"))
+        truth = label_truth(cells, int(index))
+        assert truth is not None
+        masks = [(membrane > t) & truth.valid for t in THRESHOLDS]
+        by_threshold.append(
+            [
+                2 * (mask & truth.mask).sum() / max(mask.sum() + truth.mask.sum(), 1)
+                for mask in masks
+            ]
+        )
+    means = np.mean(by_threshold, axis=0)
+    chosen = list(THRESHOLDS).index(facts["facts"]["own_threshold"])
+    assert means[chosen] == pytest.approx(means.max(), abs=1e-3)  # halves round to either side
