@@ -108,7 +108,8 @@ def write_report(
     selection = select(results, datasets, preset, load_reported(), out / "profile")
     if datasets:
         chosen = [entry for entry in results.entries if entry.cell.dataset in datasets]
-        results = replace(results, entries=chosen)
+        every = [entry for entry in results.every if entry.cell.dataset in datasets]
+        results = replace(results, entries=chosen, every=every)
     folder = out / "report"
     with tidied(folder):
         return _write(results, selection, wishes, folder, tell)

@@ -38,11 +38,13 @@ class Results:
             their folders.
         problems: a sentence for each record or table that could not be read.
         files: the triplets of each dataset that is at hand, for pictures.
+        every: all records, of those that count and of others: trainings of other budgets.
     """
 
     entries: list[Entry]
     problems: list[str]
     files: dict[str, TripletFile] = field(default_factory=dict)
+    every: list[Entry] = field(default_factory=list)
 
     @property
     def datasets(self) -> list[str]:
@@ -94,7 +96,14 @@ def load_results(out: Path, data: Path, tell: Tell, *, newest: bool = False) -> 
     problems += dict.fromkeys(filter(None, (entry.ceiling_damage for entry in entries)))
     for problem in problems:
         tell(problem)
-    return Results(entries, problems, _fitting(entries, files, tell))
+    return Results(entries, problems, _fitting(entries, files, tell), _compared(every, entries))
+
+
+def _compared(every: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
+    """Every record of the builds that count, the older ones first."""
+    builds = {(place_of(e), build_of(e)) for e in entries if not e.other_build}
+    fitting = [entry for entry in every if (place_of(entry), build_of(entry)) in builds]
+    return sorted(fitting, key=age)
 
 
 def _read(store: Store, *, strict: bool) -> tuple[list[Entry], list[str]]:

@@ -9,7 +9,16 @@ from pathlib import Path
 from bench.base.errors import UserError
 from bench.base.files import write_text
 from bench.base.words import unknown
-from bench.report.figures import dials, learning, panels, scores, segmentation, spectrum, training
+from bench.report.figures import (
+    budget,
+    dials,
+    learning,
+    panels,
+    scores,
+    segmentation,
+    spectrum,
+    training,
+)
 from bench.report.figures.drawing import Drawing, caption
 from bench.report.figures.style import look, save
 from bench.report.figures.subject import AbsentError, Subject, subject_of
@@ -64,6 +73,9 @@ class Study:
 
 
 STUDIES = {
+    "budget": Study(
+        budget.draw_budgets, "How long is long enough: scores by the crops of a training."
+    ),
     "dials": Study(
         dials.draw_dials, "Which method breaks when: the dials of a generated volume, turned."
     ),
