@@ -16,9 +16,12 @@ from rich.console import Console
 from bench.base.files import file_digest
 from bench.base.progress import LiveDisplay
 from bench.cells.config import RunConfig
+from bench.report.page.leaderboard import leaderboard
+from bench.report.page.printing import print_board
 from bench.scores.ceiling import SegmenterRecord
 from bench.scores.membranes import RETUNED, label_truth
 from bench.scores.metrics import METRICS
+from bench.scores.results import load_results
 from bench.stages import segmenter_cache as segmenters
 from bench.stages.masks import read_masks
 from bench.stages.segmenter import load_segmenter
@@ -129,8 +132,12 @@ def test_neurites_are_followed_and_set_against_every_reference(run, tmp_path: Pa
     assert values["Average"] == pytest.approx(found["metrics"]["carried"]["mean"])
     assert values["Left out"] == pytest.approx(left_out)
     assert [name.partition(" (")[0].lower() for name in values.index[-4:]] == there
-    page = (tmp_path / "results/report/index.html").read_text()
-    assert "Left out, with flow" in page
+    board = print_board(leaderboard(load_results(tmp_path / "results", tmp_path, print)))
+    assert [row["title"] for row in board["beside"]] == [
+        "Left out", "Left out, with flow", "Real slices", "True segments",
+    ]  # fmt: skip
+    carried = [column.name for column in board["columns"]].index("carried")
+    assert board["beside"][0]["numbers"][carried]["text"] == f"{left_out:.4f}"
 
 
 def test_a_ceiling_of_before_neurites_were_followed_is_made_anew_without_a_training(  # type: ignore[no-untyped-def]
