@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -53,6 +53,8 @@ class Segmenter:
         self.reference: Reference = "labels" if file.has_labels else "agreement"
         self.pixel_size = pixel_size(file)
         self.truth = lru_cache(_REMEMBERED)(self._truth)
+        # Of one triplet: a frame is scored again with its method's own thresholds.
+        self._neurites = lru_cache(1)(partial(label_neurites, file))
 
     def probability(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """How likely each pixel of a frame (HW) is membrane.
@@ -85,7 +87,7 @@ class Segmenter:
         thresholds = thresholds or self.thresholds
         segments = watershed(membrane, thresholds.seeds, self.pixel_size)
         scores = score_membranes(membrane, thresholds, self.truth(index), segments)
-        found = label_neurites(self.file, index)
+        found = self._neurites(index)
         return scores if found is None else scores | carried_through(found, segments)
 
     def _truth(self, index: int) -> Truth:
