@@ -40,7 +40,8 @@ class Preset:
         micro_batch: crops of a step whose gradients are computed at once, to save memory; None:
             all of them.
         widths: the preset whose widths the networks have, if it is not this one.
-        rates: learning rates of the methods that do not learn well at that of all others.
+        clip: gradients of a larger norm are scaled down to it; None: none are.
+        own: what is otherwise for methods that do not learn well as all others do.
         summary: what ``bench list presets`` says.
     """
 
@@ -59,7 +60,8 @@ class Preset:
     validations: int | None = None
     micro_batch: int | None = None
     widths: PresetName | None = None
-    rates: Mapping[str, float] = field(default_factory=dict)
+    clip: float | None = None
+    own: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def steps(self, triplets: int) -> int:
         """Optimiser steps of one training over a split of that many triplets."""
@@ -74,7 +76,7 @@ class Preset:
 
     def of_method(self, name: str) -> Preset:
         """The same preset as one method is trained with it."""
-        return replace(self, learning_rate=self.rates.get(name, self.learning_rate), rates={})
+        return replace(self, own={}, **self.own.get(name, {}))  # type: ignore[arg-type]
 
     def learning_rate_at(self, step: int, steps: int, opening: int = 0) -> float:
         """Learning rate of a step (counted from 0).
@@ -98,8 +100,9 @@ def _warm_up_and_cosine(step: int, steps: int) -> float:
 
 _QUICK = Preset(
     crop=128, batch=2, samples=4_000, epochs=None, drop_at=None,
-    lowpass=1.0, feature_crop=64, features_from=0.6, motion_share=0.1, validations=8,
-    rates={"sepconv": 5e-4},
+    lowpass=1.0, feature_crop=64, features_from=0.6, motion_share=0.1,
+    membranes_from=0.5, validations=8,
+    own={"sepconv": {"learning_rate": 5e-4}, "dain": {"clip": 0.3}},
     summary="small, 4,000 crops of 128, low-pass term, late features: minutes on 2 cores",
 )  # fmt: skip
 PRESETS: Mapping[PresetName, Preset] = {

@@ -88,9 +88,10 @@ def training_settings(inputs: Inputs) -> dict[str, Any]:
     """Settings of the training: loss, seed, budget, precision."""
     cell, config = inputs.cell, inputs.config
     budget = dataclasses.asdict(budget_of(cell, config))
-    del budget["summary"], budget["rates"], budget["widths"]
-    if budget["micro_batch"] is None:
-        del budget["micro_batch"]  # the keys of before there was any still hold
+    del budget["summary"], budget["own"], budget["widths"]
+    for name in ("micro_batch", "clip"):
+        if budget[name] is None:
+            del budget[name]  # the keys of before there was any still hold
     if inputs.features is None or not cell.variant.info.motion:
         del budget["motion_share"]
     if inputs.teacher is None:

@@ -151,6 +151,8 @@ def gradient_step(
     norm = nn.utils.get_total_norm(
         [p.grad for p in model.parameters() if p.grad is not None], foreach=True
     )
+    if training.preset.clip is not None:
+        nn.utils.clip_grads_with_norm_(model.parameters(), training.preset.clip, norm, foreach=True)
     named = {"loss": terms.total, "gradient_norm": norm, **terms.parts}
     named |= {f"gamma_{i}": gamma for i, gamma in enumerate(gammas.unbind())}
     values = torch.stack(list(named.values()))  # a copy: the step changes gamma
