@@ -99,10 +99,11 @@ def _check_names(variants: list[Variant]) -> None:
     """Refuse two files of weights under one name: a table could not tell them apart."""
     known: dict[str, Path | None] = {}
     for variant in variants:
-        if known.setdefault(variant.text, variant.weights) != variant.weights:
+        file = variant.weights or variant.init
+        if known.setdefault(variant.text, file) != file:
             raise UserError(
-                f"{known[variant.text]} and {variant.weights} would both be called "
-                f"{variant.text}; rename one of them."
+                f"{known[variant.text]} and {file} would both be called {variant.text}; rename "
+                "one of them."
             )
 
 
