@@ -28,6 +28,8 @@ def read_published(path: Path) -> dict[str, Tensor]:
             f"{path} is not a file of weights alone, and nothing in it was executed; give the "
             "file of tensors that the authors published."
         ) from error
-    if not isinstance(found, dict) or not all(isinstance(t, Tensor) for t in found.values()):
+    if not (isinstance(found, dict) and found) or any(
+        not isinstance(tensor, Tensor) for tensor in found.values()
+    ):
         raise UserError(f"{path} does not hold tensors by name; give the file that has them.")
     return {str(name): tensor for name, tensor in found.items()}

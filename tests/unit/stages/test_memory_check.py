@@ -94,7 +94,7 @@ def measured(kind: str, method: str, preset: str, loss: str, crop: int) -> tuple
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells its peak")
-@pytest.mark.parametrize("method", ["ssan", "sepconv", "dain"])
+@pytest.mark.parametrize("method", ["ssan", "sepconv", "dain", "rife"])
 @pytest.mark.parametrize("kind", ["training", "prediction"])
 def test_the_estimate_covers_what_is_measured(kind: str, method: str) -> None:
     crop = 128 if kind == "training" else 512
