@@ -17,6 +17,7 @@ from methods.layers.warp import backward_warp
 _MIDDLE = 0.5  # the time of the slice halfway
 _LEAST_CONTRAST = 1e-3  # a quarter of a grey level, so that a blank slice stays blank
 _SLOPE = 0.25  # of PReLU below zero, at first
+_GAIN = 1 / 16  # of the heads; a power of two, so that published weights lose no bit by it
 _FOLDING = 4  # a step works at a fourth of the resolution that it looks at
 
 # What the published file holds beside the four steps: its prediction does not use it.
@@ -87,7 +88,8 @@ class Rife(Interpolator):
             "black to 128; motion above 32 pixels does not make it begin coarser",
             "presets quick and medium are narrower, and see both slices normalised to their "
             "common mean and standard deviation",
-            "initialised after He, its heads at zero: untrained, it returns the average",
+            "initialised after He, its heads at zero: untrained, it returns the average; heads "
+            "are learned at a gain of 1/16",
         ),
     )
     Options = RifeOptions
@@ -168,6 +170,8 @@ class Rife(Interpolator):
             tensor = found[theirs].float()
             if ours.endswith("entry.0.weight") and tensor.dim() == 4:
                 tensor = _without_colour(tensor)
+            if ".head." in ours:
+                tensor = tensor / _GAIN
             if tensor.shape != expected.shape:
                 raise ValueError(f"the tensor {theirs} has the shape {tuple(found[theirs].shape)}")
             grey[ours] = tensor
@@ -203,8 +207,9 @@ class _Step(nn.Module):
         self.head = nn.ConvTranspose2d(width, 5, 4, stride=2, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
-        # The head works at half of the step's resolution.
-        units = torch.tensor([2.0 * scale] * 4 + [1.0]).view(5, 1, 1)
+        # The head works at half of the step's resolution. Adam moves every weight by its learning
+        # rate, and hundreds of them together would throw the coarse flow out of the slice.
+        units = _GAIN * torch.tensor([2.0 * scale] * 4 + [1.0]).view(5, 1, 1)
         self.register_buffer("units", units, persistent=False)
 
     def forward(self, seen: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def smooth(height, width, seed=0):
 def wake(net):
     """Give the layers that start at zero something to say."""
     for step in net.steps:
-        nn.init.normal_(step.head.weight, std=0.02)
+        nn.init.normal_(step.head.weight, std=0.3)
     return net
 
 
