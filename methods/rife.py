@@ -84,8 +84,8 @@ class Rife(Interpolator):
             "of this benchmark alone, at the time 1/2",
             "one grey channel; of published weights, those of the three colours are summed",
             "no refinement after the blend, as in the prediction of version 4.0",
-            "slices are padded by their edge to a multiple of 32, where the reference pads with "
-            "black to 128; motion above 32 pixels does not make it begin coarser",
+            "slices are padded by their edge to a multiple of at most 32, where the reference pads "
+            "with black to 128; motion above 32 pixels does not make it begin coarser",
             "presets quick and medium are narrower, and see both slices normalised to their "
             "common mean and standard deviation",
             "initialised after He, its heads at zero: untrained, it returns the average; heads "

@@ -193,6 +193,7 @@ def test_what_a_training_starts_from_is_known_by_its_content(tmp_path: Path) -> 
         save_weights(path, model, {})
         cell, config = only_trained(methods=f"tiny[init={path}]")
         assert (cell.title, cell.trained) == ("tiny[init=w] l1", True)
+        assert budget_of(cell, config).learning_rate == pytest.approx(1e-4)  # a tenth
         found.append(keys(cell, config).cell)
         moved = path.rename(tmp_path / "moved.safetensors")
         cell, config = only_trained(methods=f"tiny[init={moved}]")
