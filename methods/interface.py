@@ -95,6 +95,18 @@ class Interpolator(nn.Module):
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
         """Synthesise the slice between ``before`` and ``after`` (both B1HW in [0, 1])."""
 
+    @classmethod
+    def from_published(cls, tensors: Mapping[str, Tensor]) -> Interpolator:  # noqa: ARG003
+        """A network with weights as its authors published them.
+
+        Args:
+            tensors: of the published file, by name.
+
+        Raises:
+            ValueError: they are not those of this method, or it knows no published weights.
+        """
+        raise ValueError(f"no published weights of '{cls.info.name}' are known")
+
 
 class FittedInterpolator(Interpolator):
     """A method whose weights follow in closed form from the training split."""

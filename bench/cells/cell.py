@@ -15,6 +15,7 @@ from bench.triplets.dataset_variant import DatasetVariant, parse_dataset
 from bench.volumes.cards import fold_of
 
 NULL = "linear"
+_TUNING = 0.1  # of the learning rate, where a training starts from weights: they are to last
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,11 @@ def _check_names(variants: list[Variant]) -> None:
     """Refuse two files of weights under one name: a table could not tell them apart."""
     known: dict[str, Path | None] = {}
     for variant in variants:
-        if known.setdefault(variant.text, variant.weights) != variant.weights:
+        file = variant.weights or variant.init
+        if known.setdefault(variant.text, file) != file:
             raise UserError(
-                f"{known[variant.text]} and {variant.weights} would both be called "
-                f"{variant.text}; rename one of them."
+                f"{known[variant.text]} and {file} would both be called {variant.text}; rename "
+                "one of them."
             )
 
 
@@ -123,6 +125,8 @@ def _cells(
 def budget_of(cell: Cell, config: RunConfig) -> Preset:
     """The training budget of a cell: that of its preset, with what the run says of it."""
     preset = PRESETS[cell.preset].of_method(cell.variant.info.name)  # type: ignore[index]
+    if cell.variant.init is not None:
+        preset = replace(preset, learning_rate=preset.learning_rate * _TUNING)
     if config.samples is not None:
         preset = replace(preset, samples=config.samples)
     # As many as a step has are all of them.

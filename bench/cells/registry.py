@@ -37,6 +37,7 @@ METHODS: Mapping[str, Method] = {
     "flow": Method("methods.classical:Flow", "classical", "Optical flow, averaged"),
     "sepconv": Method("methods.sepconv:SepConv", "trained", "SepConv"),
     "dain": Method("methods.dain:Dain", "trained", "DAIN-style"),
+    "rife": Method("methods.rife:Rife", "trained", "RIFE"),
     "ssan": Method("methods.ssan:Ssan", "trained", "SSAN"),
 }
 

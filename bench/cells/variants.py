@@ -1,6 +1,7 @@
 """Methods and losses with options, as the command line has them: `ssan[extractor=unet,k=4]`.
 
-One option is the harness's own and open to every method that learns: `weights=FILE`.
+Two options are the harness's own: `weights=FILE`, for every method that learns, has finished
+weights scored; `init=FILE`, for every trained one, is where its training starts.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from bench.base.errors import UserError
 from bench.base.words import _sentence, read_words, spelling, with_options
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from methods.losses import LossOptions
 
 
+_FILES = ("weights", "init")
+
+
 @dataclass(frozen=True)
 class Variant:
     """A method's class and the options it is built with.
@@ -26,14 +32,19 @@ class Variant:
     Attributes:
         text: the canonical spelling; only options that were asked for, in alphabetical order.
         method: the class behind the name.
-        options: an instance of ``method.Options``: the preset's, with what was asked for.
+        options: an instance of ``method.Options``: those of the file of weights or else of the
+            preset, with what was asked for.
         weights: file with finished weights; None if the run has to find them.
+        init: file with the weights that a training starts from; None if it starts from scratch.
+        written: the spelling that was read, which has the paths of files.
     """
 
     text: str
     method: type[Interpolator]
     options: Any
     weights: Path | None = None
+    init: Path | None = None
+    written: str = ""
 
     @property
     def info(self) -> MethodInfo:
@@ -63,13 +74,23 @@ def parse_variant(text: str, preset: str) -> Variant:
     """
     name, wanted = read_words(text)
     method = load_method(name)
-    weights = Path(wanted.pop("weights")) if "weights" in wanted else None
+    files = {option: Path(wanted.pop(option)) for option in _FILES if option in wanted}
+    if len(files) > 1:
+        raise UserError(
+            f"'{text}' names both: weights are scored as they are, and from init a "
+            "training starts; leave one of them out."
+        )
     widths = PRESETS[preset].widths or preset  # type: ignore[index]
-    base = method.presets.get(widths, method.Options())
+    base, sizes = method.presets.get(widths, method.Options()), f"the widths of preset '{preset}'"
+    for option, path in files.items():
+        _check_takes(method, option, path)
+        stored = _stored_options(path, method)
+        if stored is not None:
+            base, sizes = stored, "the options that the file names"
     options = with_options(name, method.Options, base, wanted)
     # Tables call weights by the name of their file, wherever it lies.
-    words = spelling(name, wanted | ({"weights": weights.stem} if weights else {}))
-    variant = Variant(words, method, options, weights)
+    words = spelling(name, wanted | {option: path.stem for option, path in files.items()})
+    variant = Variant(words, method, options, **files, written=text)
     try:
         import torch
 
@@ -77,22 +98,50 @@ def parse_variant(text: str, preset: str) -> Variant:
             variant.build()
     except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
         raise UserError(f"{variant.text} cannot be built: {_sentence(error)}") from error
-    if weights is not None:
-        _check_weights(variant, weights, preset)
+    for path in files.values():
+        _check_fits(variant, path, sizes)
     return variant
 
 
-def _check_weights(variant: Variant, weights: Path, preset: str) -> None:
+def _check_takes(method: type[Interpolator], option: str, path: Path) -> None:
+    """Refuse a file that a method has no use for."""
+    name, kind = method.info.name, method.info.kind
+    if kind == "classical":
+        raise UserError(f"'{name}' has no weights; leave {option}={path} out.")
+    if option == "init" and kind == "fitted":
+        raise UserError(
+            f"'{name}' is fitted in closed form and starts from nothing; leave init out."
+        )
+
+
+def _stored_options(path: Path, method: type[Interpolator]) -> Any | None:
+    """The options of the network whose weights a file has; None where it does not say."""
+    from bench.store.weights import load_tensors
+
+    facts, name = load_tensors(path)[1], method.info.name
+    if "options" not in facts:
+        return None
+    if facts.get("method") != name:
+        raise UserError(
+            f"The weights {path} are those of '{facts.get('method')}', not of '{name}'."
+        )
+    try:
+        return TypeAdapter(method.Options).validate_python(facts["options"])
+    except (ValidationError, ValueError) as error:
+        raise UserError(
+            f"The weights {path} are of a network with options that '{name}' does not have; "
+            "import them anew."
+        ) from error
+
+
+def _check_fits(variant: Variant, path: Path, sizes: str) -> None:
     from bench.store.weights import load_weights
 
-    if variant.info.kind == "classical":
-        raise UserError(f"'{variant.info.name}' has no weights; leave weights={weights} out.")
     try:
-        load_weights(weights, variant.build())
+        load_weights(path, variant.build())
     except UserError as error:
         raise UserError(
-            f"{str(error).rstrip('.')} ('{variant.info.name}', with the widths of the preset "
-            f"'{preset}')."
+            f"{str(error).rstrip('.')} ('{variant.info.name}', with {sizes})."
         ) from error
 
 

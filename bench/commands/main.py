@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bench.base.errors import UserError
-from bench.commands import data
+from bench.commands import data, weights
 from bench.commands.check import check
 from bench.commands.check_method import check_method
 from bench.commands.list import list_names
@@ -39,6 +39,7 @@ for command in (run, profile, report, verify, check, check_method):
     app.command()(command)
 app.command("list")(list_names)
 app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
 
 
 def _tell_version(wanted: bool) -> None:

@@ -81,6 +81,8 @@ def method_settings(inputs: Inputs) -> dict[str, Any]:
     }
     if cell.variant.weights is not None:
         settings["weights"] = file_digest(cell.variant.weights)
+    if cell.variant.init is not None:
+        settings["init"] = file_digest(cell.variant.init)
     return settings
 
 

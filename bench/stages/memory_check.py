@@ -126,7 +126,10 @@ def _of_preset(cell: Cell, training: Training, name: str) -> int | None:
     """What the same cell would take with the widths and crops of another preset."""
     preset = PRESETS[name].of_method(cell.variant.info.name)  # type: ignore[index]
     words = "l1" if cell.loss_variant is None else cell.loss_variant.text
-    variant, loss = parse_variant(cell.variant.text, name), parse_loss(words, preset)
+    try:
+        variant, loss = parse_variant(cell.variant.written, name), parse_loss(words, preset)
+    except UserError:
+        return None  # the weights that it starts from have other widths
     terms = build_loss(loss.name, loss.options, training.loss.features, training.loss.teacher)
     smaller = replace(training, preset=preset, loss=terms)
     return memory_needed.of_training(variant.build(), smaller)

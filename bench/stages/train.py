@@ -37,7 +37,7 @@ from bench.stages.training_step import (
 from bench.store.checkpoints import below, load_optimiser, named, optimiser_tensors
 from bench.store.facts import TrainFacts
 from bench.store.records import CHECKPOINT, LOG, WEIGHTS
-from bench.store.weights import load_tensors, save_tensors, save_weights
+from bench.store.weights import load_tensors, load_weights, save_tensors, save_weights
 from bench.triplets.file import TripletFile
 from bench.triplets.frames_and_tensors import to_frame, to_triplets
 from bench.triplets.training_crops import CropSampler
@@ -315,6 +315,8 @@ def _compute(context: Context, tick: Progress) -> Result:
         fit(model, context.dataset.training, indices)
         save_weights(context.folder / WEIGHTS, model, {})
         return Result(TrainFacts(triplets=len(indices)))
+    if context.cell.variant.init is not None:
+        load_weights(context.cell.variant.init, model)
     teacher = context.teacher()
     training = _training(context, teacher)
     found = _checkpoint(context, training.steps)
@@ -363,10 +365,13 @@ def _checkpoint(context: Context, steps: int) -> Checkpoint | None:
 
 def _warnings(context: Context, facts: Facts | None) -> list[str]:
     """What is unusual about the training of a cell, and about its course once it is done."""
-    weights, samples = context.cell.variant.weights, context.config.samples
+    variant, samples = context.cell.variant, context.config.samples
+    weights = variant.weights
     if weights is not None:
         return [f"not trained by this run: the weights are those of {weights.name}"]
     warnings = []
+    if variant.init is not None:
+        warnings.append(f"starts from the weights of {variant.init.name}")
     if context.dataset.borrows and context.cell.learns:
         warnings.append(f"learned from the training split of {context.dataset.training.name}")
     if samples is not None and context.cell.trained:

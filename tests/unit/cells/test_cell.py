@@ -183,6 +183,24 @@ def test_given_weights_make_one_cell_known_by_their_content(tmp_path: Path) -> N
     assert found[0] != found[1]
 
 
+@pytest.mark.usefixtures("tiny_bench")
+def test_what_a_training_starts_from_is_known_by_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    found = [key()]
+    for bias in (0.0, 1.0):
+        model = parse_variant("tiny", "quick").build()
+        torch.nn.init.constant_(model.body.bias, bias)
+        save_weights(path, model, {})
+        cell, config = only_trained(methods=f"tiny[init={path}]")
+        assert (cell.title, cell.trained) == ("tiny[init=w] l1", True)
+        assert budget_of(cell, config).learning_rate == pytest.approx(1e-4)  # a tenth
+        found.append(keys(cell, config).cell)
+        moved = path.rename(tmp_path / "moved.safetensors")
+        cell, config = only_trained(methods=f"tiny[init={moved}]")
+        assert keys(cell, config).cell == found[-1]
+    assert len(set(found)) == 3
+
+
 def test_the_calibration_is_in_the_key_of_the_nulls_scores_alone() -> None:
     config = RunConfig.model_validate(BASE | {"methods": "average,linear[window=3]"})
     for cell in plan(config):

@@ -93,3 +93,61 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     assert len(plan(RunConfig(methods=(methods[0],) * 2, dataset=("texture",)))) == 2
     with pytest.raises(UserError, match="rename one"):
         plan(RunConfig(methods=tuple(methods), dataset=("texture",)))
+
+
+def save_small(path: Path) -> Path:
+    """Weights of a `rife` whose file says of what sizes it is."""
+    small = {"widths": [4, 4], "scales": [2, 1], "depth": 1, "normalise": True}
+    model = parse_variant("rife[widths=4/4,scales=2/1,depth=1]", "quick").build()
+    save_weights(path, model, {"method": "rife", "options": small})
+    return path
+
+
+@pytest.mark.parametrize("option", ["weights", "init"])
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+def test_a_file_that_says_its_options_fits_in_every_preset(
+    option: str, preset: str, tmp_path: Path
+) -> None:
+    path = save_small(tmp_path / "small.safetensors")
+    given = parse_variant(f"rife[{option}={path}]", preset)
+    assert given.text == f"rife[{option}=small]"
+    assert (given.weights, given.init)[option == "init"] == path
+    assert given.options.widths == (4, 4)
+    assert parse_variant(given.written, preset) == given
+    with pytest.raises(UserError, match=r"do not fit .* the options that the file names"):
+        parse_variant(f"rife[{option}={path},depth=2]", preset)
+
+
+def test_a_file_of_another_method_or_of_other_options_is_refused(tmp_path: Path) -> None:
+    path = save_small(tmp_path / "small.safetensors")
+    with pytest.raises(UserError, match="those of 'rife', not of 'ssan'"):
+        parse_variant(f"ssan[weights={path}]", "quick")
+    model = parse_variant("rife", "quick").build()
+    save_weights(path, model, {"method": "rife", "options": {"widths": "wide"}})
+    with pytest.raises(UserError, match="options that 'rife' does not have"):
+        parse_variant(f"rife[weights={path}]", "quick")
+
+
+def test_what_a_training_starts_from_is_checked_before_anything_is_computed(
+    tmp_path: Path,
+) -> None:
+    path = save_fresh(tmp_path / "mine.safetensors", "ssan[g0=16]")
+    given = parse_variant(f"ssan[init={path},g0=16]", "quick")
+    assert (given.text, given.init, given.weights) == ("ssan[g0=16,init=mine]", path, None)
+    wrong = {
+        f"ssan[init={path}]": "do not fit .* widths of preset 'quick'",
+        f"average[init={path}]": "has no weights",
+        f"linear[init={path}]": "closed form",
+        f"ssan[init={tmp_path / 'none.safetensors'}]": "cannot be read",
+        f"ssan[init={path},weights={path},g0=16]": "names both",
+    }
+    for text, words in wrong.items():
+        with pytest.raises(UserError, match=words):
+            parse_variant(text, "quick")
+
+
+def test_two_starts_of_one_name_are_refused(tmp_path: Path) -> None:
+    paths = [save_fresh(tmp_path / folder / "w.safetensors", "ssan") for folder in ("a", "b")]
+    methods = tuple(f"ssan[init={path}]" for path in paths)
+    with pytest.raises(UserError, match="rename one"):
+        plan(RunConfig(methods=methods, dataset=("texture",), losses=("l1",)))

@@ -18,6 +18,7 @@ from bench.stages import memory_check, memory_needed
 from bench.stages.memory_check import check_prediction, check_training, ran_out
 from bench.stages.predict import predict_frame
 from bench.stages.training_step import Training, gradient_step
+from bench.store.weights import save_weights
 from methods.features import load_features
 from methods.interface import Triplets
 from methods.losses import build_loss
@@ -94,7 +95,7 @@ def measured(kind: str, method: str, preset: str, loss: str, crop: int) -> tuple
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells its peak")
-@pytest.mark.parametrize("method", ["ssan", "sepconv", "dain"])
+@pytest.mark.parametrize("method", ["ssan", "sepconv", "dain", "rife"])
 @pytest.mark.parametrize("kind", ["training", "prediction"])
 def test_the_estimate_covers_what_is_measured(kind: str, method: str) -> None:
     crop = 128 if kind == "training" else 512
@@ -141,6 +142,27 @@ def test_a_training_is_told_what_would_fit() -> None:
         if remedy:
             assert sentence.endswith(f"`{remedy}` fits.")
     check_training(of, model, one, room(BESIDE + 1.01 * memory_check._MARGIN * counted))
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_a_preset_is_advised_if_the_weights_that_a_training_starts_from_fit_it(
+    says: bool, tmp_path: Path
+) -> None:
+    """A file that does not say of which options its network is fits the preset's alone."""
+    path, paper = tmp_path / "w.safetensors", cell("rife", "paper").variant
+    facts = {"method": "rife", "options": dataclasses.asdict(paper.options)}
+    save_weights(path, paper.build(), facts if says else {})
+    config = RunConfig.model_validate(
+        {"methods": f"rife[init={path}]", "dataset": "phantom", "losses": "l1", "preset": "paper"}
+    )
+    of = next(cell for cell in plan(config) if cell.trained)
+    model, training = of.variant.build(), training_of(of, micro_batch=1)
+    counted = memory_needed.of_training(model, training)
+    assert counted is not None
+    with pytest.raises(UserError) as refused:
+        check_training(of, model, training, room(BESIDE + 0.9 * memory_check._MARGIN * counted))
+    fitting = "`--preset medium` fits." if says else "nothing smaller fits, only more memory helps."
+    assert str(refused.value).endswith(fitting)
 
 
 def test_what_computes_outside_torch_is_not_refused() -> None:
