@@ -17,6 +17,7 @@ from bench.stages.train import fit, load_checkpoint, train, validate
 from bench.stages.training_step import DivergenceError, Training, gradient_step
 from bench.store.weights import load_tensors
 from bench.triplets.file import TripletFile
+from bench.triplets.training_crops import CropSampler
 from methods.features import load_features
 from methods.interface import Interpolation, Triplets
 from methods.linear import Linear
@@ -273,6 +274,31 @@ def test_parts_of_a_step_have_the_gradients_of_the_whole(
     torch.testing.assert_close(parts.values, whole.values, rtol=1e-9, atol=1e-12)
     for one, other in zip(gradients, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-7, atol=1e-9 * largest)
+
+
+def test_a_gradient_that_is_too_large_keeps_its_direction_and_is_logged_as_it_was(
+    texture: TripletFile,
+) -> None:
+    batch = next(CropSampler(texture, texture.indices("train"), 32, 2, 0).steps(0, 1))
+
+    def gradients(clip: float | None) -> tuple[dict[str, torch.Tensor], float]:
+        model = fresh()
+        nn.init.constant_(model.head.weight, 0.1)
+        training = make_training(texture, preset=dataclasses.replace(QUICK, clip=clip))
+        optimiser = torch.optim.Adam(model.parameters())
+        numbers = gradient_step(model, optimiser, training, 0, batch)
+        logged = float(numbers.values[numbers.names.index("gradient_norm")])
+        found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+        return found, logged
+
+    free, norm = gradients(None)
+    limit = norm / 4
+    clipped, logged = gradients(limit)
+    assert logged == norm
+    for name, gradient in free.items():
+        assert torch.allclose(clipped[name], gradient / 4, rtol=1e-4)
+    same, _ = gradients(norm * 2)
+    assert all(torch.equal(same[name], free[name]) for name in free)
 
 
 def test_a_network_that_couples_crops_is_not_trained_in_parts(
