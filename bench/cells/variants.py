@@ -75,7 +75,7 @@ def parse_variant(text: str, preset: str) -> Variant:
 
         with torch.device("meta"):
             variant.build()
-    except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, ImportError) as error:
         raise UserError(f"{variant.text} cannot be built: {_sentence(error)}") from error
     if weights is not None:
         _check_weights(variant, weights, preset)
