@@ -95,7 +95,5 @@ class BSpline(Halfway):
         method.SetSmoothingSigmasPerLevel([options.smoothing * factor for factor in factors])
         method.SetOptimizerAsLBFGS2(numberOfIterations=options.iterations)
         initial = sitk.BSplineTransformInitializer(fixed, mesh)
-        method.SetInitialTransformAsBSpline(
-            initial, inPlace=False, scaleFactors=factors[::-1]
-        )
+        method.SetInitialTransformAsBSpline(initial, inPlace=False, scaleFactors=factors[::-1])
         return method

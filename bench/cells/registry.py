@@ -41,6 +41,7 @@ METHODS: Mapping[str, Method] = {
     "sepconv": Method("methods.sepconv:SepConv", "trained", "SepConv"),
     "dain": Method("methods.dain:Dain", "trained", "DAIN-style"),
     "ssan": Method("methods.ssan:Ssan", "trained", "SSAN"),
+    "ifrnet": Method("methods.ifrnet:IfrNet", "trained", "IFRNet"),
 }
 
 # What methods are trained with, the paper's and ours; ``methods.losses`` builds them.
