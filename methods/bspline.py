@@ -13,25 +13,32 @@ from methods.halfway import Halfway, Slice, SliceFlow, require_package
 from methods.interface import MethodInfo
 
 _LEAST_CONTRAST = 1e-3  # a quarter of a grey level; correlation asks for some in both slices
+_LEAST_SIDE = 8  # of the reduced slice, in pixels; no motion is looked for in smaller ones
+_ACCURACY = 1e-7  # of the optimum: at SimpleITK's own, 1e-5, the finest grid hardly moves
 
 
 @dataclass(frozen=True)
 class BSplineOptions:
     """How the deformation is found.
 
+    The defaults are the best of a score tried on validation slices of SNEMI3D AC4. Correlation over
+    the whole slice, mutual information and coarser beginnings found less of the motion.
+
     Attributes:
         spacing: of the control points of the finest grid, in pixels.
-        levels: from coarse to fine; each has half of the spacing of the one before.
-        reduction: the finest level compares slices at 1 / reduction of their resolution.
+        levels: grids, from coarse to fine; each has half of the spacing of the one before.
+        reduction: slices are compared at 1 / reduction of their resolution.
         smoothing: deviation in pixels of the Gaussian that both slices see first, at the finest
-            level; twice that at the level before.
+            grid; twice that at the grid before.
+        radius: of the windows whose correlation is compared, in pixels of the reduced slice.
         iterations: of the optimiser, at most, at each level.
     """
 
     spacing: int = 32
-    levels: int = 3
-    reduction: int = 2
-    smoothing: float = 2.0
+    levels: int = 2
+    reduction: int = 4
+    smoothing: float = 1.0
+    radius: int = 4
     iterations: int = 30
 
 
@@ -50,8 +57,8 @@ class BSpline(Halfway):
         swap_symmetric=True,
         extras=("flow_before", "flow_after"),
         deviations=(
-            "correlation instead of mutual information: both slices are of one kind and matched "
-            "in histogram",
+            "correlation in small windows instead of mutual information, which found less motion",
+            "no penalty on bending: the grid alone keeps the displacement smooth",
             "registered both ways; the displacement at the middle is one step of the fixed-point "
             "iteration that inverts half of it, started from the mean of both ways, so that it "
             "is exact for a shift and approximate where motion differs from place to place",
@@ -68,7 +75,8 @@ class BSpline(Halfway):
 
     def _estimate(self, reference: Slice, moving: Slice) -> SliceFlow:
         height, width = reference.shape
-        if min(np.ptp(reference), np.ptp(moving)) < _LEAST_CONTRAST:
+        flat = min(np.ptp(reference), np.ptp(moving)) < _LEAST_CONTRAST
+        if flat or min(height, width) < _LEAST_SIDE * self.options.reduction:
             return np.zeros((2, height, width), np.float32)
         import SimpleITK as sitk  # noqa: N813 (its usual name)
 
@@ -83,17 +91,16 @@ class BSpline(Halfway):
     def _registration(self, sitk: Any, fixed: Any) -> Any:
         """The registration of a slice to ``fixed``, from no displacement at all."""
         options = self.options
-        factors = [2**level for level in reversed(range(options.levels))]
-        # The coarsest grid; it is refined from level to level.
-        mesh = [max(1, round(side / options.spacing / factors[0])) for side in fixed.GetSize()]
+        factors = [2**level for level in range(options.levels)]
+        mesh = [max(1, round(side / options.spacing / factors[-1])) for side in fixed.GetSize()]
         method = sitk.ImageRegistrationMethod()
         method.SetNumberOfThreads(1)  # with more, sums are rounded otherwise
-        method.SetMetricAsCorrelation()
+        method.SetMetricAsANTSNeighborhoodCorrelation(options.radius)
         method.SetMetricSamplingStrategy(method.NONE)  # every pixel: nothing is drawn
         method.SetInterpolator(sitk.sitkLinear)
-        method.SetShrinkFactorsPerLevel([options.reduction * factor for factor in factors])
-        method.SetSmoothingSigmasPerLevel([options.smoothing * factor for factor in factors])
-        method.SetOptimizerAsLBFGS2(numberOfIterations=options.iterations)
-        initial = sitk.BSplineTransformInitializer(fixed, mesh)
-        method.SetInitialTransformAsBSpline(initial, inPlace=False, scaleFactors=factors[::-1])
+        method.SetShrinkFactorsPerLevel([options.reduction] * options.levels)
+        method.SetSmoothingSigmasPerLevel([options.smoothing * by for by in reversed(factors)])
+        method.SetOptimizerAsLBFGS2(_ACCURACY, numberOfIterations=options.iterations)
+        coarsest = sitk.BSplineTransformInitializer(fixed, mesh)
+        method.SetInitialTransformAsBSpline(coarsest, inPlace=False, scaleFactors=factors)
         return method

@@ -141,7 +141,7 @@ class IfrNet(Interpolator):
         scale = self.options.scale
         if scale == 1:
             return flow
-        return scale * functional.interpolate(flow, scale_factor=scale, mode="bilinear")
+        return functional.interpolate(flow, scale_factor=scale, mode="bilinear") * float(scale)
 
 
 class _Decoder(nn.Module):
