@@ -80,6 +80,8 @@ class BSpline(Halfway):
             return np.zeros((2, height, width), np.float32)
         import SimpleITK as sitk  # noqa: N813 (its usual name)
 
+        # Of a step of the optimiser that leads out of the slice: it steps back by itself.
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
         fixed, other = (sitk.GetImageFromArray(image) for image in (reference, moving))
         method = self._registration(sitk, fixed)
         transform = method.Execute(fixed, other)
