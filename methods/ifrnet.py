@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from methods.interface import Interpolation, Interpolator, MethodInfo, pad_to_multiple
-from methods.layers.synthesis import fold, unfold
 from methods.layers.warp import adaptive_warp, backward_warp
 
 _SLOPE = 0.25  # at which PReLU starts
@@ -26,13 +25,10 @@ class IfrNetOptions:
     Attributes:
         widths: channels of the encoder's levels, each at half the resolution of the one before.
         side: channels of a decoder that its residual block refines twice more on their own.
-        scale: the network works at 1/scale of the slices' resolution (pixel-unshuffled); its
-            flow, mask and residual are enlarged.
     """
 
     widths: tuple[int, ...] = (24, 36, 54, 72)
     side: int = 24
-    scale: int = 1
 
 
 class IfrNet(Interpolator):
@@ -49,7 +45,7 @@ class IfrNet(Interpolator):
         reference="Kong et al., IFRNet: Intermediate Feature Refine Network for Efficient Frame "
         "Interpolation, CVPR 2022",
         kind="trained",
-        stride=32,
+        stride=16,
         extras=("flow_before", "flow_after", "warped_before", "warped_after", "mask"),
         deviations=(
             "one grey channel, and time fixed to 1/2",
@@ -73,15 +69,15 @@ class IfrNet(Interpolator):
     def __init__(self, options: IfrNetOptions | None = None) -> None:
         super().__init__(options)
         chosen: IfrNetOptions = self.options
-        widths, pixels = chosen.widths, chosen.scale**2
+        widths = chosen.widths
         if len(widths) < 2 or chosen.side >= 2 * min(widths):
             raise ValueError(
                 f"IFRNet cannot have widths={widths} and side={chosen.side}; give two widths or "
                 "more, and a side below twice the least of them."
             )
-        self.encoder = nn.ModuleList(_level(*pair) for pair in pairwise((pixels, *widths)))
+        self.encoder = nn.ModuleList(_level(*pair) for pair in pairwise((1, *widths)))
         # What each decoder leaves: features of the next finer level; the last, mask and residual.
-        left = (2 * pixels, *widths)
+        left = (2, *widths)
         coarsest = _Decoder(2 * widths[-1], 2 * widths[-1], left[-2], chosen.side)
         finer = (
             _Decoder(3 * width + _FLOWS, 3 * width, leave, chosen.side)
@@ -92,7 +88,7 @@ class IfrNet(Interpolator):
 
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
         """Synthesise the slice between ``before`` and ``after`` (both B1HW in [0, 1])."""
-        stride = self.options.scale * 2 ** len(self.options.widths)
+        stride = 2 ** len(self.options.widths)
         return pad_to_multiple(self._synthesise, before, after, stride)
 
     def _synthesise(self, before: Tensor, after: Tensor) -> Interpolation:
@@ -101,10 +97,9 @@ class IfrNet(Interpolator):
         deviation = deviation + _LEAST_CONTRAST
         # Both slices travel as one batch: first before, then after.
         normal = torch.cat([(before - mean) / deviation, (after - mean) / deviation])
-        flow, content = self._refine(self._levels(fold(normal, self.options.scale)))
-
-        flow = self._enlarge(flow)
-        logits, residual = (unfold(maps, self.options.scale) for maps in content.chunk(2, 1))
+        normal = normal.contiguous(memory_format=torch.channels_last)
+        flow, content = self._refine(self._levels(normal))
+        logits, residual = content.chunk(2, dim=1)
         mask = torch.sigmoid(logits)
         warped = _warp(torch.cat([before, after]), flow).chunk(2)
         middle = mask * warped[0] + (1 - mask) * warped[1] + deviation * residual
@@ -137,12 +132,6 @@ class IfrNet(Interpolator):
             flow = 2 * functional.interpolate(flow, scale_factor=2, mode="bilinear") + change
         return flow, content
 
-    def _enlarge(self, flow: Tensor) -> Tensor:
-        scale = self.options.scale
-        if scale == 1:
-            return flow
-        return functional.interpolate(flow, scale_factor=scale, mode="bilinear") * float(scale)
-
 
 class _Decoder(nn.Module):
     """From what is known at one level to a change of the flow and features at the next finer."""
@@ -157,8 +146,9 @@ class _Decoder(nn.Module):
 
     def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         maps = self.refine(self.enter(seen.contiguous(memory_format=torch.channels_last)))
-        # In full precision: under autocast, bfloat16 cannot tell pixels apart.
-        return torch.cat(self.motion(maps).float().chunk(2, dim=1)), self.content(maps)
+        # In the weights' precision: under autocast, bfloat16 cannot tell pixels apart.
+        flow = self.motion(maps).to(self.motion.weight.dtype)
+        return torch.cat(flow.chunk(2, dim=1)), self.content(maps)
 
 
 class _SideResidual(nn.Module):
