@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from methods.halfway import Halfway, Slice, SliceFlow, meet, slices
 from methods.interface import Interpolation, Interpolator, MethodInfo
-from methods.layers.warp import backward_warp
-
-Slice = NDArray[np.float32]  # HW in [0, 1]
 
 
 class Before(Interpolator):
@@ -100,11 +98,11 @@ class Phase(Interpolator):
     @torch.no_grad()
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
         """Interpolate; extras are constant flows in pixels (B2HW, x then y)."""
-        pairs = zip(_slices(before), _slices(after), strict=True)
+        pairs = zip(slices(before), slices(after), strict=True)
         shifts = np.stack([self._shift(one, other) for one, other in pairs])
         half = torch.from_numpy(shifts / 2).to(before)[:, :, None, None]
         half = half.expand(-1, -1, *before.shape[-2:])
-        return _meet(before, after, -half, half)
+        return meet(before, after, -half, half)
 
     def _shift(self, before: Slice, after: Slice) -> NDArray[np.float64]:
         """Where ``after`` shows what ``before`` shows at 0: (x, y) in pixels."""
@@ -145,12 +143,8 @@ class FlowOptions:
     radius: int = 40
 
 
-class Flow(Interpolator):
-    """Both neighbours moved halfway towards each other by optical flow, then averaged.
-
-    The flow is found in both directions. Their difference, halved, says roughly where the
-    middle is; each flow is read there, and half of it moves its neighbour.
-    """
+class Flow(Halfway):
+    """Both neighbours moved halfway towards each other by TV-L1 or ILK, then averaged."""
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="flow",
@@ -165,19 +159,10 @@ class Flow(Interpolator):
         dict.fromkeys(("quick", "medium", "paper"), FlowOptions())
     )
 
-    @torch.no_grad()
-    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
-        """Interpolate; extras point from the middle into each neighbour (B2HW, x then y)."""
-        one, other = self._prepare(before), self._prepare(after)
-        pairs = list(zip(_slices(one), _slices(other), strict=True))
-        forward = self._enlarge(np.stack([self._estimate(a, b) for a, b in pairs]), before)
-        backward = self._enlarge(np.stack([self._estimate(b, a) for a, b in pairs]), before)
-        half = (forward - backward) / 4
-        return _meet(
-            before,
-            after,
-            backward_warp(backward, half) / 2,
-            backward_warp(forward, -half) / 2,
+    def _flow(self, reference: Tensor, moving: Tensor) -> Tensor:
+        """The flow of the reduced slices, enlarged."""
+        return self._enlarge(
+            super()._flow(self._prepare(reference), self._prepare(moving)), reference
         )
 
     def _prepare(self, image: Tensor) -> Tensor:
@@ -187,7 +172,7 @@ class Flow(Interpolator):
         edges = (0, -width % reduction, 0, -height % reduction)
         return functional.avg_pool2d(functional.pad(image, edges, mode="replicate"), reduction)
 
-    def _estimate(self, reference: Slice, moving: Slice) -> NDArray[np.float32]:
+    def _estimate(self, reference: Slice, moving: Slice) -> SliceFlow:
         """Flow from ``reference`` to ``moving``: 2HW (x, y), in reduced pixels."""
         from scipy.ndimage import gaussian_filter
         from skimage.registration import optical_flow_ilk, optical_flow_tvl1
@@ -203,22 +188,10 @@ class Flow(Interpolator):
         rows, columns = estimate(*images, **settings)
         return np.stack([columns, rows]).astype(np.float32)
 
-    def _enlarge(self, flow: NDArray[np.float32], image: Tensor) -> Tensor:
+    def _enlarge(self, flow: Tensor, image: Tensor) -> Tensor:
         reduction = self.options.reduction
         large = functional.interpolate(
-            torch.from_numpy(flow), scale_factor=reduction, mode="bilinear", align_corners=False
+            flow, scale_factor=reduction, mode="bilinear", align_corners=False
         )
         height, width = image.shape[-2:]
         return large[..., :height, :width].to(image) * float(reduction)
-
-
-def _slices(images: Tensor) -> NDArray[np.float32]:
-    """B1HW to BHW as NumPy has it."""
-    return images.detach().to("cpu", torch.float32).numpy()[:, 0]
-
-
-def _meet(before: Tensor, after: Tensor, flow_before: Tensor, flow_after: Tensor) -> Interpolation:
-    """The average of both neighbours, each read along its flow."""
-    warped = backward_warp(before, flow_before), backward_warp(after, flow_after)
-    extras = {"flow_before": flow_before, "flow_after": flow_after}
-    return Interpolation((warped[0] + warped[1]) / 2, extras)

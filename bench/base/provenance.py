@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = (
     "interslice", "torch", "torchvision", "numpy", "scipy", "scikit-image", "h5py", "pandas",
+    "opencv-python-headless", "SimpleITK",
 )  # fmt: skip
 
 

@@ -21,11 +21,19 @@ ENTRY_POINTS = "interslice.methods"
 
 @dataclass(frozen=True)
 class Method:
-    """Where a method lives, and what ``bench list`` says of it without importing torch."""
+    """Where a method lives, and what is said of it without importing torch.
+
+    Attributes:
+        target: module and class.
+        kind: as in its ``MethodInfo``.
+        title: what ``bench list`` and tables say.
+        expected: whether table 4 has its row even where it was not run.
+    """
 
     target: str
     kind: Kind
     title: str
+    expected: bool = True
 
 
 METHODS: Mapping[str, Method] = {
@@ -35,10 +43,18 @@ METHODS: Mapping[str, Method] = {
     "linear": Method("methods.linear:Linear", "fitted", "Linear filter (the null)"),
     "phase": Method("methods.classical:Phase", "classical", "Global shift, averaged"),
     "flow": Method("methods.classical:Flow", "classical", "Optical flow, averaged"),
+    "dis": Method("methods.opencv_flow:Dis", "classical", "DIS flow, averaged", expected=False),
+    "farneback": Method(
+        "methods.opencv_flow:Farneback", "classical", "Farneback flow, averaged", expected=False
+    ),
+    "bspline": Method(
+        "methods.bspline:BSpline", "classical", "B-spline registration, averaged", expected=False
+    ),
     "sepconv": Method("methods.sepconv:SepConv", "trained", "SepConv"),
     "dain": Method("methods.dain:Dain", "trained", "DAIN-style"),
     "rife": Method("methods.rife:Rife", "trained", "RIFE"),
     "ssan": Method("methods.ssan:Ssan", "trained", "SSAN"),
+    "ifrnet": Method("methods.ifrnet:IfrNet", "trained", "IFRNet"),
 }
 
 # What methods are trained with, the paper's and ours; ``methods.losses`` builds them.

@@ -96,7 +96,7 @@ def parse_variant(text: str, preset: str) -> Variant:
 
         with torch.device("meta"):
             variant.build()
-    except (ValueError, TypeError, RuntimeError, ArithmeticError) as error:
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, ImportError) as error:
         raise UserError(f"{variant.text} cannot be built: {_sentence(error)}") from error
     for path in files.values():
         _check_fits(variant, path, sizes)

@@ -59,13 +59,16 @@ def ablation(selection: Selection, variants: dict[str, tuple[str, ...]]) -> list
 
 def all_methods(selection: Selection) -> list[Line]:
     """The untrained methods, the paper's rows, and what else the store holds."""
-    untrained = [name for name, method in METHODS.items() if method.kind != "trained"]
-    pairs = [(name, NONE) for name in untrained]
+    others = {(entry.cell.method, entry.cell.loss) for entry in selection.entries}
+    pairs = [
+        (name, NONE)
+        for name, method in METHODS.items()
+        if method.kind != "trained" and (method.expected or (name, NONE) in others)
+    ]
     shown = {*pairs, *_COMPARED}
     ablations = {
         name for group in (EXTRACTORS, AGGREGATIONS) for names in group.values() for name in names
     }
-    others = {(entry.cell.method, entry.cell.loss) for entry in selection.entries}
     rest = sorted(pair for pair in others - shown if pair[0] not in ablations)
     lines = [_line(selection, *pair) for pair in pairs]
     for group in (_COMPARED, rest):

@@ -87,10 +87,7 @@ class WholeFlow(Flow):
         images = [
             torch.from_numpy(frame[None, None] / np.float32(255)) for frame in (reference, moving)
         ]
-        one, other = (self._prepare(image)[0, 0].numpy() for image in images)
-        flow: NDArray[np.float32] = self._enlarge(self._estimate(one, other)[None], images[0])[
-            0
-        ].numpy()
+        flow: NDArray[np.float32] = self._flow(*images)[0].numpy()
         return flow
 
 

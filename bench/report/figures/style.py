@@ -28,6 +28,7 @@ CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 _COLOURS = {
     "before": "#AAAAAA", "after": "#AAAAAA", "average": GREY, "linear": BLACK, "phase": PURPLE,
     "flow": ORANGE, "sepconv": BLUE, "dain": GREEN, "ssan": VERMILLION,
+    "dis": "#DDAA33", "farneback": "#999933", "bspline": "#AA4499", "ifrnet": "#332288",
 }  # fmt: skip
 _OTHERS = (SKY, "#882255", "#44AA99")  # methods of other packages; Tol's muted scheme
 Dashes = str | tuple[float, tuple[float, ...]]
