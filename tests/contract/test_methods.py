@@ -42,7 +42,9 @@ def test_untrained_it_returns_the_average(name: str, preset: str) -> None:
     method = load_method(name)
     before, after = torch.rand(2, 1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        middle = method(method.presets[PRESETS[preset].widths or preset]).eval()(before, after).middle
+        middle = (
+            method(method.presets[PRESETS[preset].widths or preset]).eval()(before, after).middle
+        )
     torch.testing.assert_close(middle, (before + after) / 2, rtol=0, atol=1e-5)
 
 
