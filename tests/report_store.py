@@ -76,13 +76,13 @@ def add(
             "seed": seed, "preset": preset if trained else NONE}  # fmt: skip
     folder = store.folder(cell, more.pop("key", "0123456789"))
     folder.mkdir(parents=True, exist_ok=True)
-    stages = {}
+    stages, reference = {}, more.pop("reference", "agreement")
     for name, content in (("score", table), ("segment", segmented)):
         if content is None:
             continue
         path = folder / {"score": "scores.parquet", "segment": "membranes.parquet"}[name]
         content.to_parquet(path, index=False)
-        facts = {} if name == "score" else {"reference": "agreement", "ceiling": "segmenter-1"}
+        facts = {} if name == "score" else {"reference": reference, "ceiling": "segmenter-1"}
         stages[name] = StageRecord(
             key="k", revision=1, file=path.name, digest=file_digest(path), seconds=1.0, facts=facts
         )

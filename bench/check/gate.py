@@ -19,6 +19,7 @@ import pandas as pd
 from bench.base.errors import UserError
 from bench.base.files import content_digest, write_text
 from bench.base.provenance import provenance
+from bench.scores.columns import ordered
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
 from bench.scores.membranes import with_membrane_metrics
@@ -222,7 +223,7 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
     pair = _Pair(entry, before, table)
     return [
         _compare_metric(name, metric, pair, accepted["widen"])
-        for metric in LIMITS
+        for metric in ordered(LIMITS)
         if metric in before
     ]
 

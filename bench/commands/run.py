@@ -98,7 +98,8 @@ def run(words: RunWords) -> None:
     from bench.commands.pictures import draw_pictures
     from bench.commands.run_table import print_rows
     from bench.run.compute import compute
-    from bench.run.summary import summarise
+    from bench.run.summary import answers_of, summarise
+    from bench.scores.answer_words import answer_json
 
     outcomes, datasets = compute(settings)
     rows = summarise(outcomes)
@@ -106,7 +107,13 @@ def run(words: RunWords) -> None:
         print_rows(rows, console())
     pictures = draw_pictures(rows, datasets, settings.out)
     if words.as_json:
-        print_json({"rows": [row.as_json() for row in rows], "pictures": list(map(str, pictures))})
+        print_json(
+            {
+                "rows": [row.as_json() for row in rows],
+                "answers": list(map(answer_json, answers_of(rows))),
+                "pictures": list(map(str, pictures)),
+            }
+        )
     else:
         for picture in pictures:
             typer.echo(f"picture: {picture}")

@@ -9,7 +9,9 @@ from rich.text import Text
 
 from bench.commands.wide_table import WideTable
 from bench.report.table import TIES
-from bench.run.summary import Row
+from bench.run.summary import Row, answers_of
+from bench.scores.answer import Answer
+from bench.scores.answer_words import headline, paragraphs
 from bench.scores.cautions import (
     interval_caution,
     leakage_caution,
@@ -18,31 +20,56 @@ from bench.scores.cautions import (
     seeds_caution,
 )
 from bench.scores.cell_figures import Means
+from bench.scores.columns import EVERY, SHOWN, ordered
 from bench.scores.departures import Trained, told
 from bench.scores.membranes import MEMBRANE_METRICS
-from bench.scores.metrics import METRICS, SHOWN
+from bench.scores.metrics import METRICS
 from bench.scores.notation import interval_text, signed
 from bench.scores.skill import SKILLS, beats
-from bench.scores.standings import TIE
+from bench.scores.standings import TIE, Marks
 
-_GAPS = ("carried", "dice", "boundary_f1")
+# What 80 columns have room for; all of them are in --json, report and page.
+_WORTH = ordered(
+    (
+        "carried",
+        "adapted_rand_error",
+        "voi_split",
+        "voi_merge",
+        "dice",
+        "boundary_f1",
+        "own_carried",
+    )
+)
+_GAPS = ("carried", "dice", "boundary_f1")  # the first two that were measured
 _OVER_LEFT_OUT = ("carried", "carried_area")
 _AGREEMENT = "the real slice's segmentation (agreement)"
 
 
 def print_rows(rows: list[Row], console: Console) -> None:
-    """Print the tables of each dataset, and under them what has to be known to read them."""
-    for dataset in dict.fromkeys(row.outcome.cell.dataset for row in rows):
-        chosen = [row for row in rows if row.outcome.cell.dataset == dataset]
-        _scores(dataset, chosen).print(console)
+    """Print the tables of each dataset, what has to be known to read them, and what to take."""
+    for answer in answers_of(rows):
+        chosen = [row for row in rows if row.outcome.cell.dataset == answer.dataset]
+        if first := headline(answer):
+            _say(f"{first}\n", console)
+        _print_membranes([row for row in chosen if row.membranes], console)
+        _scores(answer.dataset, chosen).print(console)
         _print_gains([row for row in chosen if row.figures.skill], console)
         console.print()
         for line in (*_legend(chosen), *_notes(chosen)):
             _say(line, console)
-        _print_membranes([row for row in chosen if row.membranes], console)
         remarks = [line for row in chosen for line in (row.outcome.remark, *row.outcome.doubts)]
         for line in dict.fromkeys(filter(None, remarks)):
             _say(line, console)
+        _print_answer(answer, console)
+
+
+def _print_answer(answer: Answer, console: Console) -> None:
+    """What to take; no word is broken, for this is to be read."""
+    console.print()
+    console.print(Text(f"{answer.dataset}: what to take", style="bold"))
+    for paragraph in paragraphs(answer):
+        console.print(Text(paragraph))
+    console.print()
 
 
 def _say(line: str, console: Console) -> None:
@@ -72,26 +99,29 @@ def _print_gains(rows: list[Row], console: Console) -> None:
 
 
 def _print_membranes(rows: list[Row], console: Console) -> None:
-    """What a segmenter makes of the frames; the gap to the ceiling leads."""
+    """What a segmenter makes of the frames, beside no slice at all and beside the real slice."""
     if not rows:
         return
     facts = rows[0].figures.entry.facts.segment
     reference = facts.reference if facts else None
     against = "the labels" if reference == "labels" else _AGREEMENT
-    title = f"{rows[0].outcome.cell.dataset}: membranes against {against}"
+    dataset = rows[0].outcome.cell.dataset
+    title = f"{dataset}: membranes against {against}"
     gaps = [(row, row.membranes.gap) for row in rows if row.membranes]
     over = [(row, row.membranes.over_left_out) for row in rows if row.membranes]
     for table in (
-        _differences(f"{title}, gap to real slice [95 %]", gaps, _GAPS),
-        _differences(f"{title}, gain over no slice at all [95 %]", over, _OVER_LEFT_OUT),
         _membrane_scores(title, rows),
+        _differences(f"{dataset}: gain over no slice at all [95 %]", over, _OVER_LEFT_OUT),
+        _differences(f"{dataset}: gap to real slice [95 %]", gaps, _GAPS),
     ):
         if table is not None:
-            console.print()
             table.print(console)
-    console.print()
-    for line in _membrane_notes(rows, reference):
+            console.print()
+    notes = list(_membrane_notes(rows, reference))
+    for line in notes:
         _say(line, console)
+    if notes:
+        console.print()
 
 
 def _membrane_notes(rows: list[Row], reference: str | None) -> Iterator[str]:
@@ -114,7 +144,7 @@ def _differences(
 ) -> WideTable | None:
     """Paired differences with their intervals; None where nobody has any."""
     several = _several_seeds([row for row, _ in rows])
-    shown = [name for name in names if any(name in means for _, means in rows)]
+    shown = [name for name in names if any(name in means for _, means in rows)][:2]
     table = WideTable(title, several, (MEMBRANE_METRICS[name].title for name in shown))
     for row, means in rows:
         cells = (interval_text(means[name], signed(3)) if name in means else "-" for name in shown)
@@ -125,7 +155,7 @@ def _differences(
 def _membrane_scores(title: str, rows: list[Row]) -> WideTable:
     """The scores of each row, and above them those of what it is to be compared with."""
     several, seen = _several_seeds(rows), set()
-    lines: list[tuple[list[Text], Means]] = []
+    lines: list[tuple[list[Text], Means, Marks]] = []
     for row in rows:
         found, facts = row.membranes, row.figures.entry.facts.segment
         if found is None or facts is None:
@@ -133,18 +163,14 @@ def _membrane_scores(title: str, rows: list[Row]) -> WideTable:
         if (facts.segmenter, found.n) not in seen:
             seen.add((facts.segmenter, found.n))
             blank = [Text("-")] * (2 if several else 1)
-            lines += [([Text(name), *blank], means) for name, means in found.beside.items()]
-        lines.append((_lead(row, several), found.means))
-    names = [name for name in MEMBRANE_METRICS if any(name in means for _, means in lines)]
-    table = WideTable(title, several, (MEMBRANE_METRICS[name].title for name in names))
-    for lead, means in lines:
-        table.add_row(*lead, *(_membrane_number(means, name) for name in names))
+            beside = found.beside.items()
+            lines += [([Text(name), *blank], means, Marks()) for name, means in beside]
+        lines.append((_lead(row, several), found.means, row.marks))
+    names = [name for name in _WORTH if any(name in means for _, means, _ in lines)]
+    table = WideTable(title, several, (EVERY[name].title for name in names))
+    for lead, means, marks in lines:
+        table.add_row(*lead, *(_mean(means, name, marks) for name in names))
     return table
-
-
-def _membrane_number(shown: Means, name: str) -> Text:
-    metric = MEMBRANE_METRICS[name]
-    return Text(f"{shown[name].mean:.{metric.digits}f}" if name in shown else "-")
 
 
 def _legend(rows: list[Row]) -> Iterator[str]:
@@ -168,16 +194,16 @@ def _lead(row: Row, several: bool) -> list[Text]:
 def _numbers(row: Row) -> list[Text]:
     if not row.figures.means:
         return [Text(row.outcome.record.status, style="red")]
-    return [_mean(row, name) for name in SHOWN]
+    return [_mean(row.figures.means, name, row.marks) for name in SHOWN]
 
 
-def _mean(row: Row, name: str) -> Text:
+def _mean(means: Means, name: str, marks: Marks) -> Text:
     """A mean: bold if it is the best, marked if it cannot be told apart from the best."""
-    if name not in row.figures.means:
+    if name not in means:
         return Text("-")
-    mark = f"{TIE} " if name in row.marks.tied else ""  # in front, so that digits stay in line
-    mean = f"{row.figures.means[name].mean:.{METRICS[name].digits}f}"
-    return Text(mark + mean, style="bold" if name in row.marks.best else "")
+    mark = f"{TIE} " if name in marks.tied else ""  # in front, so that digits stay in line
+    mean = f"{means[name].mean:.{EVERY[name].digits}f}"
+    return Text(mark + mean, style="bold" if name in marks.best else "")
 
 
 def _gain(row: Row, name: str) -> Text:

@@ -9,15 +9,22 @@ from bench.report.absence import unfinished
 from bench.report.digest import Digest
 from bench.report.picture import Picture, captioned
 from bench.report.render_markdown import footnotes, inert, markdown
+from bench.scores.answer import Answer
+from bench.scores.answer_words import paragraphs
 from bench.scores.entry import Entry
 from bench.scores.results import Results
 
 FIGURES = "figures"  # the folder beside the page
 
 
-def index(results: Results, shown: Digest, pictures: Sequence[Picture]) -> str:
-    """The page: state of the store, tables, figures, and what was not measured."""
-    parts = ["# Report", _state(results), *(markdown(table).strip() for table in shown.tables)]
+def index(
+    results: Results, shown: Digest, pictures: Sequence[Picture], answers: Sequence[Answer]
+) -> str:
+    """The page: what to take, the store's state, tables, figures, and what was not measured."""
+    parts = ["# Report"]
+    for answer in answers:
+        parts += [f"## What to take on {inert(answer.dataset)}", *map(inert, paragraphs(answer))]
+    parts += ["## The store", _state(results), *(markdown(each).strip() for each in shown.tables)]
     if shown.notes:
         parts += ["## Footnotes of several tables", footnotes(shown.notes)]
     if pictures:

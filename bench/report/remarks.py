@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
 
 from bench.cells.presets import PRESETS
 from bench.report.selection import Selection
 from bench.report.titles import loss_title, row_title
 from bench.scores.cautions import leakage_caution, saturation_caution
-from bench.scores.departures import Trained, told
+from bench.scores.departures import Trained, budget_words, told
 from bench.scores.entry import Entry
 
 
@@ -20,14 +19,7 @@ def training_note(preset: str, entries: list[Entry]) -> str:
     budgets = [dict(budget) for budget in configs if isinstance(budget, dict)]
     if not budgets and preset in PRESETS:
         budgets = [dataclasses.asdict(PRESETS[preset])]  # type: ignore[index]
-    return " or ".join(dict.fromkeys(map(_budget_words, budgets)))
-
-
-def _budget_words(budget: dict[str, Any]) -> str:
-    crop = budget.get("crop")
-    if budget.get("samples") is not None:
-        return f"{budget['samples']:,} training crops of {crop} pixels"
-    return f"{budget.get('epochs')} epochs of crops of {crop} pixels"
+    return " or ".join(dict.fromkeys(map(budget_words, budgets)))
 
 
 def departures_of(entries: Iterable[Entry]) -> str:

@@ -15,8 +15,9 @@ from bench.report.score_cells import dashes, gain_cells, mean_cells
 from bench.report.score_rows import AGGREGATIONS, EXTRACTORS, Line, ablation, all_methods
 from bench.report.selection import Selection
 from bench.report.table import Column, Notes, Table, TableCell, TableRow
+from bench.scores.columns import SHOWN
 from bench.scores.measurement import Measurement, every_seed
-from bench.scores.metrics import METRICS, SHOWN
+from bench.scores.metrics import METRICS
 from bench.scores.skill import SKILLS
 from bench.scores.standings import Standing, comparable, not_ranked, standings
 from bench.store.records import NONE

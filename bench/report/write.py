@@ -24,6 +24,7 @@ from bench.report.reported import load_reported
 from bench.report.selection import Selection, select
 from bench.report.table import Table
 from bench.report.tables import TABLES
+from bench.scores.answer import answers
 from bench.scores.results import Results, load_results
 
 Tell = Callable[[str], None]
@@ -129,12 +130,13 @@ def _write(
     if wishes.whole:
         shown = digest(tables)
         written.append(folder / "report.md")
-        write_text(written[-1], index(selection.results, shown, pictures))
+        found = answers(selection.entries)
+        write_text(written[-1], index(selection.results, shown, pictures, found))
         if "html" in wishes.formats:
             from bench.report.page import write_page
 
             written.append(folder / "index.html")
-            write_page(results, html_tables(shown), pictures, written[-1], tell)
+            write_page(results, html_tables(shown), pictures, written[-1], tell, found)
     return written
 
 

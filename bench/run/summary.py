@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.run.job import Outcome
+from bench.scores.answer import Answer, answers
 from bench.scores.cautions import label_remarks
 from bench.scores.cell_figures import CellFigures, Means, MembraneFigures
+from bench.scores.columns import RANKED
 from bench.scores.departures import departures
 from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
 from bench.scores.notation import finite, interval_json
-from bench.scores.skill import SKILLS, null_of
+from bench.scores.skill import null_of
 from bench.scores.standings import Marks, marks_of
 
 
@@ -24,7 +26,7 @@ class Row:
         outcome: the cell.
         figures: what was measured; nothing where the run failed.
         marks: where it is the best, and where it cannot be told apart from the best, of
-            ``SKILLS``.
+            ``RANKED``.
     """
 
     outcome: Outcome
@@ -82,11 +84,16 @@ class Row:
 def summarise(outcomes: list[Outcome]) -> list[Row]:
     """One row a cell; the skill is paired with the null of this run."""
     entries = [_entry(outcome) for outcome in outcomes]
-    marks = marks_of(entries, SKILLS)
+    marks = marks_of(entries, RANKED)
     return [
         Row(outcome, CellFigures(entry, null_of(entry, entries)), mark)
         for outcome, entry, mark in zip(outcomes, entries, marks, strict=True)
     ]
+
+
+def answers_of(rows: list[Row]) -> list[Answer]:
+    """What to take, one answer a dataset."""
+    return answers(row.figures.entry for row in rows)
 
 
 def _entry(outcome: Outcome) -> Entry:
@@ -121,6 +128,6 @@ def _membranes_json(entry: Entry, found: MembraneFigures | None) -> dict[str, An
 
 def _reached(means: Means) -> str:
     psnr, frc, sharpness = (
-        f"{means[name].mean:.{METRICS[name].digits}f}" for name in (*SKILLS, "sharpness")
+        f"{means[name].mean:.{METRICS[name].digits}f}" for name in ("psnr", "frc_10", "sharpness")
     )
     return f"{psnr} dB (FRC < 0.1: {frc}, sharpness: {sharpness})"

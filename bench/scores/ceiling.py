@@ -17,10 +17,10 @@ from segmentation.training import Budget
 RECORD = "segmenter.json"
 CEILING = "ceiling.parquet"
 REFERENCES = "references.parquet"
-LEFT_OUT, TRUE_SEGMENTS = "left_out", "true_segments"
+LEFT_OUT, LEFT_OUT_FLOW, TRUE_SEGMENTS = "left_out", "left_out_flow", "true_segments"
 KINDS: Mapping[str, str] = {
     LEFT_OUT: "left out",
-    "left_out_flow": "left out, with flow",
+    LEFT_OUT_FLOW: "left out, with flow",
     TRUE_SEGMENTS: "true segments",
 }
 REAL = "real slice"  # what the ceiling is called among them

@@ -120,3 +120,11 @@ def provisional(config: Mapping[str, Any]) -> bool:
     """Whether a training is not as long as the paper's, so that no claim is settled by it."""
     budget = config.get("preset")
     return isinstance(budget, dict) and budget.get("samples") is not None
+
+
+def budget_words(budget: Mapping[str, Any]) -> str:
+    """How long a training is, of the preset that its record keeps."""
+    crop = budget.get("crop")
+    if budget.get("samples") is not None:
+        return f"{budget['samples']:,} training crops of {crop} pixels"
+    return f"{budget.get('epochs')} epochs of crops of {crop} pixels"

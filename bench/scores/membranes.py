@@ -30,6 +30,7 @@ class MembraneMetric:
         title: what tables print above it.
         better: the direction in which a method improves.
         digits: decimals worth printing.
+        hint: what it is, in a few words; pages show the scores that have one.
     """
 
     reads: tuple[str, ...]
@@ -37,6 +38,7 @@ class MembraneMetric:
     title: str
     better: Literal["higher", "lower"]
     digits: int = 3
+    hint: str = ""
 
 
 def boundary_f1(table: pd.DataFrame) -> Values:
@@ -82,18 +84,25 @@ def pooled_ratio(part: Values, whole: Values) -> Values:
     return np.asarray(pooled + (part - pooled * whole) / whole.mean(), np.float64)
 
 
-def _share(part: str, whole: str, title: str, better: Literal["higher", "lower"]) -> MembraneMetric:
+def _share(
+    part: str, whole: str, title: str, better: Literal["higher", "lower"], hint: str = ""
+) -> MembraneMetric:
     """What of all triplets together is a part of the whole."""
 
     def values(table: pd.DataFrame) -> Values:
         return pooled_ratio(table[part].to_numpy(np.float64), table[whole].to_numpy(np.float64))
 
-    return MembraneMetric((part, whole), values, title, better)
+    return MembraneMetric((part, whole), values, title, better, hint=hint)
 
 
-def _column(name: str, title: str, better: Literal["higher", "lower"]) -> MembraneMetric:
-    """A score that each triplet has."""
-    return MembraneMetric((name,), lambda table: table[name].to_numpy(np.float64), title, better)
+def _sum(
+    names: tuple[str, ...], title: str, better: Literal["higher", "lower"], hint: str = ""
+) -> MembraneMetric:
+    """A score that each triplet has, or the sum of several."""
+    return MembraneMetric(
+        names, lambda table: table[[*names]].to_numpy(np.float64).sum(axis=1), title, better,
+        hint=hint,
+    )  # fmt: skip
 
 
 def _retuned(metric: MembraneMetric) -> MembraneMetric:
@@ -104,24 +113,30 @@ def _retuned(metric: MembraneMetric) -> MembraneMetric:
         return metric.values(table.assign(**own))
 
     reads = tuple(OWN.format(name) for name in metric.reads)
-    return replace(metric, reads=reads, values=values, title=f"{metric.title}, retuned")
+    title = f"{metric.title}, retuned"
+    return replace(metric, reads=reads, values=values, title=title, hint="")
 
 
 OWN = "own_{}"  # names of columns and scores with thresholds of the method's own
 _BOUNDARY = ("boundary_hits_predicted", "boundary_predicted", "boundary_hits_true", "boundary_true")
 _PIXELS = ("true_positive", "false_positive", "false_negative")
 _METRICS: Mapping[str, MembraneMetric] = {
-    "carried": _share("neurites_carried", "neurites", "Carried", "higher"),
+    "carried": _share("neurites_carried", "neurites", "Carried", "higher",
+                      "neurites that reach their own id across the gap"),
     "carried_area": _share("neurite_pixels_carried", "neurite_pixels", "Carried area", "higher"),
     "wrong_neurite": _share("neurites_wrong", "neurites", "Wrong neurite", "lower"),
     "lost": _share("neurites_lost", "neurites", "Lost", "lower"),
-    "dice": _column("dice", "Dice", "higher"),
-    "boundary_f1": MembraneMetric(_BOUNDARY, boundary_f1, "Boundary F1", "higher"),
+    "dice": _sum(("dice",), "Dice", "higher", "membranes, mean over triplets"),
+    "boundary_f1": MembraneMetric(_BOUNDARY, boundary_f1, "Boundary F1", "higher",
+                                  hint="membrane boundaries, pooled over triplets"),
     "pixel_dice": MembraneMetric(_PIXELS, pixel_dice, "Pixel Dice", "higher"),
-    "voi_split": _column("voi_split", "VOI split", "lower"),
-    "voi_merge": _column("voi_merge", "VOI merge", "lower"),
-    "adapted_rand_error": _column("adapted_rand_error", "ARAND", "lower"),
-}
+    "voi_split": _sum(("voi_split",), "VOI split", "lower"),
+    "voi_merge": _sum(("voi_merge",), "VOI merge", "lower"),
+    "voi": _sum(("voi_split", "voi_merge"), "VOI", "lower",
+                "variation of information in bits, split + merge"),
+    "adapted_rand_error": _sum(("adapted_rand_error",), "Rand error", "lower",
+                               "adapted Rand error of the segments, mean over triplets"),
+}  # fmt: skip
 RETUNED = ("carried", "adapted_rand_error", "voi_split", "voi_merge", "dice")
 MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
     **_METRICS,

@@ -147,7 +147,6 @@ METRICS: Mapping[str, Metric] = {
         sharpness, "Sharpness", "one", 3, "gradient energy over that of the truth; 1 is best"
     ),
 }
-SHOWN = tuple(name for name, metric in METRICS.items() if metric.hint)
 
 
 def score_frame(prediction: Frame, truth: Frame) -> dict[str, float]:

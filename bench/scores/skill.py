@@ -11,7 +11,7 @@ from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
 from bench.scores.statistics import Interval
 
-SKILLS = ("psnr", "frc_10")
+SKILLS = ("frc_10", "psnr")
 
 
 def skill(measured: Measurement, null: Measurement, metric: str) -> Interval | None:

@@ -8,10 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from bench.scores.cell_scores import image_scores
+from bench.scores.columns import EVERY
+from bench.scores.contenders import Contender, by_dataset, contenders
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement, most_triplets
-from bench.scores.metrics import METRICS
+from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.statistics import holm
 
 Better = Literal["higher", "lower", "one"]
@@ -82,11 +83,16 @@ def places(means: Sequence[float | None], better: Better) -> list[int | None]:
     None where there is no mean, and for all where there are fewer than two: nobody is then the
     best of any.
     """
-    costs = [_NAN if mean is None else _cost(mean, better) for mean in means]
-    known = sorted(cost for cost in costs if not np.isnan(cost))
+    costs = [_NAN if mean is None else cost(mean, better) for mean in means]
+    known = sorted(each for each in costs if not np.isnan(each))
     if len(known) < 2:
         return [None] * len(costs)
-    return [None if np.isnan(cost) else known.index(cost) for cost in costs]
+    return [None if np.isnan(each) else known.index(each) for each in costs]
+
+
+def cost(mean: float, better: Better) -> float:
+    """What a method should have little of."""
+    return {"higher": -mean, "lower": mean, "one": abs(mean - 1)}[better]
 
 
 @dataclass(frozen=True)
@@ -107,29 +113,31 @@ def marks_of(entries: Sequence[Entry], metrics: Sequence[str]) -> list[Marks]:
 
     Args:
         entries: the cells of a run; one without scores has no mark.
-        metrics: image metrics to rank by.
+        metrics: to rank by.
     """
-    datasets: dict[str, dict[tuple[str, str], list[int]]] = {}
-    for i, entry in enumerate(entries):
-        cell = entry.cell
-        datasets.setdefault(cell.dataset, {}).setdefault((cell.method, cell.loss), []).append(i)
-    marks = [Marks()] * len(entries)
-    for methods in datasets.values():
-        seeds = list(methods.values())
-        rows = comparable([image_scores([entries[i] for i in own]) for own in seeds])
-        columns = {name: standings(rows, name, METRICS[name].better) for name in metrics}
-        for row, own in enumerate(seeds):
-            best = tuple(name for name in metrics if columns[name][row].emphasis == "best")
-            tied = tuple(name for name in metrics if columns[name][row].tie)
-            for i in own:
-                if entries[i].scores is not None:
-                    marks[i] = Marks(best, tied)
-    return marks
+    found: dict[int, Marks] = {}
+    for own in by_dataset(entries).values():
+        rivals = contenders(own)
+        columns = {name: standings_of(rivals, name) for name in metrics}
+        for row, rival in enumerate(rivals):
+            for entry in rival.entries:
+                has = [name for name in metrics if _has(entry, name)]
+                best = tuple(name for name in has if columns[name][row].emphasis == "best")
+                tied = tuple(name for name in has if columns[name][row].tie)
+                found[id(entry)] = Marks(best, tied)
+    return [found[id(entry)] for entry in entries]
 
 
-def _cost(mean: float, better: Better) -> float:
-    """What a method should have little of."""
-    return {"higher": -mean, "lower": mean, "one": abs(mean - 1)}[better]
+def standings_of(rivals: Sequence[Contender], metric: str) -> list[Standing]:
+    """How contenders stand in a metric; one over fewer triplets than the others does not."""
+    rows = comparable([rival.measured(metric) for rival in rivals])
+    return standings(rows, metric, EVERY[metric].better)
+
+
+def _has(entry: Entry, metric: str) -> bool:
+    """Whether a cell has scores of that kind."""
+    table = entry.membranes if metric in MEMBRANE_METRICS else entry.scores
+    return table is not None
 
 
 def _difference(best: Measurement, other: Measurement, metric: str, better: Better) -> float:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from bench.cells.cell import NULL
 from bench.scores.cell_figures import CellFigures
+from bench.scores.columns import EVERY, LEADING, ORDER
 from bench.scores.entry import Entry
-from bench.scores.metrics import METRICS, SHOWN
+from bench.scores.metrics import METRICS
 from bench.scores.results import Results
 from bench.scores.skill import SKILLS, beats, null_of
-from bench.scores.standings import places
+from bench.scores.standings import cost, places
 from bench.scores.statistics import Interval
 
 GAIN = "gain_{}"
@@ -42,15 +44,16 @@ class Column:
         return self.name.startswith(GAIN.format(""))
 
 
+def _digits(name: str) -> int:
+    return METRICS[name].digits if name in METRICS else 4
+
+
 _COLUMNS = [
     *(
-        Column(name, metric.title, metric.hint, metric.digits, metric.better)
-        for name, metric in METRICS.items()
-        if name in SHOWN
+        Column(name, metric.title, metric.hint, _digits(name), metric.better)
+        for name, metric in ((name, EVERY[name]) for name in ORDER)
+        if metric.hint
     ),
-    Column("carried", "Carried", "neurites that reach their own id across the gap", 4, "higher"),
-    Column("dice", "Dice", "membranes, mean over triplets", 4, "higher"),
-    Column("boundary_f1", "F1", "membrane boundaries, pooled over triplets", 4, "higher"),
     *(
         Column(
             GAIN.format(name),
@@ -88,10 +91,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """What the page prints: the columns that hold anything, and the rows, best PSNR first."""
+    """What the page prints: the columns that hold anything, and the rows, the best first.
+
+    Attributes:
+        columns: from left to right.
+        rows: by the first of ``LEADING`` that their dataset has.
+        sorted_by: the column that all rows are sorted by; empty where datasets differ.
+    """
 
     columns: list[Column]
     rows: list[Row]
+    sorted_by: str
 
 
 def leaderboard(results: Results) -> Leaderboard:
@@ -106,8 +116,15 @@ def leaderboard(results: Results) -> Leaderboard:
         among = [row for row in rows if row.entry.cell.dataset == dataset]
         for column in columns:
             _mark_best(_fullest(among), column)
-    rows.sort(key=lambda row: (row.entry.cell.dataset, -row.means["psnr"].mean))
-    return Leaderboard(columns, rows)
+    rows.sort(key=lambda row: (row.entry.cell.dataset, *_costs(row)))
+    led = next((name for name in LEADING if any(name in row.means for row in rows)), "")
+    return Leaderboard(columns, rows, led if len(results.datasets) == 1 else "")
+
+
+def _costs(row: Row) -> list[float]:
+    """What the rows of a dataset are sorted by; whoever lacks the leading column comes last."""
+    found = ((row.means.get(name), EVERY[name].better) for name in LEADING)
+    return [math.inf if mean is None else cost(mean.mean, better) for mean, better in found]
 
 
 def by_column(figures: CellFigures) -> dict[str, Interval]:

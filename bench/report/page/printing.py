@@ -42,7 +42,12 @@ def print_board(board: Leaderboard) -> dict[str, Any]:
             if number is not None and column.name == _DRAWN and number["reach"]:
                 number["whisker"] = _whisker(row.means[_DRAWN], *place)
         rows.append(_words(row) | {"numbers": numbers})
-    return {"columns": board.columns, "rows": rows, "beside": _beside(board)}
+    return {
+        "columns": board.columns,
+        "rows": rows,
+        "beside": _beside(board),
+        "sorted_by": board.sorted_by,
+    }
 
 
 def print_notes(board: Leaderboard) -> list[tuple[str, str]]:

@@ -26,6 +26,8 @@ from bench.report.page.pictures import CROP
 from bench.report.page.printing import kind, print_board, print_notes, status
 from bench.report.picture import Picture
 from bench.report.render_html import prose
+from bench.scores.answer import Answer
+from bench.scores.answer_words import paragraphs
 from bench.scores.entry import Entry
 from bench.scores.results import Results
 from bench.store.records import NONE
@@ -37,8 +39,9 @@ def write_page(
     pictures: Sequence[Picture],
     path: Path,
     tell: Callable[[str], None],
+    answers: Sequence[Answer] = (),
 ) -> None:
-    """Write the page: leaderboard, viewer, tables, figures, cells, provenance.
+    """Write the page: what to take, leaderboard, viewer, tables, figures, cells, provenance.
 
     It holds no time of its own, so that two pages from one store are the same byte for byte.
 
@@ -48,6 +51,7 @@ def write_page(
         pictures: the figures, which lie in their folder beside the page.
         path: of the HTML file.
         tell: told of frames that cannot be read; the page says so too.
+        answers: what to take, a dataset each.
     """
     environment = Environment(
         loader=PackageLoader("bench.report"),
@@ -67,6 +71,7 @@ def write_page(
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         datasets=results.datasets,
         summary=_summary(results),
+        answers=[(answer.dataset, paragraphs(answer)) for answer in answers],
         filters=_filters(results),
         board=print_board(board),
         notes=print_notes(board),

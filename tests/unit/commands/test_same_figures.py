@@ -163,7 +163,7 @@ def test_a_gain_that_is_no_number_is_not_shown_to_beat_the_null(tmp_path: Path) 
     add(tmp_path, "flow", table=perfect)
     board = leaderboard(load_results(tmp_path, tmp_path / "data", print))
     (flow,) = [row for row in board.rows if row.entry.cell.method == "flow"]
-    assert "is not shown to beat `linear` in PSNR (dB)" in flow.figures.verdict
+    assert "is not shown to beat `linear` in FRC < 0.1 and PSNR (dB)" in flow.figures.verdict
 
 
 def printed(rows: dict[str, Row]) -> str:

@@ -13,6 +13,7 @@ from stored import add_cell, add_unfinished
 from bench.report.page import write_page
 from bench.report.page.pictures import LIMITS, Album, centre, listing
 from bench.report.picture import Picture
+from bench.scores.answer import answers
 from bench.scores.entry import Entry
 from bench.scores.membranes import boundary_f1
 from bench.scores.results import Results, load_results
@@ -133,6 +134,16 @@ def test_figures_are_shown_from_the_folder_beside_the_page(store: Path, data_fol
     assert '<a href="#figures">' in page
     assert "img-src 'self' data:" in page
     assert 'id="figures"' not in page_of(store, data_folder)
+
+
+def test_what_to_take_stands_on_top(store: Path, data_folder: Path) -> None:
+    results = load_results(store, data_folder, print)
+    write_page(results, "", [], store / "page.html", print, answers(results.entries))
+    page = (store / "page.html").read_text(encoding="utf-8")
+    text = Elements(page).text
+    assert "Pixels: take average, which leads in PSNR (" in text
+    assert page.index('id="answer"') < page.index('id="leaderboard"')
+    assert 'id="answer"' not in page_of(store, data_folder)
 
 
 def test_tables_are_taken_as_they_are(store: Path, data_folder: Path) -> None:

@@ -207,7 +207,7 @@ def test_a_row_with_fewer_seeds_than_the_caption_says_so(tmp_path: Path) -> None
             add(tmp_path, method, "l1", seed=seed, table=scores(method, 19.5, seed),
                 segmented=membranes(0.6))  # fmt: skip
     selection = read(tmp_path)
-    columns = {"4": "PSNR (dB)", "5": "Gap in Dice", "preparation": "PSNR (dB)"}
+    columns = {"4": "PSNR (dB)", "5": "Gap in Dice", "preparation": "FRC < 0.1"}
     for name, column in columns.items():
         table = TABLES[name](selection)[0]
         assert "seeds 0, 1, 2 (" in " ".join(table.caption)
@@ -357,8 +357,8 @@ def test_few_clusters_one_seed_and_saturation_are_said(tmp_path: Path) -> None:
     record.stages["score"].facts["saturated"] = 0.123
     store.save(record, folder)
     paper, extended = TABLES["4"](read(tmp_path))
-    for table, group in ((paper, "mouse_triplet"), (extended, "")):
-        said = notes(table, cell(table, "Linear", "PSNR (dB)", group))
+    for table, first, group in ((paper, "PSNR (dB)", "mouse_triplet"), (extended, "FRC < 0.1", "")):
+        said = notes(table, cell(table, "Linear", first, group))
         assert "it takes at least 3 columns of tiles side by side, and there are 2 (" in said
         assert "One seed only" in " ".join(table.caption)
         assert "12 % of the pixels of the real slices" in " ".join(dict(table.notes).values())

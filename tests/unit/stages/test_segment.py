@@ -101,6 +101,11 @@ def test_neurites_are_followed_and_set_against_every_reference(run, tmp_path: Pa
     code, out, err = run("--json")
     assert code == 0, err
     rows = {row["method"]: row for row in json.loads(out)["rows"]}
+    (answer,) = json.loads(out)["answers"]
+    best = answer["neurites"]["best"]["method"]
+    assert "carried" in rows[best]["best"]
+    assert answer["neurites"]["mean"] == rows[best]["membranes"]["metrics"]["carried"]
+    assert answer["rests_on"]["neurites"] > 0
     found = rows["average"]["membranes"]
     assert list(found["references"]) == ["left_out", "left_out_flow", "true_segments"]
     assert found["references"] == rows["linear"]["membranes"]["references"]
@@ -122,6 +127,7 @@ def test_neurites_are_followed_and_set_against_every_reference(run, tmp_path: Pa
         assert table["neurites"].tolist() == real["neurites"].tolist()
 
     _, out, _ = run()
+    assert "what to take\nNeurites: " in out
     lead = [line.split("  ")[0].strip() for line in out.splitlines()]
     there = ["left out", "left out, with flow", "real slice", "true segments"]
     assert lead[lead.index(there[0]) :][:4] == there

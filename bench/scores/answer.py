@@ -1,0 +1,257 @@
+"""What a run says to whoever has to choose: a method, how sure that is, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.scores.ceiling import LEFT_OUT, LEFT_OUT_FLOW
+from bench.scores.cell_scores import reference_scores
+from bench.scores.contenders import Contender, by_dataset, contenders
+from bench.scores.departures import budget_words, provisional
+from bench.scores.entry import Entry
+from bench.scores.measurement import Measurement, most_triplets
+from bench.scores.standings import LEVEL, standings_of
+from bench.scores.statistics import Interval, holm
+
+CARRIED, RAND, PSNR, FRC = "carried", "adapted_rand_error", "psnr", "frc_10"
+Verdict = Literal["better", "worse", "not told apart"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Who leads in a metric.
+
+    Attributes:
+        metric: its name.
+        best: who leads.
+        mean: of the leader.
+        tied: who cannot be told apart from it.
+        compared: how many were compared; with one there was nothing to choose.
+    """
+
+    metric: str
+    best: Contender
+    mean: Interval
+    tied: tuple[Contender, ...]
+    compared: int
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What leaving the slice out is worth beside the best method, on the same triplets.
+
+    Attributes:
+        mean: share of neurites that are carried without a slice.
+        difference: left out less the best, paired.
+        verdict: what that amounts to.
+    """
+
+    mean: Interval
+    difference: Interval
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class RestsOn:
+    """What an answer rests on.
+
+    Attributes:
+        triplets: of the test split, that were scored.
+        labelled: those of them with a truth to compare membranes with.
+        neurites: that were followed; None where none was.
+        seeds: of each network, by its name.
+        training: preset and length of each training.
+        provisional: whether a longer training may turn the order.
+        at_most: triplets of a split that were looked at, where the run was cut short.
+        agreement: whether the truth is a segmenter's and not the labels'.
+        not_compared: why others are not in it, by name.
+    """
+
+    triplets: int
+    labelled: int
+    neurites: int | None
+    seeds: Mapping[str, tuple[int, ...]]
+    training: tuple[str, ...]
+    provisional: bool
+    at_most: int | None
+    agreement: bool
+    not_compared: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to take on a dataset.
+
+    Attributes:
+        dataset: its name.
+        neurites: who leads in ``carried``, or in adapted Rand error where nothing was carried.
+        left_out: no slice at all beside it; None where that was not measured.
+        left_out_flow: the same, labels carried across the gap by a flow.
+        lacks: why neurites were not followed; empty where they were.
+        psnr: who leads in it.
+        frc: who leads in it.
+        rests_on: what all of that rests on.
+    """
+
+    dataset: str
+    neurites: Choice | None
+    left_out: LeftOut | None
+    left_out_flow: LeftOut | None
+    lacks: str
+    psnr: Choice | None
+    frc: Choice | None
+    rests_on: RestsOn
+
+    @property
+    def better(self) -> LeftOut | None:
+        """The way to leave the slice out that is better than the best method, if one is."""
+        ways = (self.left_out, self.left_out_flow)
+        return next((way for way in ways if way is not None and way.verdict == "better"), None)
+
+
+def answers(entries: Iterable[Entry]) -> list[Answer]:
+    """One answer a dataset.
+
+    Args:
+        entries: cells of one preset, and those that are not trained.
+    """
+    return [_answer(name, own) for name, own in by_dataset(entries).items()]
+
+
+def _answer(dataset: str, entries: Sequence[Entry]) -> Answer:
+    rivals = contenders(entries)
+    neurites = _choice(rivals, CARRIED)
+    lacks = "" if neurites else _lacks(entries)
+    neurites = neurites or _choice(rivals, RAND)
+    psnr = _choice(rivals, PSNR)
+    return Answer(
+        dataset,
+        neurites,
+        _left_out(neurites, LEFT_OUT),
+        _left_out(neurites, LEFT_OUT_FLOW),
+        lacks,
+        psnr,
+        _choice(rivals, FRC),
+        _rests_on(rivals, neurites, psnr),
+    )
+
+
+def _choice(rivals: Sequence[Contender], metric: str) -> Choice | None:
+    """Who leads; None where nobody was measured."""
+    places = standings_of(rivals, metric)
+    known = [rival for rival in rivals if rival.mean(metric) is not None]
+    if not known:
+        return None
+    leading = [each for each, place in zip(rivals, places, strict=True) if place.emphasis == "best"]
+    best = leading[0] if leading else max(known, key=lambda each: each.measured(metric).count)
+    mean = best.mean(metric)
+    if mean is None:
+        raise ValueError(f"{best.name} leads in {metric} without a mean.")
+    tied = tuple(each for each, place in zip(rivals, places, strict=True) if place.tie)
+    compared = max(1, len(known) - len(_short(rivals, metric)))
+    return Choice(metric, best, mean, tied, compared)
+
+
+def _short(rivals: Sequence[Contender], metric: str) -> list[Contender]:
+    """Those over fewer triplets than the fullest."""
+    known = [each for each in rivals if each.mean(metric) is not None]
+    most = most_triplets(each.measured(metric) for each in known)
+    return [each for each in known if each.measured(metric).count < most]
+
+
+def _left_out(choice: Choice | None, kind: str) -> LeftOut | None:
+    """The best beside no slice at all.
+
+    To be the best of several favours a method, so only its lead is adjusted for how many there
+    were.
+    """
+    if choice is None or choice.metric != CARRIED:
+        return None
+    best = choice.best.measured(CARRIED)
+    left = reference_scores(choice.best.entries, kind).known(CARRIED)
+    mean, difference = left.on(best).mean(CARRIED), left.gain(best, CARRIED)
+    if mean is None or difference is None:
+        return None
+    adjusted = holm([left.p_value(best, CARRIED)], choice.compared)[0]
+    verdict: Verdict = "not told apart"
+    if difference.low > 0:
+        verdict = "better"
+    elif difference.mean < 0 and adjusted < LEVEL:
+        verdict = "worse"
+    return LeftOut(mean, difference, verdict)
+
+
+def _lacks(entries: Sequence[Entry]) -> str:
+    """Why no neurite was followed, and how to have it, in a sentence."""
+    facts = entries[0].dataset
+    if any(entry.membranes is not None for entry in entries):
+        return (
+            "Whether neurites are followed across the gap was not measured: that takes neuron ids "
+            "of both slices beside it (`bench data build` with --labels)."
+        )
+    if not facts.labels:
+        return (
+            "The dataset has no labels; `bench data build` with --labels FILE (neuron ids) gives "
+            "it some."
+        )
+    if facts.no_membranes:
+        return facts.no_membranes
+    failures = [entry.record.failure for entry in entries if entry.record.failure]
+    if any(failure.stage == "segment" for failure in failures):
+        return "The stage `segment` failed."
+    if any("segment" in entry.record.stages for entry in entries):
+        return "No test triplet that was looked at has a membrane to compare with."
+    return "The stage `segment` has not run; `bench run` without --stages runs it."
+
+
+def _rests_on(rivals: Sequence[Contender], neurites: Choice | None, psnr: Choice | None) -> RestsOn:
+    apart = dict(_not_compared(rivals, neurites, psnr))
+    trained = [each for each in rivals if each.trained and each.measured(PSNR).count]
+    cells = [entry for each in trained for entry in each.entries]
+    followed = None if neurites is None else neurites.best.measured(neurites.metric)
+    cuts = [entry.record.config.get("max_triplets") for each in rivals for entry in each.entries]
+    segmented = [entry.facts.segment for each in rivals for entry in each.entries]
+    return RestsOn(
+        triplets=0 if psnr is None else psnr.best.measured(PSNR).count,
+        labelled=0 if followed is None else followed.count,
+        neurites=_neurites(followed),
+        seeds={each.name: each.measured(PSNR).seeds for each in trained},
+        training=tuple(dict.fromkeys(map(_training, cells))),
+        provisional=any(provisional(entry.record.config) for entry in cells),
+        at_most=max((cut for cut in cuts if cut is not None), default=None),
+        agreement=any(facts is not None and facts.reference == "agreement" for facts in segmented),
+        not_compared=apart,
+    )
+
+
+def _neurites(followed: Measurement | None) -> int | None:
+    if followed is None or followed.scores is None or "neurites" not in followed.scores:
+        return None
+    return round(followed.scores["neurites"].sum())
+
+
+def _training(entry: Entry) -> str:
+    budget = entry.record.config.get("preset")
+    length = f": {budget_words(budget)}" if isinstance(budget, dict) else ""
+    return entry.cell.preset + length
+
+
+def _not_compared(
+    rivals: Sequence[Contender], *choices: Choice | None
+) -> Iterator[tuple[str, str]]:
+    """Who is left out of some of the choices, and why."""
+    metrics = [choice.metric for choice in choices if choice is not None]
+    fewer = [each for metric in metrics for each in _short(rivals, metric)]
+    for each in rivals:
+        if any(entry.other_build for entry in each.entries):
+            yield each.name, "saw another build of the dataset"
+        elif all(entry.record.failure for entry in each.entries):
+            yield each.name, "failed"
+        elif not each.measured(PSNR).count:
+            yield each.name, "has no scores"
+        elif each in fewer:
+            yield each.name, "was scored on fewer test triplets"
+        elif any(each.mean(metric) is None for metric in metrics):
+            yield each.name, "has no membrane scores"

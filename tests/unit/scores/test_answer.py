@@ -1,0 +1,264 @@
+"""What to take: hand-made tables, each with one thing that has to be said, or must not be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_store import COUNT, add, membranes, scores
+
+from bench.scores.answer import Answer, answers
+from bench.scores.answer_words import answer_json, headline, paragraphs
+from bench.scores.results import load_results
+from bench.store.records import Failure, Store
+
+LABELLED = {"about": {"labels": True}, "reference": "labels"}
+
+
+def followed(name: str, share: float, noise: float = 0.3, rand: float = 0.2) -> pd.DataFrame:
+    """Membrane scores with that share of 20 neurites a triplet carried, exactly."""
+    own = np.random.default_rng([*name.encode()]).normal(0, noise, COUNT)
+    slices = np.random.default_rng(7).normal(0, 0.5, COUNT)
+    carried = 20 * share + slices + own - (slices + own).mean()
+    return membranes(0.6).assign(
+        neurites=20, neurites_carried=carried, neurites_wrong=20 - carried, neurites_lost=0,
+        neurite_pixels=2000, neurite_pixels_carried=100 * carried,
+        adapted_rand_error=rand + 0.001 * own,
+    )  # fmt: skip
+
+
+def judged(out: Path, dataset: str = "mouse_triplet", **left_out: float) -> None:
+    """Put down the real slices, and what no slice at all carries, by kind."""
+    folder = Store(out).root / dataset / "segmenter-1"
+    folder.mkdir(parents=True)
+    followed("real", 0.9).to_parquet(folder / "ceiling.parquet", index=False)
+    kinds = {"left_out": 0.3, "left_out_flow": 0.3, "true_segments": 0.95} | left_out
+    tables = [followed(kind, share).assign(kind=kind) for kind, share in kinds.items()]
+    pd.concat(tables).to_parquet(folder / "references.parquet", index=False)
+
+
+def only(out: Path) -> Answer:
+    (answer,) = answers(load_results(out, out / "data", print).entries)
+    return answer
+
+
+def text(answer: Answer) -> str:
+    return " ".join(paragraphs(answer))
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Path:
+    """`flow` carries most neurites, `ssan` has the highest PSNR and `dain` the highest FRC."""
+    for name, share, psnr in (("linear", 0.4, 18.0), ("flow", 0.7, 18.5)):
+        add(tmp_path, name, table=scores(name, psnr), segmented=followed(name, share),
+            **LABELLED)  # fmt: skip
+    for name, psnr, frc in (("ssan", 19.5, 0.6), ("dain", 19.0, 0.8)):
+        table = scores(name, psnr).assign(frc_10=frc)
+        add(tmp_path, name, "l1", table=table, segmented=followed(name, 0.55), **LABELLED)
+    return tmp_path
+
+
+def test_neurites_and_pixels_may_ask_for_different_methods(split: Path) -> None:
+    judged(split)
+    answer = only(split)
+    neurites, pixels, rests = paragraphs(answer)
+    assert neurites.startswith("Neurites: take `flow`, which carries 0.700 [")
+    assert "told apart" not in neurites
+    assert "Leaving the slice out carries 0.300, which is fewer (-0.400 [" in neurites
+    assert pixels.startswith("Pixels: take `ssan (l1)`, which leads in PSNR (19.50 dB [")
+    assert "`dain (l1)` leads in FRC < 0.1 (0.8000" in pixels
+    assert rests == (
+        "This rests on 30 test triplets, 600 neurites and one training of each network (quick: "
+        "4,000 training crops of 128 pixels). The order may turn with a longer training."
+    )
+    assert headline(answer) == ""
+
+
+def test_the_data_say_what_the_sentences_say(split: Path) -> None:
+    judged(split)
+    answer = only(split)
+    said = answer_json(answer)
+    assert said["dataset"] == "mouse_triplet"
+    assert said["neurites"]["metric"] == "carried"
+    assert said["neurites"]["best"] == {"method": "flow", "loss": "-"}
+    assert said["neurites"]["mean"]["mean"] == pytest.approx(0.7)
+    assert said["neurites"]["left_out"]["verdict"] == "worse"
+    assert said["neurites"]["left_out"]["difference"]["mean"] == pytest.approx(-0.4)
+    assert said["pixels"]["psnr"]["best"] == {"method": "ssan", "loss": "l1"}
+    assert said["pixels"]["frc_10"]["best"] == {"method": "dain", "loss": "l1"}
+    assert said["rests_on"]["seeds"] == {"dain (l1)": [0], "ssan (l1)": [0]}
+    assert said["rests_on"]["provisional"]
+    assert said["text"] == text(answer)
+
+
+def test_who_cannot_be_told_apart_is_named_up_to_three(tmp_path: Path) -> None:
+    for name in ("linear", "before", "average", "flow", "phase", "after"):
+        share, psnr = (0.3, 17.0) if name == "linear" else (0.6, 19.0)
+        add(tmp_path, name, table=scores(name, psnr), segmented=followed(name, share),
+            **LABELLED)  # fmt: skip
+    judged(tmp_path)
+    neurites, pixels, _ = paragraphs(only(tmp_path))
+    assert "and 1 more cannot be told apart from it" in neurites
+    assert "linear" not in neurites
+    assert "linear" not in pixels
+    assert len(only(tmp_path).neurites.tied) == 4  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "by_flow", "verdicts"),
+    [
+        (0.8, 0.3, ("better", "worse")),
+        (0.701, 0.3, ("not told apart", "worse")),
+        (0.6, 0.3, ("worse", "worse")),
+        (0.6, 0.8, ("worse", "better")),
+    ],
+)
+def test_leaving_the_slice_out_is_judged_on_the_same_triplets(
+    split: Path, left_out: float, by_flow: float, verdicts: tuple[str, str]
+) -> None:
+    judged(split, left_out=left_out, left_out_flow=by_flow)
+    answer = only(split)
+    assert answer.left_out is not None
+    assert answer.left_out_flow is not None
+    assert (answer.left_out.verdict, answer.left_out_flow.verdict) == verdicts
+    assert answer.left_out.difference.mean == pytest.approx(left_out - 0.7)
+    neurites = paragraphs(answer)[0]
+    if "better" in verdicts:
+        flow = " and carry labels across by flow" if verdicts[1] == "better" else ""
+        assert neurites.startswith(f"Neurites: leave the slice out{flow}. That carries 0.800 [")
+        assert "+0.100 [" in neurites
+        assert "more than `flow`, the best method" in neurites
+        assert headline(answer).startswith("Leaving the slice out")
+        assert "take" not in neurites
+    else:
+        words = {"worse": ", which is fewer (", "not told apart": " and cannot be told apart from"}
+        assert f"Leaving the slice out carries {left_out:.3f}{words[verdicts[0]]}" in neurites
+        assert headline(answer) == ""
+
+
+def test_a_lead_over_no_slice_is_adjusted_for_how_many_could_have_had_it(tmp_path: Path) -> None:
+    """The same difference is one method's lead, but not that of the best of six."""
+    for number, names in ((2, ("linear", "flow")), (6, ("before", "after", "average", "phase"))):
+        for name in names:
+            share = 0.705 if name == "flow" else 0.1
+            add(tmp_path, name, table=scores(name, 19.0), segmented=followed(name, share, 0.5),
+                **LABELLED)  # fmt: skip
+        if number == 2:
+            judged(tmp_path, left_out=0.665)
+        answer = only(tmp_path)
+        assert answer.left_out is not None
+        assert answer.left_out.difference.high < 0
+        assert answer.neurites is not None
+        assert answer.neurites.compared == number
+        if number == 6:
+            assert answer.left_out.verdict == "not told apart"
+            assert ", adjusted for the best of 6)" in text(answer)
+        else:
+            assert answer.left_out.verdict == "worse"
+
+
+def test_without_labels_nothing_is_said_of_neurites_but_how_to_have_it(tmp_path: Path) -> None:
+    for name, psnr in (("linear", 18.0), ("flow", 19.0)):
+        add(tmp_path, name, table=scores(name, psnr))
+    answer = only(tmp_path)
+    neurites, pixels, rests = paragraphs(answer)
+    assert answer.neurites is answer.left_out is None
+    assert neurites.startswith("Neurites: nothing was measured. The dataset has no labels; `bench")
+    assert "--labels FILE" in neurites
+    assert pixels == (
+        "Pixels: take `flow`, which leads in PSNR (19.00 dB [18.85, 19.15]) and in FRC < 0.1."
+    )
+    assert rests == "This rests on 30 test triplets."
+    assert answer_json(answer)["neurites"]["metric"] is None
+
+
+def test_a_stage_that_has_not_run_is_named(tmp_path: Path) -> None:
+    for name in ("linear", "flow"):
+        add(tmp_path, name, table=scores(name, 19.0), **LABELLED)
+    assert "nothing was measured. The stage `segment` has not run" in text(only(tmp_path))
+
+
+def test_masks_rank_by_the_adapted_rand_error_and_say_what_they_cannot(tmp_path: Path) -> None:
+    for name, rand in (("linear", 0.4), ("flow", 0.1), ("average", 0.3)):
+        table = followed(name, 0.5, rand=rand)
+        add(tmp_path, name, table=scores(name, 19.0), about={"labels": True},
+            segmented=table[[c for c in table if not c.startswith("neurite")]])  # fmt: skip
+    answer = only(tmp_path)
+    neurites = paragraphs(answer)[0]
+    assert neurites.startswith("Neurites: take `flow`, which has an adapted Rand error of")
+    assert "Whether neurites are followed across the gap was not measured" in neurites
+    assert answer.left_out is None
+    assert "Segments are compared with those that the segmenter finds" in text(answer)
+    assert answer.rests_on.neurites is None
+
+
+def test_one_method_alone_is_no_choice(tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 18.0), segmented=followed("linear", 0.4),
+        **LABELLED)  # fmt: skip
+    judged(tmp_path)
+    neurites, pixels, _ = paragraphs(only(tmp_path))
+    assert neurites.startswith("Neurites: only `linear` was measured; it carries 0.400 [")
+    assert "Leaving the slice out carries 0.300, which is fewer" in neurites
+    assert pixels == "Pixels: only `linear` was measured, so that there is nothing to choose from."
+
+
+def test_seeds_are_averaged_first(tmp_path: Path) -> None:
+    add(tmp_path, "flow", table=scores("flow", 19.0), segmented=followed("flow", 0.6),
+        **LABELLED)  # fmt: skip
+    for seed, share in ((0, 0.9), (1, 0.1), (2, 0.11)):
+        add(tmp_path, "ssan", "l1", seed=seed, table=scores("ssan", 18.0 + seed, seed),
+            segmented=followed(f"ssan{seed}", share), **LABELLED)  # fmt: skip
+    judged(tmp_path)
+    answer = only(tmp_path)
+    assert answer.neurites is not None
+    assert answer.neurites.best.method == "flow"
+    assert [each.name for each in answer.neurites.tied] == ["ssan (l1)"]  # its trainings differ
+    assert "3 trainings of `ssan (l1)` (quick" in text(answer)
+
+
+def test_failed_cells_and_those_over_fewer_triplets_are_named_and_not_taken(split: Path) -> None:
+    failure = Failure(stage="train", reason="no", traceback="")
+    add(split, "sepconv", "l1", status="failed", failure=failure)
+    add(split, "phase", table=scores("phase", 30.0)[:8], segmented=followed("phase", 0.95)[:8],
+        **LABELLED, config={"max_triplets": 8})  # fmt: skip
+    add(split, "average", table=scores("average", 18.1), **LABELLED)
+    judged(split)
+    answer = only(split)
+    assert answer.neurites is not None
+    assert answer.psnr is not None
+    assert (answer.neurites.best.method, answer.psnr.best.method) == ("flow", "ssan")
+    assert answer.neurites.compared == 4
+    assert set(answer.rests_on.not_compared) == {"sepconv (l1)", "phase", "average"}
+    said = text(answer)
+    assert "`sepconv (l1)` (failed)" in said
+    assert "`phase` (was scored on fewer test triplets)" in said
+    assert "`average` (has no membrane scores)" in said
+
+
+def test_a_run_cut_short_is_called_a_trial(tmp_path: Path) -> None:
+    for name in ("linear", "flow"):
+        add(tmp_path, name, table=scores(name, 19.0)[:8], config={"max_triplets": 8})
+    said = text(only(tmp_path))
+    assert "At most 8 triplets of a split were looked at: a trial, no answer." in said
+
+
+def test_where_nothing_was_measured_nothing_is_recommended(tmp_path: Path) -> None:
+    failure = Failure(stage="train", reason="no", traceback="")
+    for name in ("ssan", "dain"):
+        add(tmp_path, name, "l1", status="failed", failure=failure)
+    said = text(only(tmp_path))
+    assert (
+        said == "Nothing was measured. Not compared: `dain (l1)` (failed) and `ssan (l1)` (failed)."
+    )
+
+
+def test_a_training_as_long_as_the_papers_needs_no_caution(tmp_path: Path) -> None:
+    budget = {"samples": None, "crop": 512, "epochs": 50}
+    for name in ("ssan", "dain"):
+        add(tmp_path, name, "l1", table=scores(name, 19.0), preset="paper",
+            config={"preset": budget})  # fmt: skip
+    said = text(only(tmp_path))
+    assert "(paper: 50 epochs of crops of 512 pixels)" in said
+    assert "longer training" not in said
