@@ -28,18 +28,11 @@ from bench.scores.notation import interval_text, signed
 from bench.scores.skill import SKILLS, beats
 from bench.scores.standings import TIE, Marks
 
-# What 80 columns have room for; all of them are in --json, report and page.
+# What 80 columns have room for; all of them are in --json.
 _WORTH = ordered(
-    (
-        "carried",
-        "adapted_rand_error",
-        "voi_split",
-        "voi_merge",
-        "dice",
-        "boundary_f1",
-        "own_carried",
-    )
-)
+    ("carried", "adapted_rand_error", "voi_split", "voi_merge", "dice", "boundary_f1",
+     "own_carried")
+)  # fmt: skip
 _GAPS = ("carried", "dice", "boundary_f1")  # the first two that were measured
 _OVER_LEFT_OUT = ("carried", "carried_area")
 _AGREEMENT = "the real slice's segmentation (agreement)"
