@@ -197,7 +197,8 @@ def _lacks(entries: Sequence[Entry]) -> str:
             "it some."
         )
     if facts.no_membranes:
-        return facts.no_membranes
+        why = facts.no_membranes.removeprefix("No membrane scores: ")
+        return why[:1].upper() + why[1:]
     failures = [entry.record.failure for entry in entries if entry.record.failure]
     if any(failure.stage == "segment" for failure in failures):
         return "The stage `segment` failed."

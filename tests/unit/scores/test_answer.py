@@ -174,6 +174,17 @@ def test_without_labels_nothing_is_said_of_neurites_but_how_to_have_it(tmp_path:
     assert answer_json(answer)["neurites"]["metric"] is None
 
 
+def test_labels_that_do_not_serve_are_named(tmp_path: Path) -> None:
+    why = "No membrane scores: the labels of the test split of 'mine' are one id everywhere."
+    for name in ("linear", "flow"):
+        add(tmp_path, name, table=scores(name, 19.0), about={"labels": True, "no_membranes": why})
+    neurites = paragraphs(only(tmp_path))[0]
+    assert neurites == (
+        "Neurites: nothing was measured. The labels of the test split of 'mine' are one id "
+        "everywhere."
+    )
+
+
 def test_a_stage_that_has_not_run_is_named(tmp_path: Path) -> None:
     for name in ("linear", "flow"):
         add(tmp_path, name, table=scores(name, 19.0), **LABELLED)
