@@ -90,11 +90,19 @@ def of_segment() -> Found:
     return segment.REVISION, [float(value) for value in found.values()]
 
 
+class Levels(torch.nn.Module):
+    """A segmenter that takes grey levels for logits of membrane."""
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        return 8 * (frames - 0.5)
+
+
 def of_losses() -> Found:
     output, terms = Interpolation(triplet().before), []
     for name in LOSSES:
         features = load_features("random") if needs_features(name) else None
-        found = build_loss(name, LossOptions(lowpass=1.0), features)(output, triplet())
+        loss = build_loss(name, LossOptions(lowpass=1.0), features, Levels())
+        found = loss(output, triplet())
         terms += [found.total, *found.parts.values()]
     return sum(revision(name, LossOptions()) for name in LOSSES), [float(term) for term in terms]
 
