@@ -20,7 +20,7 @@ from methods.losses import (
     TripletLoss,
     build_loss,
     gram,
-    membrane_distance,
+    membrane_error,
 )
 
 CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)
@@ -301,21 +301,28 @@ class Levels(nn.Module):
 
 def test_membranes_by_hand() -> None:
     truth, prediction = torch.full((2, 1, 4, 4), 0.75), torch.full((2, 1, 4, 4), 0.5)
+    prediction[1] = 0.75
     q, p = 1 / (1 + math.exp(-1)), 0.5
-    expected = q * math.log(q / p) + (1 - q) * math.log((1 - q) / (1 - p))
-    assert membrane_distance(Levels(), prediction, truth).item() == pytest.approx(expected)
+    errors = [1 - (2 * 16 * one * q + 1) / (16 * (one + q) + 1) for one in (p, q)]
+    expected = sum(errors) / 2  # of each image by itself
+    assert membrane_error(Levels(), prediction, truth).item() == pytest.approx(expected)
 
 
-def test_a_copy_of_the_real_slice_has_its_membranes_and_nothing_else_comes_nearer() -> None:
-    triplet = _triplet()
-    prediction = triplet.middle.clone().requires_grad_()
-    distance = membrane_distance(Levels().double(), prediction, triplet.middle)
-    assert distance.item() == pytest.approx(0, abs=1e-12)
-    distance.backward()
-    assert prediction.grad is not None
-    assert prediction.grad.abs().max() < 1e-12
-    for other in (triplet.before, triplet.after, triplet.middle + 0.05):
-        assert membrane_distance(Levels(), other, triplet.middle) > 1e-4
+def test_a_whole_membrane_at_the_likelier_place_errs_less_than_a_faint_one_at_both() -> None:
+    """The membrane is in the left column in three of five cases, else in the right one."""
+    logits = torch.full((3, 1, 8, 8), -20.0)
+    logits[0, ..., 2] = logits[1, ..., 5] = 20.0
+    logits[2, ..., 2], logits[2, ..., 5] = math.log(3 / 2), math.log(2 / 3)
+    left, right, hedged = logits.unsqueeze(1)
+
+    def expected(prediction: Tensor) -> float:
+        errors = (membrane_error(nn.Identity(), prediction, truth) for truth in (left, right))
+        return sum(share * error.item() for share, error in zip((0.6, 0.4), errors, strict=True))
+
+    both = torch.maximum(left, right)
+    # Cross-entropy is least where the probabilities are the shares of the cases.
+    assert expected(left) < expected(hedged)
+    assert expected(both) < expected(hedged)
 
 
 def test_lm_is_l1_and_its_weight_of_membranes(vgg: VggFeatures) -> None:
@@ -325,8 +332,8 @@ def test_lm_is_l1_and_its_weight_of_membranes(vgg: VggFeatures) -> None:
     options = LossOptions(lowpass=1.0, membrane=0.3)
     lm, l1 = (build_loss(name, options, vgg, teacher) for name in ("lm", "l1"))
     ours, theirs = (loss(Interpolation(prediction), triplet) for loss in (lm, l1))
-    distance = membrane_distance(teacher, prediction, triplet.middle)
-    assert ours.total.item() == pytest.approx((theirs.total + 0.3 * distance).item())
+    error = membrane_error(teacher, prediction, triplet.middle)
+    assert ours.total.item() == pytest.approx((theirs.total + 0.3 * error).item())
     assert (lm.features, l1.teacher) == (None, None)
     ours.total.backward()
     assert prediction.grad is not None
