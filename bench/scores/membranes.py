@@ -113,8 +113,9 @@ def _retuned(metric: MembraneMetric) -> MembraneMetric:
         return metric.values(table.assign(**own))
 
     reads = tuple(OWN.format(name) for name in metric.reads)
+    hint = "with thresholds chosen on the method's own validation frames" if metric.hint else ""
     title = f"{metric.title}, retuned"
-    return replace(metric, reads=reads, values=values, title=title, hint="")
+    return replace(metric, reads=reads, values=values, title=title, hint=hint)
 
 
 OWN = "own_{}"  # names of columns and scores with thresholds of the method's own
