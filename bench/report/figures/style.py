@@ -28,9 +28,9 @@ CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 _COLOURS = {
     "before": "#AAAAAA", "after": "#AAAAAA", "average": GREY, "linear": BLACK, "phase": PURPLE,
     "flow": ORANGE, "sepconv": BLUE, "dain": GREEN, "ssan": VERMILLION,
-    "dis": "#DDAA33", "farneback": "#999933", "bspline": "#AA4499", "ifrnet": "#332288",
+    "dis": "#DDAA33", "farneback": "#999933", "bspline": "#AA4499", "ifrnet": "#332288", "rife": SKY,
 }  # fmt: skip
-_OTHERS = (SKY, "#882255", "#44AA99")  # methods of other packages; Tol's muted scheme
+_OTHERS = ("#882255", "#44AA99", "#117733")  # methods of other packages; Tol's muted scheme
 Dashes = str | tuple[float, tuple[float, ...]]
 _LINES: dict[str, Dashes] = {
     "l1": (0, (1, 1.2)), "lf": (0, (4, 1.5)), "ls": "solid",
