@@ -27,8 +27,8 @@ CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 
 _COLOURS = {
     "before": "#AAAAAA", "after": "#AAAAAA", "average": GREY, "linear": BLACK, "phase": PURPLE,
-    "flow": ORANGE, "sepconv": BLUE, "dain": GREEN, "ssan": VERMILLION,
-    "dis": "#DDAA33", "farneback": "#999933", "bspline": "#AA4499", "ifrnet": "#332288", "rife": SKY,
+    "flow": ORANGE, "sepconv": BLUE, "dain": GREEN, "rife": SKY, "ssan": VERMILLION,
+    "dis": "#DDAA33", "farneback": "#999933", "bspline": "#AA4499", "ifrnet": "#332288",
 }  # fmt: skip
 _OTHERS = ("#882255", "#44AA99", "#117733")  # methods of other packages; Tol's muted scheme
 Dashes = str | tuple[float, tuple[float, ...]]
