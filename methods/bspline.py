@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -65,9 +63,6 @@ class BSpline(Halfway):
         ),
     )
     Options = BSplineOptions
-    presets: ClassVar[Mapping[str, BSplineOptions]] = MappingProxyType(
-        dict.fromkeys(("quick", "medium", "paper"), BSplineOptions())
-    )
 
     def __init__(self, options: BSplineOptions | None = None) -> None:
         super().__init__(options)

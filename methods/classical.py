@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -91,9 +90,6 @@ class Phase(Interpolator):
         deviations=("The cross power is not whitened.",),
     )
     Options = PhaseOptions
-    presets: ClassVar[Mapping[str, PhaseOptions]] = MappingProxyType(
-        dict.fromkeys(("quick", "medium", "paper"), PhaseOptions())
-    )
 
     @torch.no_grad()
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
@@ -155,14 +151,11 @@ class Flow(Halfway):
         extras=("flow_before", "flow_after"),
     )
     Options = FlowOptions
-    presets: ClassVar[Mapping[str, FlowOptions]] = MappingProxyType(
-        dict.fromkeys(("quick", "medium", "paper"), FlowOptions())
-    )
 
-    def _flow(self, reference: Tensor, moving: Tensor) -> Tensor:
+    def flow(self, reference: Tensor, moving: Tensor) -> Tensor:
         """The flow of the reduced slices, enlarged."""
         return self._enlarge(
-            super()._flow(self._prepare(reference), self._prepare(moving)), reference
+            super().flow(self._prepare(reference), self._prepare(moving)), reference
         )
 
     def _prepare(self, image: Tensor) -> Tensor:

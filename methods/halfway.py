@@ -27,8 +27,8 @@ class Halfway(Interpolator):
     @torch.no_grad()
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
         """Interpolate; extras point from the middle into each neighbour (B2HW, x then y)."""
-        forward = self._flow(before, after).to(before)
-        backward = self._flow(after, before).to(before)
+        forward = self.flow(before, after).to(before)
+        backward = self.flow(after, before).to(before)
         half = (forward - backward) / 4
         return meet(
             before,
@@ -37,8 +37,8 @@ class Halfway(Interpolator):
             backward_warp(forward, -half) / 2,
         )
 
-    def _flow(self, reference: Tensor, moving: Tensor) -> Tensor:
-        """Flow from ``reference`` to ``moving`` (both B1HW): B2HW in pixels."""
+    def flow(self, reference: Tensor, moving: Tensor) -> Tensor:
+        """Where ``moving`` shows what ``reference`` shows (both B1HW): B2HW in pixels, x then y."""
         pairs = zip(slices(reference), slices(moving), strict=True)
         return torch.from_numpy(np.stack([self._estimate(*pair) for pair in pairs]))
 

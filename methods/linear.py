@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -43,9 +42,6 @@ class Linear(FittedInterpolator):
         revision=2,
     )
     Options = LinearOptions
-    presets: ClassVar[Mapping[str, LinearOptions]] = MappingProxyType(
-        dict.fromkeys(("quick", "medium", "paper"), LinearOptions())
-    )
     weight: Tensor
     bias: Tensor
 

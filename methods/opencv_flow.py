@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -79,9 +78,6 @@ class Dis(_OpenCv):
         deviations=(_EIGHT_BITS,),
     )
     Options = DisOptions
-    presets: ClassVar[Mapping[str, DisOptions]] = MappingProxyType(
-        dict.fromkeys(("quick", "medium", "paper"), DisOptions())
-    )
 
     def _search(self, cv2: ModuleType, reference: Grey, moving: Grey) -> NDArray[np.float32]:
         preset = getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{self.options.preset.upper()}")
@@ -119,9 +115,6 @@ class Farneback(_OpenCv):
         deviations=(_EIGHT_BITS,),
     )
     Options = FarnebackOptions
-    presets: ClassVar[Mapping[str, FarnebackOptions]] = MappingProxyType(
-        dict.fromkeys(("quick", "medium", "paper"), FarnebackOptions())
-    )
 
     def _search(self, cv2: ModuleType, reference: Grey, moving: Grey) -> NDArray[np.float32]:
         options = self.options

@@ -7,10 +7,12 @@ import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from command import bench
 from scipy import ndimage
 from tiny import patches
 
@@ -108,6 +110,28 @@ def tiny_bench() -> Iterator[None]:
         for patch in patches():
             stack.enter_context(patch)
         yield
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str],
+    data_folder: Path,
+    cells: TripletFile,
+    tmp_path: Path,
+    tiny_bench: None,
+) -> Any:
+    """``bench run`` on small cells; as ``run.bench`` any other command."""
+
+    def call(
+        *words: object, dataset: str = "cells", methods: str = "average"
+    ) -> tuple[int, str, str]:
+        return bench(
+            capsys, "run", "--methods", methods, "--dataset", dataset,
+            "--data", data_folder, "--out", tmp_path / "results", *words,
+        )  # fmt: skip
+
+    call.bench = functools.partial(bench, capsys)  # type: ignore[attr-defined]
+    return call
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from bench.base.errors import UserError
 
@@ -20,3 +21,8 @@ def choose_device(name: str) -> torch.device:
             "use --device cpu or --device auto."
         )
     return torch.device("cuda" if cuda and name != "cpu" else "cpu")
+
+
+def place(network: nn.Module, device: torch.device) -> None:
+    """Move a network to where it computes, with its channels last in memory: faster there."""
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -124,7 +124,7 @@ def _cells(
 
 def budget_of(cell: Cell, config: RunConfig) -> Preset:
     """The training budget of a cell: that of its preset, with what the run says of it."""
-    preset = PRESETS[cell.preset].of_method(cell.variant.info.name)  # type: ignore[index]
+    preset = PRESETS[cell.preset].of_method(cell.variant.info.name)
     if cell.variant.init is not None:
         preset = replace(preset, learning_rate=preset.learning_rate * _TUNING)
     if config.samples is not None:

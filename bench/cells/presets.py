@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 PresetName = Literal["quick", "overnight", "medium", "paper"]
 
@@ -61,7 +61,7 @@ class Preset:
     micro_batch: int | None = None
     widths: PresetName | None = None
     clip: float | None = None
-    own: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def steps(self, triplets: int) -> int:
         """Optimiser steps of one training over a split of that many triplets."""
@@ -76,7 +76,7 @@ class Preset:
 
     def of_method(self, name: str) -> Preset:
         """The same preset as one method is trained with it."""
-        return replace(self, own={}, **self.own.get(name, {}))  # type: ignore[arg-type]
+        return replace(self, own={}, **self.own.get(name, {}))
 
     def learning_rate_at(self, step: int, steps: int, opening: int = 0) -> float:
         """Learning rate of a step (counted from 0).
@@ -105,7 +105,7 @@ _QUICK = Preset(
     own={"sepconv": {"learning_rate": 5e-4}, "dain": {"clip": 0.3}},
     summary="small, 4,000 crops of 128, low-pass term, late features: minutes on 2 cores",
 )  # fmt: skip
-PRESETS: Mapping[PresetName, Preset] = {
+PRESETS: Mapping[str, Preset] = {
     "quick": _QUICK,
     "overnight": replace(
         _QUICK,

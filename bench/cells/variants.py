@@ -80,7 +80,7 @@ def parse_variant(text: str, preset: str) -> Variant:
             f"'{text}' names both: weights are scored as they are, and from init a "
             "training starts; leave one of them out."
         )
-    widths = PRESETS[preset].widths or preset  # type: ignore[index]
+    widths = PRESETS[preset].widths or preset
     base, sizes = method.presets.get(widths, method.Options()), f"the widths of preset '{preset}'"
     for option, path in files.items():
         _check_takes(method, option, path)

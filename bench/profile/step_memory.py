@@ -90,7 +90,7 @@ def _run(
 
 
 def _preset(subject: MethodSubject) -> Preset:
-    return PRESETS[subject.preset]  # type: ignore[index]
+    return PRESETS[subject.preset]
 
 
 def _loss(preset: Preset) -> TripletLoss:

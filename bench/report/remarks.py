@@ -18,7 +18,7 @@ def training_note(preset: str, entries: list[Entry]) -> str:
     configs = [entry.record.config.get("preset") for entry in entries if entry.trained]
     budgets = [dict(budget) for budget in configs if isinstance(budget, dict)]
     if not budgets and preset in PRESETS:
-        budgets = [dataclasses.asdict(PRESETS[preset])]  # type: ignore[index]
+        budgets = [dataclasses.asdict(PRESETS[preset])]
     return " or ".join(dict.fromkeys(map(budget_words, budgets)))
 
 

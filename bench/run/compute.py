@@ -66,9 +66,10 @@ def _check_teachers(cells: list[Cell], datasets: dict[str, Dataset], config: Run
     """Refuse a loss that looks for membranes where there are none to be learned."""
     if config.teacher is not None:
         return
-    for cell in filter(lambda cell: cell.needs_teacher, cells):
-        if lack := nothing_to_learn(datasets[cell.dataset].training):
+    wanting = {cell.dataset: cell.loss for cell in cells if cell.needs_teacher}
+    for dataset, loss in wanting.items():
+        if lack := nothing_to_learn(datasets[dataset].training):
             raise UserError(
-                f"The loss '{cell.loss}' looks for membranes, and {lack}; give a segmenter that "
+                f"The loss '{loss}' looks for membranes, and {lack}; give a segmenter that "
                 "was trained elsewhere with --teacher FILE, or leave the loss out."
             )

@@ -11,16 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from bench.base.files import content_digest
 from bench.base.parquet import write_table
 from bench.base.progress import Progress
 from bench.scores.membranes import label_neurites
-from bench.scores.metrics import Frame
 from bench.scores.triplet_table import with_keys
 from bench.triplets.file import TripletFile
+from bench.triplets.frames_and_tensors import to_triplets
 from methods.classical import Flow
 from segmentation.carried import Counts, Labels, carried_directly, carried_through
 from segmentation.labels import components
@@ -36,7 +35,7 @@ def carried_key(file: TripletFile) -> str | None:
 def references_key(file: TripletFile) -> str | None:
     """Content key of the ceiling's counts and of the references; None likewise."""
     key = carried_key(file)
-    return None if key is None else content_digest([key, WholeFlow.info.revision])
+    return None if key is None else content_digest([key, Flow.info.revision])
 
 
 def write_references(
@@ -51,7 +50,7 @@ def write_references(
             ``membranes.parquet``.
         progress: told after each triplet.
     """
-    flow, rows = WholeFlow(), dict[str, list[Counts]]()
+    flow, rows = Flow(), dict[str, list[Counts]]()
     for done, index in enumerate(indices, start=1):
         for kind, counts in _references(file, int(index), flow).items():
             rows.setdefault(kind, []).append(counts)
@@ -60,35 +59,19 @@ def write_references(
     write_table(pd.concat(tables, names=["kind"]).reset_index("kind"), target)
 
 
-def _references(file: TripletFile, index: int, flow: WholeFlow) -> Mapping[str, Counts]:
+def _references(file: TripletFile, index: int, flow: Flow) -> Mapping[str, Counts]:
     """The counts of a triplet by kind of reference."""
     found, middle = label_neurites(file, index), file.labels(index)
     if found is None or middle is None:
         raise ValueError(f"{file.path} has no labels of neighbours.")
-    before, _, after = file.frames(index)
-    moved = carry_along(found.before, flow.between(after, before))
+    triplet = to_triplets(file.frames(index)[None])
+    # From slice to slice, where the method goes halfway.
+    moved = carry_along(found.before, flow.flow(triplet.after, triplet.before)[0].numpy())
     return {
         "left_out": carried_directly(found),
         "left_out_flow": carried_directly(found, moved),
         "true_segments": carried_through(found, components(middle)),
     }
-
-
-class WholeFlow(Flow):
-    """The flow of the method ``flow``, from slice to slice instead of halfway."""
-
-    def between(self, reference: Frame, moving: Frame) -> NDArray[np.float32]:
-        """Where each pixel of a slice lies in another: 2HW (x, y), in pixels.
-
-        Args:
-            reference: uint8 HW.
-            moving: uint8 HW.
-        """
-        images = [
-            torch.from_numpy(frame[None, None] / np.float32(255)) for frame in (reference, moving)
-        ]
-        flow: NDArray[np.float32] = self._flow(*images)[0].numpy()
-        return flow
 
 
 def carry_along(labels: Labels, flow: NDArray[np.float32]) -> Labels:

@@ -124,7 +124,7 @@ def _of_training(cell: Cell, model: Interpolator, training: Training) -> Iterato
 
 def _of_preset(cell: Cell, training: Training, name: str) -> int | None:
     """What the same cell would take with the widths and crops of another preset."""
-    preset = PRESETS[name].of_method(cell.variant.info.name)  # type: ignore[index]
+    preset = PRESETS[name].of_method(cell.variant.info.name)
     words = "l1" if cell.loss_variant is None else cell.loss_variant.text
     try:
         variant, loss = parse_variant(cell.variant.written, name), parse_loss(words, preset)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from bench.base.device import place
 from bench.base.live_storages import LiveStorages, without_values
 from bench.stages.training_step import VALIDATION_SIDE, Training, gradient_step
 from methods.interface import Interpolator, Triplets
@@ -40,7 +41,7 @@ def of_training(model: Interpolator, training: Training) -> int | None:
         with torch.no_grad():
             loss(network.eval()(triplet.before, triplet.after), triplet)
 
-    _place(model, training.device)
+    place(model, training.device)
     training.loss.to(training.device)
     counted = _counted(step_and_validation, [model, training.loss])
     # The weights that are best so far, and the optimiser's two moments.
@@ -65,7 +66,7 @@ def of_prediction(model: Interpolator, side: int, device: torch.device) -> int |
         with torch.no_grad():
             network.eval()(slices.before, slices.after)
 
-    _place(model, device)
+    place(model, device)
     return _counted(forward, [model])
 
 
@@ -84,7 +85,3 @@ def _counted(run: Callable[..., None], modules: list[nn.Module]) -> int | None:
 
 def _slices(batch: int, side: int, device: torch.device) -> Triplets:
     return Triplets(*(torch.zeros(batch, 1, side, side, device=device) for _ in range(3)))
-
-
-def _place(model: nn.Module, device: torch.device) -> None:
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

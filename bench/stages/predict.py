@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.base.device import place
 from bench.base.errors import UserError
 from bench.base.files import atomic_path, content_digest
 from bench.base.hdf5_sink import hdf5_sink
@@ -59,7 +60,7 @@ def predict(
     Raises:
         UserError: the method returned NaN or infinity.
     """
-    model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    place(model.eval(), device)
     side = file.tile
     with atomic_path(target) as temporary, hdf5_sink(temporary) as (out, check):
         frames = out.create_dataset(
@@ -198,7 +199,7 @@ def _compute(context: Context, tick: Progress) -> Result:
 def method_of(context: Context) -> Interpolator:
     """The method of the cell, ready to predict on the run's device."""
     model = _method(context)
-    model.to(context.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    place(model.eval(), context.device)
     return model
 
 

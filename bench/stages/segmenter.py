@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from bench.base.device import place
 from bench.base.errors import UserError
 from bench.scores.membranes import label_neurites, label_truth, pixel_size
 from bench.store.weights import load_tensors, save_weights
@@ -47,7 +48,7 @@ class Segmenter:
 
     def __init__(self, weights: Path, digest: str, file: TripletFile, device: torch.device) -> None:
         self._model, self.thresholds = load_segmenter(weights)
-        self._model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        place(self._model.eval(), device)
         self.file, self._device = file, device
         self.digest, self.ceiling = digest, weights.parent
         self.reference: Reference = "labels" if file.has_labels else "agreement"

@@ -28,7 +28,7 @@ from bench.stages.masks import segment
 from bench.stages.membrane_truth import no_membranes
 from bench.stages.segmenter import Segmenter, load_segmenter
 from bench.stages.segmenter_folder import CEILING_MASKS, SegmenterFolder
-from bench.stages.segmenter_training import labelled_throughout, train_segmenter
+from bench.stages.segmenter_training import learning_settings, train_segmenter
 from bench.store.records import WEIGHTS, Store, file_name, now
 from bench.triplets.dataset import Dataset
 from bench.triplets.file import TripletFile
@@ -141,12 +141,7 @@ class Segmenters:
             return settings | {"weights": self._given}
         if dataset.borrows:
             return settings | {"trained_on": self._settings(_own(dataset.training))}
-        options, budget = options_of(self._config)
-        labels = {"label_kind": file.card.label_kind, "label_zero": file.card.label_zero}
-        if not labelled_throughout(file):  # which slices are learned from has changed for these
-            settings["slices"] = "by window"
-        network = {"unet": dataclasses.asdict(options), "budget": dataclasses.asdict(budget)}
-        return settings | labels | network
+        return settings | learning_settings(file, *options_of(self._config))
 
     def _make(
         self, dataset: Dataset, folder: SegmenterFolder, known: SegmenterRecord | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,19 @@ _TRAIN_SLICES = 128
 _VALIDATION_SLICES = 16
 _VALIDATION_SIDE = 256
 _SEED_SLICES = 8  # whole ones: a neurite that is cut off merges with fewer others
+
+
+def learning_settings(file: TripletFile, options: UNetOptions, budget: Budget) -> dict[str, Any]:
+    """Everything, beside the triplets, that the weights of a segmenter depend on."""
+    settings: dict[str, Any] = {
+        "label_kind": file.card.label_kind,
+        "label_zero": file.card.label_zero,
+        "unet": dataclasses.asdict(options),
+        "budget": dataclasses.asdict(budget),
+    }
+    if not labelled_throughout(file):  # which slices are learned from has changed for these
+        settings["slices"] = "by window"
+    return settings
 
 
 def train_segmenter(

@@ -6,20 +6,20 @@ crops and augmentations, and a folder of its own.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from bench.base.device import place
 from bench.base.errors import DamagedError, UserError
 from bench.base.files import content_digest, file_digest, locked, remove_leftovers, set_aside
 from bench.base.progress import Display
 from bench.base.provenance import compute_provenance, provenance
 from bench.cells.config import RunConfig
 from bench.stages.segmenter import load_segmenter
-from bench.stages.segmenter_training import labelled_throughout, train_segmenter
+from bench.stages.segmenter_training import learning_settings, train_segmenter
 from bench.store.records import SCHEMA, WEIGHTS, Store, file_name, load_document, now, save_document
 from bench.triplets.file import TripletFile
 from segmentation.training import Budget
@@ -79,7 +79,7 @@ class Teachers:
         """
         path = self._given or self._trained(file)
         teacher, _ = load_segmenter(path)
-        teacher.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        place(teacher, self._device)
         return teacher.eval().requires_grad_(False)
 
     def _trained(self, file: TripletFile) -> Path:
@@ -118,15 +118,8 @@ class Teachers:
 
     def _settings(self, file: TripletFile) -> dict[str, Any]:
         """Everything that the weights depend on."""
-        settings: dict[str, Any] = {
-            "dataset": file.fingerprint,
-            "revision": REVISION,
-            "label_kind": file.card.label_kind,
-            "label_zero": file.card.label_zero,
-            "unet": dataclasses.asdict(self._options),
-            "budget": dataclasses.asdict(self._budget),
-        }
-        return settings if labelled_throughout(file) else settings | {"slices": "by window"}
+        own = {"dataset": file.fingerprint, "revision": REVISION}
+        return own | learning_settings(file, self._options, self._budget)
 
 
 def _record(folder: Path) -> TeacherRecord | None:
@@ -149,9 +142,9 @@ def check_teacher(config: RunConfig) -> None:
     if config.teacher is None:
         return
     load_segmenter(config.teacher)
-    if config.segmenter is not None and file_digest(config.teacher) == file_digest(
-        config.segmenter
-    ):
+    if config.segmenter is None:
+        return
+    if file_digest(config.teacher) == file_digest(config.segmenter):
         raise UserError(
             f"--teacher {config.teacher} and --segmenter {config.segmenter} are the same network: "
             "what a loss has looked through cannot judge; give another --segmenter."

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.base.device import place
 from bench.base.errors import DamagedError, UserError
 from bench.base.files import content_digest, set_aside, write_text
 from bench.base.progress import Progress, announcing
@@ -130,7 +131,7 @@ def train(
         UserError: a step is to be computed in parts, and the network couples its crops.
     """
     check_parts(model, training)
-    model.to(training.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    place(model, training.device)
     training.loss.to(training.device)
     optimiser = torch.optim.Adam(_parameter_groups(model, training), betas=(0.9, 0.999))
     checkpoint, log = folder / CHECKPOINT, folder / LOG

@@ -82,7 +82,7 @@ def test_every_preset_trains_and_predicts_in_11_gib(
     if not SHARE:
         pytest.skip("make soak")
     words = ["--methods", method, "--losses", "ls", "--preset", preset, "--vgg-weights", "random"]
-    samples = 2 * PRESETS[preset].batch  # type: ignore[index]
+    samples = 2 * PRESETS[preset].batch
     code, _, told, peak = bench_run(0, tmp_path, *words, "--samples", samples, "--max-triplets", 1)
     assert (code, records(tmp_path)[method]["status"]) == (0, "done"), told
     assert peak < 11 * _GIB

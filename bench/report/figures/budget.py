@@ -12,10 +12,10 @@ from bench.report.figures.style import GREY, WIDE, colour, line, marker, new_fig
 from bench.report.figures.subject import AbsentError, Subject, drawn, label, subject_of
 from bench.scores.budgets import BudgetCurve, budget_curves
 from bench.scores.cell_scores import ceiling_scores, image_scores, membrane_scores, reference_scores
+from bench.scores.columns import EVERY
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
 from bench.scores.membranes import MEMBRANE_METRICS
-from bench.scores.metrics import METRICS
 from bench.scores.results import Results
 from bench.scores.statistics import Interval
 
@@ -51,7 +51,7 @@ def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
     figure = new_figure(WIDE, 2.5)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     for axes, score in zip(panels, shown, strict=True):
-        axes.set_title(_title(score))
+        axes.set_title(EVERY[score].title)
         axes.set_xscale("log", base=2)
         for curve in curves:
             _draw_curve(axes, curve, table[table["score"] == score])
@@ -82,10 +82,6 @@ def _rows(curve: BudgetCurve) -> list[list[object]]:
 
 def _measured(cells: Sequence[Entry], score: str) -> Measurement:
     return membrane_scores(cells) if score in MEMBRANE_METRICS else image_scores(cells)
-
-
-def _title(score: str) -> str:
-    return (MEMBRANE_METRICS.get(score) or METRICS[score]).title
 
 
 def _draw_curve(axes: Axes, curve: BudgetCurve, table: pd.DataFrame) -> None:

@@ -51,13 +51,13 @@ def test_overnight_is_quick_for_longer(method: str) -> None:
 
 @pytest.mark.parametrize("name", ["quick", "medium"])
 def test_a_fixed_number_of_samples_does_not_depend_on_the_dataset(name: str) -> None:
-    preset = PRESETS[name]  # type: ignore[index]
+    preset = PRESETS[name]
     assert preset.steps(10) == preset.steps(1000)
     assert preset.steps(10) * preset.batch >= (preset.samples or 0)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_last_step_is_validated(name: str) -> None:
-    preset = PRESETS[name]  # type: ignore[index]
+    preset = PRESETS[name]
     for triplets in (1, 7, 300):
         assert max(preset.validation_steps(triplets)) == preset.steps(triplets)

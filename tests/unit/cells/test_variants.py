@@ -49,7 +49,7 @@ def test_a_wrong_variant_is_one_sentence(text: str, words: str) -> None:
 
 
 def test_a_loss_starts_from_its_preset_and_takes_options() -> None:
-    quick, paper = (parse_loss("ls", PRESETS[name]).options for name in ("quick", "paper"))  # type: ignore[index]
+    quick, paper = (parse_loss("ls", PRESETS[name]).options for name in ("quick", "paper"))
     assert (quick.lowpass, paper.lowpass) == (1.0, 0.0)
     plain = parse_loss("ls[style=plain, alpha=1e4/1/1]", PRESETS["paper"])
     assert plain.text == "ls[alpha=1e4/1/1,style=plain]"

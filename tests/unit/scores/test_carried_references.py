@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 from conftest import neurites
 
-from bench.scores.carried import WholeFlow, carry_along, write_references
+from bench.scores.carried import carry_along, write_references
 from bench.scores.ceiling import KINDS
 from bench.triplets.build import build
 from bench.triplets.file import TripletFile
+from bench.triplets.frames_and_tensors import to_triplets
 from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
 from bench.volumes.stack_volume import ArrayVolume
+from methods.classical import Flow
 
 
 def references(folder: Path, grey: np.ndarray, ids: np.ndarray, **options: object) -> pd.DataFrame:
@@ -64,7 +66,8 @@ def test_who_moves_by_half_a_neurite_is_carried_by_true_segments_and_flow(
 def test_a_flow_from_slice_to_slice_finds_a_shift() -> None:
     grey = neurites(depth=1, side=160)[0][0]
     moved = np.roll(grey, (2, -5), axis=(0, 1))
-    flow = WholeFlow().between(moved, grey)  # from the moved slice back to the other
+    triplet = to_triplets(np.stack([grey, grey, moved])[None])
+    flow = Flow().flow(triplet.after, triplet.before)[0].numpy()  # from the moved slice back
     inner = flow[:, 30:-30, 30:-30]
     assert np.median(inner[0]) == pytest.approx(5, abs=0.3)
     assert np.median(inner[1]) == pytest.approx(-2, abs=0.3)

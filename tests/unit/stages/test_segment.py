@@ -1,6 +1,5 @@
 """The stage `segment` from end to end, on small cells with and without labels."""
 
-import functools
 import io
 import json
 from pathlib import Path
@@ -10,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from command import bench
 from rich.console import Console
 
 from bench.base.files import file_digest
@@ -34,24 +32,6 @@ from segmentation.training import Budget, probability
 from segmentation.unet import UNetOptions
 
 pytestmark = pytest.mark.usefixtures("one_thread", "without_picture")
-
-
-@pytest.fixture
-def run(
-    capsys: pytest.CaptureFixture[str],
-    data_folder: Path,
-    cells: TripletFile,
-    tmp_path: Path,
-    tiny_bench: None,
-):  # type: ignore[no-untyped-def]
-    def call(*words: object, dataset: str = "cells") -> tuple[int, str, str]:
-        return bench(
-            capsys, "run", "--methods", "average", "--dataset", dataset,
-            "--data", data_folder, "--out", tmp_path / "results", *words,
-        )  # fmt: skip
-
-    call.bench = functools.partial(bench, capsys)  # type: ignore[attr-defined]
-    return call
 
 
 def segmenter_folder(tmp_path: Path, dataset: str = "cells") -> Path:

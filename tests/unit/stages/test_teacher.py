@@ -2,29 +2,24 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from command import bench
 
 from bench.store.records import Store
-from bench.triplets.file import TripletFile
 
 pytestmark = pytest.mark.usefixtures("one_thread", "without_picture")
 
 
 @pytest.fixture
-def run(
-    capsys: pytest.CaptureFixture[str],
-    data_folder: Path,
-    cells: TripletFile,
-    tmp_path: Path,
-    tiny_bench: None,
-):  # type: ignore[no-untyped-def]
+def train(run: Any) -> Any:
+    """``bench run`` of a small network under `lm`."""
+
     def call(*words: object, dataset: str = "cells", losses: str = "lm") -> tuple[int, str, str]:
-        return bench(
-            capsys, "run", "--methods", "tiny", "--losses", losses, "--dataset", dataset,
-            "--data", data_folder, "--out", tmp_path / "results", *words,
-        )  # fmt: skip
+        found: tuple[int, str, str] = run(
+            "--losses", losses, *words, dataset=dataset, methods="tiny"
+        )
+        return found
 
     return call
 
@@ -39,8 +34,8 @@ def training_keys(tmp_path: Path) -> set[str]:
     return {record.stages["train"].key for _, record in records if record.cell["loss"] == "lm"}
 
 
-def test_the_teacher_is_made_once_and_is_not_the_judge(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    code, out, err = run("--json")
+def test_the_teacher_is_made_once_and_is_not_the_judge(train, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = train("--json")
     assert code == 0, err
     assert err.count("Training the teacher of 'cells'") == 1
     teacher, judge = (weights_of(tmp_path, role) for role in ("teacher", "segmenter"))
@@ -49,37 +44,37 @@ def test_the_teacher_is_made_once_and_is_not_the_judge(run, tmp_path: Path) -> N
     assert row["membranes"]["metrics"]["dice"]["mean"] is not None
 
     made = teacher.stat().st_mtime_ns
-    _, _, err = run("--json", "--seeds", "1")
+    _, _, err = train("--json", "--seeds", "1")
     assert "Training the teacher" not in err
     assert teacher.stat().st_mtime_ns == made
     assert len(training_keys(tmp_path)) == 2
 
 
-def test_who_has_taught_is_refused_as_judge(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    run("--stages", "train,predict")
+def test_who_has_taught_is_refused_as_judge(train, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    train("--stages", "train,predict")
     teacher = weights_of(tmp_path, "teacher")
-    code, out, _ = run("--segmenter", teacher)
+    code, out, _ = train("--segmenter", teacher)
     assert code == 1
     assert "cannot judge it" in out
-    code, _, err = run("--segmenter", teacher, "--teacher", teacher)
+    code, _, err = train("--segmenter", teacher, "--teacher", teacher)
     assert code == 2
     assert "what a loss has looked through cannot judge" in err.splitlines()[-1]
-    code, _, err = run("--segmenter", teacher, losses="l1")  # which it has not taught
+    code, _, err = train("--segmenter", teacher, losses="l1")  # which it has not taught
     assert code == 0, err
 
 
-def test_a_teacher_from_elsewhere_is_another_training(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    run("--stages", "train")
+def test_a_teacher_from_elsewhere_is_another_training(train, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    train("--stages", "train")
     own = training_keys(tmp_path)
     elsewhere = tmp_path / "elsewhere.safetensors"
     elsewhere.write_bytes(weights_of(tmp_path, "teacher").read_bytes())
-    code, _, err = run("--teacher", elsewhere, dataset="texture")  # which has no labels
+    code, _, err = train("--teacher", elsewhere, dataset="texture")  # which has no labels
     assert code == 0, err
     assert len(training_keys(tmp_path) - own) == 1
 
 
-def test_without_labels_the_loss_is_refused_before_any_work(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    code, _, err = run(dataset="texture")
+def test_without_labels_the_loss_is_refused_before_any_work(train, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, _, err = train(dataset="texture")
     assert code == 2
     assert err.splitlines()[-1] == (
         "bench: The loss 'lm' looks for membranes, and 'texture' has no labels to learn membranes "
@@ -89,12 +84,12 @@ def test_without_labels_the_loss_is_refused_before_any_work(run, tmp_path: Path)
     assert not list((tmp_path / "results/runs").rglob("record.json"))
 
 
-def test_damaged_weights_are_kept_and_made_again(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    run("--stages", "train")
+def test_damaged_weights_are_kept_and_made_again(train, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    train("--stages", "train")
     weights = weights_of(tmp_path, "teacher")
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-4] + b"abcd")
-    code, _, err = run("--stages", "train", "--seeds", "1")
+    code, _, err = train("--stages", "train", "--seeds", "1")
     assert code == 0, err
     assert "is damaged: it is made anew" in err
     assert weights.read_bytes() == whole
