@@ -55,6 +55,28 @@ def membranes(quality: float) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def followed(name: str, share: float, noise: float = 0.3, rand: float = 0.2) -> pd.DataFrame:
+    """Membrane scores with that share of 20 neurites a triplet carried, exactly."""
+    own = np.random.default_rng([*name.encode()]).normal(0, noise, COUNT)
+    slices = np.random.default_rng(7).normal(0, 0.5, COUNT)
+    carried = 20 * share + slices + own - (slices + own).mean()
+    return membranes(0.6).assign(
+        neurites=20, neurites_carried=carried, neurites_wrong=20 - carried, neurites_lost=0,
+        neurite_pixels=2000, neurite_pixels_carried=100 * carried,
+        adapted_rand_error=rand + 0.001 * own,
+    )  # fmt: skip
+
+
+def judged(out: Path, dataset: str = "mouse_triplet", **left_out: float) -> None:
+    """Put down the real slices, and what no slice at all carries, by kind."""
+    folder = Store(out).root / dataset / "segmenter-1"
+    folder.mkdir(parents=True)
+    followed("real", 0.9).to_parquet(folder / "ceiling.parquet", index=False)
+    kinds = {"left_out": 0.3, "left_out_flow": 0.3, "true_segments": 0.95} | left_out
+    tables = [followed(kind, share).assign(kind=kind) for kind, share in kinds.items()]
+    pd.concat(tables).to_parquet(folder / "references.parquet", index=False)
+
+
 def add(
     out: Path,
     method: str,

@@ -15,9 +15,9 @@ from bench.commands.options import Data, Preset, Results, takes
 class ReportWords:
     """What ``bench report`` is told."""
 
-    tables: Annotated[str | None, typer.Option(help="1,2,3,4,5,preparation; all if not given.")] = (
-        None
-    )
+    tables: Annotated[
+        str | None, typer.Option(help="neurites,1,2,3,4,5,preparation; all if not given.")
+    ] = None
     figures: Annotated[str | None, typer.Option(help="3,...,8,dials,...; all if not given.")] = None
     formats: Annotated[
         str | None, typer.Option("--format", help="latex,markdown,html,csv; all if not given.")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.cells.registry import LOSSES, METHODS
 from bench.report.absence import absence, cell_notes
 from bench.report.caption import caption
+from bench.report.registry_order import registry_order
 from bench.report.remarks import dataset_notes
 from bench.report.score_cells import dashes, mean_cells
 from bench.report.selection import Selection
@@ -68,22 +68,12 @@ def twin_of(selection: Selection, dataset: str) -> str | None:
 
 
 def _pairs(selection: Selection, dataset: str) -> list[tuple[str, str]]:
-    """Methods and losses of a dataset, in the order of the registry."""
-    found = {
+    """Methods and losses of a dataset."""
+    return registry_order(
         (entry.cell.method, entry.cell.loss)
         for entry in selection.entries
         if entry.cell.dataset == dataset
-    }
-    methods, losses = list(METHODS), list(LOSSES)
-
-    def place(pair: tuple[str, str]) -> tuple[int, str, int, str]:
-        base = [word.partition("[")[0] for word in pair]
-        return (
-            methods.index(base[0]) if base[0] in methods else len(methods), pair[0],
-            losses.index(base[1]) if base[1] in losses else -1, pair[1],
-        )  # fmt: skip
-
-    return sorted(found, key=place)
+    )
 
 
 def _row(

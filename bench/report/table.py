@@ -1,7 +1,7 @@
 """A table before it has a format: the one source of its LaTeX, Markdown, CSV and HTML.
 
 Texts are plain but for two things: `code` stands between backticks, and ``L_1``, ``L_f``, ``L_s``
-are the paper's losses.
+are the paper's losses, ``L_m`` is ours.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TIES = (
     "cannot be told apart from the best: paired over the test triplets, p >= 0.05 (Holm over the "
     "column), or there are too few columns of tiles or slices to tell."
 )
-_SPANS = re.compile(r"`(?P<code>[^`]+)`|(?<!\w)L_(?P<loss>[1fs])(?!\w)")
+_SPANS = re.compile(r"`(?P<code>[^`]+)`|(?<!\w)L_(?P<loss>[1fsm])(?!\w)")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The tables: the paper's by their numbers, and ours by name."""
+"""The tables: the paper's by their numbers, and ours by name; what a slice is worth leads."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 
 from bench.report.layer_table import layers
 from bench.report.membrane_table import segmentation
+from bench.report.neurite_table import neurites
 from bench.report.preparation_table import preparation
 from bench.report.score_tables import aggregations, extractors, methods
 from bench.report.selection import Selection
 from bench.report.table import Table
 
 TABLES: Mapping[str, Callable[[Selection], list[Table]]] = {
+    "neurites": neurites,
     "1": extractors,
     "2": layers,
     "3": aggregations,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from bench.scores.ceiling import LEFT_OUT, LEFT_OUT_FLOW
 from bench.scores.cell_scores import reference_scores
+from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender, by_dataset, contenders
 from bench.scores.departures import budget_words, provisional
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement, most_triplets
-from bench.scores.standings import LEVEL, standings_of
+from bench.scores.standings import LEVEL, cost, standings_of
 from bench.scores.statistics import Interval, holm
 
 CARRIED, RAND, PSNR, FRC = "carried", "adapted_rand_error", "psnr", "frc_10"
@@ -27,7 +29,7 @@ class Choice:
         metric: its name.
         best: who leads.
         mean: of the leader.
-        tied: who cannot be told apart from it.
+        tied: who cannot be told apart from it, the better ones first.
         compared: how many were compared; with one there was nothing to choose.
     """
 
@@ -43,13 +45,15 @@ class LeftOut:
     """What leaving the slice out is worth beside the best method, on the same triplets.
 
     Attributes:
+        kind: of reference: plain, or with labels carried across the gap by a flow.
         mean: share of neurites that are carried without a slice.
-        difference: left out less the best, paired.
-        verdict: what that amounts to.
+        gain: of the best method over it, paired.
+        verdict: on leaving the slice out.
     """
 
+    kind: str
     mean: Interval
-    difference: Interval
+    gain: Interval
     verdict: Verdict
 
 
@@ -59,6 +63,8 @@ class RestsOn:
 
     Attributes:
         triplets: of the test split, that were scored.
+        places: of the tissue, that can be told by: columns of tiles or blocks of slices,
+            whichever are fewer.
         labelled: those of them with a truth to compare membranes with.
         neurites: that were followed; None where none was.
         seeds: of each network, by its name.
@@ -70,6 +76,7 @@ class RestsOn:
     """
 
     triplets: int
+    places: int
     labelled: int
     neurites: int | None
     seeds: Mapping[str, tuple[int, ...]]
@@ -87,8 +94,8 @@ class Answer:
     Attributes:
         dataset: its name.
         neurites: who leads in ``carried``, or in adapted Rand error where nothing was carried.
-        left_out: no slice at all beside it; None where that was not measured.
-        left_out_flow: the same, labels carried across the gap by a flow.
+        left_out: leaving the slice out beside it, plain and with a flow, by kind; empty where that
+            was not measured.
         lacks: why neurites were not followed; empty where they were.
         psnr: who leads in it.
         frc: who leads in it.
@@ -97,18 +104,21 @@ class Answer:
 
     dataset: str
     neurites: Choice | None
-    left_out: LeftOut | None
-    left_out_flow: LeftOut | None
+    left_out: Mapping[str, LeftOut]
     lacks: str
     psnr: Choice | None
     frc: Choice | None
     rests_on: RestsOn
 
     @property
-    def better(self) -> LeftOut | None:
-        """The way to leave the slice out that is better than the best method, if one is."""
-        ways = (self.left_out, self.left_out_flow)
-        return next((way for way in ways if way is not None and way.verdict == "better"), None)
+    def rival(self) -> LeftOut | None:
+        """The way to leave the slice out that carries more; None where none was measured."""
+        return max(self.left_out.values(), key=lambda way: way.mean.mean, default=None)
+
+    @property
+    def below(self) -> bool:
+        """Whether leaving the slice out carries as much as the best method or more."""
+        return self.rival is not None and self.rival.gain.mean <= 0
 
 
 def answers(entries: Iterable[Entry]) -> list[Answer]:
@@ -129,8 +139,7 @@ def _answer(dataset: str, entries: Sequence[Entry]) -> Answer:
     return Answer(
         dataset,
         neurites,
-        _left_out(neurites, LEFT_OUT),
-        _left_out(neurites, LEFT_OUT_FLOW),
+        dict(_left_out(neurites)),
         lacks,
         psnr,
         _choice(rivals, FRC),
@@ -149,9 +158,19 @@ def _choice(rivals: Sequence[Contender], metric: str) -> Choice | None:
     mean = best.mean(metric)
     if mean is None:
         raise ValueError(f"{best.name} leads in {metric} without a mean.")
-    tied = tuple(each for each, place in zip(rivals, places, strict=True) if place.tie)
+    tied = [each for each, place in zip(rivals, places, strict=True) if place.tie]
     compared = max(1, len(known) - len(_short(rivals, metric)))
-    return Choice(metric, best, mean, tied, compared)
+    return Choice(metric, best, mean, tuple(_by_merit(tied, metric)), compared)
+
+
+def _by_merit(rivals: Sequence[Contender], metric: str) -> list[Contender]:
+    """The better ones first; all of them have the metric."""
+
+    def price(each: Contender) -> float:
+        mean = each.mean(metric)
+        return math.inf if mean is None else cost(mean.mean, EVERY[metric].better)
+
+    return sorted(rivals, key=price)
 
 
 def _short(rivals: Sequence[Contender], metric: str) -> list[Contender]:
@@ -161,26 +180,27 @@ def _short(rivals: Sequence[Contender], metric: str) -> list[Contender]:
     return [each for each in known if each.measured(metric).count < most]
 
 
-def _left_out(choice: Choice | None, kind: str) -> LeftOut | None:
-    """The best beside no slice at all.
+def _left_out(choice: Choice | None) -> Iterator[tuple[str, LeftOut]]:
+    """Each way to leave the slice out beside the best.
 
     To be the best of several favours a method, so only its lead is adjusted for how many there
     were.
     """
     if choice is None or choice.metric != CARRIED:
-        return None
+        return
     best = choice.best.measured(CARRIED)
-    left = reference_scores(choice.best.entries, kind).known(CARRIED)
-    mean, difference = left.on(best).mean(CARRIED), left.gain(best, CARRIED)
-    if mean is None or difference is None:
-        return None
-    adjusted = holm([left.p_value(best, CARRIED)], choice.compared)[0]
-    verdict: Verdict = "not told apart"
-    if difference.low > 0:
-        verdict = "better"
-    elif difference.mean < 0 and adjusted < LEVEL:
-        verdict = "worse"
-    return LeftOut(mean, difference, verdict)
+    for kind in (LEFT_OUT, LEFT_OUT_FLOW):
+        left = reference_scores(choice.best.entries, kind).known(CARRIED)
+        mean, gain = left.on(best).mean(CARRIED), best.gain(left, CARRIED)
+        if mean is None or gain is None:
+            continue
+        adjusted = holm([best.p_value(left, CARRIED)], choice.compared)[0]
+        verdict: Verdict = "not told apart"
+        if gain.high < 0:
+            verdict = "better"
+        elif gain.mean > 0 and adjusted < LEVEL:
+            verdict = "worse"
+        yield kind, LeftOut(kind, mean, gain, verdict)
 
 
 def _lacks(entries: Sequence[Entry]) -> str:
@@ -216,6 +236,7 @@ def _rests_on(rivals: Sequence[Contender], neurites: Choice | None, psnr: Choice
     segmented = [entry.facts.segment for each in rivals for entry in each.entries]
     return RestsOn(
         triplets=0 if psnr is None else psnr.best.measured(PSNR).count,
+        places=0 if psnr is None else psnr.mean.clusters,
         labelled=0 if followed is None else followed.count,
         neurites=_neurites(followed),
         seeds={each.name: each.measured(PSNR).seeds for each in trained},

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.scores.answer import CARRIED, Answer, Choice, LeftOut
+from bench.scores.ceiling import LEFT_OUT, LEFT_OUT_FLOW
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender
 from bench.scores.notation import interval_json, interval_text, signed
 from bench.scores.statistics import Interval
 
 _NAMED = 3  # who cannot be told apart from the best; the others are counted
+_FEW = 8  # columns of tiles, or blocks of slices: with fewer, t makes every interval wide
 
 
 def paragraphs(answer: Answer) -> list[str]:
@@ -22,14 +24,18 @@ def paragraphs(answer: Answer) -> list[str]:
 
 
 def headline(answer: Answer) -> str:
-    """That no slice at all is better than any of the methods; empty where that is not so."""
-    better = answer.better
-    if better is None or answer.neurites is None:
+    """That no method is shown to be worth more than leaving the slice out; empty if one leads."""
+    choice, rival = answer.neurites, answer.rival
+    if choice is None or rival is None or not answer.below:
         return ""
-    by_flow = " and carrying labels across by flow" if better is answer.left_out_flow else ""
+    lead = (
+        f"{_way(rival, 'Leaving')} carries more neurites than any method"
+        if rival.verdict == "better"
+        else f"No method is shown to carry more neurites than {_way(rival, 'leaving')}"
+    )
     return (
-        f"Leaving the slice out{by_flow} carries more neurites than the best method: "
-        f"{_difference(better)} over {_code(answer.neurites.best.name)}."
+        f"{lead}: {rival.mean.mean:.3f} against {choice.mean.mean:.3f} of "
+        f"{_code(choice.best.name)} ({_gain(rival)})."
     )
 
 
@@ -39,13 +45,14 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return {
         "dataset": answer.dataset,
         "neurites": (_choice_json(answer.neurites) or {"metric": None}) | {
-            "left_out": _left_out_json(answer.left_out),
-            "left_out_flow": _left_out_json(answer.left_out_flow),
+            "left_out": _left_out_json(answer.left_out.get(LEFT_OUT)),
+            "left_out_flow": _left_out_json(answer.left_out.get(LEFT_OUT_FLOW)),
             "lacks": answer.lacks or None,
         },
         "pixels": {"psnr": _choice_json(answer.psnr), "frc_10": _choice_json(answer.frc)},
         "rests_on": {
             "triplets": rests.triplets,
+            "places": rests.places,
             "labelled": rests.labelled,
             "neurites": rests.neurites,
             "seeds": {name: list(seeds) for name, seeds in rests.seeds.items()},
@@ -64,7 +71,7 @@ def _left_out_json(left: LeftOut | None) -> dict[str, Any] | None:
         return None
     return {
         "mean": interval_json(left.mean),
-        "difference": interval_json(left.difference),
+        "gain": interval_json(left.gain),
         "verdict": left.verdict,
     }
 
@@ -86,24 +93,41 @@ def _contender_json(contender: Contender) -> dict[str, str]:
 
 
 def _neurites(answer: Answer) -> str:
-    choice, better = answer.neurites, answer.better
+    choice, rival = answer.neurites, answer.rival
     if choice is None:
         return f"nothing was measured. {answer.lacks}"
-    if better is not None:
-        by_flow = " and carry labels across by flow" if better is answer.left_out_flow else ""
+    if rival is not None and answer.below:
+        return " ".join(filter(None, [_leave(choice, rival), answer.lacks]))
+    lead = _lead(choice, _worth(choice))
+    return " ".join(filter(None, [lead, _beside(choice, rival), answer.lacks]))
+
+
+def _leave(choice: Choice, rival: LeftOut) -> str:
+    """What to do where leaving the slice out carries as much as the best method or more."""
+    best, apart = _code(choice.best.name), _tied(choice)
+    share = _number(rival.mean, CARRIED)
+    if rival.verdict == "better":
         return (
-            f"leave the slice out{by_flow}. That carries {_number(better.mean, CARRIED)} of them, "
-            f"{_difference(better)} more than {_code(choice.best.name)}, the best method"
-            f"{_tied(choice, _code(choice.best.name))}."
+            f"{_way(rival, 'leave')}. That carries {share} of them; the best method, {best}, "
+            f"carries {choice.mean.mean:.3f} ({_gain(rival)}){apart}."
         )
-    lead = f"{_take(choice)} {_worth(choice)}{_tied(choice, 'it')}."
-    return " ".join(filter(None, [lead, _beside(choice, answer.left_out), answer.lacks]))
+    return (
+        f"no method is shown to carry more of them than {_way(rival, 'leaving')} ({share}). If a "
+        f"slice has to be there, {_lead(choice, f'{_worth(choice)} ({_gain(rival)})')}"
+    )
 
 
-def _take(choice: Choice) -> str:
+def _lead(choice: Choice, worth: str) -> str:
+    """Whom to take and why, and who might be as good."""
+    best = _code(choice.best.name)
     if choice.compared == 1:
-        return f"only {_code(choice.best.name)} was measured; it"
-    return f"take {_code(choice.best.name)}, which"
+        return f"only {best} was measured; it {worth}."
+    if not choice.mean.known:
+        return (
+            f"{best} {worth}, the best of {choice.compared}. There are too few test triplets to "
+            "tell whether it would be on others."
+        )
+    return f"take {best}, which {worth}{_tied(choice)}."
 
 
 def _worth(choice: Choice) -> str:
@@ -114,15 +138,15 @@ def _worth(choice: Choice) -> str:
 
 
 def _beside(choice: Choice, left: LeftOut | None) -> str:
-    """The sentence on leaving the slice out where that is not better."""
+    """The sentence on leaving the slice out where that carries fewer."""
     if left is None:
         return ""
-    start = f"Leaving the slice out carries {left.mean.mean:.3f}"
+    start = f"{_way(left, 'Leaving')} carries {left.mean.mean:.3f}"
     if left.verdict == "worse":
-        return f"{start}, which is fewer ({_difference(left)})."
-    adjusted = left.difference.high < 0
+        return f"{start}, which is fewer ({_gain(left)} for {_code(choice.best.name)})."
+    adjusted = left.gain.low > 0
     of = f", adjusted for the best of {choice.compared}" if adjusted else ""
-    return f"{start} and cannot be told apart from it ({_difference(left)}{of})."
+    return f"{start} and cannot be told apart from it ({_gain(left)}{of})."
 
 
 def _pixels(answer: Answer) -> str:
@@ -135,15 +159,12 @@ def _pixels(answer: Answer) -> str:
         )
     same = frc is not None and frc.best.name == psnr.best.name
     both = f" and in {_title('frc_10')}" if same else ""
-    lead = (
-        f"take {_code(psnr.best.name)}, which leads in PSNR ({_number(psnr.mean, 'psnr')}){both}"
-        f"{_tied(psnr, 'it', ' in PSNR' if same else '')}."
-    )
+    lead = _lead(psnr, f"leads in PSNR ({_number(psnr.mean, 'psnr')}){both}")
     if same or frc is None:
         return lead
     return (
         f"{lead} {_code(frc.best.name)} leads in {_title('frc_10')} ({_number(frc.mean, 'frc_10')})"
-        f"{_tied(frc, 'it')}."
+        f"{_tied(frc)}."
     )
 
 
@@ -157,6 +178,11 @@ def _rests_on(answer: Answer) -> str:
     if rests.seeds:
         parts.append(f"{_trainings(answer)} ({'; '.join(rests.training)})")
     sentences = [f"This rests on {_and(parts)}."]
+    if 0 < rests.places < _FEW:
+        sentences.append(
+            f"They lie at {rests.places} places only (columns of tiles, or blocks of slices), "
+            "where nothing but large differences can be told."
+        )
     if rests.provisional:
         sentences.append("The order may turn with a longer training.")
     if rests.agreement and answer.neurites is not None:
@@ -187,21 +213,23 @@ def _apart(answer: Answer) -> list[str]:
     if not found:
         return []
     shown = [f"{_code(name)} ({why})" for name, why in found.items()]
-    return [f"Not compared: {_named(shown)}."]
+    return [f"Not compared: {_and(shown)}."]
 
 
-def _tied(choice: Choice, whom: str, where: str = "") -> str:
-    if not choice.tied:
+def _tied(choice: Choice) -> str:
+    """Who cannot be told apart from the best, with their means: at most three and the last."""
+    if not choice.tied or not choice.mean.known:
         return ""
-    names = _named([_code(each.name) for each in choice.tied])
-    return f"; {names} cannot be told apart from {whom}{where}"
+    shown = [f"{_code(each.name)}{_mean(each, choice.metric)}" for each in choice.tied]
+    if len(shown) > _NAMED + 1:
+        between = len(shown) - _NAMED - 1
+        shown = [*shown[:_NAMED], f"{between} more down to {shown[-1]}"]
+    return f"; {_and(shown)} cannot be told apart from it"
 
 
-def _named(names: Sequence[str]) -> str:
-    """At most three names, and how many there are more."""
-    if len(names) <= _NAMED:
-        return _and(names)
-    return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+def _mean(contender: Contender, metric: str) -> str:
+    mean = contender.mean(metric)
+    return "" if mean is None else f" ({_digits(mean.mean, metric)})"
 
 
 def _code(name: str) -> str:
@@ -214,8 +242,14 @@ def _and(words: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _difference(left: LeftOut) -> str:
-    return interval_text(left.difference, signed(EVERY[CARRIED].digits))
+def _way(left: LeftOut, verb: str) -> str:
+    """A way to leave the slice out, for instance ``leaving the slice out``."""
+    flow = f" and carry{'ing' if verb.endswith('ing') else ''} labels across by flow"
+    return f"{verb} the slice out{flow if left.kind == LEFT_OUT_FLOW else ''}"
+
+
+def _gain(left: LeftOut) -> str:
+    return interval_text(left.gain, signed(EVERY[CARRIED].digits))
 
 
 def _title(metric: str) -> str:
@@ -223,8 +257,12 @@ def _title(metric: str) -> str:
 
 
 def _number(mean: Interval, metric: str) -> str:
-    digits = EVERY[metric].digits
-    return interval_text(mean, lambda value: f"{value:.{digits}f}", _UNITS.get(metric, ""))
+    return interval_text(mean, lambda value: f"{value:.{EVERY[metric].digits}f}", _unit(metric))
 
 
-_UNITS = {"psnr": " dB"}
+def _digits(value: float, metric: str) -> str:
+    return f"{value:.{EVERY[metric].digits}f}{_unit(metric)}"
+
+
+def _unit(metric: str) -> str:
+    return " dB" if metric == "psnr" else ""

@@ -140,7 +140,7 @@ def test_every_table_of_networks_says_how_they_were_not_trained_as_in_the_paper(
     selection = read(tmp_path)
     made = {table.name: table for build in TABLES.values() for table in build(selection)}
     del made["2"]  # of layers: nothing is trained
-    assert set(made) == {"1", "3", "4", "4_extended", "5", "preparation"}
+    assert set(made) == {"neurites", "1", "3", "4", "4_extended", "5", "preparation"}
     for table in made.values():
         said = " ".join(table.caption)
         assert "a low-pass term beside the pixel term;" in said, table.name
@@ -655,7 +655,7 @@ def test_the_whole_report_says_where_to_begin(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--tables", "6"), "There is no table '6'; choose from 1, 2, 3, 4, 5, preparation."),
+        (("--tables", "6"), "There is no table '6'; choose from neurites, 1, 2, 3, 4, 5, preparation."),
         (("--tables", "1", "--format", "latx"), "There is no format 'latx'; did you mean 'latex'?"),
         (("--tables", "1", "--preset", "paper"), "No cell of the store has the preset 'paper'"),
         (("--tables", "1", "--preset", "quik"), "There is no preset 'quik'; did you mean 'quick'?"),

@@ -1,0 +1,85 @@
+"""The table that leads: neurites, then pixels, with its references around the methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from report_store import add, followed, judged, membranes, scores
+from test_tables import read
+
+from bench.report.digest import digest
+from bench.report.neurite_table import neurites
+from bench.report.table import Table, TableCell
+from bench.scores.answer import answers
+
+LABELLED = {"about": {"labels": True}, "reference": "labels"}
+
+
+def store(out: Path, **left_out: float) -> Table:
+    for name, share, psnr in (("linear", 0.4, 18.0), ("flow", 0.7, 18.5)):
+        add(out, name, table=scores(name, psnr), segmented=followed(name, share), **LABELLED)
+    add(out, "ssan", "lm", table=scores("ssan", 19.5), segmented=followed("ssan", 0.55),
+        title="SSAN", **LABELLED)  # fmt: skip
+    judged(out, **left_out)
+    (table,) = neurites(read(out))
+    return table
+
+
+def row(table: Table, label: str) -> dict[str, TableCell]:
+    (found,) = [each for each in table.rows if each.label == label]
+    return {column.title: cell for column, cell in zip(table.columns, found.cells, strict=True)}
+
+
+def test_what_a_slice_is_worth_stands_before_its_pixels(tmp_path: Path) -> None:
+    table = store(tmp_path)
+    assert [column.title for column in table.columns] == [
+        "Carried", "Over left out", "Rand error", "VOI", "Dice", "Carried, retuned",
+        "FRC < 0.1", "PSNR (dB)",
+    ]  # fmt: skip
+    assert [each.label for each in table.rows] == [
+        "mouse_triplet", "Left out", "Left out, with flow", "Linear (the null)", "Flow", "SSAN-L_m",
+        "Real slice", "True segments",
+    ]  # fmt: skip
+
+
+def test_figures_are_those_of_the_answer_and_pairs_are_of_one_triplet(tmp_path: Path) -> None:
+    table = store(tmp_path, left_out=0.6)
+    (answer,) = answers(read(tmp_path).entries)
+    assert answer.neurites is not None
+    best, left = row(table, "Flow"), answer.left_out["left_out"]
+    assert (best["Carried"].value, best["Carried"].emphasis) == (answer.neurites.mean.mean, "best")
+    over = best["Over left out"]
+    assert (over.value, over.low, over.high) == left.gain[:3]
+    assert over.value == pytest.approx(0.1)
+    assert row(table, "Real slice")["Over left out"].value == pytest.approx(0.3)
+    assert row(table, "Left out")["Over left out"].value is None
+    assert row(table, "SSAN-L_m")["PSNR (dB)"].emphasis == "best"
+
+
+@pytest.mark.parametrize("left_out", [0.701, 0.8])
+def test_a_table_whose_best_is_below_leaving_out_says_so_first(
+    tmp_path: Path, left_out: float
+) -> None:
+    said = " ".join(store(tmp_path, left_out=left_out).caption)
+    assert f"neurites than {'any' if left_out > 0.7 + 0.05 else 'leaving'}" in said
+    assert f"{left_out:.3f} against 0.700 of `flow`" in said
+    assert said.index("against 0.700") < said.index("Carried: the share")
+
+
+def test_a_table_whose_best_is_ahead_has_no_such_line(tmp_path: Path) -> None:
+    assert "against" not in " ".join(store(tmp_path).caption)
+
+
+def test_masks_have_the_columns_that_they_can_fill(tmp_path: Path) -> None:
+    for name, quality in (("linear", 0.5), ("flow", 0.6)):
+        add(tmp_path, name, table=scores(name, 19.0), segmented=membranes(quality))
+    (shown,) = digest(neurites(read(tmp_path))).tables
+    titles = [column.title for column in shown.columns]
+    assert titles == ["Rand error", "VOI", "Dice", "FRC < 0.1", "PSNR (dB)"]
+
+
+def test_without_membranes_there_is_no_table(tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0))
+    (table,) = neurites(read(tmp_path))
+    assert table.empty
