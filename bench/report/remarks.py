@@ -9,6 +9,7 @@ from bench.cells.presets import PRESETS
 from bench.report.selection import Selection
 from bench.report.titles import loss_title, row_title
 from bench.scores.cautions import leakage_caution, saturation_caution
+from bench.scores.comparable_cells import others_words
 from bench.scores.departures import Trained, budget_words, told
 from bench.scores.entry import Entry
 
@@ -54,9 +55,12 @@ def _saturated(entry: Entry) -> float:
 
 
 def method_notes(entries: tuple[Entry, ...]) -> list[str]:
-    """Where a method departs from its paper."""
+    """Where a method departs from its paper, and what else of its name is not shown."""
     notes = []
     for entry in entries:
+        if entry.others:
+            words = others_words(entry)
+            notes.append(words[:1].upper() + words[1:])
         if deviations := entry.method.deviations:
             title = entry.method.title or entry.cell.method
             notes.append(f"{title} departs from its paper: {'; '.join(deviations).rstrip('.')}.")

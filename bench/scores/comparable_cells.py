@@ -52,7 +52,7 @@ def with_outliers(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def told(entries: Sequence[Entry]) -> list[str]:
-    """A sentence for each dataset with cells of another build, and for each outlier."""
+    """A sentence for each dataset with cells of another build, each outlier, each name twice."""
     counts = Counter(entry.cell.dataset for entry in entries if entry.other_build)
     builds = [
         f"{count} cell{'s' if count > 1 else ''} of '{name}' "
@@ -60,13 +60,29 @@ def told(entries: Sequence[Entry]) -> list[str]:
         f"{'are' if count > 1 else 'is'} left out; repeat the run of their methods."
         for name, count in counts.items()
     ]
-    return builds + [
-        f"The membranes of {entry.title} on {entry.cell.dataset} were found by another "
-        "segmenter than those of most cells and are left out; repeat their runs with the same "
-        "segmenter options."
-        for entry in entries
-        if entry.outlier
-    ]
+    return (
+        builds
+        + [
+            f"The membranes of {entry.title} on {entry.cell.dataset} were found by another "
+            "segmenter than those of most cells and are left out; repeat their runs with the same "
+            "segmenter options."
+            for entry in entries
+            if entry.outlier
+        ]
+        + [
+            f"{entry.title} on {entry.cell.dataset}, seed {entry.cell.seed}: {others_words(entry)}"
+            for entry in entries
+            if entry.others
+        ]
+    )
+
+
+def others_words(entry: Entry) -> str:
+    """That other cells of its name are not shown, in a sentence."""
+    return (
+        f"the store has others of this name, with other settings ({', '.join(entry.others)}); the "
+        "newest of those that were not cut short is shown."
+    )
 
 
 def _usual(entries: Sequence[Entry], of: Callable[[Entry], Any]) -> dict[Place, Any]:

@@ -54,6 +54,8 @@ class Entry:
             counts; it has then no scores, for its triplets are not those of the others.
         outlier: whether another segmenter found its membranes than those of most cells; they
             are then left out, for they cannot be compared.
+        others: the settings in which finished cells of its name differ from it; they are in the
+            store and not in a report.
     """
 
     folder: Path
@@ -61,6 +63,7 @@ class Entry:
     damage: str = ""
     other_build: bool = False
     outlier: bool = False
+    others: tuple[str, ...] = ()
 
     @cached_property
     def cell(self) -> CellName:

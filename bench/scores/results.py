@@ -20,7 +20,7 @@ from bench.scores.comparable_cells import (
     with_outliers,
 )
 from bench.scores.entry import Entry
-from bench.scores.which_record import age, one_each, whole_rank
+from bench.scores.which_record import age, one_each, whole_rank, with_others
 from bench.store.records import Record, Store
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.dataset_variant import parse_dataset
@@ -91,7 +91,7 @@ def load_results(out: Path, data: Path, tell: Tell, *, newest: bool = False) -> 
     every, problems = _read(Store(out), strict=newest)
     files = _at_hand(every, data, tell)
     chosen = one_each(every, age if newest else partial(whole_rank, files=files))
-    entries = with_outliers(with_other_builds(chosen, files))
+    entries = with_others(with_outliers(with_other_builds(chosen, files)), every)
     problems += told(entries)
     problems += dict.fromkeys(filter(None, (entry.ceiling_damage for entry in entries)))
     for problem in problems:

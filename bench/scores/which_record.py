@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bench.scores.comparable_cells import Place, build_of, place_of
@@ -10,6 +11,7 @@ from bench.scores.entry import CellName, Entry
 from bench.triplets.file import TripletFile
 
 CUTS = ("max_triplets", "samples")  # settings that compute less of a cell than there is
+_LENGTHS = {*CUTS, "validations"}  # a trial, or another budget: the figure of budgets has those
 
 
 def one_each(entries: Sequence[Entry], rank: Callable[[Entry], Any]) -> list[Entry]:
@@ -35,3 +37,40 @@ def whole_rank(entry: Entry, files: Mapping[Place, TripletFile]) -> tuple[Any, .
 def age(entry: Entry) -> tuple[str, str]:
     """When a cell was last at work; of two in one second the order of their folders decides."""
     return entry.record.finished or entry.record.started, str(entry.folder)
+
+
+def with_others(entries: Sequence[Entry], every: Sequence[Entry]) -> list[Entry]:
+    """The cells, marked where the store has others of their name, computed under other settings."""
+    named: dict[CellName, list[Entry]] = {}
+    for each in every:
+        if each.record.status == "done":
+            named.setdefault(each.cell, []).append(each)
+    return [
+        replace(entry, others=_differing(entry, named.get(entry.cell, []))) for entry in entries
+    ]
+
+
+def _differing(entry: Entry, others: Sequence[Entry]) -> tuple[str, ...]:
+    """The settings in which others differ from a cell on the same triplets, but for the length."""
+    own = dict(_leaves(entry.record.config))
+    found: dict[str, None] = {}
+    for other in others:
+        theirs = dict(_leaves(other.record.config))
+        names = [_word(name) for name in own | theirs if own.get(name) != theirs.get(name)]
+        if build_of(other) == build_of(entry) and set(names) - _LENGTHS:
+            found |= dict.fromkeys(names)
+    return tuple(found)
+
+
+def _leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield above + name, value
+
+
+def _word(name: str) -> str:
+    """What a reader calls a setting: revisions are of the code, all else has its own name."""
+    last = name.rpartition(".")[2]
+    return "code" if last.endswith("revision") else last

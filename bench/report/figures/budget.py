@@ -11,6 +11,7 @@ from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import GREY, WIDE, colour, line, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label, subject_of
 from bench.scores.budgets import BudgetCurve, budget_curves
+from bench.scores.ceiling import LEFT_OUT
 from bench.scores.cell_scores import ceiling_scores, image_scores, membrane_scores, reference_scores
 from bench.scores.columns import EVERY
 from bench.scores.entry import Entry
@@ -20,7 +21,10 @@ from bench.scores.results import Results
 from bench.scores.statistics import Interval
 
 _SHOWN = ("carried", "adapted_rand_error", "dice", "frc_10", "psnr")
-_COLUMNS = ["method", "crops", "score", *Interval._fields[:3], "seeds"]
+_COLUMNS = [
+    "method", "crops", "score", *Interval._fields[:3], "gain", "gain_low", "gain_high", "seeds",
+]  # fmt: skip
+_NEAR = 0.6  # of the curves' range: a level further away is named at the edge, not drawn
 
 
 def draw_budgets(results: Results) -> list[tuple[Subject, Drawing]]:
@@ -54,7 +58,7 @@ def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
         axes.set_title(EVERY[score].title)
         axes.set_xscale("log", base=2)
         for curve in curves:
-            _draw_curve(axes, curve, table[table["score"] == score])
+            _draw_curve(axes, curve, score, table[table["score"] == score])
         _draw_levels(axes, curves[0].entry, score)
         crops = sorted({crops for curve in curves for crops in curve.budgets})
         axes.set_xticks(crops, [f"{number / 1000:g}" for number in crops])
@@ -69,14 +73,18 @@ def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
 
 
 def _rows(curve: BudgetCurve) -> list[list[object]]:
+    """A row for each budget and score; the gain is over the shortest training, paired."""
     rows: list[list[object]] = []
+    shortest = curve.budgets[min(curve.budgets)]
     for crops, cells in curve.budgets.items():
         for score in _SHOWN:
-            measured = _measured(cells, score)
-            mean = measured.known(score).mean(score)
+            measured = _measured(cells, score).known(score)
+            mean = measured.mean(score)
             if mean is not None:
+                gain = measured.gain(_measured(shortest, score).known(score), score)
+                gained = [None] * 3 if gain is None or cells is shortest else gain[:3]
                 seeds = len(measured.seeds)
-                rows.append([label(curve.entry), crops, score, *mean[:3], seeds])
+                rows.append([label(curve.entry), crops, score, *mean[:3], *gained, seeds])
     return rows
 
 
@@ -84,19 +92,12 @@ def _measured(cells: Sequence[Entry], score: str) -> Measurement:
     return membrane_scores(cells) if score in MEMBRANE_METRICS else image_scores(cells)
 
 
-def _draw_curve(axes: Axes, curve: BudgetCurve, table: pd.DataFrame) -> None:
+def _draw_curve(axes: Axes, curve: BudgetCurve, score: str, table: pd.DataFrame) -> None:
+    """The means over the seeds, and a dot for each training where there are several."""
     own = table[table["method"] == label(curve.entry)]
     if own.empty:
         return
     tint = colour(curve.entry)
-    axes.fill_between(
-        own["crops"].to_numpy(),
-        own["low"].to_numpy(),
-        own["high"].to_numpy(),
-        color=tint,
-        alpha=0.1,
-        linewidth=0,
-    )
     axes.plot(
         own["crops"].to_numpy(),
         own["mean"].to_numpy(),
@@ -107,28 +108,52 @@ def _draw_curve(axes: Axes, curve: BudgetCurve, table: pd.DataFrame) -> None:
         linewidth=1,
         label=drawn(label(curve.entry)),
     )
+    for crops, cells in curve.budgets.items():
+        if len(cells) > 1:
+            means = [_measured([cell], score).known(score).mean(score) for cell in cells]
+            found = [mean.mean for mean in means if mean is not None]
+            axes.scatter([crops] * len(found), found, s=2, color=tint, linewidth=0, zorder=3)
 
 
 def _draw_levels(axes: Axes, entry: Entry, score: str) -> None:
-    """What the real slice reaches, and what is carried where the slice is left out."""
+    """What the real slice reaches, and what is carried where the slice is left out.
+
+    A level far from the curves is named at the edge with its value: drawn, it would flatten them.
+    """
     if score not in MEMBRANE_METRICS:
         return
     levels = {
         "real slice": ceiling_scores([entry]),
-        "left out": reference_scores([entry], "left_out"),
+        "left out": reference_scores([entry], LEFT_OUT),
     }
+    low, high = axes.get_ylim()
+    at_edge = {1.0: 0, 0.0: 0}
     for (name, measured), style in zip(levels.items(), ((0, (4, 2)), (0, (1, 1.5))), strict=True):
         mean = measured.mean(score)
-        if mean is not None:
+        if mean is None:
+            continue
+        outside = max(low - mean.mean, mean.mean - high)
+        if outside <= _NEAR * (high - low):
             axes.axhline(mean.mean, color=GREY, linewidth=0.7, linestyle=style, zorder=0)
-            axes.annotate(
-                name,
-                (0.02, mean.mean),
-                xycoords=("axes fraction", "data"),
-                color=GREY,
-                fontsize=5.5,
-                va="bottom",
-            )
+            _name(axes, name, mean.mean, "data")
+            continue
+        edge, arrow = (
+            (1.0, "\N{UPWARDS ARROW}") if mean.mean > high else (0.0, "\N{DOWNWARDS ARROW}")
+        )
+        step = 0.07 * at_edge[edge] * (1 if edge == 0 else -1)
+        at_edge[edge] += 1
+        _name(axes, f"{name} {mean.mean:.3f} {arrow}", edge + step, "axes fraction")
+
+
+def _name(axes: Axes, text: str, height: float, unit: str) -> None:
+    axes.annotate(
+        text,
+        (0.02, height),
+        xycoords=("axes fraction", unit),
+        color=GREY,
+        fontsize=5.5,
+        va="top" if unit != "data" and height > 0.5 else "bottom",
+    )
 
 
 def _words(table: pd.DataFrame) -> str:
@@ -136,7 +161,9 @@ def _words(table: pd.DataFrame) -> str:
     seeds = f"{low}" if low == high else f"{low} to {high}"
     plural = "" if high == 1 else "s"
     return (
-        "Each budget is a training of its own, with its own schedule. Bands: 95 % intervals over "
-        f"columns of tiles, blocks of slices and seeds ({seeds} seed{plural} a point). Grey: the "
-        "real slice, and where neurites are followed, the slice left out."
+        "Each budget is a training of its own, with its own schedule. Lines join the means over "
+        f"the test split ({seeds} seed{plural} a point); small dots are single trainings. Their "
+        "95 % intervals, and those of the paired gain over the shortest training, are in the CSV "
+        "beside the figure. Grey: the real slice, and where neurites are followed, the slice left "
+        "out."
     )

@@ -55,8 +55,9 @@ def caption(title: str, drawing: Drawing, subject: Subject) -> str:
     )
     if warnings:
         sentences.append(f"Remarks: {'; '.join(warnings)}.")
-    if subject.others:
-        sentences.append(f"The store also has {', '.join(subject.others)}, not shown here.")
+    drawn = {f"preset {entry.cell.preset}" for entry in drawing.entries}
+    if others := [other for other in subject.others if other not in drawn]:
+        sentences.append(f"The store also has {', '.join(others)}, not shown here.")
     if facts.credit:
         sentences.append(f"Data: {facts.credit.rstrip('.')}.")
     return " ".join(sentences)
@@ -66,12 +67,12 @@ def _circumstances(drawing: Drawing, subject: Subject) -> list[str]:
     parts = [f"fold {subject.fold}"]
     trained = [entry for entry in drawing.entries if entry.trained]
     if trained:
-        note = " (a short training: no verdict on the methods)" if subject.preset == "quick" else ""
-        parts.append(f"preset {subject.preset}{note}")
-        counts = sorted({len(subject.seeds(entry)) for entry in trained})
-        parts.append(
-            f"seeds: {'-'.join(str(count) for count in (counts[0], counts[-1])[: len(counts)])}"
-        )
+        presets = dict.fromkeys(entry.cell.preset for entry in trained)
+        note = " (a short training: no verdict on the methods)" if [*presets] == ["quick"] else ""
+        parts.append(f"preset {' and '.join(presets)}{note}")
+        counts = {len(found) for entry in trained if (found := subject.seeds(entry))}
+        if counts:
+            parts.append(f"seeds: {' to '.join(map(str, sorted({min(counts), max(counts)})))}")
     if drawing.triplets:
         every = drawing.entries[0].dataset.triplets.get("test")
         of = f" of {every}" if every and every != drawing.triplets else ""

@@ -55,8 +55,10 @@ def test_what_differs_in_more_than_the_budget_is_no_point_of_a_curve(tmp_path: P
     }.items():
         table = report_store.scores(key, 19.4)
         report_store.add(tmp_path, "ssan", "l1", table=table, key=key, **more)
-    results = load_results(tmp_path, tmp_path / "data", pytest.fail)
+    told: list[str] = []
+    results = load_results(tmp_path, tmp_path / "data", told.append)
     assert budget_curves(results.every) == []
+    assert ["crop" in sentence for sentence in told] == [True]
 
 
 def test_the_figure_has_the_mean_of_the_seeds_at_each_budget(tmp_path: Path) -> None:
@@ -73,7 +75,14 @@ def test_the_figure_has_the_mean_of_the_seeds_at_each_budget(tmp_path: Path) -> 
         for crops, mean in budgets.items():
             assert psnr[f"{method.upper()}-L1", crops] == pytest.approx(mean + 0.05)
     assert set(table["seeds"]) == {2}
-    assert "2 seeds a point" in drawn.pictures[0].words
+    gains = table[table["score"] == "psnr"].set_index(["method", "crops"])
+    assert gains["gain"]["SSAN-L1", 64_000] == pytest.approx(0.8)
+    assert gains["gain_low"]["SSAN-L1", 64_000] < 0.8 < gains["gain_high"]["SSAN-L1", 64_000]
+    assert gains["gain"][:, 4_000].isna().all()
+    words = drawn.pictures[0].words
+    assert "2 seeds a point" in words
+    assert "preset quick and overnight" in words
+    assert "not shown" not in words
 
 
 def test_a_store_of_one_budget_says_how_to_get_another(tmp_path: Path) -> None:
