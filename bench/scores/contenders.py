@@ -1,4 +1,4 @@
-"""Who is compared on a dataset: each method and loss, over all of its seeds and folds."""
+"""Who is compared on a dataset: each method, loss and preset, over all of its seeds and folds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Contender:
     Attributes:
         method: its variant in the words of the command line.
         loss: it was trained under; ``NONE`` of what is not trained.
-        entries: its cells on one dataset.
+        entries: its cells of one preset on one dataset.
     """
 
     method: str
@@ -55,10 +55,11 @@ class Contender:
 
 def contenders(entries: Iterable[Entry]) -> list[Contender]:
     """Those of one dataset, in the order in which they first come."""
-    found: dict[tuple[str, str], list[Entry]] = {}
+    found: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in entries:
-        found.setdefault((entry.cell.method, entry.cell.loss), []).append(entry)
-    return [Contender(*words, tuple(own)) for words, own in found.items()]
+        cell = entry.cell
+        found.setdefault((cell.method, cell.loss, cell.preset), []).append(entry)
+    return [Contender(method, loss, tuple(own)) for (method, loss, _), own in found.items()]
 
 
 def by_dataset(entries: Iterable[Entry]) -> dict[str, Sequence[Entry]]:

@@ -1,4 +1,4 @@
-"""The leaderboard of the page: a row for each cell with scores, the best of a column marked."""
+"""The leaderboard of the page: a row for each cell with scores, the best and its ties marked."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Literal
 
 from bench.cells.cell import NULL
 from bench.scores.cell_figures import CellFigures
-from bench.scores.columns import EVERY, LEADING, ORDER
+from bench.scores.columns import EVERY, LEADING, RANKED, ordered
 from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
 from bench.scores.results import Results
 from bench.scores.skill import SKILLS, beats, null_of
-from bench.scores.standings import cost, places
+from bench.scores.standings import Marks, cost, marks_of, places
 from bench.scores.statistics import Interval
 
 GAIN = "gain_{}"
@@ -48,11 +48,12 @@ def _digits(name: str) -> int:
     return METRICS[name].digits if name in METRICS else 4
 
 
+# What a screen has room for; every other score is in the tables.
+_SHOWN = ordered((*RANKED, "ssim", "ie", "sharpness"))
 _COLUMNS = [
     *(
         Column(name, metric.title, metric.hint, _digits(name), metric.better)
-        for name, metric in ((name, EVERY[name]) for name in ORDER)
-        if metric.hint
+        for name, metric in ((name, EVERY[name]) for name in _SHOWN)
     ),
     *(
         Column(
@@ -75,13 +76,15 @@ class Row:
     Attributes:
         figures: what was measured.
         means: mean and 95 % interval by column; those that are missing are left out.
-        best: the columns in which no cell of its dataset is better; none where others of its
-            fold were scored on more triplets.
+        best: the columns in which no cell of its dataset is better, or of those that are ranked,
+            no method by the mean over its seeds; none where others were scored on more triplets.
+        tied: the ranked columns in which its method cannot be told apart from the best.
     """
 
     figures: CellFigures
     means: dict[str, Interval]
     best: set[str] = field(default_factory=set)
+    tied: set[str] = field(default_factory=set)
 
     @property
     def entry(self) -> Entry:
@@ -114,8 +117,11 @@ def leaderboard(results: Results) -> Leaderboard:
     columns = [column for column in _COLUMNS if any(column.name in row.means for row in rows)]
     for dataset in results.datasets:
         among = [row for row in rows if row.entry.cell.dataset == dataset]
+        for row, marks in zip(among, marks_of([row.entry for row in among], RANKED), strict=True):
+            _mark(row, marks)
         for column in columns:
-            _mark_best(_fullest(among), column)
+            if column.name not in RANKED:
+                _mark_best(_fullest(among), column)
     rows.sort(key=lambda row: (row.entry.cell.dataset, *_costs(row)))
     led = next((name for name in LEADING if any(name in row.means for row in rows)), "")
     return Leaderboard(columns, rows, led if len(results.datasets) == 1 else "")
@@ -154,6 +160,11 @@ def _fullest(rows: Sequence[Row]) -> list[Row]:
         fold = row.entry.cell.fold
         most[fold] = max(row.figures.count, most.get(fold, 0))
     return [row for row in rows if row.figures.count == most[row.entry.cell.fold]]
+
+
+def _mark(row: Row, marks: Marks) -> None:
+    row.best |= set(marks.best)
+    row.tied |= set(marks.tied)
 
 
 def _mark_best(rows: Sequence[Row], column: Column) -> None:

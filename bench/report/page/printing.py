@@ -39,6 +39,7 @@ def print_board(board: Leaderboard) -> dict[str, Any]:
         for column, number in zip(board.columns, numbers, strict=True):
             if number is not None:
                 number["best"] = column.name in row.best
+                number["tied"] = column.name in row.tied
             if number is not None and column.name == _DRAWN and number["reach"]:
                 number["whisker"] = _whisker(row.means[_DRAWN], *place)
         rows.append(_words(row) | {"numbers": numbers})
@@ -88,6 +89,7 @@ def _print(value: Interval | None, column: Column) -> dict[str, Any] | None:
         "text": f"{value.mean:{sign}.{column.digits}f}".replace("-", "−"),
         "reach": f"{value.reach:.{column.digits}f}" if value.known else "",
         "best": False,
+        "tied": False,
         "whisker": None,
     }
 
