@@ -129,6 +129,8 @@ def budget_of(cell: Cell, config: RunConfig) -> Preset:
         preset = replace(preset, learning_rate=preset.learning_rate * _TUNING)
     if config.samples is not None:
         preset = replace(preset, samples=config.samples)
+    if config.crop is not None:
+        preset = replace(preset, crop=config.crop)
     # As many as a step has are all of them.
     if config.micro_batch is not None and config.micro_batch < preset.batch:
         preset = replace(preset, micro_batch=config.micro_batch)

@@ -69,6 +69,7 @@ class RunConfig(BaseModel):
         stages: which stages are computed, in their natural order; what they read must be there.
         max_triplets: use only so many triplets of each split, to try something out.
         samples: train on only so many crops instead of the preset's, to try something out.
+        crop: side of the training crops in pixels instead of the preset's, for small tiles.
         micro_batch: compute the gradients of a training step over so many crops at once.
         predict_tile: predict large frames in overlapping tiles of this side.
         rerun: compute again what is there already, except the segmenter, which is the dataset's.
@@ -109,6 +110,7 @@ class RunConfig(BaseModel):
     stages: tuple[StageName, ...] = Field(default_factory=lambda: tuple(STAGES))
     max_triplets: int | None = Field(default=None, ge=1)
     samples: int | None = Field(default=None, ge=1)
+    crop: int | None = Field(default=None, ge=64)
     micro_batch: int | None = Field(default=None, ge=1)
     predict_tile: int | None = Field(default=None, ge=128)
     rerun: bool = False
@@ -150,7 +152,7 @@ OF_A_SOURCE = ("labels", "mask", "missing", "grey_range", "axes", "channel")
 # what is built from them.
 RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
-     "samples", "micro_batch", "predict_tile", "vgg_weights", "source", *OF_A_SOURCE,
+     "samples", "crop", "micro_batch", "predict_tile", "vgg_weights", "source", *OF_A_SOURCE,
      "label_kind", "label_zero", "voxel_size", "teacher", "segmenter", "segmenter_encoder",
      "segmenter_weights", "segmenter_steps"}
 )  # fmt: skip

@@ -60,6 +60,7 @@ class RunWords:
     stages: Annotated[str | None, typer.Option(help="train,predict,score,segment.")] = None
     max_triplets: Annotated[int | None, typer.Option(help="Of each split: to try out.")] = None
     samples: Annotated[int | None, typer.Option(help="Crops to train on: to try out.")] = None
+    crop: Annotated[int | None, typer.Option(help="Side of the training crops in pixels.")] = None
     micro_batch: Annotated[
         int | None, typer.Option(help="Crops of a step at once: fewer, less memory.")
     ] = None

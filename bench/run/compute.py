@@ -56,9 +56,9 @@ def _check_crops(cells: list[Cell], datasets: dict[str, Dataset], config: RunCon
         training, crop = datasets[cell.dataset].training, budget_of(cell, config).crop
         if training.tile < crop:
             raise UserError(
-                f"The tiles of '{training.name}' are {training.tile} pixels wide, but the preset "
-                f"'{cell.preset}' trains on crops of {crop}; build it with larger "
-                "tiles or choose another preset."
+                f"The tiles of '{training.name}' are {training.tile} pixels wide, but the training "
+                f"crops {crop}; train on smaller ones with --crop {training.tile}, or build it "
+                "with larger tiles."
             )
 
 

@@ -19,7 +19,7 @@ BASE = {"methods": "tiny", "dataset": "texture", "losses": "l1"}
 CHANGES = {
     "methods": "tiny[width=5]", "losses": "l1[epsilon=0.1]", "seeds": "1", "preset": "medium",
     "precision": "bf16", "max_triplets": 3, "samples": 10, "predict_tile": 128,
-    "micro_batch": 1,
+    "micro_batch": 1, "crop": 64,
 }  # fmt: skip
 BY_DIGEST = {
     "dataset", "fold", "source", "labels", "mask", "grey_range", "missing", "axes", "channel",

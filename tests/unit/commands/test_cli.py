@@ -330,6 +330,25 @@ def test_a_rebuild_that_drops_labels_says_so_and_goes_on(
     assert told == [False, False, True, False]
 
 
+def test_tiles_below_the_presets_crops_are_trained_on_with_crop(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "phantom_small[depth=25,height=160,width=160,tile=96,stride=96]"
+
+    def run(*words: object) -> tuple[int, str, str]:
+        folders = ("--data", tmp_path / "data", "--out", tmp_path / "results")
+        cells = ("--methods", "ssan", "--losses", "l1", "--stages", "train", "--samples", 2)
+        return bench(capsys, "run", "--dataset", name, *cells, *folders, *words)
+
+    code, _, error = run()
+    assert code == 2
+    assert (
+        "96 pixels wide, but the training crops 128; train on smaller ones with --crop 96" in error
+    )
+    code, _, error = run("--crop", 96)
+    assert code == 0, error
+
+
 def test_a_run_that_builds_tells_how_little_the_tiles_cover(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
