@@ -21,7 +21,7 @@ from bench.scores.cautions import (
 )
 from bench.scores.cell_figures import Means
 from bench.scores.columns import EVERY, SHOWN, ordered
-from bench.scores.departures import Trained, told
+from bench.scores.departures import Trained, first_look, told
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.metrics import METRICS
 from bench.scores.notation import interval_text, signed
@@ -42,7 +42,7 @@ def print_rows(rows: list[Row], console: Console) -> None:
     """Print the tables of each dataset, what has to be known to read them, and what to take."""
     for answer in answers_of(rows):
         chosen = [row for row in rows if row.outcome.cell.dataset == answer.dataset]
-        if first := headline(answer):
+        for first in filter(None, (headline(answer), _first_look(chosen))):
             _say(f"{first}\n", console)
         _print_membranes([row for row in chosen if row.membranes], console)
         _scores(answer.dataset, chosen).print(console)
@@ -54,6 +54,13 @@ def print_rows(rows: list[Row], console: Console) -> None:
         for line in dict.fromkeys(filter(None, remarks)):
             _say(line, console)
         _print_answer(answer, console)
+
+
+def _first_look(rows: list[Row]) -> str:
+    """That the order may turn, where the networks were trained for minutes."""
+    presets = {row.outcome.cell.preset for row in rows if row.outcome.cell.trained}
+    said = next(filter(None, map(first_look, presets)), "")
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
 
 
 def _print_answer(answer: Answer, console: Console) -> None:

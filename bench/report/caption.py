@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from bench.report.remarks import departures_of, training_note
 from bench.report.selection import Selection
 from bench.scores.cautions import seeds_caution
+from bench.scores.departures import first_look
 from bench.scores.measurement import Measurement, every_seed
+from bench.store.records import NONE
 
 _EMPHASIS = "Best bold, second underlined, by unrounded values."
 
@@ -31,7 +33,7 @@ def caption(
     every = [each for rows in measurements.values() for each in rows if each.count]
     trained = [each for each in every if any(entry.trained for entry in each.entries)]
     seeds = every_seed(every)
-    sentences = [_title(selection.preset, title, seeds)]
+    sentences = [_title(selection.preset if trained else NONE, title)]
     entries = [entry for each in trained for entry in each.entries]
     if trained:
         length = training_note(selection.preset, entries)
@@ -48,13 +50,9 @@ def caption(
     return (*sentences, *more, *([_EMPHASIS] if ranked else []))
 
 
-def _title(preset: str, title: str, seeds: Sequence[int]) -> str:
-    if preset == "quick" and len(seeds) == 1:
-        return (
-            f"{title} (preset `quick`, one seed: what minutes of training buy, not the methods' "
-            "limits)."
-        )
-    return f"{title}."
+def _title(preset: str, title: str) -> str:
+    said = first_look(preset)
+    return f"{title} ({said})." if said else f"{title}."
 
 
 def _seeds(seeds: Sequence[int]) -> str:

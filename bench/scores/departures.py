@@ -122,6 +122,13 @@ def provisional(config: Mapping[str, Any]) -> bool:
     return isinstance(budget, dict) and budget.get("samples") is not None
 
 
+def first_look(preset: str) -> str:
+    """What the first line of a table says of a training of minutes; empty of a longer one."""
+    if preset != "quick":
+        return ""
+    return "preset `quick`: minutes of training, and the order may turn with a longer one"
+
+
 def budget_words(budget: Mapping[str, Any]) -> str:
     """How long a training is, of the preset that its record keeps."""
     crop = budget.get("crop")
