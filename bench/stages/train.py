@@ -130,7 +130,7 @@ def train(
         DivergenceError: loss or gradient became infinite or NaN.
         UserError: a step is to be computed in parts, and the network couples its crops.
     """
-    check_parts(model, training)
+    check_parts(model, model.info.name, training.preset)
     place(model, training.device)
     training.loss.to(training.device)
     optimiser = torch.optim.Adam(_parameter_groups(model, training), betas=(0.9, 0.999))
