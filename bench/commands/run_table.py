@@ -99,7 +99,7 @@ def _print_gains(rows: list[Row], console: Console) -> None:
 
 
 def _print_membranes(rows: list[Row], console: Console) -> None:
-    """What a segmenter makes of the frames, beside no slice at all and beside the real slice."""
+    """What a segmenter makes of the frames, beside the slice left out and the real slice."""
     if not rows:
         return
     facts = rows[0].figures.entry.facts.segment
@@ -111,7 +111,7 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
     over = [(row, row.membranes.over_left_out) for row in rows if row.membranes]
     for table in (
         _membrane_scores(title, rows),
-        _differences(f"{dataset}: gain over no slice at all [95 %]", over, _OVER_LEFT_OUT),
+        _differences(f"{dataset}: gain over the slice left out [95 %]", over, _OVER_LEFT_OUT),
         _differences(f"{dataset}: gap to real slice [95 %]", gaps, _GAPS),
     ):
         if table is not None:
