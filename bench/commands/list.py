@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.commands.options import Data, Json, takes
 from bench.commands.printing import print_pairs
 
+if TYPE_CHECKING:
+    from bench.cells.registry import Method
+    from bench.volumes.cards import Card
+
 Pairs = list[tuple[str, str]]
+_LABELS = {"ids": "neuron ids", "membrane_mask": "membranes, no neuron ids", "": "no labels"}
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,17 @@ def _methods(_: Path) -> Pairs:
     from bench.cells.registry import METHODS, method_names
 
     return [
-        (name, f"{METHODS[name].title} ({METHODS[name].kind})" if name in METHODS else "plug-in")
-        for name in method_names()
+        (name, _method(METHODS[name]) if name in METHODS else "plug-in") for name in method_names()
     ]
+
+
+def _method(method: Method) -> str:
+    if not method.extra:
+        return f"{method.title} ({method.kind})"
+    there = "installed" if method.installed else "not installed"
+    return (
+        f"{method.title} ({method.kind}; needs `pip install interslice[{method.extra}]`: {there})"
+    )
 
 
 def _datasets(data: Path) -> Pairs:
@@ -63,14 +77,36 @@ def _datasets(data: Path) -> Pairs:
     pairs = []
     for name in dataset_names(data):
         card = CARDS.get(name)
-        if card is None:
-            words = f"built, in {data / name}"
-        elif card.phantom is None:
-            words = card.title
-        else:
-            words = f"{card.title}; with other dials: {name}[noise=20]"
-        pairs.append((name, words))
+        words = _built(data, name) if card is None else _of_card(card)
+        pairs.append((name, "; ".join(filter(None, words))))
     return pairs
+
+
+def _of_card(card: Card) -> list[str]:
+    every = card.build.get("every", 1)
+    return [
+        card.title,
+        _LABELS[card.label_kind],
+        f"one of {every} slices is taken (every={every})" if every > 1 else "",
+        f"with other dials: {card.name}[noise=20]" if card.generated else "",
+    ]
+
+
+def _built(data: Path, name: str) -> list[str]:
+    """What is said of a dataset without a card."""
+    return [f"built, in {data / name}", *_labels_of(next((data / name).glob("fold*/triplets.h5")))]
+
+
+def _labels_of(path: Path) -> list[str]:
+    """What the labels of a built dataset are; nothing where its file cannot be read."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            kind = json.loads(file.attrs["card"])["label_kind"] if "labels" in file else ""
+    except (OSError, KeyError, ValueError):
+        return []
+    return [_LABELS.get(kind, kind)]
 
 
 def _losses(_: Path) -> Pairs:
