@@ -65,9 +65,8 @@ def _method(method: Method) -> str:
     if not method.extra:
         return f"{method.title} ({method.kind})"
     there = "installed" if method.installed else "not installed"
-    return (
-        f"{method.title} ({method.kind}; needs `pip install interslice[{method.extra}]`: {there})"
-    )
+    needs = f"needs `pip install interslice[{method.extra}]`: {there}"
+    return f"{method.title} ({method.kind}; {needs})"
 
 
 def _datasets(data: Path) -> Pairs:

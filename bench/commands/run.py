@@ -22,7 +22,7 @@ from bench.commands.options import (
     VoxelSize,
     takes,
 )
-from bench.commands.printing import console, print_json
+from bench.commands.printing import PAGE, console, print_json
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def run(words: RunWords) -> None:
     outcomes, datasets = compute(settings)
     rows = summarise(outcomes)
     if not words.as_json:
-        print_rows(rows, console())
+        print_rows(rows, console(PAGE))
     pictures = draw_pictures(rows, datasets, settings.out)
     if words.as_json:
         print_json(
