@@ -10,7 +10,7 @@ from bench.base.errors import UserError
 from bench.base.free_memory import GIB, Room
 from bench.base.freed_memory import give_up_freed_memory, keep_freed_memory
 from bench.cells.cell import Cell
-from bench.cells.presets import PRESETS
+from bench.cells.presets import PRESETS, Preset
 from bench.cells.variants import parse_loss, parse_variant
 from bench.stages import memory_needed
 from bench.stages.training_step import Training, couples_crops
@@ -124,30 +124,37 @@ def _of_training(cell: Cell, model: Interpolator, training: Training) -> Iterato
         given = training.preset.micro_batch
         for crops in dict.fromkeys((given, 1) if parts else (given,)):
             option = f" --micro-batch {crops}" if crops else ""
-            words = f"`--preset {name}{option}` fits, {_smaller(cell, name)}"
-            yield words, partial(_of_preset, cell, training, name, crops)
+            preset = _other(cell, training, name, crops)
+            words = f"`--preset {name}{option}` fits, {_smaller(cell, name, preset)}"
+            yield words, partial(_of_preset, cell, training, name, preset)
 
 
-def _smaller(cell: Cell, name: str) -> str:
+def _other(cell: Cell, training: Training, name: str, crops: int | None) -> Preset:
+    """Another preset for the same cell, of which the run says as much as of its own.
+
+    Args:
+        cell: as it was asked for.
+        training: of the cell.
+        name: of the other preset.
+        crops: whose gradients are computed at once; None: all of a step.
+    """
+    method, crop = cell.variant.info.name, training.preset.crop
+    own, other = (PRESETS[each].of_method(method) for each in (cell.preset, name))
+    return replace(other, micro_batch=crops, crop=other.crop if crop == own.crop else crop)
+
+
+def _smaller(cell: Cell, name: str, preset: Preset) -> str:
     """What another preset trains instead."""
     try:
         variant = parse_variant(cell.variant.written, name)
     except UserError:
         return ""  # it is no remedy
     network = "" if variant.options == cell.variant.options else "a smaller network "
-    return f"and trains {network}on crops of {PRESETS[name].crop}"
+    return f"and trains {network}on crops of {preset.crop}"
 
 
-def _of_preset(cell: Cell, training: Training, name: str, crops: int | None) -> int | None:
-    """What the same cell would take with the widths and crops of another preset.
-
-    Args:
-        cell: as it was asked for.
-        training: of the cell.
-        name: of the preset.
-        crops: whose gradients are computed at once; None: all of a step.
-    """
-    preset = replace(PRESETS[name].of_method(cell.variant.info.name), micro_batch=crops)
+def _of_preset(cell: Cell, training: Training, name: str, preset: Preset) -> int | None:
+    """What the same cell would take with the widths and crops of another preset."""
     if preset.micro_batch is not None and preset.micro_batch > preset.batch:
         return None  # a step has not so many
     words = "l1" if cell.loss_variant is None else cell.loss_variant.text
