@@ -6,16 +6,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bench.commands.options import Data, Json, takes
 from bench.commands.printing import print_pairs
-
-if TYPE_CHECKING:
-    from bench.cells.registry import Method
-    from bench.volumes.cards import Card
 
 Pairs = list[tuple[str, str]]
 _LABELS = {"ids": "neuron ids", "membrane_mask": "membranes, no neuron ids", "": "no labels"}
@@ -54,14 +50,16 @@ def listed(what: str, data: Path) -> Pairs:
 
 
 def _methods(_: Path) -> Pairs:
-    from bench.cells.registry import METHODS, method_names
+    from bench.cells.registry import method_names
 
-    return [
-        (name, _method(METHODS[name]) if name in METHODS else "plug-in") for name in method_names()
-    ]
+    return [(name, _method(name)) for name in method_names()]
 
 
-def _method(method: Method) -> str:
+def _method(name: str) -> str:
+    from bench.cells.registry import METHODS
+
+    if (method := METHODS.get(name)) is None:
+        return "plug-in"
     if not method.extra:
         return f"{method.title} ({method.kind})"
     there = "installed" if method.installed else "not installed"
@@ -75,13 +73,15 @@ def _datasets(data: Path) -> Pairs:
 
     pairs = []
     for name in dataset_names(data):
-        card = CARDS.get(name)
-        words = _built(data, name) if card is None else _of_card(card)
+        words = _of_card(name) if name in CARDS else _built(data, name)
         pairs.append((name, "; ".join(filter(None, words))))
     return pairs
 
 
-def _of_card(card: Card) -> list[str]:
+def _of_card(name: str) -> list[str]:
+    from bench.volumes.cards import CARDS
+
+    card = CARDS[name]
     every = card.build.get("every", 1)
     return [
         card.title,
