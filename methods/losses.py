@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -19,6 +20,13 @@ LOSSES: Mapping[str, tuple[str, ...]] = {
     "lf": ("feature",),
     "ls": ("feature", "style"),
     "lm": ("membrane",),
+}
+
+# Options that a loss reads because of a part; all others are read by every loss.
+PART_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "feature": ("alpha", "feature_crop"),
+    "style": ("style", "beta"),
+    "membrane": ("membrane",),
 }
 
 # The truth first, as in the batch of given frames.
@@ -62,6 +70,9 @@ class LossOptions:
             frame where it is 0 or the frame is smaller. Average-pooled frames cost as little,
             but do not show what is finer than their pixels, and networks fill that with noise.
         membrane: weight of the membrane term, relative to the pixel loss.
+
+    Raises:
+        ValueError: a weight that would not be minimised, or a penalty without a gradient.
     """
 
     style: Literal["balance", "plain"] = "balance"
@@ -72,6 +83,16 @@ class LossOptions:
     lowpass: float = 0.0
     feature_crop: int = 0
     membrane: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("epsilon", "membrane"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} has to be more than 0")
+        for name in ("alpha", "beta", "lowpass", "feature_crop"):
+            value = getattr(self, name)
+            parts = value if isinstance(value, tuple) else (value,)
+            if not all(0 <= part < math.inf for part in parts):
+                raise ValueError(f"{name} has to be at least 0")
 
 
 class TripletLoss(nn.Module):
@@ -227,6 +248,12 @@ def revision(name: str, options: LossOptions) -> int:
     It is part of the key under which results are kept.
     """
     return 2 if "style" in LOSSES[name] and options.style == "balance" else 1
+
+
+def reads_option(name: str, option: str) -> bool:
+    """Whether an option changes the loss of that name."""
+    owners = [part for part, options in PART_OPTIONS.items() if option in options]
+    return not owners or any(part in LOSSES[name] for part in owners)
 
 
 def needs_features(name: str) -> bool:

@@ -23,3 +23,11 @@ class DamagedError(UserError):
     def __init__(self, path: Path, sentence: str) -> None:
         super().__init__(sentence)
         self.path = path
+
+
+def lacks_memory_to_load(error: BaseException) -> bool:
+    """Whether an exception says that a library could not be loaded for want of memory."""
+    words = str(error).lower()
+    return isinstance(error, ImportError) and (
+        "failed to map segment" in words or "cannot allocate memory" in words
+    )

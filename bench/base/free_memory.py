@@ -7,10 +7,12 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import torch
 
+from bench.base.errors import lacks_memory_to_load
 from bench.base.freed_memory import return_freed_memory
 
 try:
@@ -45,8 +47,9 @@ class Room:
         return min(free, max(free, self.at_start) // self.jobs)
 
     def told(self) -> str:
-        """How much is free, in words."""
-        free = f"{self.free() / GIB:.1f} GiB are free"
+        """How much is free and which limit says so, in words."""
+        _, where = _least_free(self.device)
+        free = f"{self.free() / GIB:.1f} GiB are free {where}"
         return free if self.jobs == 1 else f"{free} for each of {self.jobs} jobs"
 
 
@@ -57,11 +60,21 @@ def free_memory(device: torch.device) -> int:
     1 and 2) of this process leave, and what its limit of address space leaves. A system that
     tells none of them sets no bound.
     """
+    return _least_free(device)[0]
+
+
+def _least_free(device: torch.device) -> tuple[int, str]:
+    """Bytes that are free, and the limit that leaves no more, in words."""
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + kept
-    found = [*_of_the_system(), *_of_control_groups(Path("/")), *_of_the_address_space()]
-    return max(0, min(found, default=sys.maxsize))
+        return torch.cuda.mem_get_info(device)[0] + kept, "on the GPU"
+    limits = {
+        "on this machine": _of_the_system(),
+        "within the memory limit of this container or batch job": _of_control_groups(Path("/")),
+        "within the limit of `ulimit -v`": _of_the_address_space(),
+    }
+    found = [(max(0, left), where) for where, every in limits.items() for left in every]
+    return min(found, default=(sys.maxsize, "on this machine"), key=itemgetter(0))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -69,6 +82,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    if lacks_memory_to_load(error):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATORS)
 

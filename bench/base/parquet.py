@@ -13,7 +13,12 @@ _REMEDY = "repeat the run: it is computed again."
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table atomically, as parquet."""
+    """Write a table atomically, as parquet.
+
+    Raises:
+        UserError: the library for it cannot be loaded.
+    """
+    _load_engine()
     # Open, because pyarrow takes no name that is not UTF-8.
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         table.to_parquet(file, index=False)
@@ -27,8 +32,10 @@ def read_table(path: Path, digest: str | None) -> pd.DataFrame:
         digest: SHA-256 it should have; None where no record has one.
 
     Raises:
-        UserError: it is missing, cannot be read, or is not the one its record speaks of.
+        UserError: it is missing, cannot be read, or is not the one its record speaks of; or the
+            library for it cannot be loaded.
     """
+    _load_engine()
     try:
         if digest is not None and file_digest(path) != digest:
             raise UserError(f"{path} is damaged; {_REMEDY}")
@@ -40,3 +47,18 @@ def read_table(path: Path, digest: str | None) -> pd.DataFrame:
         if strerror := getattr(error, "strerror", None):
             raise UserError(f"{path} cannot be read ({strerror}); mend that first.") from error
         raise UserError(f"{path} is cut short or damaged; {_REMEDY}") from error
+
+
+def _load_engine() -> None:
+    """Load pyarrow; pandas, which does without it until a table is read, forgets what it lacked.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"The library pyarrow, which reads and writes tables, cannot be loaded ({error}); "
+            "allow the command more memory (`ulimit -v`), or install pyarrow again."
+        ) from error

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from difflib import get_close_matches
+from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,6 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from bench.base.errors import UserError
 
 _VARIANT = re.compile(r"(?P<name>[^\[\]]+?)(\[(?P<options>[^\[\]]*)\])?")
+
+_ALIKE = 0.5  # of 1; words that have less in common than half of their letters are no slips
 
 
 def split_variants(text: str) -> list[str]:
@@ -46,8 +49,21 @@ def spelling(name: str, wanted: dict[str, str]) -> str:
     return f"{name}[{','.join(f'{key}={wanted[key]}' for key in sorted(wanted))}]"
 
 
-def with_options(name: str, kind: type[Any], base: Any, wanted: dict[str, str]) -> Any:
+def with_options(
+    name: str,
+    kind: type[Any],
+    base: Any,
+    wanted: dict[str, str],
+    beside: Sequence[str] = (),
+) -> Any:
     """Options of a kind, a dataclass: those of `base` but for what is wanted.
+
+    Args:
+        name: whose options they are.
+        kind: the dataclass.
+        base: an instance of it.
+        wanted: options by name, as they were written.
+        beside: options that the name takes beside those of the dataclass, to be suggested.
 
     Raises:
         UserError: an option is not known, or does not take its value.
@@ -55,7 +71,7 @@ def with_options(name: str, kind: type[Any], base: Any, wanted: dict[str, str]) 
     known = [field.name for field in dataclasses.fields(kind)]
     for option in wanted:
         if option not in known:
-            unknown(f"option of {name}:", option, known)
+            unknown(f"option of {name}:", option, [*known, *beside])
     values = dataclasses.asdict(base) | {
         option: [_number(part) for part in value.split("/")] if "/" in value else _number(value)
         for option, value in wanted.items()
@@ -79,9 +95,13 @@ def _option_error(name: str, kind: type[Any], wanted: dict[str, str], error: Exc
     if not isinstance(error, ValidationError):
         return _sentence(error)
     first = error.errors()[0]
-    option = str(first["loc"][0]) if first["loc"] else ", ".join(wanted)
-    hint = get_type_hints(kind).get(option)
     reason = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:  # how they go together
+        return f"{spelling(name, wanted)} is not valid: {reason.rstrip('.')}."
+    if first["type"] == "tuple_type":
+        reason = "it takes several numbers, with / between them"
+    option = str(first["loc"][0])
+    hint = get_type_hints(kind).get(option)
     if get_origin(hint) is Literal:
         reason = f"it takes one of {', '.join(map(str, get_args(hint)))}"
     value = wanted.get(option, first["input"])
@@ -94,10 +114,21 @@ def _sentence(error: Exception) -> str:
 
 
 def unknown(what: str, word: str, valid: list[str]) -> NoReturn:
-    """Say that a word is not known, and name the nearest one that is."""
-    spelled = {each.lower(): each for each in valid}
-    nearest = get_close_matches(word.lower(), spelled, n=1, cutoff=0.5)
-    hint = (
-        f"did you mean '{spelled[nearest[0]]}'?" if nearest else f"choose from {', '.join(valid)}."
-    )
+    """Say that a word is not known, and name the nearest one that is, or those equally near."""
+    if nearest := _nearest(word, valid):
+        names = [f"'{name}'" for name in nearest]
+        hint = f"did you mean {' or '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}?"
+    else:
+        hint = f"choose from {', '.join(valid)}." if valid else "it takes none."
     raise UserError(f"There is no {what} '{word}'; {hint}")
+
+
+def _nearest(word: str, valid: list[str]) -> list[str]:
+    """The words that are most like a word, all that are equally so; none where none is like it."""
+    matcher = SequenceMatcher(b=word.lower())
+    likeness: dict[str, float] = {}
+    for each in valid:
+        matcher.set_seq1(each.lower())
+        likeness[each] = matcher.ratio()
+    most = max(likeness.values(), default=0.0)
+    return [each for each, found in likeness.items() if found == most >= _ALIKE]

@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -120,6 +121,16 @@ class RunConfig(BaseModel):
     segmenter_encoder: str = "resnet18"
     segmenter_weights: str | None = None
     segmenter_steps: int = Field(default=2500, ge=1)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse `true` where a number or a word is wanted: Python takes it for 1."""
+        flag = cls.model_fields[info.field_name or ""].annotation is bool
+        among = value if isinstance(value, list | tuple) else [value]
+        if not flag and any(isinstance(each, bool) for each in among):
+            raise ValueError("it takes no true or false")
+        return value
 
     @field_validator("methods", "dataset", "losses", "seeds", "stages", mode="before")
     @classmethod

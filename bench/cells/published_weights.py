@@ -12,6 +12,8 @@ from bench.cells.registry import load_method
 from bench.store.published import read_published
 from bench.store.weights import save_weights
 
+SUFFIX = ".safetensors"
+
 
 def import_published(name: str, source: Path, target: Path) -> dict[str, Any]:
     """Write the weights of a published file for one of our methods.
@@ -26,8 +28,13 @@ def import_published(name: str, source: Path, target: Path) -> dict[str, Any]:
         The facts that the file holds: method, options, name and SHA-256 of the source.
 
     Raises:
-        UserError: the target is there already; the source cannot be read, or is not of the method.
+        UserError: the target is there already, or does not end in .safetensors; the source cannot
+            be read, or is not of the method.
     """
+    if target.suffix != SUFFIX:
+        raise UserError(
+            f"{target} will be a safetensors file; name it {target.with_suffix(SUFFIX)} with --out."
+        )
     if target.exists():
         raise UserError(f"{target} is there already; name another file with --out.")
     method = load_method(name)

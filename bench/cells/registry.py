@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,21 @@ class Method:
         kind: as in its ``MethodInfo``.
         title: what ``bench list`` and tables say.
         expected: whether table 4 has its row even where it was not run.
+        extra: of the package, which installs what it needs; empty where it needs nothing more.
+        module: that the extra installs.
     """
 
     target: str
     kind: Kind
     title: str
     expected: bool = True
+    extra: str = ""
+    module: str = ""
+
+    @property
+    def installed(self) -> bool:
+        """Whether what it needs is there."""
+        return not self.module or find_spec(self.module) is not None
 
 
 METHODS: Mapping[str, Method] = {
@@ -48,7 +58,12 @@ METHODS: Mapping[str, Method] = {
         "methods.opencv_flow:Farneback", "classical", "Farneback flow, averaged", expected=False
     ),
     "bspline": Method(
-        "methods.bspline:BSpline", "classical", "B-spline registration, averaged", expected=False
+        "methods.bspline:BSpline",
+        "classical",
+        "B-spline registration, averaged",
+        expected=False,
+        extra="bspline",
+        module="SimpleITK",
     ),
     "sepconv": Method("methods.sepconv:SepConv", "trained", "SepConv"),
     "dain": Method("methods.dain:Dain", "trained", "DAIN-style"),

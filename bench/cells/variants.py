@@ -87,7 +87,7 @@ def parse_variant(text: str, preset: str) -> Variant:
         stored = _stored_options(path, method)
         if stored is not None:
             base, sizes = stored, "the options that the file names"
-    options = with_options(name, method.Options, base, wanted)
+    options = with_options(name, method.Options, base, wanted, _files_of(method))
     # Tables call weights by the name of their file, wherever it lies.
     words = spelling(name, wanted | {option: path.stem for option, path in files.items()})
     variant = Variant(words, method, options, **files, written=text)
@@ -99,8 +99,13 @@ def parse_variant(text: str, preset: str) -> Variant:
     except (ValueError, TypeError, RuntimeError, ArithmeticError, ImportError) as error:
         raise UserError(f"{variant.text} cannot be built: {_sentence(error)}") from error
     for path in files.values():
-        _check_fits(variant, path, sizes)
+        _check_fits(variant, path, sizes, wanted)
     return variant
+
+
+def _files_of(method: type[Interpolator]) -> tuple[str, ...]:
+    """The options that name a file, of those that a method takes."""
+    return {"classical": (), "fitted": ("weights",)}.get(method.info.kind, _FILES)
 
 
 def _check_takes(method: type[Interpolator], option: str, path: Path) -> None:
@@ -116,9 +121,18 @@ def _check_takes(method: type[Interpolator], option: str, path: Path) -> None:
 
 def _stored_options(path: Path, method: type[Interpolator]) -> Any | None:
     """The options of the network whose weights a file has; None where it does not say."""
-    from bench.store.weights import load_tensors
+    from bench.store.weights import UnsafeFormatError, load_tensors
 
-    facts, name = load_tensors(path)[1], method.info.name
+    name = method.info.name
+    try:
+        facts = load_tensors(path)[1]
+    except UnsafeFormatError as error:
+        if "from_published" not in vars(method):
+            raise
+        raise UserError(
+            f"{path} holds weights as others publish them; import them first with `bench weights "
+            f"import {name} {path} --out {name}.safetensors`."
+        ) from error
     if "options" not in facts:
         return None
     if facts.get("method") != name:
@@ -134,14 +148,27 @@ def _stored_options(path: Path, method: type[Interpolator]) -> Any | None:
         ) from error
 
 
-def _check_fits(variant: Variant, path: Path, sizes: str) -> None:
+def _check_fits(variant: Variant, path: Path, sizes: str, wanted: dict[str, str]) -> None:
+    """Refuse weights that are not of the network's sizes.
+
+    Args:
+        variant: the method with its options.
+        path: of the weights.
+        sizes: in words, where the options come from that were not asked for.
+        wanted: options that were asked for.
+    """
     from bench.store.weights import load_weights
 
     try:
         load_weights(path, variant.build())
     except UserError as error:
+        name = variant.info.name
+        if not wanted:
+            raise UserError(f"{str(error).rstrip('.')} ('{name}', with {sizes}).") from error
+        asked = ", ".join(f"{option}={value}" for option, value in wanted.items())
         raise UserError(
-            f"{str(error).rstrip('.')} ('{variant.info.name}', with {sizes})."
+            f"The weights {path} are not of a '{name}' with {asked} and else {sizes}; leave out "
+            "what the weights were not made with."
         ) from error
 
 
@@ -172,12 +199,25 @@ def parse_loss(text: str, preset: Preset) -> LossVariant:
     """Read a loss's variant; its options start from the preset's.
 
     Raises:
-        UserError: unknown loss or option, or a value that the option does not take.
+        UserError: unknown loss or option, an option that the loss does not use, or a value that the
+            option does not take.
     """
-    from methods.losses import LossOptions
+    from methods.losses import LOSSES, LossOptions, reads_option
 
     name, wanted = read_words(text)
     require_loss(name)
     base = LossOptions(lowpass=preset.lowpass, feature_crop=preset.feature_crop)
     options = with_options(name, LossOptions, base, wanted)
+    for option in wanted:
+        if not reads_option(name, option):
+            readers = " and ".join(other for other in LOSSES if reads_option(other, option))
+            raise UserError(
+                f"The loss '{name}' does not use the option {option}, which is one of {readers}; "
+                "leave it out."
+            )
+    if "beta" in wanted and options.style == "plain":
+        raise UserError(
+            f"The option beta of '{name}' weighs the three terms of style=balance, and style=plain "
+            "has one; leave beta out."
+        )
     return LossVariant(spelling(name, wanted), name, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from bench.commands.options import Data, Json, takes
 from bench.commands.printing import print_pairs
 
 Pairs = list[tuple[str, str]]
+_LABELS = {"ids": "neuron ids", "membrane_mask": "membranes, no neuron ids", "": "no labels"}
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,21 @@ def listed(what: str, data: Path) -> Pairs:
 
 
 def _methods(_: Path) -> Pairs:
-    from bench.cells.registry import METHODS, method_names
+    from bench.cells.registry import method_names
 
-    return [
-        (name, f"{METHODS[name].title} ({METHODS[name].kind})" if name in METHODS else "plug-in")
-        for name in method_names()
-    ]
+    return [(name, _method(name)) for name in method_names()]
+
+
+def _method(name: str) -> str:
+    from bench.cells.registry import METHODS
+
+    if (method := METHODS.get(name)) is None:
+        return "plug-in"
+    if not method.extra:
+        return f"{method.title} ({method.kind})"
+    there = "installed" if method.installed else "not installed"
+    needs = f"needs `pip install interslice[{method.extra}]`: {there}"
+    return f"{method.title} ({method.kind}; {needs})"
 
 
 def _datasets(data: Path) -> Pairs:
@@ -62,15 +73,39 @@ def _datasets(data: Path) -> Pairs:
 
     pairs = []
     for name in dataset_names(data):
-        card = CARDS.get(name)
-        if card is None:
-            words = f"built, in {data / name}"
-        elif card.phantom is None:
-            words = card.title
-        else:
-            words = f"{card.title}; with other dials: {name}[noise=20]"
-        pairs.append((name, words))
+        words = _of_card(name) if name in CARDS else _built(data, name)
+        pairs.append((name, "; ".join(filter(None, words))))
     return pairs
+
+
+def _of_card(name: str) -> list[str]:
+    from bench.volumes.cards import CARDS
+
+    card = CARDS[name]
+    every = card.build.get("every", 1)
+    return [
+        card.title,
+        _LABELS[card.label_kind],
+        f"one of {every} slices is taken (every={every})" if every > 1 else "",
+        f"with other dials: {card.name}[noise=20]" if card.generated else "",
+    ]
+
+
+def _built(data: Path, name: str) -> list[str]:
+    """What is said of a dataset without a card."""
+    return [f"built, in {data / name}", *_labels_of(next((data / name).glob("fold*/triplets.h5")))]
+
+
+def _labels_of(path: Path) -> list[str]:
+    """What the labels of a built dataset are; nothing where its file cannot be read."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            kind = json.loads(file.attrs["card"])["label_kind"] if "labels" in file else ""
+    except (OSError, KeyError, ValueError):
+        return []
+    return [_LABELS.get(kind, kind)]
 
 
 def _losses(_: Path) -> Pairs:

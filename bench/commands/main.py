@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bench.base.errors import UserError
+from bench.base.errors import UserError, lacks_memory_to_load
 from bench.commands import data, weights
 from bench.commands.check import check
 from bench.commands.check_method import check_method
@@ -80,6 +80,13 @@ def main() -> None:
             raise
         _leave(f"{error.filename} cannot be read or written ({error.strerror}).", 2)
     except Exception as error:
+        if lacks_memory_to_load(error):
+            library = str(error).partition(":")[0]
+            _leave(
+                f"There is too little memory to load {library}; allow the command more "
+                "(`ulimit -v`), or end other programs.",
+                2,
+            )
         message = getattr(error, "format_message", None)
         if message is None:
             raise

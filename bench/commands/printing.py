@@ -11,14 +11,19 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console  # takes longer to import than most commands run
 
-_WIDTH = 180  # of a table that goes into a file or another program
+PAGE = 80  # columns of a table that can be broken, where it goes into a file or another program
+_WIDTH = 180  # of one that cannot
 
 
-def console() -> Console:
-    """Where tables are printed."""
+def console(piped: int = _WIDTH) -> Console:
+    """Where tables are printed.
+
+    Args:
+        piped: columns that are taken where standard output is no terminal.
+    """
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else _WIDTH)
+    return Console(width=None if sys.stdout.isatty() else piped)
 
 
 def print_json(document: Any) -> None:

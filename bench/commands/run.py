@@ -22,7 +22,7 @@ from bench.commands.options import (
     VoxelSize,
     takes,
 )
-from bench.commands.printing import console, print_json
+from bench.commands.printing import PAGE, console, print_json
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,28 @@ class RunWords:
     predict_tile: Annotated[int | None, typer.Option(help="Predict in tiles of this side.")] = None
     vgg_weights: Annotated[str | None, typer.Option(help="FILE.safetensors or random.")] = None
     teacher: Annotated[
-        Path | None, typer.Option(help="Segmenter trained elsewhere, for the loss lm.")
+        Path | None,
+        typer.Option(
+            help="Weights of the network through which the loss lm sees membranes; it is trained "
+            "on the labels if not given."
+        ),
     ] = None
     segmenter: Annotated[
-        Path | None, typer.Option(help="Segmenter trained elsewhere, for what has no labels.")
+        Path | None,
+        typer.Option(
+            help="Weights of the network that finds membranes in the frames to score them; it is "
+            "trained on the labels if not given."
+        ),
     ] = None
     segmenter_encoder: Annotated[str | None, typer.Option(help="resnet18 if not given.")] = None
     segmenter_weights: Annotated[str | None, typer.Option(help="For instance imagenet.")] = None
-    segmenter_steps: Annotated[int | None, typer.Option(help="Training steps at most.")] = None
+    segmenter_steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps at most that the networks of --segmenter and --teacher are trained for "
+            "where they are not given; 2500 if not given."
+        ),
+    ] = None
     rerun: Annotated[bool, typer.Option("--rerun", help="Compute again what is there.")] = False
     as_json: Json = False
 
@@ -105,7 +119,7 @@ def run(words: RunWords) -> None:
     outcomes, datasets = compute(settings)
     rows = summarise(outcomes)
     if not words.as_json:
-        print_rows(rows, console())
+        print_rows(rows, console(PAGE))
     pictures = draw_pictures(rows, datasets, settings.out)
     if words.as_json:
         print_json(

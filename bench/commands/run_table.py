@@ -39,19 +39,17 @@ _AGREEMENT = "the real slice's segmentation (agreement)"
 
 
 def print_rows(rows: list[Row], console: Console) -> None:
-    """Print the tables of each dataset, what has to be known to read them, and what to take."""
+    """Print of each dataset what has to be known to read its tables, the tables, what to take."""
     for answer in answers_of(rows):
         chosen = [row for row in rows if row.outcome.cell.dataset == answer.dataset]
+        _print_notes(chosen, console)  # they may be many: the answer stays beside the tables
         for first in filter(None, (headline(answer), _first_look(chosen))):
             _say(f"{first}\n", console)
         _print_membranes([row for row in chosen if row.membranes], console)
         _scores(answer.dataset, chosen).print(console)
         _print_gains([row for row in chosen if row.figures.skill], console)
         console.print()
-        for line in (*_legend(chosen), *_notes(chosen)):
-            _say(line, console)
-        remarks = [line for row in chosen for line in (row.outcome.remark, *row.outcome.doubts)]
-        for line in dict.fromkeys(filter(None, remarks)):
+        for line in _legend(chosen):
             _say(line, console)
         _print_answer(answer, console)
 
@@ -61,6 +59,16 @@ def _first_look(rows: list[Row]) -> str:
     presets = {row.outcome.cell.preset for row in rows if row.outcome.cell.trained}
     said = next(filter(None, map(first_look, presets)), "")
     return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+def _print_notes(rows: list[Row], console: Console) -> None:
+    remarks = [line for row in rows for line in (row.outcome.remark, *row.outcome.doubts)]
+    membranes = _membrane_notes([row for row in rows if row.membranes])
+    lines = [*_notes(rows), *membranes, *dict.fromkeys(filter(None, remarks))]
+    for line in lines:
+        _say(line, console)
+    if lines:
+        console.print()
 
 
 def _print_answer(answer: Answer, console: Console) -> None:
@@ -99,40 +107,40 @@ def _print_gains(rows: list[Row], console: Console) -> None:
 
 
 def _print_membranes(rows: list[Row], console: Console) -> None:
-    """What a segmenter makes of the frames, beside no slice at all and beside the real slice."""
+    """What a segmenter makes of the frames, beside the slice left out and the real slice."""
     if not rows:
         return
-    facts = rows[0].figures.entry.facts.segment
-    reference = facts.reference if facts else None
-    against = "the labels" if reference == "labels" else _AGREEMENT
+    against = "the labels" if _reference(rows) == "labels" else _AGREEMENT
     dataset = rows[0].outcome.cell.dataset
     title = f"{dataset}: membranes against {against}"
     gaps = [(row, row.membranes.gap) for row in rows if row.membranes]
     over = [(row, row.membranes.over_left_out) for row in rows if row.membranes]
     for table in (
         _membrane_scores(title, rows),
-        _differences(f"{dataset}: gain over no slice at all [95 %]", over, _OVER_LEFT_OUT),
+        _differences(f"{dataset}: gain over the slice left out [95 %]", over, _OVER_LEFT_OUT),
         _differences(f"{dataset}: gap to real slice [95 %]", gaps, _GAPS),
     ):
         if table is not None:
             table.print(console)
             console.print()
-    notes = list(_membrane_notes(rows, reference))
-    for line in notes:
-        _say(line, console)
-    if notes:
-        console.print()
 
 
-def _membrane_notes(rows: list[Row], reference: str | None) -> Iterator[str]:
+def _reference(rows: list[Row]) -> str | None:
+    facts = rows[0].figures.entry.facts.segment
+    return facts.reference if facts else None
+
+
+def _membrane_notes(rows: list[Row]) -> Iterator[str]:
     """What has to be known to read the tables of membranes."""
+    if not rows:
+        return
     dataset = rows[0].outcome.cell.dataset
     for caution in dict.fromkeys(row.figures.entry.segmenter_caution for row in rows):
         if caution:
             yield f"{dataset}: {caution}."
     cautions = (pixel_size_caution(dataset, row.figures.entry.dataset) for row in rows)
     yield from list(filter(None, cautions))[:1]
-    if reference == "agreement":
+    if _reference(rows) == "agreement":
         yield (
             "These scores are the agreement with the real slice's segmentation: the dataset has no "
             "labels."
@@ -215,14 +223,20 @@ def _gain(row: Row, name: str) -> Text:
 
 
 def _notes(rows: list[Row]) -> list[str]:
-    notes = []
+    """What has to be said of cells, once with the names of all that it is said of, and of all."""
+    said: dict[str, dict[str, None]] = {}
     for row in rows:
-        cell, record = row.outcome.cell, row.outcome.record
-        if record.failure is not None:
-            reason = record.failure.reason.splitlines()[0]
-            notes.append(f"{cell.title}: failed in {record.failure.stage}: {reason}")
-        notes += [f"{cell.title}: {warning}" for warning in row.warnings]
+        for line in (*_failure(row), *row.warnings):
+            said.setdefault(line, {})[row.outcome.cell.title] = None
+    notes = [f"{', '.join(titles)}: {line}" for line, titles in said.items()]
     return list(dict.fromkeys([*notes, *filter(None, _cautions(rows)), *_deviations(rows)]))
+
+
+def _failure(row: Row) -> list[str]:
+    failure = row.outcome.record.failure
+    if failure is None:
+        return []
+    return [f"failed in {failure.stage}: {failure.reason.splitlines()[0]}"]
 
 
 def _deviations(rows: list[Row]) -> list[str]:

@@ -6,13 +6,13 @@ import dataclasses
 
 from bench.base.errors import UserError
 from bench.base.progress import open_display
-from bench.cells.cell import Cell, budget_of, plan
+from bench.cells.cell import plan
 from bench.cells.config import RunConfig
+from bench.run.checks import check_crops, check_options, check_teachers
 from bench.run.datasets import check_datasets, open_datasets
 from bench.run.job import Outcome
 from bench.run.processes import compute_cells
 from bench.run.worker import Worker
-from bench.stages.membrane_truth import nothing_to_learn
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
 
@@ -24,13 +24,16 @@ def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
         UserError: something that it names is not available, or the disk is full.
     """
     cells = plan(config)
+    check_options(cells, config)
     check_datasets(config)
     display = open_display()
     try:
         worker = Worker(cells, config, display)
         datasets = open_datasets(config, display)
-        _check_crops(cells, datasets, config)
-        _check_teachers(cells, datasets, config)
+        check_crops(cells, datasets, config)
+        check_teachers(cells, datasets, config)
+        for name in dict.fromkeys(cell.dataset for cell in cells if cell.needs_teacher):
+            worker.check_judge(datasets[name])
         outcomes = compute_cells(worker, datasets)
     finally:
         display.close()
@@ -49,27 +52,3 @@ def _as_it_is_now(outcome: Outcome, store: Store) -> Outcome:
     if record is None or record.status == "running":
         return outcome  # it is being computed again: nothing newer is whole yet
     return dataclasses.replace(outcome, record=record)
-
-
-def _check_crops(cells: list[Cell], datasets: dict[str, Dataset], config: RunConfig) -> None:
-    for cell in filter(lambda cell: cell.trained, cells):
-        training, crop = datasets[cell.dataset].training, budget_of(cell, config).crop
-        if training.tile < crop:
-            raise UserError(
-                f"The tiles of '{training.name}' are {training.tile} pixels wide, but the training "
-                f"crops {crop}; train on smaller ones with --crop {training.tile}, or build it "
-                "with larger tiles."
-            )
-
-
-def _check_teachers(cells: list[Cell], datasets: dict[str, Dataset], config: RunConfig) -> None:
-    """Refuse a loss that looks for membranes where there are none to be learned."""
-    if config.teacher is not None:
-        return
-    wanting = {cell.dataset: cell.loss for cell in cells if cell.needs_teacher}
-    for dataset, loss in wanting.items():
-        if lack := nothing_to_learn(datasets[dataset].training):
-            raise UserError(
-                f"The loss '{loss}' looks for membranes, and {lack}; give a segmenter that "
-                "was trained elsewhere with --teacher FILE, or leave the loss out."
-            )

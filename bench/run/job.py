@@ -21,6 +21,8 @@ from bench.stages.pipeline import stages
 from bench.stages.stage import Context, Facts, Stage
 from bench.store.records import Failure, Record, StageRecord, Status, now
 
+_FINISHED: tuple[Status, ...] = ("done", "partial")
+
 
 @dataclass
 class Outcome:
@@ -85,16 +87,19 @@ class Job:
         config = self.context.config
         record = self._resume.record() or self._new_record()
         self._resume.set_damaged_aside(record)
+        before = record.model_copy(deep=True)
         try:
             pending = self._resume.pending(record, config.stages, rerun=config.rerun)
         except MissingError as error:
-            return self._refuse(record, error)
+            return self._refuse(record, error.stage, error)
         self._tell_done(pending)
         if pending:
             self._begin(record)
-            for stage in pending:
-                if not self._succeeds(stage, record):
-                    return record
+        for stage in pending:
+            # Until its first stage is computed, all files of a finished cell are as they were.
+            untouched = stage is pending[0] and before.status in _FINISHED
+            if not self._succeeds(stage, record, before if untouched else None):
+                return record
         self._finish(record)
         return record
 
@@ -126,8 +131,14 @@ class Job:
         self._warn(record)
         self._save(record)
 
-    def _succeeds(self, stage: Stage, record: Record) -> bool:
-        """Compute a stage and write down what came of it: its results, or why there are none."""
+    def _succeeds(self, stage: Stage, record: Record, before: Record | None) -> bool:
+        """Compute a stage and write down what came of it: its results, or why there are none.
+
+        Args:
+            stage: to be computed.
+            record: of the cell, which is changed.
+            before: that of the cell as it was finished, which stands where the stage is refused.
+        """
         try:
             self._compute(stage, record)
             self._save(record)
@@ -138,7 +149,11 @@ class Job:
         except Exception as error:
             if is_full(error):
                 raise
-            self._fail(record, stage, error)
+            if isinstance(error, UserError) and before is not None:
+                self._save(before)
+                self._refuse(record, stage.name, error)
+            else:
+                self._fail(record, stage, error)
             return False
         return True
 
@@ -183,10 +198,10 @@ class Job:
             record.status, record.failure, record.finished = status, None, now()
             self._save(record)
 
-    def _refuse(self, record: Record, error: MissingError) -> Record:
+    def _refuse(self, record: Record, stage: str, error: UserError) -> Record:
         """Nothing can be computed: what earlier runs left stays, and so does the record on disk."""
         record.status = "failed"
-        record.failure = Failure(stage=error.stage, reason=str(error), traceback="")
+        record.failure = Failure(stage=stage, reason=str(error), traceback="")
         self._tell(f"  {self._title}: {error}")
         return record
 

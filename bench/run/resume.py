@@ -83,8 +83,9 @@ class Resume:
             if source := self._left_out(stage, pending, stale, record):
                 raise MissingError(
                     stage.name,
-                    f"what {source} makes is missing or of an earlier version, and {stage.name} "
-                    f"reads it; repeat the command {self._remedy(asked, rerun=rerun)}.",
+                    f"The stage {stage.name} reads what the stage {source} leaves, and that is "
+                    "missing or of an earlier version; repeat the command "
+                    f"{self._remedy(asked, rerun=rerun)}.",
                 )
         for name, stage in self._stages.items():
             if name in stale:

@@ -41,7 +41,9 @@ class Row:
 
     @property
     def warnings(self) -> list[str]:
-        """What has to be said under the table."""
+        """What has to be said under the table; of a cell that failed there are no figures."""
+        if self.outcome.record.status == "failed":
+            return []
         return [
             *self.outcome.record.warnings,
             *filter(None, [self.figures.verdict, self.figures.entry.ceiling_damage]),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -22,7 +24,7 @@ from bench.stages.keys import Inputs
 from bench.stages.pipeline import keys
 from bench.stages.segmenter_cache import Segmenters, check_segmenter
 from bench.stages.stage import Context
-from bench.stages.teacher import Teachers, check_teacher
+from bench.stages.teacher import Teachers, check_apart, check_teacher
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
 from bench.triplets.dataset_variant import parse_dataset
@@ -67,6 +69,27 @@ class Worker:
         self._features = _features(self.cells, config)
         self._segmenters = Segmenters(config, self._device, self._store, display)
         self._teachers = Teachers(config, self._device, self._store, display)
+
+    def check_judge(self, dataset: Dataset) -> None:
+        """Refuse a judge through which a loss looks, before a training has looked through it.
+
+        Two that are made here differ by their seeds. Where one is given and the other is still to
+        be made, that is made now: it may come out as the one that is given.
+
+        Raises:
+            UserError: they are the same network.
+        """
+        config, judges, teachers = self.config, self._segmenters, self._teachers
+        if judges.lack(dataset) or (config.segmenter is None and config.teacher is None):
+            return
+        learned_from = dataset.training
+        if judges.weights(dataset) is None and "segment" in config.stages:
+            _attempt(partial(judges.get, dataset))
+        if teachers.weights(learned_from) is None and "train" in config.stages:
+            _attempt(partial(teachers.get, learned_from))
+        judge, teacher = judges.weights(dataset), teachers.weights(learned_from)
+        if judge is not None and teacher is not None:
+            check_apart(config, judge, teacher)
 
     def compute(self, number: int, datasets: dict[str, Dataset]) -> Outcome:
         """Compute the stages of a cell that are not there yet.
@@ -113,6 +136,16 @@ class Worker:
             store=self._store,
             display=self.display,
         )
+
+
+def _attempt(make: Callable[[], object]) -> None:
+    """Make what cells need; where that fails, each of them says so."""
+    try:
+        make()
+    except OSError:
+        raise
+    except Exception:
+        return
 
 
 def _threads(config: RunConfig) -> int:

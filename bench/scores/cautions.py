@@ -65,8 +65,8 @@ def seeds_caution(seeds: Iterable[int]) -> str:
     if len(set(seeds)) != 1:
         return ""
     return (
-        "One seed only: every interval is of this training, and how much another would differ is "
-        "in none; `--seeds 0,1,2` trains three times."
+        "Each network was trained once (one seed): no interval says how much another training "
+        "would differ; `--seeds 0,1,2` trains three times."
     )
 
 

@@ -106,7 +106,7 @@ def _sum(
 
 
 def _retuned(metric: MembraneMetric) -> MembraneMetric:
-    """The same score with thresholds of the method's own."""
+    """The same score with retuned thresholds: chosen for the method."""
 
     def values(table: pd.DataFrame) -> Values:
         own = {name: table[OWN.format(name)] for name in metric.reads}

@@ -10,7 +10,7 @@ from bench.base.errors import UserError
 from bench.base.free_memory import GIB, Room
 from bench.base.freed_memory import give_up_freed_memory, keep_freed_memory
 from bench.cells.cell import Cell
-from bench.cells.presets import PRESETS
+from bench.cells.presets import PRESETS, Preset
 from bench.cells.variants import parse_loss, parse_variant
 from bench.stages import memory_needed
 from bench.stages.training_step import Training, couples_crops
@@ -29,7 +29,7 @@ _A_TRAINED_PIXEL, _A_PREDICTED_PIXEL = 128 * 1024, 16 * 1024
 _TILES = (512, 256, 128)
 _SMALLER: dict[str, tuple[str, ...]] = {"paper": ("medium", "quick"), "medium": ("quick",)}
 
-# Words of a remedy, and the bytes that are counted with it.
+# What is said of a remedy that fits, and the bytes that are counted with it.
 Remedy = tuple[str, Callable[[], int | None]]
 
 
@@ -70,7 +70,7 @@ def check_prediction(
         return
     counted = partial(memory_needed.of_prediction, model, device=room.device)
     tiles = [tile for tile in _TILES if tile < side]
-    smaller = ((f"--predict-tile {tile}", partial(counted, tile)) for tile in tiles)
+    smaller = ((f"`--predict-tile {tile}` fits", partial(counted, tile)) for tile in tiles)
     what = f"Predicting {side} x {side} pixels at once with {cell.title}"
     _admit(what, counted(side), room, smaller)
 
@@ -83,7 +83,7 @@ def ran_out(cell: Cell, stage: str, side: int, room: Room) -> str:
         advice = f"give `--predict-tile {tile}`"
     elif stage == "train" and cell.trained:
         smaller = _SMALLER.get(cell.preset, ())
-        presets = "".join(f" or `--preset {preset}`" for preset in smaller[:1])
+        presets = "".join(f" or, for a smaller network, `--preset {p}`" for p in smaller[:1])
         advice = f"give `--micro-batch 1`{presets}"
     return (
         f"{cell.title} ran out of memory in the stage '{stage}', after which {room.told()}; "
@@ -101,7 +101,7 @@ def _admit(what: str, counted: int | None, room: Room, remedies: Iterator[Remedy
     if _needed(counted) <= free:
         return
     fitting = next((words for words, count in remedies if _fits(count(), free)), None)
-    advice = f"`{fitting}` fits" if fitting else "nothing smaller fits, only more memory helps"
+    advice = fitting or "nothing smaller fits, only more memory helps"
     needed = f"{_needed(counted) / GIB:.1f} GiB of memory"
     raise UserError(f"{what} needs about {needed}, but {room.told()}; {advice}.")
 
@@ -115,16 +115,48 @@ def _fits(counted: int | None, free: int) -> bool:
 
 
 def _of_training(cell: Cell, model: Interpolator, training: Training) -> Iterator[Remedy]:
-    if training.micro_batch > 1 and not couples_crops(model):
+    """Remedies, from the training that was asked for to the one that is least like it."""
+    parts = not couples_crops(model)
+    if training.micro_batch > 1 and parts:
         one = replace(training, preset=replace(training.preset, micro_batch=1))
-        yield "--micro-batch 1", partial(memory_needed.of_training, model, one)
-    for preset in _SMALLER.get(cell.preset, ()):
-        yield f"--preset {preset}", partial(_of_preset, cell, training, preset)
+        yield "`--micro-batch 1` fits", partial(memory_needed.of_training, model, one)
+    for name in _SMALLER.get(cell.preset, ()):
+        given = training.preset.micro_batch
+        for crops in dict.fromkeys((given, 1) if parts else (given,)):
+            option = f" --micro-batch {crops}" if crops else ""
+            preset = _other(cell, training, name, crops)
+            words = f"`--preset {name}{option}` fits, {_smaller(cell, name, preset)}"
+            yield words, partial(_of_preset, cell, training, name, preset)
 
 
-def _of_preset(cell: Cell, training: Training, name: str) -> int | None:
+def _other(cell: Cell, training: Training, name: str, crops: int | None) -> Preset:
+    """Another preset for the same cell, of which the run says as much as of its own.
+
+    Args:
+        cell: as it was asked for.
+        training: of the cell.
+        name: of the other preset.
+        crops: whose gradients are computed at once; None: all of a step.
+    """
+    method, crop = cell.variant.info.name, training.preset.crop
+    own, other = (PRESETS[each].of_method(method) for each in (cell.preset, name))
+    return replace(other, micro_batch=crops, crop=other.crop if crop == own.crop else crop)
+
+
+def _smaller(cell: Cell, name: str, preset: Preset) -> str:
+    """What another preset trains instead."""
+    try:
+        variant = parse_variant(cell.variant.written, name)
+    except UserError:
+        return ""  # it is no remedy
+    network = "" if variant.options == cell.variant.options else "a smaller network "
+    return f"and trains {network}on crops of {preset.crop}"
+
+
+def _of_preset(cell: Cell, training: Training, name: str, preset: Preset) -> int | None:
     """What the same cell would take with the widths and crops of another preset."""
-    preset = PRESETS[name].of_method(cell.variant.info.name)
+    if preset.micro_batch is not None and preset.micro_batch > preset.batch:
+        return None  # a step has not so many
     words = "l1" if cell.loss_variant is None else cell.loss_variant.text
     try:
         variant, loss = parse_variant(cell.variant.written, name), parse_loss(words, preset)

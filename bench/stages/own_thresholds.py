@@ -1,4 +1,4 @@
-"""Thresholds of a method's own: chosen on its validation frames, not on real slices.
+"""Retuned thresholds: chosen for a method on its validation frames, not on real slices.
 
 The thresholds of the real slices are the ones that count: a laboratory's segmenter does not know
 which slice is synthetic. These say what retuning it for the method would give.

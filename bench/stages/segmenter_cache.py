@@ -97,6 +97,14 @@ class Segmenters:
             return None
         return record.files[WEIGHTS] if record else None
 
+    def weights(self, dataset: Dataset) -> Path | None:
+        """The file of its weights, wherever it lies; None where they are still to be made."""
+        if self._config.segmenter is not None:
+            return self._config.segmenter
+        if self.digest(dataset) is not None:
+            return self._folder(dataset).weights
+        return self.weights(_own(dataset.training)) if dataset.borrows else None
+
     def get(self, dataset: Dataset) -> Segmenter:
         """The segmenter of a dataset, trained now if it is not there.
 

@@ -21,6 +21,7 @@ from bench.cells.config import RunConfig
 from bench.stages.segmenter import load_segmenter
 from bench.stages.segmenter_training import learning_settings, train_segmenter
 from bench.store.records import SCHEMA, WEIGHTS, Store, file_name, load_document, now, save_document
+from bench.store.weights import tensors_digest
 from bench.triplets.file import TripletFile
 from segmentation.training import Budget
 from segmentation.unet import UNet, UNetOptions
@@ -70,6 +71,12 @@ class Teachers:
             return self._given_digest
         record = _record(self._folder(file))
         return record.weights if record else None
+
+    def weights(self, file: TripletFile) -> Path | None:
+        """The file of its weights, wherever it lies; None where they are still to be made."""
+        if self._given is not None:
+            return self._given
+        return self._folder(file) / WEIGHTS if _record(self._folder(file)) else None
 
     def get(self, file: TripletFile) -> UNet:
         """The teacher of what is learned from, frozen; it is trained now if it is not there.
@@ -134,7 +141,7 @@ def _record(folder: Path) -> TeacherRecord | None:
 
 
 def check_teacher(config: RunConfig) -> None:
-    """Refuse a teacher that cannot be loaded, or that would judge what it has taught.
+    """Refuse a teacher that cannot be loaded, or that is the segmenter given to judge.
 
     Raises:
         UserError: which of the two.
@@ -142,17 +149,43 @@ def check_teacher(config: RunConfig) -> None:
     if config.teacher is None:
         return
     load_segmenter(config.teacher)
-    if config.segmenter is None:
+    if config.segmenter is not None:
+        check_apart(config, config.segmenter, config.teacher)
+
+
+def check_apart(config: RunConfig, judge: Path, teacher: Path) -> None:
+    """Refuse a judge that is the teacher: a copy of its weights is, whatever else the file says.
+
+    Args:
+        config: the run; the one of the two that it names is to be another.
+        judge: file of the segmenter that scores.
+        teacher: file of the segmenter through which a loss looks.
+
+    Raises:
+        UserError: they are the same network.
+    """
+    if tensors_digest(judge) != tensors_digest(teacher):
         return
-    if file_digest(config.teacher) == file_digest(config.segmenter):
+    if config.teacher is not None and config.segmenter is not None:
         raise UserError(
-            f"--teacher {config.teacher} and --segmenter {config.segmenter} are the same network: "
-            "what a loss has looked through cannot judge; give another --segmenter."
+            f"--teacher {teacher} and --segmenter {judge} are the same network, and a segmenter "
+            "that took part in a loss cannot judge; give another file to one of them."
         )
+    given, path, part, other = (
+        ("segmenter", judge, f"the loss looks for membranes through ({teacher})", "judge")
+        if config.teacher is None
+        else ("teacher", teacher, f"judges the frames ({judge})", "take part in the loss")
+    )
+    raise UserError(
+        f"--{given} {path} is the network that {part}, so it cannot {other}; give another "
+        f"--{given}, or leave --{given} out."
+    )
 
 
 def check_judge(judge: str, teacher: str | None) -> None:
     """Refuse scores by a segmenter that took part in the training of what it scores.
+
+    A run has looked at its files before (``check_apart``); no score is left to that alone.
 
     Args:
         judge: SHA-256 of the segmenter's weights.
@@ -164,5 +197,5 @@ def check_judge(judge: str, teacher: str | None) -> None:
     if judge == teacher:
         raise UserError(
             "The segmenter took part in the loss of this cell, so it cannot judge it; give "
-            "another one with --segmenter FILE, or leave --segmenter out."
+            "another --segmenter or --teacher."
         )

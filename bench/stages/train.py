@@ -130,7 +130,7 @@ def train(
         DivergenceError: loss or gradient became infinite or NaN.
         UserError: a step is to be computed in parts, and the network couples its crops.
     """
-    check_parts(model, training)
+    check_parts(model, model.info.name, training.preset)
     place(model, training.device)
     training.loss.to(training.device)
     optimiser = torch.optim.Adam(_parameter_groups(model, training), betas=(0.9, 0.999))
@@ -384,11 +384,15 @@ def _warnings(context: Context, facts: Facts | None) -> list[str]:
     if done.get("features") == "random":
         warnings.append("trained with random VGG features")
     warnings += [
-        f"the {part} part was {share:.1%} of the loss when all of it set in"
+        f"the {part} term was {_percent(share)} of the loss in the first step that had all terms"
         for part, share in done.get("first_shares", {}).items()
         if share < 0.1
     ]
     return warnings
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
 
 
 STAGE = Stage(

@@ -109,16 +109,25 @@ def couples_crops(model: nn.Module) -> str | None:
     return next((name for name, part in parts if isinstance(part, _BatchNorm)), None)
 
 
-def check_parts(model: nn.Module, training: Training) -> None:
-    """Refuse to compute a step in parts where its gradients would be others."""
-    if training.micro_batch >= training.preset.batch:
+def check_parts(model: Interpolator, name: str, preset: Preset) -> None:
+    """Refuse to compute a step in parts where its gradients would be others.
+
+    Args:
+        model: of a method.
+        name: of the method, as the command line has it.
+        preset: how many crops a step has, and how many are computed at once.
+
+    Raises:
+        UserError: the method normalises over the crops of a step.
+    """
+    crops = preset.micro_batch or preset.batch
+    if crops >= preset.batch or couples_crops(model) is None:
         return
-    if (name := couples_crops(model)) is not None:
-        raise UserError(
-            f"--micro-batch {training.micro_batch} does not go with the batch normalisation in "
-            f"`{name}`, which couples the {training.preset.batch} crops of a step; leave "
-            "--micro-batch out, or give the method norm=none."
-        )
+    otherwise = ", or give it norm=none" if hasattr(model.options, "norm") else ""
+    raise UserError(
+        f"--micro-batch {crops} does not go with {name}: its batch normalisation couples the "
+        f"{preset.batch} crops of a step; leave --micro-batch out{otherwise}."
+    )
 
 
 class Numbers(NamedTuple):

@@ -15,6 +15,11 @@ from bench.base.errors import DamagedError, UserError
 from bench.base.files import atomic_path
 
 _DIGEST = "digest"  # among the facts
+_PICKLES = (b"PK\x03\x04", b"\x80")  # how a file of `torch.save` begins: a zip, or a bare pickle
+
+
+class UnsafeFormatError(DamagedError):
+    """A file of weights is a pickle, which can name code: no code of a file is executed."""
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -34,7 +39,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what ``save_tensors`` wrote.
 
     Raises:
-        DamagedError: the file is not as it was written, or of another format.
+        UnsafeFormatError: the file is a pickle.
+        DamagedError: it is not as it was written, or of another format.
         UserError: it is missing, or may not be read.
     """
     from safetensors import SafetensorError
@@ -43,17 +49,31 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         # As bytes: safetensors opens no file whose name is not UTF-8.
         content = path.read_bytes()
-        tensors = load(content)
-        facts = json.loads(_metadata(content).get("facts", "{}"))
     except OSError as error:
         raise UserError(f"The weights {path} cannot be read: {error}.") from error
+    try:
+        tensors = load(content)
+        facts = json.loads(_metadata(content).get("facts", "{}"))
     except (SafetensorError, ValueError) as error:
+        if content.startswith(_PICKLES):
+            raise UnsafeFormatError(
+                path, f"{path} is a pickle, which is never executed here; give a .safetensors file."
+            ) from error
         raise DamagedError(path, f"The weights {path} cannot be read: {error}.") from error
     # Files of other programs, and of before there was a digest, have none.
     digest = facts.pop(_DIGEST, None)
     if digest is not None and digest != _digest(tensors, facts):
         raise DamagedError(path, f"The weights {path} are not as they were written.")
     return tensors, facts
+
+
+def tensors_digest(path: Path) -> str:
+    """SHA-256 of the tensors alone: that of a copy is the same, whatever else its file says.
+
+    Raises:
+        UserError: as ``load_tensors``.
+    """
+    return _digest(load_tensors(path)[0], {})
 
 
 def _metadata(content: bytes) -> dict[str, str]:

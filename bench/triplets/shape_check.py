@@ -103,7 +103,8 @@ def no_whole_triplet(name: str, volumes: Extents, options: BuildOptions) -> str:
     elif options.split_axis == "z" and any(volume.missing for volume in volumes):
         why = "too many slices there are missing"
     return (
-        f"No triplet lies whole within the {name} block along {options.split_axis}, as {why}; "
+        f"The {name} split would be empty: no triplet fits into its block along "
+        f"{options.split_axis}, because {why}; "
         f"{advice(volumes, options)}."
     )
 

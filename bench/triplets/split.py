@@ -81,4 +81,5 @@ def split_words(split: SplitName, axis: Axis, fold: int) -> str:
     """How triplets were split, for somebody who reads the counts below."""
     if split == "paper":
         return f"at random, as in the paper, fold {fold}"
-    return f"blocked along {axis}, fold {fold}; in the gap, in no split: what crosses two blocks"
+    crossing = "triplets that cross two blocks are in no split (gap)"
+    return f"blocked along {axis}, fold {fold}; {crossing}"

@@ -1,13 +1,17 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from bench.base import free_memory as module
-from bench.base.free_memory import is_out_of_memory
+from bench.base.errors import UserError
+from bench.base.free_memory import Room, is_out_of_memory
+from bench.base.parquet import write_table
 
 MIB = 2**20
 
@@ -70,6 +74,49 @@ def test_a_limit_of_address_space_leaves_what_is_not_mapped() -> None:
     before, limited = map(int, done.stdout.split())
     assert before > 2**28
     assert limited == pytest.approx(2**28, abs=2**24)
+
+
+_COMMAND = """
+import resource
+from bench.commands.main import main
+resource.setrlimit(resource.RLIMIT_AS, (2**29, resource.RLIM_INFINITY))
+main()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux tells what is mapped")
+def test_a_library_that_finds_no_memory_is_one_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _COMMAND, "report", "--out", tmp_path],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(
+        r"bench: There is too little memory to load \S+; allow the command more \(`ulimit -v`\), "
+        r"or end other programs.\n",
+        done.stderr,
+    )
+
+
+def test_a_table_without_its_library_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(UserError, match=r"pyarrow, which reads and writes tables, cannot be load"):
+        write_table(pd.DataFrame({"a": [1]}), tmp_path / "a.parquet")
+
+
+def test_the_limit_that_leaves_least_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_of_the_system", lambda: [3])
+    monkeypatch.setattr(module, "_of_control_groups", lambda _: [2])
+    monkeypatch.setattr(module, "_of_the_address_space", lambda: [4])
+    cpu = torch.device("cpu")
+    assert "within the memory limit of this container" in Room(cpu, 1, 2).told()
+    monkeypatch.setattr(module, "_of_control_groups", lambda _: [])
+    assert Room(cpu, 1, 2).told() == "0.0 GiB are free on this machine"
+    monkeypatch.setattr(module, "_of_the_address_space", lambda: [1])
+    assert Room(cpu, 1, 2).told() == "0.0 GiB are free within the limit of `ulimit -v`"
 
 
 def test_allocations_that_fail_are_told_from_other_errors() -> None:

@@ -60,6 +60,26 @@ def test_a_wrong_word_is_named_in_one_sentence(words: dict[str, object], hint: s
     assert "\n" not in str(caught.value)
 
 
+FLAGS = [name for name, field in RunConfig.model_fields.items() if field.annotation is bool]
+
+
+@pytest.mark.parametrize("key", sorted(set(RunConfig.model_fields) - set(FLAGS)))
+def test_true_in_a_file_is_no_number_and_no_word(key: str, tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    for value in ("true", "[true]"):
+        file.write_text(f"{key} = {value}\n")
+        words = {name: value for name, value in WORDS.items() if name != key}
+        with pytest.raises(UserError, match=f"--{key.replace('_', '-')}"):
+            load_config(file, words)
+
+
+@pytest.mark.parametrize("key", FLAGS)
+def test_a_flag_in_a_file_is_true_or_false(key: str, tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(f"{key} = true\n")
+    assert getattr(load_config(file, WORDS), key) is True
+
+
 def test_unknown_key_in_a_file_names_the_nearest(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text('losess = ["l1"]\n')

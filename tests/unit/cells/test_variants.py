@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.base.errors import UserError
 from bench.cells.cell import plan
@@ -39,6 +40,10 @@ def test_spelling_does_not_depend_on_order_or_spaces() -> None:
         ("linear[window=4]", "must be odd"),
         ("sepconv[taps=50]", "odd number of taps"),
         ("ssan[g0=-8]", "cannot be built"),
+        ("rife[weight=x]", "did you mean 'weights'?"),
+        ("linear[ini=x]", "choose from window"),  # it takes no init
+        ("rife[scales=1]", "scales=1 of 'rife' is not valid: it takes several numbers, with /"),
+        ("rife[widths=4/4,depth=0]", "rife[depth=0,widths=4/4] is not valid: rife has 2 widths"),
     ],
 )
 def test_a_wrong_variant_is_one_sentence(text: str, words: str) -> None:
@@ -59,7 +64,23 @@ def test_a_loss_starts_from_its_preset_and_takes_options() -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("l3", "no loss 'l3'"), ("ls[styl=plain]", "'style'"), ("ls[style=flat]", "balance, plain")],
+    [
+        ("l3", "no loss 'l3'"),
+        ("l2", "did you mean 'l1', 'lf', 'ls' or 'lm'?"),  # all are as near
+        ("ls[styl=plain]", "'style'"),
+        ("ls[style=flat]", "balance, plain"),
+        ("lm[membrane=0]", "lm[membrane=0] is not valid: membrane has to be more than 0."),
+        ("lm[membrane=-1]", "membrane has to be more than 0"),
+        ("l1[epsilon=0]", "epsilon has to be more than 0"),
+        ("ls[alpha=1/-1/1]", "alpha has to be at least 0"),
+        ("l1[lowpass=-1]", "lowpass has to be at least 0"),
+        ("lm[style=plain]", "'lm' does not use the option style, which is one of ls; leave it"),
+        ("lf[beta=1/1/1]", "does not use the option beta"),
+        ("l1[feature_crop=32]", "feature_crop, which is one of lf and ls"),
+        ("l1[alpha=1/1/1]", "alpha, which is one of lf and ls"),
+        ("ls[membrane=2]", "membrane, which is one of lm"),
+        ("ls[style=plain,beta=1/1/1]", "leave beta out"),
+    ],
 )
 def test_a_wrong_loss_is_one_sentence(text: str, words: str) -> None:
     with pytest.raises(UserError) as caught:
@@ -114,8 +135,25 @@ def test_a_file_that_says_its_options_fits_in_every_preset(
     assert (given.weights, given.init)[option == "init"] == path
     assert given.options.widths == (4, 4)
     assert parse_variant(given.written, preset) == given
-    with pytest.raises(UserError, match=r"do not fit .* the options that the file names"):
+    with pytest.raises(UserError) as caught:
         parse_variant(f"rife[{option}={path},depth=2]", preset)
+    assert str(caught.value) == (
+        f"The weights {path} are not of a 'rife' with depth=2 and else the options that the file "
+        "names; leave out what the weights were not made with."
+    )
+
+
+def test_a_published_file_has_to_be_imported_first(tmp_path: Path) -> None:
+    path = tmp_path / "flownet.pkl"
+    for zipped in (True, False):
+        torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(UserError) as caught:
+            parse_variant(f"rife[weights={path}]", "quick")
+        assert str(caught.value).endswith(
+            f"import them first with `bench weights import rife {path} --out rife.safetensors`."
+        )
+        with pytest.raises(UserError, match="is a pickle, which is never executed here"):
+            parse_variant(f"ssan[weights={path}]", "quick")
 
 
 def test_a_file_of_another_method_or_of_other_options_is_refused(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ from command import bench
 from conftest import moving_texture, neurites
 
 from bench.base.files import file_digest
+from bench.cells.registry import METHODS
 from bench.run.job import Job, Outcome
 from bench.stages import predict
 from bench.stages.score import SCORES
 from bench.store.records import Store
+from bench.triplets.file import TripletFile
 from bench.volumes.cards import CARDS
 
 
@@ -499,6 +501,29 @@ def test_crops_larger_than_the_tiles(run) -> None:  # type: ignore[no-untyped-de
     assert "512" in err
 
 
+def test_lists_say_what_has_to_be_known_before_a_run(
+    capsys: pytest.CaptureFixture[str],
+    data_folder: Path,
+    cells: TripletFile,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, out, _ = bench(capsys, "list", "datasets", "--data", data_folder, "--json")
+    listed = json.loads(out)
+    assert "; neuron ids" in listed["mouse_triplet"]
+    assert "; membranes, no neuron ids" in listed["vnc_triplet"]
+    assert listed["fib25_triplet"].endswith("; neuron ids; one of 4 slices is taken (every=4)")
+    assert listed["texture"].endswith("; no labels")
+    assert listed["cells"].endswith("; neuron ids")
+
+    needs = "needs `pip install interslice[bspline]`: "
+    for module, there in (("json", "installed)"), ("no_such_module", "not installed)")):
+        bspline = dataclasses.replace(METHODS["bspline"], module=module)
+        monkeypatch.setattr("bench.cells.registry.METHODS", {**METHODS, "bspline": bspline})
+        _, out, _ = bench(capsys, "list", "methods", "--json")
+        assert json.loads(out)["bspline"].endswith(needs + there)
+        assert sum("needs" in words for words in json.loads(out).values()) == 1
+
+
 def test_ones_own_datasets_are_named_wherever_names_are_and_only_what_is_whole(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -511,7 +536,7 @@ def test_ones_own_datasets_are_named_wherever_names_are_and_only_what_is_whole(
     _, out, _ = bench(capsys, "list", "datasets", *data, "--json")
     listed = json.loads(out)
     assert [name for name in listed if name not in CARDS] == ["mine"]
-    assert listed["mine"] == f"built, in {tmp_path / 'mine'}"
+    assert listed["mine"] == f"built, in {tmp_path / 'mine'}"  # an empty file says no more
 
     code, _, err = bench(capsys, "data", "info", "zzzz", *data)
     named = err.partition("choose from ")[2].partition(" (")[0].split(", ")

@@ -53,6 +53,9 @@ def test_a_file_that_is_there_stays(capsys: Capture, flownet: Path, tmp_path: Pa
     code, _, told = bench(capsys, *words, there)
     assert (code, there.read_text()) == (2, "mine")
     assert "is there already; name another file with --out" in told
+    code, _, told = bench(capsys, *words, tmp_path / "c.pt")
+    assert (code, (tmp_path / "c.pt").exists()) == (2, False)
+    assert f"name it {tmp_path / 'c.safetensors'} with --out" in told
 
 
 def test_what_cannot_be_imported_is_one_sentence(

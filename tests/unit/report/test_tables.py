@@ -360,7 +360,7 @@ def test_few_clusters_one_seed_and_saturation_are_said(tmp_path: Path) -> None:
     for table, first, group in ((paper, "PSNR (dB)", "mouse_triplet"), (extended, "FRC < 0.1", "")):
         said = notes(table, cell(table, "Linear", first, group))
         assert "it takes at least 3 columns of tiles side by side, and there are 2 (" in said
-        assert "One seed only" in " ".join(table.caption)
+        assert "Each network was trained once (one seed)" in " ".join(table.caption)
         assert "12 % of the pixels of the real slices" in " ".join(dict(table.notes).values())
 
 

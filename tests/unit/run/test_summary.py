@@ -103,6 +103,27 @@ def test_no_table_is_wider_than_80_columns_and_no_number_is_broken(
         assert set(names) == {"ssan[aggregation=kel]"}
 
 
+def test_what_is_said_of_several_cells_is_said_once_and_above_the_tables(tmp_path: Path) -> None:
+    tables: list[pd.DataFrame | None] = [scores("linear", 19.0), *([scores("same", 18.0)] * 2)]
+    lines = printed(run(tmp_path, "average,flow", tables), width=80).splitlines()
+    (said,) = [i for i, line in enumerate(lines) if "is worse than `linear`" in line]
+    assert lines[said].startswith("average, flow: is worse than `linear` in ")
+    heads = [i for i, line in enumerate(lines) if line.startswith("method ")]
+    answer = lines.index("mouse_triplet: what to take")
+    assert said < heads[0] < heads[-1] < answer
+    last = max(i for i, line in enumerate(lines[:answer]) if line.startswith("flow "))
+    assert answer - last < 6  # blank lines, the legend and the scale
+
+
+def test_a_failed_cell_has_its_failure_alone(tmp_path: Path) -> None:
+    rows = run(tmp_path, "ssan", [scores("linear", 19.0), None])
+    rows[1].outcome.record.warnings = ["trained on 6 crops only"]
+    assert rows[1].warnings == []
+    text = printed(rows)
+    assert "ssan l1: failed in train: no" in text
+    assert "6 crops" not in text
+
+
 def test_the_json_rows_say_the_same(close: list[Row]) -> None:
     found = {row.outcome.cell.title: row.as_json() for row in close}
     assert {name: (row["best"], row["tied"]) for name, row in found.items()} == {

@@ -1,6 +1,7 @@
 """What would not fit is refused before it begins, with what would fit."""
 
 import dataclasses
+import re
 from functools import partial
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def test_a_prediction_is_told_the_largest_tile_that_fits(free: float, fits: int 
         check_prediction(of, model, 512, None, budget)
     sentence = str(refused.value)
     assert sentence.startswith("Predicting 512 x 512 pixels at once with ssan l1 needs about ")
-    assert f"{budget.free() / 2**30:.1f} GiB are free; " in sentence
+    assert f"{budget.free() / 2**30:.1f} GiB are free on this machine; " in sentence
     assert sentence.endswith(
         f"`--predict-tile {fits}` fits." if fits else "only more memory helps."
     )
@@ -132,15 +133,21 @@ def test_a_training_is_told_what_would_fit() -> None:
     one = dataclasses.replace(training, preset=dataclasses.replace(training.preset, micro_batch=1))
     counted = memory_needed.of_training(model, one)
     assert counted is not None
-    for slack, remedy in ((1.01, "--micro-batch 1"), (0.9, "--preset medium"), (0.02, None)):
+    medium = "fits, and trains a smaller network on crops of 256."
+    for slack, remedy in (
+        (1.01, "`--micro-batch 1` fits."),
+        (0.9, f"`--preset medium` {medium}"),
+        (0.2, f"`--preset medium --micro-batch 1` {medium}"),
+        (0.02, None),
+    ):
         budget = room(BESIDE + slack * memory_check._MARGIN * counted)
         with pytest.raises(UserError) as refused:
             check_training(of, model, training, budget)
         sentence = str(refused.value)
         assert sentence.startswith("Training ssan l1 on 3 crops of 512 x 512 at once needs about ")
-        assert f"{budget.free() / 2**30:.1f} GiB are free; " in sentence
+        assert f"{budget.free() / 2**30:.1f} GiB are free on this machine; " in sentence
         if remedy:
-            assert sentence.endswith(f"`{remedy}` fits.")
+            assert sentence.endswith(f"; {remedy}")
     check_training(of, model, one, room(BESIDE + 1.01 * memory_check._MARGIN * counted))
 
 
@@ -161,7 +168,11 @@ def test_a_preset_is_advised_if_the_weights_that_a_training_starts_from_fit_it(
     assert counted is not None
     with pytest.raises(UserError) as refused:
         check_training(of, model, training, room(BESIDE + 0.9 * memory_check._MARGIN * counted))
-    fitting = "`--preset medium` fits." if says else "nothing smaller fits, only more memory helps."
+    fitting = (
+        "; `--preset medium --micro-batch 1` fits, and trains on crops of 256."
+        if says
+        else "nothing smaller fits, only more memory helps."
+    )
     assert str(refused.value).endswith(fitting)
 
 
@@ -176,12 +187,14 @@ def test_jobs_share_what_was_free_when_the_run_began() -> None:
     beside = Room(CPU, 2, 2 * free)
     assert beside.free() == pytest.approx(free, rel=0.2)
     assert Room(CPU, 2, 0).free() == pytest.approx(free / 2, rel=0.2)
-    assert beside.told().endswith("GiB are free for each of 2 jobs")
+    assert re.search(r"GiB are free (on|within) .* for each of 2 jobs$", beside.told())
 
 
 def test_a_stage_that_ran_out_of_memory_is_told_what_to_do() -> None:
     of = cell("ssan", "paper")
-    assert "`--micro-batch 1` or `--preset medium`" in ran_out(of, "train", 512, room(2**30))
+    assert "`--micro-batch 1` or, for a smaller network, `--preset medium`" in ran_out(
+        of, "train", 512, room(2**30)
+    )
     assert "`--predict-tile 256`" in ran_out(of, "predict", 512, room(2**30))
     assert "in the stage 'score', after which 1.0 GiB are free" in ran_out(
         of, "score", 512, room(2**30)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,10 @@ def test_neurites_are_followed_and_set_against_every_reference(run, tmp_path: Pa
     assert "what to take\nNeurites: " in out
     lead = [line.split("  ")[0].strip() for line in out.splitlines()]
     there = ["left out", "left out, with flow", "real slice", "true segments"]
-    assert lead[lead.index(there[0]) :][:4] == there
+    broken = " ".join(lead[lead.index(there[0]) :][:6])  # a name is, where 80 columns are too few
+    assert broken.startswith(" ".join(there))
+    tables = [line for line in out.splitlines() if re.match(r"method|[─]+$|.*\d$", line)]
+    assert max(map(len, tables)) <= 80
     words = ("--data", tmp_path, "--out", tmp_path / "results")
     assert run.bench("report", "--tables", "5", "--format", "csv", *words)[0] == 0
     cells = pd.read_csv(tmp_path / "results/report/table5.csv").set_index(["column", "row"])

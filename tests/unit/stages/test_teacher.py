@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bench.store.records import Store
+from bench.store.weights import load_tensors, save_tensors
 
 pytestmark = pytest.mark.usefixtures("one_thread", "without_picture")
 
@@ -50,17 +51,72 @@ def test_the_teacher_is_made_once_and_is_not_the_judge(train, tmp_path: Path) ->
     assert len(training_keys(tmp_path)) == 2
 
 
-def test_who_has_taught_is_refused_as_judge(train, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    train("--stages", "train,predict")
-    teacher = weights_of(tmp_path, "teacher")
-    code, out, _ = train("--segmenter", teacher)
-    assert code == 1
-    assert "cannot judge it" in out
-    code, _, err = train("--segmenter", teacher, "--teacher", teacher)
+def records_of(tmp_path: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (tmp_path / "results").rglob("record.json")}
+
+
+def saved_again(weights: Path, copy: Path) -> Path:
+    """The same tensors in a file of other bytes."""
+    tensors, facts = load_tensors(weights)
+    save_tensors(copy, tensors, facts | {"note": "saved again"})
+    assert copy.read_bytes() != weights.read_bytes()
+    return copy
+
+
+def test_the_judge_is_no_teacher_and_the_finished_cell_stays(train, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    train()
+    teacher, judge = (weights_of(tmp_path, role) for role in ("teacher", "segmenter"))
+    before, apart = records_of(tmp_path), tmp_path / "apart.safetensors"
+    for words, option, file in (
+        (("--segmenter", teacher), "segmenter", teacher),
+        (("--segmenter", saved_again(teacher, apart)), "segmenter", apart),
+        (("--teacher", judge), "teacher", judge),
+        (("--teacher", judge, "--rerun"), "teacher", judge),
+    ):
+        code, out, err = train(*words)
+        assert (code, out) == (2, "")
+        assert err.splitlines()[-1].startswith(f"bench: --{option} {file} is the network that ")
+        assert err.rstrip().endswith(f"give another --{option}, or leave --{option} out.")
+        assert records_of(tmp_path) == before
+    code, _, err = train("--segmenter", apart, "--teacher", teacher)
     assert code == 2
-    assert "what a loss has looked through cannot judge" in err.splitlines()[-1]
+    assert "are the same network" in err.splitlines()[-1]
     code, _, err = train("--segmenter", teacher, losses="l1")  # which it has not taught
     assert code == 0, err
+
+
+def test_a_judge_that_would_come_out_as_the_teacher_is_refused_before_a_training(  # type: ignore[no-untyped-def]
+    run, train, tmp_path: Path
+) -> None:
+    run()
+    judge = saved_again(weights_of(tmp_path, "segmenter"), tmp_path / "judge.safetensors")
+    other = tmp_path / "other"
+    code, _, err = train("--teacher", judge, "--out", other)
+    assert code == 2
+    assert err.splitlines()[-1].startswith(f"bench: --teacher {judge} is the network that judges")
+    assert not list(other.rglob("record.json"))
+
+
+def test_a_refusal_leaves_a_finished_cell_as_it_was(train, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert train("--json")[0] == 0
+    before = records_of(tmp_path)
+    damaged = saved_again(weights_of(tmp_path, "segmenter"), tmp_path / "nan.safetensors")
+    tensors, facts = load_tensors(damaged)
+    save_tensors(damaged, {n: t * float("nan") for n, t in tensors.items()}, facts)
+    code, out, _ = train("--json", "--segmenter", damaged)
+    assert code == 1
+    assert "returned NaN" in json.loads(out)["rows"][-1]["failure"]
+    assert records_of(tmp_path).items() >= before.items()
+    code, out, err = train("--json")
+    assert code == 0, err
+    assert json.loads(out)["rows"][-1]["membranes"]["metrics"]["dice"]["mean"] is not None
+
+
+def test_a_teacher_that_no_loss_looks_through_is_refused(train, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    train("--stages", "train")
+    code, _, err = train("--teacher", weights_of(tmp_path, "teacher"), losses="l1,ls")
+    assert code == 2
+    assert "is used by the loss lm alone" in err.splitlines()[-1]
 
 
 def test_a_teacher_from_elsewhere_is_another_training(train, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -306,7 +306,7 @@ def test_a_network_that_couples_crops_is_not_trained_in_parts(
     model = fresh()
     model.head = torch.nn.Sequential(torch.nn.BatchNorm2d(4), model.head)
     preset = dataclasses.replace(QUICK, micro_batch=1)
-    with pytest.raises(UserError, match=r"--micro-batch 1 does not .* `head.0`, which couples"):
+    with pytest.raises(UserError, match=r"--micro-batch 1 does not go with tiny: its batch"):
         train(model, make_training(texture, preset=preset), tmp_path, quiet)
 
 

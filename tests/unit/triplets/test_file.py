@@ -176,5 +176,5 @@ def test_what_it_says_of_itself(built: Path) -> None:
     assert rows["leakage"] == "0.0 % of test triplets"
     assert rows["candidates"].startswith("52")
     assert rows["test"].startswith(f"{len(file.indices('test'))} ")
-    assert rows["split"].startswith("blocked along z, fold 0; in the gap, in no split:")
+    assert rows["split"].startswith("blocked along z, fold 0; triplets that cross two blocks")
     assert rows["fingerprint"] == file.fingerprint
