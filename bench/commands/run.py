@@ -89,6 +89,7 @@ class RunWords:
             "where they are not given; 2500 if not given."
         ),
     ] = None
+    judges: Annotated[int | None, typer.Option(help="2: another network judges too.")] = None
     rerun: Annotated[bool, typer.Option("--rerun", help="Compute again what is there.")] = False
     as_json: Json = False
 

@@ -1,0 +1,45 @@
+"""What is said of two judges, in a sentence or two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.scores.columns import EVERY
+from bench.scores.judges import Agreement, Judgement, Pair
+
+_NAMED = 3  # pairs of a metric at most
+
+
+def judges_sentence(judgement: Judgement) -> str:
+    """Whether both judges order the methods alike, and if not, which pairs turn round."""
+    agreements = judgement.agreements
+    count = len(judgement.methods)
+    taus = ", ".join(f"{each.tau:.2f} in {_title(each)}" for each in agreements)
+    turned = [each for each in agreements if each.turned]
+    if not turned:
+        return f"Both judges order the {count} methods alike (Kendall's tau {taus})."
+    pairs = "; ".join(f"in {_title(each)} {_pairs(each.turned)}" for each in turned)
+    return (
+        f"The second judge turns pairs of the {count} methods round (Kendall's tau {taus}): "
+        f"{pairs}. {_certainty(agreements)}"
+    )
+
+
+def _certainty(agreements: Sequence[Agreement]) -> str:
+    """Whether any of the pairs is more than a difference that a judge cannot tell from none."""
+    sure = [each for each in agreements if each.contradicted]
+    if not sure:
+        return "No such pair is told apart by both judges."
+    pairs = "; ".join(f"in {_title(each)} {_pairs(each.contradicted)}" for each in sure)
+    return f"Both judges tell apart, each the other way round: {pairs}."
+
+
+def _title(agreement: Agreement) -> str:
+    title = EVERY[agreement.metric].title
+    return title.lower() if agreement.metric == "carried" else title
+
+
+def _pairs(pairs: Sequence[Pair]) -> str:
+    named = ", ".join(f"{one.name} and {other.name}" for one, other in pairs[:_NAMED])
+    more = len(pairs) - _NAMED
+    return named if more <= 0 else f"{named} and {more} more"
