@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from bench.scores.columns import EVERY
 from bench.scores.judges import Agreement, Judgement, Pair
+from bench.scores.notation import finite
 
 _NAMED = 3  # pairs of a metric at most
 
@@ -23,6 +25,23 @@ def judges_sentence(judgement: Judgement) -> str:
         f"The second judge turns pairs of the {count} methods round (Kendall's tau {taus}): "
         f"{pairs}. {_certainty(agreements)}"
     )
+
+
+def judges_json(judgement: Judgement) -> dict[str, Any]:
+    """The same for JSON."""
+    agreements = judgement.agreements
+    return {
+        "dataset": judgement.dataset,
+        "methods": [each.name for each in judgement.methods],
+        "tau": {each.metric: finite(each.tau) for each in agreements},
+        "turned": {each.metric: _names(each.turned) for each in agreements},
+        "contradicted": {each.metric: _names(each.contradicted) for each in agreements},
+        "text": judges_sentence(judgement),
+    }
+
+
+def _names(pairs: Sequence[Pair]) -> list[list[str]]:
+    return [[each.name for each in pair] for pair in pairs]
 
 
 def _certainty(agreements: Sequence[Agreement]) -> str:

@@ -16,6 +16,7 @@ from bench.scores.measurement import most_triplets
 from bench.scores.membranes import SECOND
 
 COMPARED = ("carried", "adapted_rand_error", "dice")
+BY_EITHER = tuple(each for name in COMPARED for each in (name, SECOND.format(name)))
 Pair = tuple[Contender, Contender]
 
 
