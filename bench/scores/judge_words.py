@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ def judges_sentence(judgement: Judgement) -> str:
     """Whether both judges order the methods alike, and if not, which pairs turn round."""
     agreements = judgement.agreements
     count = len(judgement.methods)
-    taus = ", ".join(f"{each.tau:.2f} in {_title(each)}" for each in agreements)
+    taus = ", ".join(f"{_tau(each)} in {_title(each)}" for each in agreements)
     turned = [each for each in agreements if each.turned]
     if not turned:
         return f"Both judges order the {count} methods alike (Kendall's tau {taus})."
@@ -42,6 +43,10 @@ def judges_json(judgement: Judgement) -> dict[str, Any]:
 
 def _names(pairs: Sequence[Pair]) -> list[list[str]]:
     return [[each.name for each in pair] for pair in pairs]
+
+
+def _tau(agreement: Agreement) -> str:
+    return "unknown" if math.isnan(agreement.tau) else f"{agreement.tau:.2f}"
 
 
 def _certainty(agreements: Sequence[Agreement]) -> str:
