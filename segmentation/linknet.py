@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from segmentation.network import MembraneNetwork, drop_unused
+from segmentation.network import MembraneNetwork
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,16 @@ class LinkNetOptions:
 
     kind: ClassVar[str] = "linknet"
 
-    encoder: str = "mobilenet_v2"
-    depth: int = 4
+    encoder: str = "tu-skresnet18"
+    depth: int = 3
 
 
 class LinkNet(MembraneNetwork):
     """A LinkNet (Chaurasia and Culurciello 2017) of segmentation-models-pytorch.
 
-    It shares no kind of layer with the U-Net: its encoder (MobileNetV2) filters each channel by
-    itself, and its decoder adds what the U-Net's puts side by side.
+    Its decoder adds the encoder's features where the U-Net's puts them side by side, and goes up by
+    transposed convolutions; its encoder (SKNet, Li et al. 2019) chooses the width of its filters
+    anew for every frame and channel.
     """
 
     def __init__(self, options: LinkNetOptions | None = None) -> None:
@@ -36,12 +37,10 @@ class LinkNet(MembraneNetwork):
         super().__init__()
         self.options = options or LinkNetOptions()
         self.multiple = 2**self.options.depth
-        network = smp.Linknet(
+        self.network = smp.Linknet(
             self.options.encoder,
             encoder_depth=self.options.depth,
             encoder_weights=None,
             in_channels=1,
             classes=1,
         )
-        drop_unused(network.encoder, self.multiple)
-        self.network = network

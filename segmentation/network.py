@@ -43,16 +43,3 @@ class MembraneNetwork(nn.Module):
             frames = F.pad(frames, (0, right, 0, bottom), mode="replicate")
         frames = frames.contiguous(memory_format=torch.channels_last)
         return cast(Tensor, self.network(frames))[..., :height, :width]
-
-
-def drop_unused(encoder: nn.Module, coarsest: int) -> None:
-    """Drop the stages below the coarsest that is read: the library builds them all the same."""
-    if not hasattr(encoder, "get_stages"):
-        return
-    stages = cast(Any, encoder).get_stages().items()
-    below = [stage for stride, group in stages if stride > coarsest for stage in group]
-    unused = {module for stage in below for module in stage.modules()}
-    for parent in list(encoder.modules()):
-        for name, child in list(parent.named_children()):
-            if child in unused and parent not in unused:
-                setattr(parent, name, nn.Identity())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
-from segmentation.network import MembraneNetwork, drop_unused
+from torch import nn
+
+from segmentation.network import MembraneNetwork
 
 
 @dataclass(frozen=True)
@@ -50,5 +52,16 @@ class UNet(MembraneNetwork):
             )
         except (KeyError, RuntimeError) as error:
             raise ValueError(f"The encoder or its weights are not known: {error}.") from error
-        drop_unused(network.encoder, self.multiple)
+        _drop_unused(network.encoder, self.multiple)
         self.network = network
+
+
+def _drop_unused(encoder: nn.Module, coarsest: int) -> None:
+    """Drop the stages below the coarsest that is read: the library builds them all the same."""
+    if not hasattr(encoder, "get_stages"):
+        return
+    stages = cast(Any, encoder).get_stages().items()
+    unused = [stage for stride, group in stages if stride > coarsest for stage in group]
+    for name, child in list(encoder.named_children()):
+        if any(child is stage for stage in unused):
+            setattr(encoder, name, nn.Identity())
