@@ -107,12 +107,11 @@ def _sum(
 
 def _again(metric: MembraneMetric, prefix: str, whose: str, hint: str) -> MembraneMetric:
     """The same score from columns of other names, which hold the same of other membranes."""
+    reads = tuple(prefix.format(name) for name in metric.reads)
 
     def values(table: pd.DataFrame) -> Values:
-        again = {name: table[prefix.format(name)] for name in metric.reads}
-        return metric.values(table.assign(**again))
+        return metric.values(table[[*reads]].set_axis([*metric.reads], axis=1))
 
-    reads = tuple(prefix.format(name) for name in metric.reads)
     title = f"{metric.title}, {whose}"
     return replace(metric, reads=reads, values=values, title=title, hint=hint)
 
