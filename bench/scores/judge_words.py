@@ -23,7 +23,7 @@ def judges_sentence(judgement: Judgement) -> str:
         return f"Both judges order the {count} methods alike (Kendall's tau {taus})."
     pairs = "; ".join(f"in {_title(each)} {_pairs(each.turned)}" for each in turned)
     return (
-        f"The second judge turns pairs of the {count} methods round (Kendall's tau {taus}): "
+        f"The second judge turns round some pairs of the {count} methods (Kendall's tau {taus}): "
         f"{pairs}. {_certainty(agreements)}"
     )
 
