@@ -12,11 +12,12 @@ from bench.stages.masks import Further
 from bench.stages.segmenter import Segmenter
 from bench.stages.stage import Context
 from bench.stages.teacher import check_judge
+from bench.store.weights import tensors_digest
 
 _REMEDY = "it is the second judge: give another --teacher, or leave --judges out"
 
 
-def second_segmenter(context: Context, first: Segmenter) -> Segmenter | None:
+def second_segmenter(context: Context) -> Segmenter | None:
     """The second judge of a cell's dataset, trained now if it is not there.
 
     Returns:
@@ -29,8 +30,11 @@ def second_segmenter(context: Context, first: Segmenter) -> Segmenter | None:
     if seconds is None or seconds.key(context.dataset) is None:
         return None
     second = seconds.get(context.dataset)
-    check_judge(second.digest, context.teacher_digest(), _REMEDY)
-    if second.digest == first.digest:
+    judges = seconds.weights(context.dataset), context.segmenters.weights(context.dataset)
+    own, other = (None if path is None else tensors_digest(path) for path in judges)
+    if context.cell.needs_teacher and (path := context.teachers.weights(context.dataset.training)):
+        check_judge(str(own), tensors_digest(path), _REMEDY)
+    if own == other:
         raise UserError(
             "The segmenter given with --segmenter is the second judge of this dataset as well, so "
             "there is nobody to compare it with; leave --judges or --segmenter out."

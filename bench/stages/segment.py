@@ -37,7 +37,7 @@ def _key(inputs: Inputs) -> str | None:
 def _compute(context: Context, _: Progress) -> Result:
     segmenter = context.segmenters.get(context.dataset)
     check_judge(segmenter.digest, context.teacher_digest(), _REMEDY)
-    own, second = own_thresholds(context, segmenter), second_segmenter(context, segmenter)
+    own, second = own_thresholds(context, segmenter), second_segmenter(context)
     further = [own_scores(segmenter, own)] if own is not None else []
     further += [second_scores(second)] if second is not None else []
     frames, masks = context.folder / predict.FRAMES, context.folder / MASKS

@@ -135,8 +135,8 @@ class Segmenters:
 
     def weights(self, dataset: Dataset) -> Path | None:
         """The file of its weights, wherever it lies; None where they are still to be made."""
-        if self._config.segmenter is not None:
-            return self._config.segmenter
+        if self._judge.given is not None:
+            return self._judge.given
         if self.digest(dataset) is not None:
             return self._folder(dataset).weights
         return self.weights(_own(dataset.training)) if dataset.borrows else None

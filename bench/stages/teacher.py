@@ -189,8 +189,8 @@ def check_judge(judge: str, teacher: str | None, remedy: str) -> None:
     A run has looked at its files before (``check_apart``); no score is left to that alone.
 
     Args:
-        judge: SHA-256 of the segmenter's weights.
-        teacher: SHA-256 of the teacher's.
+        judge: SHA-256 of the segmenter's file, or of its tensors.
+        teacher: the same of the teacher's.
         remedy: what to do then.
 
     Raises:
