@@ -17,8 +17,8 @@ from torch import Tensor
 
 from segmentation.augment import Crop, augment
 from segmentation.loss import membrane_loss
+from segmentation.network import MembraneNetwork
 from segmentation.thresholds import THRESHOLDS, dice_by_threshold
-from segmentation.unet import UNet
 
 _WARM_UP = 30  # steps
 _AVERAGED = 0.995  # of the averaged weights stays at each step, once there have been many
@@ -97,8 +97,8 @@ class Course:
         losses: of the steps since the last validation.
     """
 
-    model: UNet
-    averaged: UNet
+    model: MembraneNetwork
+    averaged: MembraneNetwork
     optimiser: torch.optim.Optimizer
     best: dict[str, Tensor]
     found: Trained = field(default_factory=lambda: Trained(0.5, -math.inf, 0, []))
@@ -108,7 +108,7 @@ class Course:
     losses: list[float] = field(default_factory=list)
 
 
-def begin(model: UNet, budget: Budget, device: torch.device) -> Course:
+def begin(model: MembraneNetwork, budget: Budget, device: torch.device) -> Course:
     """The course of a training before its first step."""
     model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     averaged = copy.deepcopy(model).eval()
@@ -192,7 +192,7 @@ def _validate(course: Course, validation: Slices) -> None:
         course.best = copy.deepcopy(course.averaged.state_dict())
 
 
-def validate(model: UNet, slices: Slices, device: torch.device) -> tuple[float, float]:
+def validate(model: MembraneNetwork, slices: Slices, device: torch.device) -> tuple[float, float]:
     """The threshold with the best mean Dice over slices, and that Dice."""
     table = [
         dice_by_threshold(probability(model, frame, device), mask, valid)
@@ -203,7 +203,9 @@ def validate(model: UNet, slices: Slices, device: torch.device) -> tuple[float, 
     return float(THRESHOLDS[best]), float(means[best])
 
 
-def probability(model: UNet, frame: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
+def probability(
+    model: MembraneNetwork, frame: NDArray[np.uint8], device: torch.device
+) -> NDArray[np.float32]:
     """How likely each pixel of a frame (uint8 HW) is membrane, in [0, 1]."""
     with torch.inference_mode():
         grey = torch.from_numpy(np.ascontiguousarray(frame)).to(device).float().div_(255)
@@ -245,7 +247,7 @@ def _membrane_weight(slices: Slices) -> float:
 
 
 @torch.no_grad()
-def _average(averaged: UNet, model: UNet, kept: float) -> None:
+def _average(averaged: MembraneNetwork, model: MembraneNetwork, kept: float) -> None:
     """Move the running average to the weights; counters of batches are the model's own."""
     pairs = zip(averaged.state_dict().values(), model.state_dict().values(), strict=True)
     for old, new in pairs:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (the name everybody uses)
+from torch import nn
+
+from segmentation.network import MembraneNetwork
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class UNetOptions:
         decoder: channels of the decoder, from coarse to fine; as many levels as there are.
     """
 
+    kind: ClassVar[str] = "unet"
+
     encoder: str = "resnet18"
     weights: str | None = None
     decoder: tuple[int, ...] = (32, 16, 8)
@@ -30,12 +32,8 @@ class UNetOptions:
             raise ValueError(f"The decoder takes 3 to 5 levels, not {len(self.decoder)}.")
 
 
-class UNet(nn.Module):
-    """A U-Net (Ronneberger et al. 2015) of segmentation-models-pytorch for frames of any size.
-
-    Each frame is standardised by its own mean and deviation, so that contrast and brightness,
-    which generated frames get slightly wrong, do not decide what is membrane.
-    """
+class UNet(MembraneNetwork):
+    """A U-Net (Ronneberger et al. 2015) of segmentation-models-pytorch."""
 
     def __init__(self, options: UNetOptions | None = None) -> None:
         import segmentation_models_pytorch as smp
@@ -44,7 +42,7 @@ class UNet(nn.Module):
         self.options = options or UNetOptions()
         self.multiple = 2 ** len(self.options.decoder)
         try:
-            self.network = smp.Unet(
+            network = smp.Unet(
                 self.options.encoder,
                 encoder_depth=len(self.options.decoder),
                 encoder_weights=self.options.weights,
@@ -54,26 +52,8 @@ class UNet(nn.Module):
             )
         except (KeyError, RuntimeError) as error:
             raise ValueError(f"The encoder or its weights are not known: {error}.") from error
-        _drop_unused(self.network.encoder, self.multiple)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """The logit of every pixel.
-
-        Args:
-            frames: B1HW, grey levels on any scale.
-
-        Returns:
-            B1HW; above 0 means membrane is more likely than not.
-        """
-        height, width = frames.shape[-2:]
-        mean = frames.mean((-2, -1), keepdim=True)
-        deviation = frames.std((-2, -1), keepdim=True)
-        frames = (frames - mean) / (deviation + 1e-6)
-        bottom, right = -height % self.multiple, -width % self.multiple
-        if bottom or right:
-            frames = F.pad(frames, (0, right, 0, bottom), mode="replicate")
-        frames = frames.contiguous(memory_format=torch.channels_last)
-        return cast(Tensor, self.network(frames))[..., :height, :width]
+        _drop_unused(network.encoder, self.multiple)
+        self.network = network
 
 
 def _drop_unused(encoder: nn.Module, coarsest: int) -> None:

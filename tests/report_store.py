@@ -126,6 +126,21 @@ def add(
     return folder
 
 
+def judged_twice(out: Path, name: str, first: float, second: float, judge: str = "second") -> None:
+    """Save a cell of which either judge finds such a share of neurites carried."""
+    again = followed(name, second)
+    table = followed(name, first).assign(
+        second_neurites=again["neurites"], second_neurites_carried=again["neurites_carried"],
+        second_dice=0.5, second_adapted_rand_error=0.2,
+    )  # fmt: skip
+    folder = add(out, name, table=scores(name, 19.0), segmented=table, reference="labels")
+    store = Store(out)
+    record = store.load(folder)
+    assert record is not None
+    record.stages["segment"].facts |= {"second_segmenter": judge, "second_ceiling": "segmenter-2"}
+    store.save(record, folder)
+
+
 def fill(out: Path) -> None:
     """Table 4 on `mouse_triplet` with done, failed, interrupted and missing cells."""
     for name in ("linear", "average", "flow"):

@@ -81,6 +81,7 @@ class RunConfig(BaseModel):
         segmenter_encoder: its encoder, by its name in segmentation-models-pytorch.
         segmenter_weights: pretrained weights of the encoder, which may be downloaded.
         segmenter_steps: training steps of the segmenter at most.
+        judges: 2 for a second segmenter, of another architecture, that scores beside the first.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -121,6 +122,7 @@ class RunConfig(BaseModel):
     segmenter_encoder: str = "resnet18"
     segmenter_weights: str | None = None
     segmenter_steps: int = Field(default=2500, ge=1)
+    judges: int = Field(default=1, ge=1, le=2)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -165,7 +167,7 @@ RESULT_FIELDS = frozenset(
     {"methods", "dataset", "losses", "seeds", "fold", "preset", "precision", "max_triplets",
      "samples", "crop", "micro_batch", "predict_tile", "vgg_weights", "source", *OF_A_SOURCE,
      "label_kind", "label_zero", "voxel_size", "teacher", "segmenter", "segmenter_encoder",
-     "segmenter_weights", "segmenter_steps"}
+     "segmenter_weights", "segmenter_steps", "judges"}
 )  # fmt: skip
 # Fields that only say where and how to compute.
 RUNTIME_FIELDS = frozenset(

@@ -60,8 +60,15 @@ LIMITS: Mapping[str, Limit] = {
     "sharpness": Limit(0.03, "neither", relative=True),
     "dice": Limit(0.005, "higher"),
     "carried": Limit(0.01, "higher"),  # some hundred neurites: one is a quarter of this
+    "second_dice": Limit(0.005, "higher"),  # where a second judge scores
+    "second_carried": Limit(0.01, "higher"),
 }
-_SEGMENTED = ("dice", "carried")  # what a triplet without labels has not
+_SEGMENTED = (
+    "dice",
+    "carried",
+    "second_dice",
+    "second_carried",
+)  # what a triplet without labels has not
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ class RunWords:
             "where they are not given; 2500 if not given."
         ),
     ] = None
+    judges: Annotated[int | None, typer.Option(help="2: another network judges too.")] = None
     rerun: Annotated[bool, typer.Option("--rerun", help="Compute again what is there.")] = False
     as_json: Json = False
 
@@ -115,6 +116,8 @@ def run(words: RunWords) -> None:
     from bench.run.compute import compute
     from bench.run.summary import answers_of, summarise
     from bench.scores.answer_words import answer_json
+    from bench.scores.judge_words import judges_json
+    from bench.scores.judges import judgements
 
     outcomes, datasets = compute(settings)
     rows = summarise(outcomes)
@@ -122,12 +125,14 @@ def run(words: RunWords) -> None:
         print_rows(rows, console(PAGE))
     pictures = draw_pictures(rows, datasets, settings.out)
     if words.as_json:
+        judged = list(map(judges_json, judgements([row.figures.entry for row in rows])))
         print_json(
             {
                 "rows": [row.as_json() for row in rows],
                 "answers": list(map(answer_json, answers_of(rows))),
                 "pictures": list(map(str, pictures)),
             }
+            | ({"judges": judged} if judged else {})
         )
     else:
         for picture in pictures:

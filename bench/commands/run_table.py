@@ -19,9 +19,12 @@ from bench.scores.cautions import (
     saturation_caution,
     seeds_caution,
 )
+from bench.scores.ceiling import REAL
 from bench.scores.cell_figures import Means
 from bench.scores.columns import EVERY, SHOWN, ordered
 from bench.scores.departures import Trained, first_look, told
+from bench.scores.judge_words import judges_sentence
+from bench.scores.judges import BY_EITHER, judgements
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.metrics import METRICS
 from bench.scores.notation import interval_text, signed
@@ -46,6 +49,7 @@ def print_rows(rows: list[Row], console: Console) -> None:
         for first in filter(None, (headline(answer), _first_look(chosen))):
             _say(f"{first}\n", console)
         _print_membranes([row for row in chosen if row.membranes], console)
+        _print_judges([row for row in chosen if row.membranes], console)
         _scores(answer.dataset, chosen).print(console)
         _print_gains([row for row in chosen if row.figures.skill], console)
         console.print()
@@ -128,6 +132,31 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
 def _reference(rows: list[Row]) -> str | None:
     facts = rows[0].figures.entry.facts.segment
     return facts.reference if facts else None
+
+
+def _print_judges(rows: list[Row], console: Console) -> None:
+    """The same by two judges side by side, and whether they order the methods alike."""
+    found = judgements([row.figures.entry for row in rows])
+    if not found:
+        return
+    (judged,) = found
+    _judges(judged.dataset, rows).print(console)
+    console.print()
+    _say(f"{judges_sentence(judged)}\n", console)
+
+
+def _judges(dataset: str, rows: list[Row]) -> WideTable:
+    """The scores of each row by either judge, below those of the real slice."""
+    several = _several_seeds(rows)
+    blank = [Text("-")] * (2 if several else 1)
+    found = [(_lead(row, several), row.membranes.means) for row in rows if row.membranes]
+    real = [([Text(REAL), *blank], row.membranes.ceiling) for row in rows if row.membranes]
+    lines = [*real[:1], *found]
+    names = [name for name in BY_EITHER if any(name in means for _, means in lines)]
+    table = WideTable(f"{dataset}: two judges", several, (EVERY[name].title for name in names))
+    for lead, means in lines:
+        table.add_row(*lead, *(_mean(means, name, Marks()) for name in names))
+    return table
 
 
 def _membrane_notes(rows: list[Row]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from bench.report.judges_table import judges
 from bench.report.layer_table import layers
 from bench.report.membrane_table import segmentation
 from bench.report.neurite_table import neurites
@@ -20,4 +21,5 @@ TABLES: Mapping[str, Callable[[Selection], list[Table]]] = {
     "4": methods,
     "5": segmentation,
     "preparation": preparation,
+    "judges": judges,
 }

@@ -22,7 +22,7 @@ from bench.scores.carried import carried_key
 from bench.scores.triplet_table import overlapping
 from bench.stages.keys import Inputs
 from bench.stages.pipeline import keys
-from bench.stages.segmenter_cache import Segmenters, check_segmenter
+from bench.stages.segmenter_cache import Segmenters, check_segmenter, first_judge, second_judge
 from bench.stages.stage import Context
 from bench.stages.teacher import Teachers, check_apart, check_teacher
 from bench.store.records import Store
@@ -67,7 +67,10 @@ class Worker:
         torch.set_num_threads(_threads(config))
         keep_freed_memory()
         self._features = _features(self.cells, config)
-        self._segmenters = Segmenters(config, self._device, self._store, display)
+        shared = self._device, self._store, display
+        self._segmenters = Segmenters(first_judge(config), *shared)
+        second = second_judge(config)
+        self._seconds = None if second is None else Segmenters(second, *shared)
         self._teachers = Teachers(config, self._device, self._store, display)
 
     def check_judge(self, dataset: Dataset) -> None:
@@ -117,6 +120,7 @@ class Worker:
             features=features.digest if features else None,
             teacher=self._teachers.key(dataset.training) if cell.needs_teacher else None,
             segmenter=self._segmenters.key(dataset),
+            second=self._seconds.key(dataset) if self._seconds else None,
             carried=carried_key(dataset.test),
             tested=dataset.test.fingerprint if dataset.borrows else None,
             overlapping=overlapping(dataset.test),
@@ -132,6 +136,7 @@ class Worker:
             room=self.room,
             features=features,
             segmenters=self._segmenters,
+            seconds=self._seconds,
             teachers=self._teachers,
             store=self._store,
             display=self.display,

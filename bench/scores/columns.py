@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bench.scores.membranes import MEMBRANE_METRICS, OWN, RETUNED, MembraneMetric
+from bench.scores.membranes import (
+    JUDGED,
+    MEMBRANE_METRICS,
+    OWN,
+    RETUNED,
+    SECOND,
+    MembraneMetric,
+)
 from bench.scores.metrics import METRICS, Metric
 
 EVERY: Mapping[str, Metric | MembraneMetric] = {**METRICS, **MEMBRANE_METRICS}
@@ -15,6 +22,7 @@ ORDER = (
     "carried", "adapted_rand_error", "voi", "voi_split", "voi_merge", "dice",
     "boundary_f1", "pixel_dice", "carried_area", "wrong_neurite", "lost",
     *(OWN.format(name) for name in RETUNED),
+    *(SECOND.format(name) for name in JUDGED),
     "frc_10", "frc_25", "psnr", "ssim", "ie", "ie_rms", "sharpness",
 )  # fmt: skip
 LEADING = ("carried", "adapted_rand_error", "frc_10")  # the first that was measured ranks a list

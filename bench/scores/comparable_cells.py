@@ -51,6 +51,13 @@ def with_outliers(entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
+def judged_twice(entries: Sequence[Entry]) -> list[Entry]:
+    """The cells whose membranes two judges scored, the same two as most of their dataset's."""
+    found = [entry for entry in entries if entry.membranes is not None and _second(entry)]
+    usual = _usual(found, _second)
+    return [entry for entry in found if _second(entry) == usual[place_of(entry)]]
+
+
 def told(entries: Sequence[Entry]) -> list[str]:
     """A sentence for each dataset with cells of another build, each outlier, each name twice."""
     counts = Counter(entry.cell.dataset for entry in entries if entry.other_build)
@@ -97,3 +104,9 @@ def _segmenter(entry: Entry) -> tuple[str | None, str | None]:
     """The folder of the segmenter that found a cell's membranes, and its weights."""
     facts = entry.facts.segment
     return (None, None) if facts is None else (facts.ceiling, facts.segmenter)
+
+
+def _second(entry: Entry) -> str | None:
+    """The weights of the second judge of a cell's membranes."""
+    facts = entry.facts.segment
+    return None if facts is None else facts.second_segmenter

@@ -17,7 +17,7 @@ from bench.cells.cell import NULL
 from bench.scores.calibration import read_calibration
 from bench.scores.ceiling import read_ceiling, read_references, segmenter_caution
 from bench.scores.cell_files import read_log, read_one
-from bench.scores.membranes import labelled
+from bench.scores.membranes import labelled, with_second_judge
 from bench.scores.record_facts import DatasetFacts, MethodFacts, StageFacts
 from bench.scores.triplet_table import kept
 from bench.store.records import LOG, NONE, Record
@@ -192,7 +192,12 @@ class Entry:
         if self._segmenter is None or facts is None:
             return None, ""
         try:
-            return read_ceiling(self._segmenter, facts.segmenter), ""
+            table = read_ceiling(self._segmenter, facts.segmenter)
+            if table is None or facts.second_ceiling is None:
+                return table, ""
+            folder = self.folder.parent / facts.second_ceiling
+            second = read_ceiling(folder, facts.second_segmenter)
+            return table if second is None else with_second_judge(table, second), ""
         except UserError as error:
             return None, str(error)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -105,20 +105,25 @@ def _sum(
     )  # fmt: skip
 
 
-def _retuned(metric: MembraneMetric) -> MembraneMetric:
-    """The same score with retuned thresholds: chosen for the method."""
+def _again(metric: MembraneMetric, prefix: str, whose: str, hint: str) -> MembraneMetric:
+    """The same score from columns of other names, which hold the same of other membranes."""
+    reads = tuple(prefix.format(name) for name in metric.reads)
 
     def values(table: pd.DataFrame) -> Values:
-        own = {name: table[OWN.format(name)] for name in metric.reads}
-        return metric.values(table.assign(**own))
+        return metric.values(table[[*reads]].set_axis([*metric.reads], axis=1))
 
-    reads = tuple(OWN.format(name) for name in metric.reads)
-    hint = "with thresholds chosen on the method's own validation frames" if metric.hint else ""
-    title = f"{metric.title}, retuned"
+    title = f"{metric.title}, {whose}"
     return replace(metric, reads=reads, values=values, title=title, hint=hint)
 
 
+def _retuned(metric: MembraneMetric) -> MembraneMetric:
+    """The same score with retuned thresholds: chosen for the method."""
+    hint = "with thresholds chosen on the method's own validation frames" if metric.hint else ""
+    return _again(metric, OWN, "retuned", hint)
+
+
 OWN = "own_{}"  # names of columns and scores with thresholds of the method's own
+SECOND = "second_{}"  # the same under the second judge
 _BOUNDARY = ("boundary_hits_predicted", "boundary_predicted", "boundary_hits_true", "boundary_true")
 _PIXELS = ("true_positive", "false_positive", "false_negative")
 _METRICS: Mapping[str, MembraneMetric] = {
@@ -139,10 +144,39 @@ _METRICS: Mapping[str, MembraneMetric] = {
                                "adapted Rand error of the segments, mean over triplets"),
 }  # fmt: skip
 RETUNED = ("carried", "adapted_rand_error", "voi_split", "voi_merge", "dice")
+JUDGED = ("carried", "adapted_rand_error", "voi", "dice")  # by the second judge too
 MEMBRANE_METRICS: Mapping[str, MembraneMetric] = {
     **_METRICS,
     **{OWN.format(name): _retuned(_METRICS[name]) for name in RETUNED},
+    # Without a hint: a page has no column for them, the table of the judges has.
+    **{SECOND.format(name): _again(_METRICS[name], SECOND, "second", "") for name in JUDGED},
 }
+
+
+def scored_again(
+    scores: Mapping[str, float], names: Iterable[str], prefix: str
+) -> dict[str, float]:
+    """What is kept of scores that are not the first ones of a frame.
+
+    Args:
+        scores: all that were formed.
+        names: of the metrics that are kept: the columns that they read are.
+        prefix: of the columns' names: ``OWN`` or ``SECOND``.
+    """
+    columns = {column for name in names for column in MEMBRANE_METRICS[name].reads}
+    return {prefix.format(name): score for name, score in scores.items() if name in columns}
+
+
+def with_second_judge(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """A table of membrane scores with those that the second judge gave the same triplets.
+
+    Args:
+        table: a row for each triplet.
+        second: one of the second judge's own.
+    """
+    columns = [column for name in JUDGED for column in MEMBRANE_METRICS[name].reads]
+    found = second.set_index("triplet")[[name for name in columns if name in second]]
+    return table.join(found.rename(columns=SECOND.format), on="triplet")
 
 
 def with_membrane_metrics(table: pd.DataFrame) -> pd.DataFrame:

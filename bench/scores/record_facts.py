@@ -126,12 +126,16 @@ class SegmentFacts(_Facts):
         segmenter: SHA-256 of the segmenter's weights.
         threshold: probability above which a pixel is membrane.
         ceiling: name of the segmenter's folder, which lies beside that of the cell.
+        second_segmenter: SHA-256 of the second judge's weights, where there is one.
+        second_ceiling: name of its folder.
     """
 
     reference: str | None = None
     segmenter: str | None = None
     threshold: float | None = None
     ceiling: str | None = None
+    second_segmenter: str | None = None
+    second_ceiling: str | None = None
 
 
 @dataclass(frozen=True)

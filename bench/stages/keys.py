@@ -28,6 +28,7 @@ class Inputs:
         features: digest of the features that the loss looks at, or None.
         teacher: what tells the segmenter apart through which the loss looks, or None.
         segmenter: content key of the dataset's segmenter, or None if it can have none.
+        second: the same of the second judge.
         carried: content key of what is counted of the neurites on both sides of a triplet's middle
             slice, or None where they are not known.
         tested: fingerprint of the dataset that is predicted, if it is another one.
@@ -40,6 +41,7 @@ class Inputs:
     features: str | None = None
     teacher: str | None = None
     segmenter: str | None = None
+    second: str | None = None
     carried: str | None = None
     tested: str | None = None
     overlapping: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,12 @@ from bench.base.files import atomic_path
 from bench.base.hdf5_sink import hdf5_sink
 from bench.base.parquet import write_table
 from bench.base.progress import Progress
-from bench.scores.membranes import MEMBRANE_METRICS, OWN, RETUNED
 from bench.scores.triplet_table import with_keys
 from bench.stages.segmenter import Segmenter
-from segmentation.scores import Probability, Thresholds
+from segmentation.scores import Probability
+
+# More columns of a frame (uint8 HW), of what was found in it, and of its triplet's index.
+Further = Callable[[NDArray[np.uint8], Probability, int], dict[str, float]]
 
 
 def segment(
@@ -27,7 +29,7 @@ def segment(
     table_target: Path,
     masks_target: Path,
     progress: Progress,
-    own: Thresholds | None = None,
+    further: Sequence[Further] = (),
 ) -> pd.DataFrame:
     """Segment frames and score their membranes: a table and the masks.
 
@@ -43,8 +45,7 @@ def segment(
         table_target: parquet file to write.
         masks_target: HDF5 file to write.
         progress: told after each frame.
-        own: thresholds chosen for these frames; the scores with them stand in columns of the same
-            names behind ``own_``.
+        further: what else is scored of each frame, in columns behind those of the segmenter.
     """
     rows, side = [], segmenter.file.tile
     with atomic_path(masks_target) as temporary, hdf5_sink(temporary) as (out, check):
@@ -61,24 +62,15 @@ def segment(
         for i, (frame, index) in enumerate(zip(frames, indices, strict=True)):
             membrane = segmenter.probability(frame)
             scores = segmenter.scores(membrane, int(index))
-            rows.append(scores | _own(segmenter, membrane, int(index), own))
+            for score in further:
+                scores |= score(frame, membrane, int(index))
+            rows.append(scores)
             masks[i] = membrane > segmenter.thresholds.mask
             check()
             progress(i + 1, len(indices), "membranes")
     table = with_keys(pd.DataFrame(rows), indices, segmenter.file)
     write_table(table, table_target)
     return table
-
-
-def _own(
-    segmenter: Segmenter, membrane: Probability, index: int, own: Thresholds | None
-) -> dict[str, float]:
-    """What is kept of the scores of a frame with thresholds of its method's own."""
-    if own is None:
-        return {}
-    scores = segmenter.scores(membrane, index, own)
-    columns = {column for name in RETUNED for column in MEMBRANE_METRICS[name].reads}
-    return {OWN.format(name): score for name, score in scores.items() if name in columns}
 
 
 def read_masks(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

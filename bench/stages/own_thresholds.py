@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.scores.membranes import label_truth
+from bench.scores.membranes import OWN, RETUNED, label_truth, scored_again
+from bench.stages.masks import Further
 from bench.stages.predict import method_of, predict_frame
 from bench.stages.segmenter import Segmenter
 from bench.stages.splits import spread
@@ -42,3 +43,10 @@ def own_thresholds(context: Context, segmenter: Segmenter) -> Thresholds | None:
     mask = float(THRESHOLDS[int(np.argmax(np.mean(dice, axis=0)))])
     slices = [(membrane, truth.segments) for membrane, truth in found]
     return Thresholds(mask, best_seed_threshold(slices, mask, segmenter.pixel_size))
+
+
+def own_scores(segmenter: Segmenter, own: Thresholds) -> Further:
+    """What scores a frame with a method's own thresholds, in columns behind ``own_``."""
+    return lambda _, membrane, index: scored_again(
+        segmenter.scores(membrane, index, own), RETUNED, OWN
+    )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bench.base.files import content_digest, file_digest
 from bench.base.progress import Progress
 from bench.scores.membranes import MEMBRANE_METRICS, labelled, membrane_means
 from bench.stages import predict
 from bench.stages.keys import Inputs
 from bench.stages.masks import segment
-from bench.stages.own_thresholds import own_thresholds
+from bench.stages.own_thresholds import own_scores, own_thresholds
+from bench.stages.second_judge import no_second, second_digest, second_scores, second_segmenter
 from bench.stages.stage import Context, Facts, Result, Stage
 from bench.stages.teacher import check_judge
 from bench.store.facts import SegmentFacts
@@ -16,20 +19,27 @@ from bench.store.records import MASKS
 
 REVISION = 4
 MEMBRANES = "membranes.parquet"
+_REMEDY = "give another --segmenter or --teacher"
 
 
 def _key(inputs: Inputs) -> str | None:
     if inputs.segmenter is None:
         return None
-    parts = [predict.key(inputs), inputs.segmenter, REVISION, *inputs.columns]
+    parts: list[Any] = [predict.key(inputs), inputs.segmenter, REVISION, *inputs.columns]
     # Triplets without labels of their neighbours have the keys of before there were any.
-    return content_digest(parts if inputs.carried is None else [*parts, inputs.carried])
+    if inputs.carried is not None:
+        parts.append(inputs.carried)
+    if inputs.second is not None:
+        parts.append({"second": inputs.second})
+    return content_digest(parts)
 
 
 def _compute(context: Context, _: Progress) -> Result:
     segmenter = context.segmenters.get(context.dataset)
-    check_judge(segmenter.digest, context.teacher_digest())
-    own = own_thresholds(context, segmenter)
+    check_judge(segmenter.digest, context.teacher_digest(), _REMEDY)
+    own, second = own_thresholds(context, segmenter), second_segmenter(context)
+    further = [own_scores(segmenter, own)] if own is not None else []
+    further += [second_scores(second)] if second is not None else []
     frames, masks = context.folder / predict.FRAMES, context.folder / MASKS
     table = segment(
         segmenter,
@@ -38,7 +48,7 @@ def _compute(context: Context, _: Progress) -> Result:
         context.folder / MEMBRANES,
         masks,
         context.display.stage("segment"),  # the segmenter's training may have had the bar
-        own,
+        further,
     )
     facts = SegmentFacts(
         reference=segmenter.reference,
@@ -51,12 +61,20 @@ def _compute(context: Context, _: Progress) -> Result:
     )
     if own is not None:
         facts |= {"own_threshold": own.mask, "own_seed_threshold": own.seeds}
+    if second is not None:
+        facts |= {
+            "second_segmenter": second.digest,
+            "second_threshold": second.thresholds.mask,
+            "second_seed_threshold": second.thresholds.seeds,
+            "second_ceiling": second.ceiling.name,
+        }
     return Result(facts, membrane_means(table))
 
 
 def _stands(context: Context, facts: Facts) -> bool:
-    """Whether its segmenter is still there; one trained anew may differ by machine."""
-    return bool(facts["segmenter"] == context.segmenters.digest(context.dataset))
+    """Whether its segmenters are still there; one trained anew may differ by machine."""
+    found = context.segmenters.digest(context.dataset), second_digest(context)
+    return bool((facts["segmenter"], facts.get("second_segmenter")) == found)
 
 
 def _lacks(context: Context, facts: Facts | None) -> list[str]:
@@ -73,9 +91,13 @@ def _lacks(context: Context, facts: Facts | None) -> list[str]:
 
 
 def _doubts(context: Context) -> list[str]:
-    """What is doubted of the labels that membranes are learned from or compared with."""
+    """What is doubted of the labels that membranes are learned from or compared with.
+
+    Also why there is no second judge, where one was asked for.
+    """
     dataset = context.dataset
-    return list(dict.fromkeys([*dataset.training.doubts, *dataset.test.doubts]))
+    doubts = [*dataset.training.doubts, *dataset.test.doubts, *no_second(context)]
+    return list(dict.fromkeys(doubts))
 
 
 STAGE = Stage(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -10,7 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from bench.base.device import place
 from bench.base.errors import UserError
@@ -18,6 +17,8 @@ from bench.scores.membranes import label_neurites, label_truth, pixel_size
 from bench.store.weights import load_tensors, save_weights
 from bench.triplets.file import TripletFile
 from segmentation.carried import carried_through
+from segmentation.network import MembraneNetwork
+from segmentation.networks import as_facts, from_facts
 from segmentation.scores import (
     Probability,
     Thresholds,
@@ -27,7 +28,6 @@ from segmentation.scores import (
     watershed,
 )
 from segmentation.training import probability
-from segmentation.unet import UNet, UNetOptions
 
 Reference = Literal["labels", "agreement"]
 
@@ -100,17 +100,15 @@ class Segmenter:
         return truth_from_probability(real, self.thresholds, self.pixel_size)
 
 
-def save_segmenter(path: Path, model: UNet, thresholds: Thresholds, facts: dict[str, Any]) -> None:
+def save_segmenter(
+    path: Path, model: MembraneNetwork, thresholds: Thresholds, facts: dict[str, Any]
+) -> None:
     """Write weights together with the options and thresholds that their use needs."""
-    options = dataclasses.asdict(model.options)
-    save_weights(
-        path,
-        model,
-        facts | {"unet": options, "threshold": thresholds.mask, "seed_threshold": thresholds.seeds},
-    )
+    needed = {"threshold": thresholds.mask, "seed_threshold": thresholds.seeds}
+    save_weights(path, model, facts | as_facts(model.options) | needed)
 
 
-def load_segmenter(path: Path) -> tuple[UNet, Thresholds]:
+def load_segmenter(path: Path) -> tuple[MembraneNetwork, Thresholds]:
     """Read a segmenter and its thresholds.
 
     Raises:
@@ -118,10 +116,7 @@ def load_segmenter(path: Path) -> tuple[UNet, Thresholds]:
     """
     tensors, facts = load_tensors(path)
     try:
-        options = TypeAdapter(UNetOptions).validate_python(facts["unet"])
-        # Its own weights follow; the encoder's need not be fetched for that.
-        model = UNet(dataclasses.replace(options, weights=None))
-        model.options = options
+        model = from_facts(facts)
         model.load_state_dict(tensors)
         mask = float(cast(float, facts["threshold"]))
         # Before seeds had a threshold of their own, it was the mask's.

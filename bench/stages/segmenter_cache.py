@@ -1,8 +1,9 @@
-"""The segmenter of each dataset: trained once, on real slices, and cached like a cell."""
+"""The segmenters of each dataset: trained once, on real slices, and cached like a cell."""
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,47 @@ from bench.stages.segmenter_training import learning_settings, train_segmenter
 from bench.store.records import WEIGHTS, Store, file_name, now
 from bench.triplets.dataset import Dataset
 from bench.triplets.file import TripletFile
+from segmentation.linknet import LinkNetOptions
+from segmentation.networks import NetworkOptions
 from segmentation.training import Budget
 from segmentation.unet import UNet, UNetOptions
 
 REVISION = 4
+_SECOND_SEED = 2  # the first judge's is 0, a teacher's 1
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A network that scores, and how it is come by.
+
+    Attributes:
+        options: of the network that is trained.
+        budget: of its training.
+        role: what is trained, as a run tells of it.
+        given: weights that were trained elsewhere, in place of a training.
+        references: whether what becomes of neurites without a slice lies beside its ceiling; it
+            is the same under every judge.
+    """
+
+    options: NetworkOptions
+    budget: Budget
+    role: str
+    given: Path | None = None
+    references: bool = True
+
+
+def first_judge(config: RunConfig) -> Judge:
+    """The segmenter that every figure rests on."""
+    return Judge(*options_of(config), "segmenter", config.segmenter)
+
+
+def second_judge(config: RunConfig) -> Judge | None:
+    """Another architecture with another seed, by the same recipe; None where nobody asks for it."""
+    if config.judges < 2:
+        return None
+    _, budget = options_of(config)
+    budget = dataclasses.replace(budget, seed=_SECOND_SEED)
+    return Judge(LinkNetOptions(), budget, "second segmenter", references=False)
 
 
 def options_of(config: RunConfig) -> tuple[UNetOptions, Budget]:
@@ -64,14 +102,12 @@ def check_segmenter(config: RunConfig) -> None:
 
 
 class Segmenters:
-    """The segmenters of a run's datasets, made when they are first asked for."""
+    """A judge of each of a run's datasets, made when it is first asked for."""
 
-    def __init__(
-        self, config: RunConfig, device: torch.device, store: Store, display: Display
-    ) -> None:
-        self._config, self._device = config, device
+    def __init__(self, judge: Judge, device: torch.device, store: Store, display: Display) -> None:
+        self._judge, self._device = judge, device
         self._store, self._display = store, display
-        self._given = file_digest(config.segmenter) if config.segmenter else None
+        self._given = file_digest(judge.given) if judge.given else None
         self._made: dict[str, Segmenter | Exception] = {}
         self._lacks: dict[str, str] = {}
 
@@ -99,8 +135,8 @@ class Segmenters:
 
     def weights(self, dataset: Dataset) -> Path | None:
         """The file of its weights, wherever it lies; None where they are still to be made."""
-        if self._config.segmenter is not None:
-            return self._config.segmenter
+        if self._judge.given is not None:
+            return self._judge.given
         if self.digest(dataset) is not None:
             return self._folder(dataset).weights
         return self.weights(_own(dataset.training)) if dataset.borrows else None
@@ -149,7 +185,7 @@ class Segmenters:
             return settings | {"weights": self._given}
         if dataset.borrows:
             return settings | {"trained_on": self._settings(_own(dataset.training))}
-        return settings | learning_settings(file, *options_of(self._config))
+        return settings | learning_settings(file, self._judge.options, self._judge.budget)
 
     def _make(
         self, dataset: Dataset, folder: SegmenterFolder, known: SegmenterRecord | None
@@ -184,18 +220,19 @@ class Segmenters:
         """Leave the weights if they are not there; what the record says of their training."""
         if known is not None and folder.weights.exists():
             return known.training
-        if self._config.segmenter is not None:
-            copy_file(self._config.segmenter, folder.weights)
+        if self._judge.given is not None:
+            copy_file(self._judge.given, folder.weights)
             return {}
         if dataset.borrows:
             own = _own(dataset.training)
             self.get(own)
             copy_file(self._folder(own).weights, folder.weights)
             return {}
-        options, budget = options_of(self._config)
+        judge = self._judge
         return train_segmenter(
-            dataset.test, folder.path, options, budget, self._device, self._display
-        )
+            dataset.test, folder.path, judge.options, judge.budget, self._device, self._display,
+            judge.role,
+        )  # fmt: skip
 
     def _ceiling(self, segmenter: Segmenter, file: TripletFile, folder: Path) -> pd.DataFrame:
         """Segment the real middle slices of the test split; leave their scores and masks."""
@@ -212,7 +249,7 @@ class Segmenters:
 
     def _references(self, file: TripletFile, folder: Path) -> None:
         """Leave beside the ceiling what becomes of neurites without a synthesised slice."""
-        if file.neighbours is not None:
+        if file.neighbours is not None and self._judge.references:
             indices, tick = file.indices("test", rejected=True), self._display.stage("references")
             write_references(file, indices, folder / REFERENCES, tick)
 

@@ -21,10 +21,11 @@ from bench.store.checkpoints import below, load_optimiser, named, optimiser_tens
 from bench.store.records import CHECKPOINT, LOG, WEIGHTS
 from bench.store.weights import load_tensors, save_tensors
 from bench.triplets.file import TripletFile
+from segmentation.network import MembraneNetwork
+from segmentation.networks import NetworkOptions, as_facts, build
 from segmentation.scores import Thresholds
 from segmentation.thresholds import best_seed_threshold
 from segmentation.training import Budget, Course, Slices, Trained, begin, probability, train
-from segmentation.unet import UNet, UNetOptions
 
 _TRAIN_SLICES = 128
 _VALIDATION_SLICES = 16
@@ -32,12 +33,12 @@ _VALIDATION_SIDE = 256
 _SEED_SLICES = 8  # whole ones: a neurite that is cut off merges with fewer others
 
 
-def learning_settings(file: TripletFile, options: UNetOptions, budget: Budget) -> dict[str, Any]:
+def learning_settings(file: TripletFile, options: NetworkOptions, budget: Budget) -> dict[str, Any]:
     """Everything, beside the triplets, that the weights of a segmenter depend on."""
     settings: dict[str, Any] = {
         "label_kind": file.card.label_kind,
         "label_zero": file.card.label_zero,
-        "unet": dataclasses.asdict(options),
+        **as_facts(options),
         "budget": dataclasses.asdict(budget),
     }
     if not labelled_throughout(file):  # which slices are learned from has changed for these
@@ -48,7 +49,7 @@ def learning_settings(file: TripletFile, options: UNetOptions, budget: Budget) -
 def train_segmenter(
     file: TripletFile,
     folder: Path,
-    options: UNetOptions,
+    options: NetworkOptions,
     budget: Budget,
     device: torch.device,
     display: Display,
@@ -69,7 +70,7 @@ def train_segmenter(
     slices = labelled_slices(file, "train", _TRAIN_SLICES, file.tile)
     validation = _validation_slices(file)
     torch.manual_seed(budget.seed)
-    model = UNet(options)
+    model = build(options)
     course, checkpoint = begin(model, budget, device), folder / CHECKPOINT
     if checkpoint.exists():
         _go_on(course, checkpoint, budget, display)
@@ -136,7 +137,9 @@ def _tell_early_end(course: Course, budget: Budget, display: Display) -> None:
         )
 
 
-def _seed_threshold(model: UNet, file: TripletFile, most: float, device: torch.device) -> float:
+def _seed_threshold(
+    model: MembraneNetwork, file: TripletFile, most: float, device: torch.device
+) -> float:
     """The threshold for the seeds of segments, chosen on validation slices as well."""
     slices = [
         (probability(model, file.frames(int(index))[1], device), truth.segments)

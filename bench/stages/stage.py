@@ -45,6 +45,7 @@ class Context:
         room: the memory that may be taken.
         features: that the cell's loss looks at, or None if it looks at none.
         segmenters: of the run's datasets.
+        seconds: their second judges; None where the run has one judge.
         teachers: of the run's datasets.
         store: of all cells.
         display: where progress goes.
@@ -59,6 +60,7 @@ class Context:
     room: Room
     features: VggFeatures | None
     segmenters: Segmenters
+    seconds: Segmenters | None
     teachers: Teachers
     store: Store
     display: Display

@@ -23,8 +23,9 @@ from bench.stages.segmenter_training import learning_settings, train_segmenter
 from bench.store.records import SCHEMA, WEIGHTS, Store, file_name, load_document, now, save_document
 from bench.store.weights import tensors_digest
 from bench.triplets.file import TripletFile
+from segmentation.network import MembraneNetwork
 from segmentation.training import Budget
-from segmentation.unet import UNet, UNetOptions
+from segmentation.unet import UNetOptions
 
 REVISION = 1
 RECORD = "teacher.json"
@@ -78,7 +79,7 @@ class Teachers:
             return self._given
         return self._folder(file) / WEIGHTS if _record(self._folder(file)) else None
 
-    def get(self, file: TripletFile) -> UNet:
+    def get(self, file: TripletFile) -> MembraneNetwork:
         """The teacher of what is learned from, frozen; it is trained now if it is not there.
 
         Raises:
@@ -182,20 +183,20 @@ def check_apart(config: RunConfig, judge: Path, teacher: Path) -> None:
     )
 
 
-def check_judge(judge: str, teacher: str | None) -> None:
+def check_judge(judge: str, teacher: str | None, remedy: str) -> None:
     """Refuse scores by a segmenter that took part in the training of what it scores.
 
     A run has looked at its files before (``check_apart``); no score is left to that alone.
 
     Args:
-        judge: SHA-256 of the segmenter's weights.
-        teacher: SHA-256 of the teacher's.
+        judge: SHA-256 of the segmenter's file, or of its tensors.
+        teacher: the same of the teacher's.
+        remedy: what to do then.
 
     Raises:
         UserError: they are the same.
     """
     if judge == teacher:
         raise UserError(
-            "The segmenter took part in the loss of this cell, so it cannot judge it; give "
-            "another --segmenter or --teacher."
+            f"The segmenter took part in the loss of this cell, so it cannot judge it; {remedy}."
         )

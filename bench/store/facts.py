@@ -87,6 +87,10 @@ class SegmentFacts(TypedDict):
         seed_threshold: the same for the seeds of segments.
         own_threshold: chosen on the validation frames of the method; none where none is labelled.
         own_seed_threshold: likewise.
+        second_segmenter: SHA-256 of the second judge's weights; none where there is none.
+        second_threshold: likewise.
+        second_seed_threshold: likewise.
+        second_ceiling: likewise, the name of its folder.
         ceiling: name of the segmenter's folder, where the scores of the real slices lie.
         masks: SHA-256 of the file with the masks.
         triplets: that count.
@@ -98,6 +102,10 @@ class SegmentFacts(TypedDict):
     seed_threshold: NotRequired[float]
     own_threshold: NotRequired[float]
     own_seed_threshold: NotRequired[float]
+    second_segmenter: NotRequired[str]
+    second_threshold: NotRequired[float]
+    second_seed_threshold: NotRequired[float]
+    second_ceiling: NotRequired[str]
     ceiling: str
     masks: str
     triplets: int

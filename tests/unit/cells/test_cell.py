@@ -24,7 +24,7 @@ CHANGES = {
 BY_DIGEST = {
     "dataset", "fold", "source", "labels", "mask", "grey_range", "missing", "axes", "channel",
     "label_kind", "label_zero", "voxel_size", "vgg_weights", "teacher", "segmenter",
-    "segmenter_encoder", "segmenter_weights", "segmenter_steps",
+    "segmenter_encoder", "segmenter_weights", "segmenter_steps", "judges",
 }  # fmt: skip
 RUNTIME_CHANGES = {
     "download": True,

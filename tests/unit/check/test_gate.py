@@ -150,10 +150,11 @@ def test_no_reason_no_new_figures(accepted: Entry) -> None:
         accept([accepted], "  ")
 
 
-def with_membranes(found: Entry, dice: list[float]) -> Entry:
+def with_membranes(found: Entry, dice: list[float], **further: list[float]) -> Entry:
     """The cell with that Dice for its first triplets; the others have no labels."""
     table = pd.read_parquet(found.folder / "scores.parquet")
-    table["dice"] = [*dice, *[np.nan] * (len(table) - len(dice))]
+    for name, values in {"dice": dice, **further}.items():
+        table[name] = [*values, *[np.nan] * (len(table) - len(values))]
     table[["true_positive", "false_positive", "false_negative"]] = 5
     path = found.folder / "membranes.parquet"
     table.drop(columns=list(METRICS)).to_parquet(path)
@@ -178,6 +179,19 @@ def test_triplets_without_labels_trip_nothing_and_hide_nothing(
     assert trips(compare(baseline, [worse])) == {"dice"}
     lost = with_membranes(entry(tmp_path / "lost", texture, same), dice[:-1])
     assert trips(compare(baseline, [lost])) == {"dice"}
+
+
+def test_what_a_second_judge_finds_is_watched_too(
+    tmp_path: Path, texture: TripletFile, accepted: Entry
+) -> None:
+    dice = np.linspace(0.6, 0.7, len(texture.indices("test"))).tolist()
+    baseline = accept([with_membranes(accepted, dice, second_dice=dice)], "first")
+    worse = [d - 0.01 for d in dice]
+    found = with_membranes(entry(tmp_path / "now", texture, same), dice, second_dice=worse)
+    assert trips(compare(baseline, [found])) == {"second_dice"}
+    alone = with_membranes(entry(tmp_path / "alone", texture, same), dice)
+    (lack,) = [finding for finding in compare(baseline, [alone]) if finding.trips]
+    assert (lack.metric, lack.outcome) == ("second_dice", "missing")
 
 
 def test_a_training_cut_short_is_not_compared_with_a_whole_one(

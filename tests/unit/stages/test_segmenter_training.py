@@ -12,7 +12,10 @@ from bench.base.progress import PlainDisplay, Progress
 from bench.stages.segmenter_training import train_segmenter
 from bench.triplets.file import TripletFile
 from segmentation.augment import Crop, augment
+from segmentation.linknet import LinkNetOptions
 from segmentation.loss import membrane_loss
+from segmentation.network import MembraneNetwork
+from segmentation.networks import NetworkOptions, build
 from segmentation.scores import segment_scores, watershed
 from segmentation.thresholds import THRESHOLDS, best_seed_threshold, dice_by_threshold
 from segmentation.training import Budget, Slices, begin, probability, train
@@ -23,13 +26,15 @@ SMALL = UNetOptions(decoder=(8, 4, 4))
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def network() -> UNet:
+@pytest.fixture(params=[SMALL, LinkNetOptions()], ids=["unet", "linknet"])
+def model(request: pytest.FixtureRequest) -> MembraneNetwork:
     torch.manual_seed(0)
-    return UNet(SMALL).eval()
+    return build(request.param).eval()
 
 
-def test_any_size_is_the_size_of_the_answer_and_padding_is_replication() -> None:
-    model = network()
+def test_any_size_is_the_size_of_the_answer_and_padding_is_replication(
+    model: MembraneNetwork,
+) -> None:
     frame = torch.rand(1, 1, 61, 50)
     with torch.inference_mode():
         answer = model(frame)
@@ -40,8 +45,7 @@ def test_any_size_is_the_size_of_the_answer_and_padding_is_replication() -> None
     torch.testing.assert_close(answer, direct)
 
 
-def test_contrast_and_brightness_do_not_matter() -> None:
-    model = network()
+def test_contrast_and_brightness_do_not_matter(model: MembraneNetwork) -> None:
     frame = torch.rand(1, 1, 48, 48)
     with torch.inference_mode():
         torch.testing.assert_close(model(frame), model(0.4 * frame + 0.2), rtol=1e-3, atol=1e-3)
@@ -172,20 +176,25 @@ class _Killing(PlainDisplay):
         return tick
 
 
-def _segmenter(file: TripletFile, folder: Path, display: PlainDisplay) -> dict[str, Any]:
+def _segmenter(
+    file: TripletFile, folder: Path, display: PlainDisplay, options: NetworkOptions = SMALL
+) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     budget = Budget(steps=12, every=4, crop=32, batch=2)
-    return train_segmenter(file, folder, SMALL, budget, CPU, display)
+    return train_segmenter(file, folder, options, budget, CPU, display)
 
 
-def test_a_killed_training_goes_on_bit_equal(cells: TripletFile, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [SMALL, LinkNetOptions()], ids=["unet", "linknet"])
+def test_a_killed_training_goes_on_bit_equal(
+    cells: TripletFile, tmp_path: Path, options: NetworkOptions
+) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     said: list[str] = []
-    expected = _segmenter(cells, whole, PlainDisplay(said.append))
+    expected = _segmenter(cells, whole, PlainDisplay(said.append), options)
     with pytest.raises(KeyboardInterrupt):
-        _segmenter(cells, killed, _Killing(said.append, 10))
+        _segmenter(cells, killed, _Killing(said.append, 10), options)
     assert "goes on" not in "\n".join(said)
-    found = _segmenter(cells, killed, PlainDisplay(said.append))
+    found = _segmenter(cells, killed, PlainDisplay(said.append), options)
     assert "The training goes on after step 8 of 12." in "\n".join(said)
     assert (killed / "weights.safetensors").read_bytes() == (
         whole / "weights.safetensors"
