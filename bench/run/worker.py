@@ -82,10 +82,15 @@ class Worker:
         Raises:
             UserError: they are the same network.
         """
-        config, judges, teachers = self.config, self._segmenters, self._teachers
+        self._check_judge(self._segmenters, self.config, dataset)
+        if self._seconds is not None:  # it is never given
+            alone = self.config.model_copy(update={"segmenter": None})
+            self._check_judge(self._seconds, alone, dataset)
+
+    def _check_judge(self, judges: Segmenters, config: RunConfig, dataset: Dataset) -> None:
         if judges.lack(dataset) or (config.segmenter is None and config.teacher is None):
             return
-        learned_from = dataset.training
+        teachers, learned_from = self._teachers, dataset.training
         if judges.weights(dataset) is None and "segment" in config.stages:
             _attempt(partial(judges.get, dataset))
         if teachers.weights(learned_from) is None and "train" in config.stages:

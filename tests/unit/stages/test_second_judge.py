@@ -123,9 +123,9 @@ def test_who_has_taught_is_refused_as_second_judge(run, tmp_path: Path) -> None:
     assert code == 0, err
     assert rows_of(out)["tiny"]["membranes"]["metrics"]["second_dice"]["mean"] is not None
     second = folders(tmp_path)["linknet"] / "weights.safetensors"
-    code, out, _ = run(*words, "--teacher", second, methods="tiny")
-    assert code == 1
-    assert "cannot judge it; it is the second judge" in rows_of(out)["tiny"]["failure"]
+    code, out, err = run(*words, "--teacher", second, methods="tiny")
+    assert code == 2
+    assert "is the network that judges the frames" in err
 
 
 def test_without_labels_to_learn_it_from_there_is_none_and_it_is_said(  # type: ignore[no-untyped-def]
