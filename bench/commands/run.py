@@ -120,6 +120,8 @@ def run(words: RunWords) -> None:
     from bench.scores.judges import judgements
 
     outcomes, datasets = compute(settings)
+    if not outcomes:  # this process helped another one to train
+        return
     rows = summarise(outcomes)
     if not words.as_json:
         print_rows(rows, console(PAGE))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+from bench.base import ranks
+from bench.base.device import choose_device
 from bench.base.errors import UserError
-from bench.base.progress import open_display
+from bench.base.progress import PlainDisplay, open_display
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
 from bench.run.checks import check_crops, check_options, check_teachers
@@ -20,9 +22,41 @@ from bench.triplets.dataset import Dataset
 def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
     """Carry out a configuration: open or build its datasets, compute its cells.
 
+    Of several processes that torchrun has started the first one does so; the others take part in
+    its trainings, and have no outcomes.
+
     Raises:
         UserError: something that it names is not available, or the disk is full.
     """
+    if not ranks.launched():
+        return _compute(config)
+    if config.jobs > 1:
+        raise UserError("torchrun starts processes of its own; leave --jobs out.")
+    ranks.join(choose_device(config.device))
+    try:
+        if not ranks.is_first():
+            _take_part(config)
+            return [], {}
+        found = _compute(config)
+        ranks.from_first(None)  # no training is left
+        return found
+    finally:
+        ranks.leave()
+
+
+def _take_part(config: RunConfig) -> None:
+    """Train what the first process begins, until it says that there is nothing left."""
+    words = ranks.from_first(None)
+    if words is None:
+        return
+    display = PlainDisplay(lambda _: None)
+    worker, datasets = Worker(plan(config), config, display), open_datasets(config, display)
+    while words is not None:
+        worker.take_part(words, datasets)
+        words = ranks.from_first(None)
+
+
+def _compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
     cells = plan(config)
     check_options(cells, config)
     check_datasets(config)

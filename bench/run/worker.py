@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -25,6 +26,7 @@ from bench.stages.pipeline import keys
 from bench.stages.segmenter_cache import Segmenters, check_segmenter, first_judge, second_judge
 from bench.stages.stage import Context
 from bench.stages.teacher import Teachers, check_apart, check_teacher
+from bench.stages.train import take_part
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
 from bench.triplets.dataset_variant import parse_dataset
@@ -115,6 +117,14 @@ class Worker:
             return Job(self._context(cell, datasets[cell.dataset])).run()
         finally:
             return_freed_memory()  # the next cell may need less
+
+    def take_part(self, words: dict[str, Any], datasets: dict[str, Dataset]) -> None:
+        """Train a cell beside the first process, which computes and writes everything else."""
+        cell = next(cell for cell in self.cells if cell.words() == words)
+        try:
+            take_part(self._context(cell, datasets[cell.dataset]))
+        finally:
+            return_freed_memory()
 
     def _context(self, cell: Cell, dataset: Dataset) -> Context:
         features = self._features if cell.needs_features else None

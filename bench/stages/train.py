@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.base import ranks
 from bench.base.device import place
 from bench.base.errors import DamagedError, UserError
 from bench.base.files import content_digest, set_aside, write_text
-from bench.base.progress import Progress, announcing
+from bench.base.progress import Progress, announcing, silent
 from bench.cells.cell import budget_of
 from bench.scores.metrics import psnr
 from bench.stages.finished_training import take_over
@@ -119,7 +121,8 @@ def train(
     """Train a network and leave ``weights.safetensors`` and ``training.csv`` in ``folder``.
 
     A checkpoint is written at every validation and once a minute; where one is given, the
-    training goes on from it. On a CPU the result is the same to the last bit.
+    training goes on from it. On a CPU the result is the same to the last bit. Of several processes
+    that train together the first one validates and writes.
 
     Returns:
         Facts for the record: steps, samples, the step whose weights were kept with its
@@ -128,17 +131,19 @@ def train(
 
     Raises:
         DivergenceError: loss or gradient became infinite or NaN.
-        UserError: a step is to be computed in parts, and the network couples its crops.
+        UserError: a step is to be computed in parts, and the network couples its crops, or there
+            are more processes than crops.
     """
     check_parts(model, model.info.name, training.preset)
     place(model, training.device)
+    ranks.as_first(model)
     training.loss.to(training.device)
     optimiser = torch.optim.Adam(_parameter_groups(model, training), betas=(0.9, 0.999))
     checkpoint, log = folder / CHECKPOINT, folder / LOG
     state, best, rows = _State(), _copy_weights(model), list[dict[str, float]]()
-    if found is None:
+    if found is None and ranks.is_first():
         log.unlink(missing_ok=True)  # of an earlier training: this one may fail before its first
-    else:
+    if found is not None:
         state, best, rows = _resume(found, model, optimiser)
     validate_after = training.preset.validation_steps(len(training.train))
     saved = started = time.monotonic()
@@ -158,14 +163,15 @@ def train(
         if validating and _is_best(model, training, state, rows[-1]):
             best = _copy_weights(model)
         progress(state.step, training.steps, f"loss {rows[-1]['loss']:.4f}" if rows else "")
-        if saving:
+        if saving and ranks.is_first():
             _write_log(log, rows)
             _save(checkpoint, model, optimiser, best, state, rows)
             saved = time.monotonic()
     model.load_state_dict(best)
     facts = _facts(training, state, rows)
-    _save_weights(folder / WEIGHTS, model, facts)
-    checkpoint.unlink(missing_ok=True)
+    if ranks.is_first():
+        _save_weights(folder / WEIGHTS, model, facts)
+        checkpoint.unlink(missing_ok=True)
     return facts
 
 
@@ -182,7 +188,7 @@ def _is_best(model: Interpolator, training: Training, state: _State, row: dict[s
     Raises:
         DivergenceError: the validation loss is infinite or NaN.
     """
-    loss, quality = validate(model, training)
+    loss, quality = ranks.from_first(validate(model, training) if ranks.is_first() else None)
     row |= {"validation_loss": loss, "validation_psnr": quality}
     if not math.isfinite(loss):
         raise DivergenceError(f"The validation loss at step {state.step} is {loss}.")
@@ -200,7 +206,7 @@ def _save_weights(path: Path, model: Interpolator, facts: TrainFacts) -> None:
 
 def _facts(training: Training, state: _State, rows: list[dict[str, float]]) -> TrainFacts:
     """What the record keeps of a training that is done."""
-    return {
+    facts: TrainFacts = {
         "steps": training.steps,
         "samples": training.steps * training.preset.batch,
         "best_step": state.best_step,
@@ -213,6 +219,7 @@ def _facts(training: Training, state: _State, rows: list[dict[str, float]]) -> T
             if name.startswith("share_")
         },
     }
+    return facts | {"processes": ranks.count()} if ranks.count() > 1 else facts
 
 
 def _parameter_groups(model: Interpolator, training: Training) -> list[dict[str, Any]]:
@@ -324,12 +331,29 @@ def _compute(context: Context, tick: Progress) -> Result:
     hint = "" if context.cell.preset == "quick" else "; `--preset quick` takes minutes"
     tick = announcing(tick, context.cell.title, hint, context.display)
     check_training(context.cell, model, training, context.room)
-    facts = train(model, training, context.folder, tick, found)
+    ranks.own_share(training.preset.batch)  # too many processes: before any of them begins
+    ranks.from_first(context.cell.words())
+    try:
+        facts = train(model, training, context.folder, tick, found)
+    except DivergenceError:
+        raise  # every process has seen the same numbers and goes on to the next cell
+    except Exception:
+        ranks.leave()  # the others know nothing of it and would wait
+        raise
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     facts["features"] = context.features.name if context.features else None
     if teacher is not None:
         facts["teacher"] = context.teacher_digest()
     return Result(facts)
+
+
+def take_part(context: Context) -> None:
+    """Train beside the first process, which leaves the files; errors of the training are its."""
+    torch.manual_seed(context.cell.seed)
+    model = context.cell.variant.build()
+    training = _training(context, context.teacher())
+    with suppress(DivergenceError):
+        train(model, training, context.folder, silent, load_checkpoint(context.folder))
 
 
 def _training(context: Context, teacher: nn.Module | None) -> Training:

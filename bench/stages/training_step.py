@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from bench.base import ranks
 from bench.base.errors import UserError
 from bench.cells.presets import Preset
 from bench.triplets.file import TripletFile
@@ -175,12 +176,14 @@ def _gradients(
 ) -> tuple[LossTerms, Tensor]:
     """Add up the gradients of a batch, part by part; its loss, and the network's gammas.
 
-    Every term is a mean over crops, so a part counts by its share of them.
+    Every term is a mean over crops, so a part counts by its share of them. Where several processes
+    train together, each computes its own crops.
     """
     crops = len(batch.middle)
+    own = (frames[ranks.own_share(crops)].split(training.micro_batch) for frames in batch)
     total, parts = batch.middle.new_zeros(()), dict[str, Tensor]()
     gammas = batch.middle.new_empty(0)
-    for part in zip(*(frames.split(training.micro_batch) for frames in batch), strict=True):
+    for part in zip(*own, strict=True):
         triplets = Triplets(*part)
         with torch.autocast("cuda", torch.bfloat16) if training.bf16 else nullcontext():
             output = model(triplets.before, triplets.after)
@@ -191,6 +194,8 @@ def _gradients(
         for name, value in terms.parts.items():
             parts[name] = parts.get(name, 0.0) + value * share
         gammas = output.extras.get("gamma", gammas).detach().flatten()
+    gradients = (p.grad for p in model.parameters() if p.grad is not None)
+    ranks.add_up([*gradients, total, *parts.values()])
     return LossTerms(total, parts), gammas
 
 

@@ -13,6 +13,7 @@ class TrainFacts(TypedDict, total=False):
 
     Attributes:
         triplets: that were fitted to.
+        processes: that trained it together, where they were several.
         steps: of the optimiser.
         samples: crops that it saw.
         best_step: whose weights were kept, counted from 1.
@@ -26,6 +27,7 @@ class TrainFacts(TypedDict, total=False):
     """
 
     triplets: int
+    processes: int
     steps: int
     samples: int
     best_step: int
