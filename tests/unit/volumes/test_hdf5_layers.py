@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from bench.volumes.formats import hdf5
+from bench.volumes.formats import laid_out
 from bench.volumes.sources import open_volume
 
 RAW = np.random.default_rng(0).integers(0, 256, (20, 48, 40), dtype=np.uint8)
@@ -50,7 +50,7 @@ def test_each_layer_of_chunks_is_read_once_a_pass(
 def test_a_layer_too_large_is_read_in_parts(
     tmp_path: Path, read_blocks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hdf5, "MAX_BYTES_HELD", 6 * RAW[0].nbytes)
+    monkeypatch.setattr(laid_out, "MAX_BYTES_HELD", 6 * RAW[0].nbytes)
     for axes, source in (
         ("zyx", stored(tmp_path / "a.h5", (20, 16, 16))),
         ("xyz", stored(tmp_path / "b.h5", (16, 16, 16), RAW.T)),

@@ -1,0 +1,87 @@
+"""Arrays in chunks of their own files or objects, read through TensorStore."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.volumes.formats.axes import Layout, find_layout
+from bench.volumes.formats.laid_out import LaidOutStack, check_chunks
+from bench.volumes.formats.location import Location, library_context
+from bench.volumes.formats.stack import Asked, Nanometres
+from bench.volumes.formats.unreadable import reading
+
+_BYTES_OF_ENTRY = 16  # in the index of a shard, of each chunk
+
+
+@dataclass(frozen=True)
+class ChunkedArray:
+    """What the metadata of a format say of one array.
+
+    Attributes:
+        place: where it lies.
+        driver: of TensorStore, with what selects the array.
+        axes: a letter for each stored axis, as ``find_layout`` takes them.
+        size: of a voxel in nm along each stored axis, or along x, y and z in the order in which
+            they are stored; None where that is not known.
+        offset: of the first voxel, likewise.
+        scales: how many of them the volume has.
+        notes: what a user has to know of its metadata.
+    """
+
+    place: Location
+    driver: dict[str, Any]
+    axes: str
+    size: Sequence[float] | None = None
+    offset: Sequence[float] | None = None
+    scales: int = 1
+    notes: tuple[str, ...] = field(default=())
+
+
+class ChunkedStack(LaidOutStack):
+    """A Zarr, N5 or neuroglancer precomputed array; the chunks of a layer are read side by side."""
+
+    def __init__(self, found: ChunkedArray, asked: Asked) -> None:
+        import tensorstore as ts
+
+        self.where, self.scales = found.place.root, found.scales
+        with reading(self.where):
+            spec = {**found.driver, "kvstore": found.place.spec()}
+            opened = ts.open(
+                spec, read=True, open=True, recheck_cached_data="open", context=library_context()
+            )
+            store = opened.result()
+            self.dtype = np.dtype(store.dtype.numpy_dtype)
+            layout = store.chunk_layout
+            chunk = [int(side or 1) for side in layout.read_chunk.shape or ()]
+            self._check_chunks(chunk, [int(side or 1) for side in layout.write_chunk.shape or ()])
+            self._store = store[ts.d[:].translate_to[0]] if store.rank else store
+        slices = find_layout(self.where, found.axes, store.shape, asked)
+        self.lay_out(slices, 1 if slices.z is None else chunk[slices.z])
+        self.notes = (*found.notes, *slices.notes)
+        self.resolution = _triple(slices, found.size)
+        self.offset = _triple(slices, found.offset)
+
+    def _check_chunks(self, chunk: Sequence[int], shard: Sequence[int]) -> None:
+        """Refuse what would take more memory than there is: the library ends the process then."""
+        check_chunks(self.where, chunk, self.dtype.itemsize)
+        counts = [-(-int(whole) // int(part)) for whole, part in zip(shard, chunk, strict=True)]
+        check_chunks(self.where, counts, _BYTES_OF_ENTRY)
+
+    def take(self, layout: Layout, first: int, last: int) -> NDArray[Any]:
+        """The slices ``first`` to ``last - 1``, ZYX."""
+        part = self._store[layout.index(first, last)].transpose(layout.order)
+        values = np.asarray(part.read(order="C").result())
+        return values if layout.z is not None else values[None]
+
+
+def _triple(layout: Layout, values: Sequence[float] | None) -> Nanometres | None:
+    three = None if values is None else layout.spatial(values)
+    if three is None:
+        return None
+    z, y, x = three
+    return z, y, x
