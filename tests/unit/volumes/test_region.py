@@ -214,7 +214,7 @@ def test_every_nth_slice_of_a_region(tmp_path: Path) -> None:
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = stores.ome_zarr(tmp_path, GREY)
     words = ["--source", source, "--data", tmp_path]
-    build_words = ["data", "build", "mine", *words, "--tile", 24, "--search", 4, "--split", "paper"]
+    build_words = ["data", "build", "mine", *words, "--tile", 32, "--search", 4, "--split", "paper"]
     part = ["--region", "1:25,0um:0.6um,:", "--level", 1]
     code, _, err = bench(capsys, *build_words, "--region", "1:2")
     assert (code, "--region is not valid: give z0:z1,y0:y1,x0:x1" in err) == (2, True)
