@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base.errors import UserError
 from bench.volumes.formats.axes import Layout, find_layout
 from bench.volumes.formats.laid_out import LaidOutStack, check_chunks
 from bench.volumes.formats.location import Location, library_context
@@ -46,25 +47,32 @@ class ChunkedStack(LaidOutStack):
     """A Zarr, N5 or neuroglancer precomputed array; the chunks of a layer are read side by side."""
 
     def __init__(self, found: ChunkedArray, asked: Asked) -> None:
-        import tensorstore as ts
-
         self.where, self.scales = found.place.root, found.scales
         with reading(self.where):
-            spec = {**found.driver, "kvstore": found.place.spec()}
-            opened = ts.open(
-                spec, read=True, open=True, recheck_cached_data="open", context=library_context()
+            self._open(found, asked)
+
+    def _open(self, found: ChunkedArray, asked: Asked) -> None:
+        import tensorstore as ts
+
+        spec = {**found.driver, "kvstore": found.place.spec()}
+        opened = ts.open(
+            spec, read=True, open=True, recheck_cached_data="open", context=library_context()
+        )
+        store = opened.result()
+        if len(found.axes) != store.rank:
+            raise UserError(
+                f"{self.where} has {store.rank} axes, but its metadata name {len(found.axes)}; "
+                "correct them."
             )
-            store = opened.result()
-            self.dtype = np.dtype(store.dtype.numpy_dtype)
-            layout = store.chunk_layout
-            chunk = [int(side or 1) for side in layout.read_chunk.shape or ()]
-            self._check_chunks(chunk, [int(side or 1) for side in layout.write_chunk.shape or ()])
-            self._store = store[ts.d[:].translate_to[0]] if store.rank else store
-        slices = find_layout(self.where, found.axes, store.shape, asked)
-        self.lay_out(slices, 1 if slices.z is None else chunk[slices.z])
-        self.notes = (*found.notes, *slices.notes)
-        self.resolution = _triple(slices, found.size)
-        self.offset = _triple(slices, found.offset)
+        self.dtype = np.dtype(store.dtype.numpy_dtype)
+        chunk = [int(side or 1) for side in store.chunk_layout.read_chunk.shape or ()]
+        self._check_chunks(chunk, [int(n or 1) for n in store.chunk_layout.write_chunk.shape or ()])
+        self._store = store[ts.d[:].translate_to[0]] if store.rank else store
+        layout = find_layout(self.where, found.axes, store.shape, asked)
+        self.lay_out(layout, 1 if layout.z is None else chunk[layout.z])
+        self.notes = (*found.notes, *layout.notes)
+        self.resolution = _triple(layout, found.size)
+        self.offset = _triple(layout, found.offset)
 
     def _check_chunks(self, chunk: Sequence[int], shard: Sequence[int]) -> None:
         """Refuse what would take more memory than there is: the library ends the process then."""

@@ -15,7 +15,7 @@ from bench.volumes.formats.axes import Layout, find_layout, letters_of
 from bench.volumes.formats.laid_out import LaidOutStack, check_chunks, depth_of_plain
 from bench.volumes.formats.stack import Asked, Nanometres
 from bench.volumes.formats.unreadable import reading
-from bench.volumes.formats.voxel_size import nanometres
+from bench.volumes.formats.voxel_size import unit_of
 
 _CACHE_BYTES = 2**27  # holds the chunks that one slice cuts
 
@@ -85,19 +85,11 @@ class Hdf5Stack(LaidOutStack):
         return found
 
     def _unit(self) -> float:
-        for name in ("unit", "units"):
-            given = np.asarray(self._values.attrs.get(name, ())).ravel()
-            words = {_text(each) for each in given}
-            if not words:
-                continue
-            factor = nanometres(words.pop()) if len(words) == 1 else None
-            if factor is None:
-                raise UserError(
-                    f"The attribute '{name}' of {self.where} is {given.tolist()}, not one unit of "
-                    "length; write nm or um."
-                )
-            return factor
-        return 1.0
+        given = {
+            name: [_text(each) for each in np.asarray(self._values.attrs.get(name, ())).ravel()]
+            for name in ("unit", "units")
+        }
+        return unit_of(self.where, given)
 
     def _triple(self, name: str, unit: float) -> Nanometres | None:
         """An attribute with a number for each axis, in the order in which they are stored."""

@@ -68,7 +68,7 @@ def _open(source: str | Path, inner: str, asked: Asked) -> Stack:
                 f"{place.root} holds no Zarr, N5 or neuroglancer precomputed volume that may be "
                 "read; check the address, and fetch files of other kinds first."
             )
-        return ChunkedStack(find(place, asked), asked)
+        return _chunked(place, find, asked)
     path, named = split_source(source)
     with reading(str(path)):
         there, is_folder = path.exists(), path.is_dir()
@@ -77,11 +77,17 @@ def _open(source: str | Path, inner: str, asked: Asked) -> Stack:
     if is_folder:
         place = Location.of(path)
         find = _finder(place)
-        return FolderStack(path, asked) if find is None else ChunkedStack(find(place, asked), asked)
+        return FolderStack(path, asked) if find is None else _chunked(place, find, asked)
     for endings, opened in _FILES.items():
         if path.name.lower().endswith(endings):
             return opened(path, named or (inner if opened is Hdf5Stack else ""), asked)
     raise UserError(f"{path} is no volume; give {KINDS}.")
+
+
+def _chunked(place: Location, find: _Find, asked: Asked) -> Stack:
+    with reading(place.root):  # metadata may be of any shape
+        found = find(place, asked)
+    return ChunkedStack(found, asked)
 
 
 def _finder(place: Location) -> _Find | None:

@@ -40,22 +40,28 @@ def rounded(side: float) -> float:
 
 
 def unit_of(where: str, attributes: Mapping[str, Any]) -> float:
-    """How many nm the unit of ``resolution`` has; 1 where the attributes name none.
+    """How many nm the attribute ``unit`` or ``units`` says; 1 where there is none.
+
+    Args:
+        where: what error messages call the array.
+        attributes: of the array; a unit is a word, or a list with one for each axis.
 
     Raises:
-        UserError: they name several, or what is no length.
+        UserError: they name several units, or what is no length.
     """
-    given = attributes.get("unit", attributes.get("units", ()))
-    words = {str(each) for each in ([given] if isinstance(given, str) else given)}
-    if not words:
-        return 1.0
-    factor = nanometres(words.pop()) if len(words) == 1 else None
-    if factor is None:
-        raise UserError(
-            f"The unit in the metadata of {where} is {given}, not one unit of length; write nm or "
-            "um."
-        )
-    return factor
+    for name in ("unit", "units"):
+        given = attributes.get(name, ())
+        words = {str(each) for each in ([given] if isinstance(given, str) else given)}
+        if not words:
+            continue
+        factor = nanometres(words.pop()) if len(words) == 1 else None
+        if factor is None:
+            raise UserError(
+                f"The attribute '{name}' of {where} is {given}, not one unit of length; write nm "
+                "or um."
+            )
+        return factor
+    return 1.0
 
 
 def unitless(where: str, size: Sequence[float]) -> str:
