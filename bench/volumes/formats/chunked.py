@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from bench.base.errors import UserError
 from bench.volumes.formats.axes import Layout, find_layout
 from bench.volumes.formats.laid_out import LaidOutStack, check_chunks
 from bench.volumes.formats.location import Location, library_context
+from bench.volumes.formats.packed_chunks import PackedChunks
 from bench.volumes.formats.stack import Asked, Nanometres
 from bench.volumes.formats.unreadable import reading
 
@@ -32,6 +34,7 @@ class ChunkedArray:
         offset: of the first voxel, likewise.
         scales: how many of them the volume has.
         notes: what a user has to know of its metadata.
+        packed: the chunks, where TensorStore cannot unpack them itself.
     """
 
     place: Location
@@ -41,6 +44,7 @@ class ChunkedArray:
     offset: Sequence[float] | None = None
     scales: int = 1
     notes: tuple[str, ...] = field(default=())
+    packed: PackedChunks | None = None
 
 
 class ChunkedStack(LaidOutStack):
@@ -54,11 +58,11 @@ class ChunkedStack(LaidOutStack):
     def _open(self, found: ChunkedArray, asked: Asked) -> None:
         import tensorstore as ts
 
-        spec = {**found.driver, "kvstore": found.place.spec()}
-        opened = ts.open(
-            spec, read=True, open=True, recheck_cached_data="open", context=library_context()
-        )
-        store = opened.result()
+        place, context = found.place.spec(), library_context()
+        if found.packed is not None:
+            place, context = found.packed.place, found.packed.context
+        spec = {**found.driver, "kvstore": place, "recheck_cached_data": "open"}
+        store = ts.open(spec, read=True, open=True, context=context).result()
         if len(found.axes) != store.rank:
             raise UserError(
                 f"{self.where} has {store.rank} axes, but its metadata name {len(found.axes)}; "
@@ -67,6 +71,7 @@ class ChunkedStack(LaidOutStack):
         self.dtype = np.dtype(store.dtype.numpy_dtype)
         chunk = [int(side or 1) for side in store.chunk_layout.read_chunk.shape or ()]
         self._check_chunks(chunk, [int(n or 1) for n in store.chunk_layout.write_chunk.shape or ()])
+        self._packed = found.packed
         self._store = store[ts.d[:].translate_to[0]] if store.rank else store
         layout = find_layout(self.where, found.axes, store.shape, asked)
         self.lay_out(layout, 1 if layout.z is None else chunk[layout.z])
@@ -82,8 +87,10 @@ class ChunkedStack(LaidOutStack):
 
     def take(self, layout: Layout, first: int, last: int) -> NDArray[Any]:
         """The slices ``first`` to ``last - 1``, ZYX."""
-        part = self._store[layout.index(first, last)].transpose(layout.order)
-        values = np.asarray(part.read(order="C").result())
+        index = layout.index(first, last)
+        part = self._store[index].transpose(layout.order)
+        with nullcontext() if self._packed is None else self._packed.unpacked(index):
+            values = np.asarray(part.read(order="C").result())
         return values if layout.z is not None else values[None]
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from bench.base.errors import UserError
 from bench.volumes.formats.chunked import ChunkedArray
 from bench.volumes.formats.location import Location
+from bench.volumes.formats.packed_chunks import PackedChunks, are_packed
 from bench.volumes.formats.stack import Asked
 from bench.volumes.formats.voxel_size import lengths
 
@@ -51,4 +56,12 @@ def find_precomputed(place: Location, asked: Asked) -> ChunkedArray:
         size,
         [low * side for low, side in zip(corner, size, strict=True)],
         len(scales),
+        packed=_packed(place, scale),
     )
+
+
+def _packed(place: Location, scale: Mapping[str, Any]) -> PackedChunks | None:
+    folder = Path(place.inside(str(scale.get("key", ""))).root)
+    if place.is_remote or not are_packed(folder):
+        return None
+    return PackedChunks(place.read("info") or b"", folder, scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,15 @@ def sharded(folder: Path, values: np.ndarray) -> Path:
     return precomputed(folder, values, sharding=SHARDING)
 
 
+def packed(folder: Path, values: np.ndarray, **scale: Any) -> Path:
+    """As CloudVolume writes on a disk: each chunk packed with gzip under a name that says so."""
+    path = precomputed(folder, values, **scale)
+    for file in list(path.glob("*_*/*")):
+        file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    return path
+
+
 def mrc(folder: Path, values: np.ndarray) -> Path:
     """Signed bytes, as the standard has them."""
     path = folder / "v.mrc"
@@ -200,7 +210,7 @@ def npz(folder: Path, values: np.ndarray) -> Path:
 
 
 KINDS = [
-    tiff, hdf5, zarr2, zarr3, ome_zarr, ome_zarr_05, n5, n5_scales, precomputed, sharded, mrc,
-    nrrd_file, raw_nrrd, nifti, packed_nifti, npy, npz,
+    tiff, hdf5, zarr2, zarr3, ome_zarr, ome_zarr_05, n5, n5_scales, precomputed, sharded, packed,
+    mrc, nrrd_file, raw_nrrd, nifti, packed_nifti, npy, npz,
 ]  # fmt: skip
 WITHOUT_SIZE = (npy, npz)

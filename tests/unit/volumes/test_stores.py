@@ -188,11 +188,12 @@ def test_the_transform_of_an_n5_names_its_axes(tmp_path: Path) -> None:
     assert same_values(source, GREY) == (30.0, 8.0, 8.0)
 
 
-def test_precomputed_labels_lie_at_their_offset(tmp_path: Path) -> None:
-    source = stores.precomputed(tmp_path, GREY, corner=(100, 200, 300))
+@pytest.mark.parametrize("kind", [stores.precomputed, stores.packed], ids=["plain", "packed"])
+def test_precomputed_labels_lie_at_their_offset(kind: Callable, tmp_path: Path) -> None:
+    source = kind(tmp_path, GREY, corner=(100, 200, 300))
     (tmp_path / "ids").mkdir()
     part = IDS[4:12, 32:64, 64:]
-    labels = stores.precomputed(tmp_path / "ids", part, corner=(104, 232, 364))
+    labels = kind(tmp_path / "ids", part, corner=(104, 232, 364))
     with open_volume(source, labels=labels) as volume:
         assert volume.label_box == (slice(4, 12), slice(32, 64), slice(64, 112))
         np.testing.assert_array_equal(volume.labels(5)[32:64, 64:], IDS[5, 32:64, 64:])
