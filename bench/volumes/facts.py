@@ -81,7 +81,7 @@ def facts_of(volume: Volume, sha256: str, padding: PaddingFacts | None) -> Volum
         sha256: its digest.
         padding: what of it shows no tissue.
     """
-    use, asked, region = volume.grey, volume.asked, volume.region
+    use, asked = volume.grey, volume.asked
     return VolumeFacts(
         name=volume.name,
         shape=volume.shape,
@@ -92,8 +92,8 @@ def facts_of(volume: Volume, sha256: str, padding: PaddingFacts | None) -> Volum
         grey=None if use is None else use.facts,
         missing=tuple(sorted(volume.corner[0] + z * volume.every for z in volume.missing)),
         every=volume.every,
-        region=None if region is None else tuple((side.start, side.stop) for side in region),
-        source_shape=None if region is None else volume.source_shape,
+        region=None if asked.box is None else tuple((s.start, s.stop) for s in asked.box),
+        source_shape=None if asked.box is None else volume.source_shape,
         level=asked.level,
         first=volume.first - volume.corner[0] if volume.missing else 0,
         axes=None if asked.axes is None else asked.axes.lower(),

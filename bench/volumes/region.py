@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -48,40 +49,44 @@ def _bound(text: str) -> _Bound:
     return float(found[1]), found[2]
 
 
-def box_of(
-    where: str,
-    region: _Bounds,
-    shape: tuple[int, int, int],
-    size: Resolution | None,
-) -> Box:
-    """The voxels of a region.
+@dataclass(frozen=True)
+class Part:
+    """Which part of a volume is taken.
 
-    Lengths are counted from the first voxel, and rounded to the nearest border of two voxels.
-
-    Args:
-        where: what error messages call the volume.
-        region: as ``parse_region`` gives it.
-        shape: of the whole volume, z, y, x.
-        size: of a voxel in nm (z, y, x), where it is known.
-
-    Raises:
-        UserError: the region is empty or not within the volume, or the size is needed but not
-            known.
+    Attributes:
+        bounds: as ``parse_region`` gives them; empty for all of the volume.
+        said: the size of a voxel in nm (z, y, x) that counts before that of the volume's file.
+        known: the one that counts where the file does not say any.
     """
-    sides = list[slice]()
-    for axis, (bounds, length, side) in enumerate(
-        zip(region, shape, size or (None,) * 3, strict=True)
-    ):
-        low, high = (_voxels(where, bound, side) for bound in bounds)
-        start, stop = 0 if low is None else low, length if high is None else high
-        if not start < stop <= length:
-            raise UserError(
-                f"{where} has {length} voxels along {'zyx'[axis]}, and --region asks for {start} "
-                f"to {stop}; give a part that lies within it."
-            )
-        sides.append(slice(start, stop))
-    z, y, x = sides
-    return z, y, x
+
+    bounds: Region = ()
+    said: Resolution | None = None
+    known: Resolution | None = None
+
+    def box(self, volume: Stack) -> Box | None:
+        """The voxels that are taken; None for all of them.
+
+        Lengths are counted from the first voxel, and rounded to the nearest border of two voxels.
+
+        Raises:
+            UserError: the part is empty or not within the volume, or the size of a voxel is needed
+                but not known.
+        """
+        if not self.bounds:
+            return None
+        sizes = self.said or volume.resolution or self.known or (None, None, None)
+        sides = list[slice]()
+        for axis, bounds, length, size in zip("zyx", self.bounds, volume.shape, sizes, strict=True):
+            low, high = (_voxels(volume.where, bound, size) for bound in bounds)
+            start, stop = 0 if low is None else low, length if high is None else high
+            if not start < stop <= length:
+                raise UserError(
+                    f"{volume.where} has {length} voxels along {axis}, and --region asks for "
+                    f"{start} to {stop}; give a part that lies within it."
+                )
+            sides.append(slice(start, stop))
+        z, y, x = sides
+        return z, y, x
 
 
 def _voxels(where: str, bound: _Bound, side: float | None) -> int | None:

@@ -15,7 +15,7 @@ from bench.volumes.formats.location import Location
 from bench.volumes.formats.open_stack import open_stack, split_source
 from bench.volumes.formats.stack import Asked, Resolution, Stack
 from bench.volumes.grey_range import GreyWish
-from bench.volumes.region import Region, box_of
+from bench.volumes.region import Part, Region
 from bench.volumes.stack_volume import StackVolume
 
 _STORES = (".zarr", ".n5")
@@ -98,11 +98,8 @@ class Given:
                     grey_range=self.grey_range,
                     mask=mask,
                     missing=missing,
-                    axes=self.axes,
-                    channel=self.channel,
-                    level=self.level,
-                    region=region,
-                    sizes=(said, known),
+                    asked=Asked(self.axes, self.channel, level=self.level),
+                    part=Part(region, said, known),
                 )
                 volumes.append(volume)
         except BaseException:
@@ -134,11 +131,8 @@ def open_volume(
     grey_range: GreyWish | None = None,
     mask: str | Path | None = None,
     missing: Iterable[int] = (),
-    axes: str | None = None,
-    channel: int | None = None,
-    level: int = 0,
-    region: Region = (),
-    sizes: tuple[Resolution | None, Resolution | None] = (None, None),
+    asked: Asked | None = None,
+    part: Part | None = None,
 ) -> StackVolume:
     """Open a volume of any known format.
 
@@ -152,20 +146,15 @@ def open_volume(
             one slice that holds for all.
         missing: numbers of slices to be treated as not there: those of the file names where a
             folder numbers its slices, else counted from 0.
-        axes: a letter for each axis of the arrays as they are stored, such as ``xyz``, where
-            the files do not say.
-        channel: which one is read of several, from 0.
-        level: which scale is read, from 0.
-        region: the part that is taken of volume, labels and mask; empty for all of it.
-        sizes: of a voxel in nm (z, y, x), for a region in lengths: one that counts before that of
-            the file, and one that counts where the file does not say any.
+        asked: of the arrays, what their files do not say.
+        part: of volume, labels and mask that is taken; all of it if not given.
 
     Raises:
         UserError: a file is missing, cut short, in colour, too small, of another depth of
             grey than 8 bits without a range, of axes that are not clear, or its labels do not
             fit.
     """
-    asked = Asked(axes, channel, level=level)
+    asked = asked or Asked()
     raw = open_stack(source, _CREMI_RAW, asked)
     stacks = [raw]
     try:
@@ -175,10 +164,8 @@ def open_volume(
         tissue = None if mask is None else open_stack(mask, _MASK, replace(asked, labels=True))
         if tissue is not None:
             stacks.append(tissue)
-        said, known = sizes
-        size = said or raw.resolution or known
-        box = box_of(raw.where, region, raw.shape, size) if region else None
-        return StackVolume(_stem(source), raw, ids, grey_range, tissue, missing, asked, box)
+        asked = replace(asked, box=None if part is None else part.box(raw))
+        return StackVolume(_stem(source), raw, ids, grey_range, tissue, missing, asked)
     except BaseException:
         for stack in stacks:
             stack.close()

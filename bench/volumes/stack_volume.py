@@ -47,19 +47,18 @@ class StackVolume:
         mask: Stack | None = None,
         missing: Iterable[int] = (),
         asked: Asked | None = None,
-        region: Box | None = None,
     ) -> None:
+        self.asked = asked or Asked()
+        region = self.asked.box
         part = raw if region is None else raw.crop(region)
         _check_grey(part, grey_range)
         self.name, self.shape = name, checked_shape(raw.where, part.shape)
         self.voxel_size, self.notes = raw.resolution, raw.notes
-        self.first, self.corner, self.region = part.first, part.corner, region
-        self.source_shape = raw.shape
+        self.first, self.corner, self.source_shape = part.first, part.corner, raw.shape
         holes = positions(raw.where, missing, raw.first, raw.shape[0])
         skipped = 0 if region is None else region[0].start
         taken = {z - skipped for z in holes if 0 <= z - skipped < self.shape[0]}
         self.missing = part.missing | taken
-        self.asked = asked or Asked()
         self._grey_range = grey_range
         self.has_labels, self.label_box = False, whole_box(self.shape)
         if labels is not None:

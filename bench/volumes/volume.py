@@ -30,8 +30,7 @@ class Volume(Protocol):
         corner: the voxel of the source (z, y, x) where the volume begins.
         every: how far apart in the source two neighbouring slices are.
         notes: what was decided about the files that their user has to know, in sentences.
-        asked: what the user said of the source beside its path: axes, channel and scale.
-        region: the voxels of the source that are taken; None for all of them.
+        asked: what the user said of the source beside its path: axes, channel, scale and part.
         source_shape: z, y, x of the source.
     """
 
@@ -46,7 +45,6 @@ class Volume(Protocol):
     every: int
     notes: tuple[str, ...]
     asked: Asked
-    region: Box | None
     source_shape: tuple[int, int, int]
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 from bench.base.errors import UserError
 from bench.volumes.formats.unreadable import reading
 
+_KIND = re.compile(r"^(?:precomputed|zarr[23]?|n5)://(?=\w+://)")  # as Neuroglancer writes it
 _ADDRESS = re.compile(r"(?:https?|s3|gs)://[^/?#]+", re.IGNORECASE)
 # Half a minute in all: the library's own 32 tries keep a wrong address waiting for a quarter of an
 # hour.
@@ -21,7 +22,7 @@ _RETRIES = {"max_retries": 6, "initial_delay": "500ms", "max_delay": "8s"}
 
 def is_address(source: str | Path) -> bool:
     """Whether a source is on a server (``http``, ``https``) or in a bucket (``s3``, ``gs``)."""
-    return _ADDRESS.match(str(source)) is not None
+    return _ADDRESS.match(_KIND.sub("", str(source))) is not None
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Location:
         """The location that a user gives."""
         if not is_address(source):
             return cls(str(source))
-        root, mark, query = str(source).partition("?")
+        root, mark, query = _KIND.sub("", str(source)).partition("?")
         return cls(root.rstrip("/"), mark + query)
 
     @property

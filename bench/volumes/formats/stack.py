@@ -29,12 +29,14 @@ class Asked:
         channel: which one is read along the axis C, from 0.
         labels: whether the values are ids, which are never shown as grey.
         level: which scale is read of a volume that is stored in several, from 0.
+        box: which voxels are taken; None for all of them.
     """
 
     axes: str | None = None
     channel: int | None = None
     labels: bool = False
     level: int = 0
+    box: Box | None = None
 
 
 class Stack(ABC):

@@ -31,7 +31,7 @@ class _Handler(SimpleHTTPRequestHandler):
         self.served.at_once = max(self.served.at_once, len(self.busy))
         threading.Event().wait(self.wait_s)
         if Path(self.translate_path(self.path)).is_file():
-            self.served.fetched[self.path.lstrip("/")] += 1
+            self.served.fetched[self.path.partition("?")[0].lstrip("/")] += 1
         path = Path(self.translate_path(self.path))
         if "Range" in self.headers and path.is_file():
             self._send_part(path.read_bytes(), self.headers["Range"].removeprefix("bytes="))

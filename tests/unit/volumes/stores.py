@@ -16,7 +16,21 @@ import tensorstore as ts
 import tifffile
 import zarr
 
+from bench.volumes.formats.stack import Asked
+from bench.volumes.region import Part, parse_region
+from bench.volumes.sources import open_volume
+from bench.volumes.stack_volume import StackVolume
+
 SIZE = (40.0, 6.0, 4.0)  # nm
+
+
+def opened(source: str | Path, region: str = "", **named: Any) -> StackVolume:
+    """Open a volume; words that say how it is read may be given by themselves."""
+    asked = Asked(
+        **{word: named.pop(word) for word in ("axes", "channel", "level") if word in named}
+    )
+    part = Part(parse_region(region), named.pop("said", None))
+    return open_volume(source, asked=asked, part=part, **named)
 
 
 def tiff(folder: Path, values: np.ndarray) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from stores import opened
 
 from bench.volumes.formats import laid_out
 from bench.volumes.sources import open_volume
@@ -56,7 +57,7 @@ def test_a_layer_too_large_is_read_in_parts(
         ("xyz", stored(tmp_path / "b.h5", (16, 16, 16), RAW.T)),
     ):
         read_blocks.clear()
-        with open_volume(source, axes=axes) as volume:
+        with opened(source, axes=axes) as volume:
             for z in (*range(20), 3, 19, 0):
                 np.testing.assert_array_equal(volume.slice(z), RAW[z])
         assert max(read_blocks) <= 6 * RAW[0].nbytes

@@ -24,17 +24,12 @@ from bench.triplets.options import BuildOptions
 from bench.triplets.verify import verify
 from bench.volumes.cards import load_card
 from bench.volumes.region import parse_region
-from bench.volumes.sources import open_volume
 from bench.volumes.stack_volume import ArrayVolume
 from segmentation.labels import UNLABELLED
 
 GREY, IDS = (values[:, :112] for values in neurites(depth=30, side=128))
 PART = (slice(4, 22), slice(16, 96), slice(32, 128))
 WORDS = "4:22,16:96,32:"
-
-
-def region(words: str) -> tuple:
-    return parse_region(words)
 
 
 def folder(path: Path, values: np.ndarray, first: int = 0) -> Path:
@@ -50,7 +45,7 @@ def pages(path: Path, values: np.ndarray) -> Path:
 
 @pytest.mark.parametrize("kind", [*stores.KINDS, pages], ids=lambda kind: kind.__name__)
 def test_a_region_is_the_volume_that_was_cut_out(kind: Callable, tmp_path: Path) -> None:
-    with open_volume(kind(tmp_path, GREY), region=region(WORDS)) as volume:
+    with stores.opened(kind(tmp_path, GREY), region=WORDS) as volume:
         assert volume.shape == (18, 80, 96)
         assert volume.corner == (4, 16, 32)
         for z in range(18):
@@ -65,24 +60,24 @@ def test_labels_and_mask_are_cut_alike(tmp_path: Path) -> None:
     ids = IDS[10:26, :64].astype(np.uint32)  # labelled is a part, which the region cuts
     (tmp_path / "ids").mkdir()
     labels = stores.precomputed(tmp_path / "ids", ids, corner=(10, 0, 0))
-    with open_volume(source, labels=labels, mask=tissue, region=region(WORDS)) as volume:
+    with stores.opened(source, labels=labels, mask=tissue, region=WORDS) as volume:
         assert volume.label_box == (slice(6, 18), slice(0, 48), slice(0, 96))
         np.testing.assert_array_equal(volume.labels(7)[:48], IDS[11, 16:64, 32:])
         assert (volume.labels(3) == UNLABELLED).all()
         np.testing.assert_array_equal(volume.mask(7), mask[PART][7] > 0)
     one = tmp_path / "one.tif"
     tifffile.imwrite(one, mask[:1])
-    with open_volume(source, mask=one, region=region(WORDS)) as volume:
+    with stores.opened(source, mask=one, region=WORDS) as volume:
         np.testing.assert_array_equal(volume.mask(7), mask[0, 16:96, 32:] > 0)
     with pytest.raises(UserError, match=r"covers no voxel of --region"):
-        open_volume(source, labels=labels, region=region("0:10,:,:"))
+        stores.opened(source, labels=labels, region="0:10,:,:")
 
 
 def test_nothing_beside_the_region_is_fetched(tmp_path: Path) -> None:
     source = stores.zarr2(tmp_path, GREY)  # chunks of 8 x 32 x 32
     with (
         serving(tmp_path) as served,
-        open_volume(f"{served.address}/{source.name}", region=region("9:15,32:64,:64")) as volume,
+        stores.opened(f"{served.address}/{source.name}", region="9:15,32:64,:64") as volume,
     ):
         for z in range(6):
             np.testing.assert_array_equal(volume.slice(z), GREY[9 + z, 32:64, :64])
@@ -99,25 +94,25 @@ def test_a_region_of_what_is_too_large_to_be_read(tmp_path: Path) -> None:
     )  # fmt: skip
     array[50:60, 20_000:20_064, 30_000:30_100] = GREY[:10, :64, :100]
     with pytest.raises(UserError, match=r"beyond the limits .* with --region"):
-        open_volume(tmp_path / "a.zarr")
-    part = region("50:60,20000:20064,30000:30100")
-    with open_volume(tmp_path / "a.zarr", region=part) as volume:
+        stores.opened(tmp_path / "a.zarr")
+    part = "50:60,20000:20064,30000:30100"
+    with stores.opened(tmp_path / "a.zarr", region=part) as volume:
         np.testing.assert_array_equal(volume.slice(9), GREY[9, :64, :100])
 
 
 @pytest.mark.parametrize("words", ["160nm:880nm,96nm:576nm,128nm:", "0.16um:22,0.000096mm:96,32:"])
 def test_lengths_are_counted_in_voxels_of_the_scale(tmp_path: Path, words: str) -> None:
     source = stores.zarr3(tmp_path, GREY)
-    with open_volume(source, region=region(words)) as volume:
+    with stores.opened(source, region=words) as volume:
         assert (volume.corner, volume.shape) == ((4, 16, 32), (18, 80, 96))
     said = (20.0, 6.0, 4.0)  # counts before what the file says
-    with open_volume(source, region=region("160nm:,:,:"), sizes=(said, None)) as volume:
+    with stores.opened(source, region="160nm:,:,:", said=said) as volume:
         assert volume.corner == (8, 0, 0)
 
 
 def test_a_region_of_a_coarser_scale(tmp_path: Path) -> None:
     source = stores.ome_zarr(tmp_path, GREY)
-    with open_volume(source, level=1, region=region(":,0:480nm,8:")) as volume:
+    with stores.opened(source, level=1, region=":,0:480nm,8:") as volume:
         assert (volume.corner, volume.shape) == ((0, 0, 8), (30, 40, 56))
         np.testing.assert_array_equal(volume.slice(2), GREY[2, :80:2, 16::2])
 
@@ -143,13 +138,13 @@ def test_what_is_no_region(words: str) -> None:
 )
 def test_regions_that_do_not_fit(tmp_path: Path, words: str, refusal: str) -> None:
     with pytest.raises(UserError, match=refusal):
-        open_volume(stores.npy(tmp_path, GREY), region=region(words))
+        stores.opened(stores.npy(tmp_path, GREY), region=words)
 
 
 def test_numbers_and_holes_are_those_of_the_source(tmp_path: Path) -> None:
     source = folder(tmp_path / "v", GREY, first=100)
     (source / "s112.tif").unlink()
-    volume = open_volume(source, region=region(WORDS), missing=(102, 115))
+    volume = stores.opened(source, region=WORDS, missing=(102, 115))
     assert volume.missing == {8, 11}
     with pytest.raises(UserError, match=r"Slice 112 of .* is missing"):
         volume.slice(8)
@@ -168,7 +163,7 @@ def test_its_triplets_are_those_of_the_part_under_keys_of_the_source(tmp_path: P
     source = stores.zarr3(tmp_path, GREY)
     labels = tmp_path / "ids.tif"
     tifffile.imwrite(labels, IDS.astype(np.uint16))
-    with open_volume(source, labels=labels, region=region(WORDS)) as volume:
+    with stores.opened(source, labels=labels, region=WORDS) as volume:
         file = made(tmp_path / "part.h5", volume)
     plain = made(
         tmp_path / "plain.h5",
@@ -190,7 +185,7 @@ def test_its_triplets_are_those_of_the_part_under_keys_of_the_source(tmp_path: P
 def test_regions_apart_share_nothing_and_a_first_one_is_the_part_itself(tmp_path: Path) -> None:
     source = stores.zarr3(tmp_path, GREY)
     left, right, all_of_it = (
-        made(tmp_path / f"{number}.h5", open_volume(source, region=region(words)))
+        made(tmp_path / f"{number}.h5", stores.opened(source, region=words))
         for number, words in enumerate((":,:,:64", ":,:,64:", ""))
     )
     assert leakage_between(left, right) == 0.0
@@ -205,7 +200,7 @@ def test_regions_apart_share_nothing_and_a_first_one_is_the_part_itself(tmp_path
 
 def test_every_nth_slice_of_a_region(tmp_path: Path) -> None:
     source = stores.zarr3(tmp_path, GREY)
-    file = made(tmp_path / "a.h5", open_volume(source, region=region("3:,:,:")), every=2)
+    file = made(tmp_path / "a.h5", stores.opened(source, region="3:,:,:"), every=2)
     assert sorted(set(file.keys["z"])) == list(range(5, 28, 2))
     rows = dict(describe(file))
     assert rows["slices taken"] == "3, 5, 7 and so on, 14 in all (--every 2)"

@@ -24,7 +24,7 @@ from bench.triplets.build_dataset import build_dataset
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
 from bench.volumes.formats import array_file, location
-from bench.volumes.sources import Given, open_volume
+from bench.volumes.sources import Given
 from segmentation.labels import UNLABELLED
 
 GREY, IDS = (values[:, :96] for values in neurites(depth=20, side=112))
@@ -45,7 +45,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> TripletFile:
 
 
 def same_values(source: str | Path, values: np.ndarray, **named: object) -> tuple[float, ...]:
-    with open_volume(source, **named) as volume:
+    with stores.opened(source, **named) as volume:
         assert volume.shape == values.shape
         for z, there in enumerate(values):
             np.testing.assert_array_equal(volume.slice(z), there)
@@ -82,6 +82,7 @@ def test_a_volume_on_a_server_gives_the_same_dataset(
     tifffile.imwrite(labels, IDS.astype(np.uint16))
     with serving(tmp_path) as served:
         found = built(tmp_path, Given([f"{served.address}/{source.name}"], [labels]))
+        same_values(f"precomputed://{served.address}/{source.name}/?key=1", GREY)
     assert found.fingerprint == expected.fingerprint
 
 
@@ -97,7 +98,7 @@ def test_labels_may_be_of_every_kind(kind: Callable, tmp_path: Path) -> None:
         source = tmp_path / "v.mrc"
     else:
         source = kind(tmp_path, ids)
-    with open_volume(stores.npy(tmp_path, GREY), labels=source) as volume:
+    with stores.opened(stores.npy(tmp_path, GREY), labels=source) as volume:
         for z in range(20):
             np.testing.assert_array_equal(volume.labels(z), IDS[z])
 
@@ -110,9 +111,9 @@ def test_a_scale_is_read(kind: Callable, tmp_path: Path) -> None:
     source = kind(tmp_path, GREY)
     assert same_values(source, GREY[:, ::2, ::2], level=1) == (40.0, 12.0, 8.0)
     with pytest.raises(UserError, match=r"has the scales 0 to 1; give one of them with --level"):
-        open_volume(source, level=2)
+        stores.opened(source, level=2)
     with pytest.raises(UserError, match=r"in one scale; leave --level out"):
-        open_volume(stores.npy(tmp_path, GREY), level=1)
+        stores.opened(stores.npy(tmp_path, GREY), level=1)
 
 
 def test_a_scale_of_an_image_can_be_named_itself(tmp_path: Path) -> None:
@@ -130,15 +131,15 @@ def test_labels_of_an_image_lie_in_it(tmp_path: Path) -> None:
     for level in range(2):
         image.create_array(f"s{level}", data=IDS[None, :, :: 2**level, :: 2**level])
     zarr.open_group(source / "labels", mode="a", zarr_format=2)
-    with open_volume(source, labels=source, level=1) as volume:
+    with stores.opened(source, labels=source, level=1) as volume:
         np.testing.assert_array_equal(volume.labels(3), IDS[3, ::2, ::2])
         np.testing.assert_array_equal(volume.slice(3), GREY[3, ::2, ::2])
-    assert open_volume(source).has_labels is False
+    assert stores.opened(source).has_labels is False
     zarr.open_group(source / "labels" / "nuclei", mode="w", zarr_format=2).create_array(
         "a", data=IDS
     )
     with pytest.raises(UserError, match=r"holds 2 arrays \(cells, nuclei/a\)"):
-        open_volume(source, labels=source)
+        stores.opened(source, labels=source)
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -149,11 +150,11 @@ def test_a_group_with_one_array_is_that_array(tmp_path: Path, version: int) -> N
     same_values(tmp_path / "a.zarr" / "em" / "raw", GREY)
     group.create_array("em/other", data=GREY)
     with pytest.raises(UserError, match=r"2 arrays \(em/other, em/raw\); name one .*zarr/em/other"):
-        open_volume(tmp_path / "a.zarr")
+        stores.opened(tmp_path / "a.zarr")
     shutil.rmtree(tmp_path / "a.zarr" / "em")
     with pytest.raises(UserError, match=r"holds no Zarr array that can be found; check the path"):
-        open_volume(tmp_path / "a.zarr")
-    with open_volume(stores.npy(tmp_path, GREY)) as volume:
+        stores.opened(tmp_path / "a.zarr")
+    with stores.opened(stores.npy(tmp_path, GREY)) as volume:
         assert volume.name == "v"
 
 
@@ -165,7 +166,7 @@ def test_a_group_on_a_server_is_searched_by_its_metadata(tmp_path: Path, version
     with serving(tmp_path) as served:
         source = f"{served.address}/a.zarr"
         with pytest.raises(UserError, match="cannot be searched, so name the array in it"):
-            open_volume(source)
+            stores.opened(source)
         same_values(f"{source}/em/raw", GREY)
         zarr.consolidate_metadata(tmp_path / "a.zarr", zarr_format=version)
         same_values(source, GREY)
@@ -177,7 +178,7 @@ def test_arrays_of_an_n5_without_scales(tmp_path: Path) -> None:
     assert same_values(tmp_path / "v.n5", GREY) == stores.SIZE
     shutil.copytree(tmp_path / "v.n5" / "raw", tmp_path / "v.n5" / "a" / "ids")
     with pytest.raises(UserError, match=r"holds 2 arrays \(a/ids, raw\)"):
-        open_volume(tmp_path / "v.n5")
+        stores.opened(tmp_path / "v.n5")
 
 
 def test_the_transform_of_an_n5_names_its_axes(tmp_path: Path) -> None:
@@ -194,7 +195,7 @@ def test_precomputed_labels_lie_at_their_offset(kind: Callable, tmp_path: Path) 
     (tmp_path / "ids").mkdir()
     part = IDS[4:12, 32:64, 64:]
     labels = kind(tmp_path / "ids", part, corner=(104, 232, 364))
-    with open_volume(source, labels=labels) as volume:
+    with stores.opened(source, labels=labels) as volume:
         assert volume.label_box == (slice(4, 12), slice(32, 64), slice(64, 112))
         np.testing.assert_array_equal(volume.labels(5)[32:64, 64:], IDS[5, 32:64, 64:])
 
@@ -215,9 +216,9 @@ def test_a_server_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(location, "_RETRIES", {"max_retries": 1, "initial_delay": "1ms"})
     refused = pytest.raises(UserError, match=r"holds no Zarr, N5 or neuroglancer precomputed")
     with serving(tmp_path) as served, refused:
-        open_volume(f"{served.address}/nothing")
+        stores.opened(f"{served.address}/nothing")
     with pytest.raises(UserError, match=r"cannot be fetched \(.*onnect.*\); check the address"):
-        open_volume(f"{served.address}/a.zarr")
+        stores.opened(f"{served.address}/a.zarr")
     location.library_context.cache_clear()
 
 
@@ -244,7 +245,7 @@ def test_which_bytes_of_an_mrc_are_unsigned(tmp_path: Path) -> None:
     same_values(stamped(path, signed, flags=None, highest=100), GREY)  # the standard
     ids = np.array([[[0, 1], [-1, 127]]] * 3, np.int8)
     stamped(path, ids, flags=None)
-    with open_volume(stores.npy(tmp_path, ids.view(np.uint8)), labels=path) as volume:
+    with stores.opened(stores.npy(tmp_path, ids.view(np.uint8)), labels=path) as volume:
         assert volume.labels(0).tolist() == [[0, 1], [UNLABELLED, UNLABELLED]]
 
 
@@ -252,7 +253,7 @@ def test_an_mrc_says_its_axes_and_size(tmp_path: Path) -> None:
     path = stores.mrc(tmp_path, GREY)
     with mrcfile.open(path, "r+") as file:
         file.header.mapc, file.header.maps = 3, 1
-    with open_volume(path) as volume:  # columns run along z
+    with stores.opened(path) as volume:  # columns run along z
         assert volume.shape == GREY.shape[::-1]
         np.testing.assert_array_equal(volume.slice(5), GREY[:, :, 5].T)
     with mrcfile.new(tmp_path / "b.st") as file:
@@ -270,7 +271,7 @@ def test_a_voxel_size_without_a_unit_is_told_and_not_used(tmp_path: Path) -> Non
     source = stores.zarr3(tmp_path, GREY)
     assert same_values(source, GREY) == stores.SIZE
     for path, words in (("a.nrrd", "40 x 6 x 4"), ("a.nii", "4 x 6 x 40")):
-        with open_volume(tmp_path / path) as volume:
+        with stores.opened(tmp_path / path) as volume:
             assert volume.voxel_size is None
             assert any(f"{words} without a unit" in note for note in volume.notes)
 
@@ -280,11 +281,11 @@ def test_channels_of_an_nrrd_and_times_of_a_nifti(tmp_path: Path) -> None:
     header = {"kinds": ["list", "space", "space", "space"]}
     nrrd.write(str(tmp_path / "a.nrrd"), np.moveaxis(two, 0, -1).T, header)
     with pytest.raises(UserError, match=r"say which channel is read with --channel N, 0 to 1"):
-        open_volume(tmp_path / "a.nrrd")
+        stores.opened(tmp_path / "a.nrrd")
     same_values(tmp_path / "a.nrrd", 255 - GREY, channel=1)
     nibabel.save(nibabel.Nifti1Image(two.T, np.eye(4)), tmp_path / "a.nii")
     with pytest.raises(UserError, match=r"2 axes beside y and x"):
-        open_volume(tmp_path / "a.nii")
+        stores.opened(tmp_path / "a.nii")
     same_values(tmp_path / "a.nii", 255 - GREY, axes="xyzc", channel=1)
 
 
@@ -292,18 +293,18 @@ def test_scaled_values_of_a_nifti(tmp_path: Path) -> None:
     image = nibabel.Nifti1Image(GREY.T, np.eye(4))
     image.header.set_slope_inter(2.0, 10.0)
     nibabel.save(image, tmp_path / "a.nii")
-    with open_volume(tmp_path / "a.nii", grey_range=(10.0, 520.0)) as volume:
+    with stores.opened(tmp_path / "a.nii", grey_range=(10.0, 520.0)) as volume:
         np.testing.assert_array_equal(volume.slice(3), GREY[3])
 
 
 def test_arrays_of_an_npz_are_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", grey=GREY, ids=IDS)
     with pytest.raises(UserError, match=r"holds 2 arrays \(grey, ids\); name one as FILE.npz:/nam"):
-        open_volume(tmp_path / "a.npz")
+        stores.opened(tmp_path / "a.npz")
     with pytest.raises(UserError, match=r"no array 'raw'"):
-        open_volume(f"{tmp_path}/a.npz:/raw")
+        stores.opened(f"{tmp_path}/a.npz:/raw")
     labels = f"{tmp_path}/a.npz:/ids"
-    with open_volume(f"{tmp_path}/a.npz:/grey", labels=labels) as volume:
+    with stores.opened(f"{tmp_path}/a.npz:/grey", labels=labels) as volume:
         np.testing.assert_array_equal(volume.labels(3), IDS[3])
 
 
@@ -311,7 +312,7 @@ def test_slices_across_the_stored_order(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.ascontiguousarray(GREY.T))
     same_values(tmp_path / "a.npy", GREY, axes="xyz")
     np.save(tmp_path / "b.npy", np.asfortranarray(GREY.astype(">u2")))
-    with open_volume(tmp_path / "b.npy", grey_range=(0.0, 255.0)) as volume:
+    with stores.opened(tmp_path / "b.npy", grey_range=(0.0, 255.0)) as volume:
         np.testing.assert_array_equal(volume.slice(19), GREY[19])
 
 
@@ -335,7 +336,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", trap)
     for name in ("a.npy", "a.npz"):
         with pytest.raises(UserError, match=rf"{name} cannot be read"):
-            open_volume(tmp_path / name)
+            stores.opened(tmp_path / name)
     assert not (tmp_path / "mark").exists()
 
 
@@ -362,7 +363,7 @@ def test_damage_ends_in_one_sentence(kind: Callable, tmp_path: Path) -> None:
             damaged = bytearray(random.bytes(300))
         file.write_bytes(damaged)
         try:
-            with open_volume(source) as volume:
+            with stores.opened(source) as volume:
                 for z in range(volume.shape[0]):
                     volume.slice(z)
         except UserError as error:
@@ -385,7 +386,7 @@ def test_what_would_take_all_memory_is_refused(tmp_path: Path) -> None:
     ):
         (source / ".zarray").write_text(json.dumps({**array, **changes}))
         with pytest.raises(UserError, match=words):
-            open_volume(source)
+            stores.opened(source)
 
 
 @pytest.mark.parametrize("kind", [stores.npz, stores.nrrd_file, stores.packed_nifti],
@@ -395,7 +396,7 @@ def test_what_is_compressed_in_one_piece_has_a_largest_size(
 ) -> None:
     monkeypatch.setattr(array_file, "MAX_BYTES_HELD", GREY.nbytes - 1)
     with pytest.raises(UserError, match=r"in one piece, and takes more memory .* anew without"):
-        open_volume(kind(tmp_path, GREY))
+        stores.opened(kind(tmp_path, GREY))
 
 
 def test_codecs_that_are_not_read_are_called_that(tmp_path: Path) -> None:
@@ -403,7 +404,7 @@ def test_codecs_that_are_not_read_are_called_that(tmp_path: Path) -> None:
     array = json.loads((source / ".zarray").read_text())
     (source / ".zarray").write_text(json.dumps({**array, "compressor": {"id": "lz4"}}))
     with pytest.raises(UserError, match=r"stored with 'lz4', which is not read; store it anew"):
-        open_volume(source)
+        stores.opened(source)
 
 
 def test_an_nrrd_that_names_another_file_is_refused(tmp_path: Path) -> None:
@@ -412,13 +413,13 @@ def test_an_nrrd_that_names_another_file_is_refused(tmp_path: Path) -> None:
         source.read_bytes().replace(b"encoding", b"data file: /etc/passwd\nencoding")
     )
     with pytest.raises(UserError, match=r"'data file' that its data begin elsewhere"):
-        open_volume(source)
+        stores.opened(source)
 
 
 def test_an_unknown_kind_is_told_what_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.czi").write_bytes(b"other")
     (tmp_path / "none").mkdir()
     with pytest.raises(UserError, match=r"HDF5 .*, TIFF, MRC .*, NRRD, NIfTI .*NumPy .*Zarr.*N5"):
-        open_volume(tmp_path / "a.czi")
+        stores.opened(tmp_path / "a.czi")
     with pytest.raises(UserError, match=r"BMP file, and no Zarr, N5 or precomputed volume"):
-        open_volume(tmp_path / "none")
+        stores.opened(tmp_path / "none")
