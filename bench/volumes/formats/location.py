@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -85,6 +86,12 @@ class Location:
 
     def spec(self) -> dict[str, Any] | str:
         """What TensorStore calls it."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        if endpoint and self.root.lower().startswith("s3://"):
+            bucket, _, path = self.root[len("s3://") :].partition("/")
+            region = os.environ.get("AWS_REGION", "us-east-1")
+            named = {"bucket": bucket, "endpoint": endpoint, "aws_region": region}
+            return {"driver": "s3", "path": f"{path}/", **named}
         if self.is_remote:
             return f"{self.root}/{self.query}"
         return {"driver": "file", "path": f"{Path(self.root).absolute()}/"}

@@ -211,6 +211,14 @@ def test_a_layer_on_a_server_is_fetched_once_and_side_by_side(tmp_path: Path) ->
     assert served.at_once >= 4
 
 
+def test_a_volume_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bucket" / "em").mkdir(parents=True)
+    stores.zarr3(tmp_path / "bucket" / "em", GREY)
+    with serving(tmp_path) as served:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", served.address)
+        assert same_values("s3://bucket/em/v.zarr", GREY) == stores.SIZE
+
+
 def test_a_server_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     location.library_context.cache_clear()
     monkeypatch.setattr(location, "_RETRIES", {"max_retries": 1, "initial_delay": "1ms"})
