@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class ChunkedArray:
     size: Sequence[float] | None = None
     offset: Sequence[float] | None = None
     scales: int = 1
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     packed: PackedChunks | None = None
 
 
@@ -100,3 +100,40 @@ def _triple(layout: Layout, values: Sequence[float] | None) -> Nanometres | None
         return None
     z, y, x = three
     return z, y, x
+
+
+def check_level(place: Location, level: int, scales: int) -> None:
+    """Refuse a scale that a volume does not have.
+
+    Raises:
+        UserError: which it has.
+    """
+    if not 0 <= level < scales:
+        raise UserError(
+            f"{place.root} has the scales 0 to {scales - 1}; give one of them with --level."
+        )
+
+
+def only(group: Location, names: Sequence[str], kind: str) -> Location:
+    """The one array in a group.
+
+    Args:
+        group: where it lies.
+        names: paths of the arrays in it.
+        kind: of the format.
+
+    Raises:
+        UserError: there are none or several.
+    """
+    root = group.root
+    if len(names) == 1:
+        return group.inside(names[0])
+    if names:
+        raise UserError(
+            f"{root} holds {len(names)} arrays ({', '.join(names)}); name one of them, for "
+            f"instance {root}/{names[0]}."
+        )
+    advice = "check the path"
+    if group.is_remote:
+        advice = "a group on a server cannot be searched, so name the array in it"
+    raise UserError(f"{root} holds no {kind} array that can be found; {advice}.")

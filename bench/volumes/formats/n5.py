@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.base.errors import UserError
 from bench.volumes.formats.axes import NAMELESS
-from bench.volumes.formats.chunked import ChunkedArray
+from bench.volumes.formats.chunked import ChunkedArray, check_level, only
 from bench.volumes.formats.location import Location
 from bench.volumes.formats.stack import Asked
 from bench.volumes.formats.voxel_size import lengths, nanometres, unit_of, unitless
@@ -34,25 +33,10 @@ def find_n5(place: Location, asked: Asked) -> ChunkedArray:
         return _array(place, about, (above and above.document("attributes.json")) or {}, 1)
     if _is_array(place.inside("s0")):
         scales = _count_scales(place)
-        if not 0 <= asked.level < scales:
-            raise UserError(
-                f"{place.root} has the scales 0 to {scales - 1}; give one of them with --level."
-            )
+        check_level(place, asked.level, scales)
         scale = place.inside(f"s{asked.level}")
         return _array(scale, scale.document("attributes.json") or {}, about, scales)
-    names = sorted(_inside(place, _DEEPEST))
-    if len(names) == 1:
-        return find_n5(place.inside(names[0]), asked)
-    if names:
-        raise UserError(
-            f"{place.root} holds {len(names)} arrays ({', '.join(names)}); name one of them, for "
-            f"instance {place.root}/{names[0]}."
-        )
-    more = "; a group on a server cannot be searched, so name the array in it"
-    raise UserError(
-        f"{place.root} holds no N5 array that can be found"
-        f"{more if place.is_remote else '; check the path'}."
-    )
+    return find_n5(only(place, sorted(_inside(place, _DEEPEST)), "N5"), asked)
 
 
 def _is_array(place: Location) -> bool:

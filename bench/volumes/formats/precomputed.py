@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.errors import UserError
-from bench.volumes.formats.chunked import ChunkedArray
+from bench.volumes.formats.chunked import ChunkedArray, check_level
 from bench.volumes.formats.location import Location
 from bench.volumes.formats.packed_chunks import PackedChunks, are_packed
 from bench.volumes.formats.stack import Asked
@@ -35,10 +35,7 @@ def find_precomputed(place: Location, asked: Asked) -> ChunkedArray:
     scales = (place.document("info") or {}).get("scales")
     if not isinstance(scales, list) or not all(isinstance(each, dict) for each in scales):
         raise UserError(f"{place.root}/info lists no scales; get it anew.")
-    if not 0 <= asked.level < len(scales):
-        raise UserError(
-            f"{place.root} has the scales 0 to {len(scales) - 1}; give one of them with --level."
-        )
+    check_level(place, asked.level, len(scales))
     scale = scales[asked.level]
     if asked.labels and scale.get("encoding") == "jpeg":
         raise UserError(

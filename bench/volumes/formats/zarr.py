@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.base.errors import UserError
 from bench.volumes.formats.axes import letters_of
-from bench.volumes.formats.chunked import ChunkedArray
+from bench.volumes.formats.chunked import ChunkedArray, check_level, only
 from bench.volumes.formats.location import Location
 from bench.volumes.formats.stack import Asked
 from bench.volumes.formats.voxel_size import lengths, nanometres, unit_of, unitless
@@ -67,11 +67,7 @@ def find_zarr(place: Location, asked: Asked) -> ChunkedArray:
     labels = _read(place.inside("labels")) if asked.labels else None
     if labels is not None and labels.array is None:
         return find_zarr(_only(labels), asked)
-    datasets = node.scales["datasets"]
-    if not 0 <= asked.level < len(datasets):
-        raise UserError(
-            f"{place.root} has the scales 0 to {len(datasets) - 1}; give one of them with --level."
-        )
+    check_level(place, asked.level, len(node.scales["datasets"]))
     return _level(node, asked.level)
 
 
@@ -91,25 +87,9 @@ def _read(place: Location) -> _Node | None:
 
 
 def _only(group: _Node) -> Location:
-    """The one array or image in a group.
-
-    Raises:
-        UserError: there are none or several.
-    """
-    root = group.place.root
+    """The one array or image in a group."""
     names = sorted(_inside(group.place, _DEEPEST)) or _listed(group)
-    if len(names) == 1:
-        return group.place.inside(names[0])
-    if names:
-        raise UserError(
-            f"{root} holds {len(names)} arrays ({', '.join(names)}); name one of them, for "
-            f"instance {root}/{names[0]}."
-        )
-    more = "; a group on a server cannot be searched, so name the array in it"
-    raise UserError(
-        f"{root} holds no Zarr array that can be found"
-        f"{more if group.place.is_remote else '; check the path'}."
-    )
+    return only(group.place, names, "Zarr")
 
 
 def _listed(group: _Node) -> list[str]:
@@ -149,40 +129,48 @@ def _level(image: _Node, level: int) -> ChunkedArray:
     scales = image.scales or {}
     dataset = scales["datasets"][level]
     place = image.place.inside(str(dataset["path"]))
-    axes = scales.get("axes", [*_OLD_AXES])
-    named = [each if isinstance(each, dict) else {"name": each} for each in axes]
-    units = [nanometres(str(each.get("unit", ""))) for each in named]
-    size, offset = [1.0] * len(named), [0.0] * len(named)
-    given: set[str] = set()
-    for step in (
+    axes = [
+        each if isinstance(each, dict) else {"name": each} for each in scales.get("axes", _OLD_AXES)
+    ]
+    letters = letters_of([str(each["name"]) for each in axes], len(axes))
+    found = ChunkedArray(place, {"driver": image.driver}, letters, scales=len(scales["datasets"]))
+    steps = [
         *dataset.get("coordinateTransformations", ()),
         *scales.get("coordinateTransformations", ()),
-    ):
-        kind = step.get("type")
-        if kind not in ("scale", "translation") or kind not in step:
+    ]
+    size, offset = _transformed(place, [step for step in steps if step.get("type") in step])
+    if size is None:
+        return found
+    units = [nanometres(str(each.get("unit", ""))) for each in axes]
+    spatial = [unit for unit, letter in zip(units, letters, strict=True) if letter in "ZYX"]
+    if None in spatial:
+        plain = set(size) == {1.0}  # what is written where nobody knows
+        return found if plain else replace(found, notes=(unitless(image.place.root, size),))
+    factors = [unit or 1.0 for unit in units]
+    return replace(
+        found,
+        size=_scaled(size, factors),
+        offset=None if offset is None else _scaled(offset, factors),
+    )
+
+
+def _transformed(
+    place: Location, steps: Sequence[Mapping[str, Any]]
+) -> tuple[list[float] | None, list[float] | None]:
+    """Size and offset of a voxel that scales and translations, one after the other, come to."""
+    size: list[float] | None = None
+    offset: list[float] | None = None
+    for step in steps:
+        kind = step["type"]
+        if kind not in ("scale", "translation"):
             continue
         numbers = lengths(place.root, kind, step[kind], positive=kind == "scale")
-        given.add(kind)
-        if kind == "scale":
-            size = [a * b for a, b in zip(size, numbers, strict=True)]
-            offset = [a * b for a, b in zip(offset, numbers, strict=True)]
-        else:
-            offset = [a + b for a, b in zip(offset, numbers, strict=True)]
-    letters = letters_of([str(each["name"]) for each in named], len(named))
-    known = [unit for unit, letter in zip(units, letters, strict=True) if letter in "ZYX"]
-    in_nm, notes = None not in known, tuple[str, ...]()
-    if "scale" in given and not in_nm and set(size) != {1.0}:
-        notes = (unitless(image.place.root, size),)
-    of = [unit or 1.0 for unit in units]
-    return ChunkedArray(
-        place,
-        {"driver": image.driver},
-        letters,
-        _scaled(size, of) if "scale" in given and in_nm else None,
-        _scaled(offset, of) if "translation" in given and in_nm else None,
-        len(scales["datasets"]),
-        notes,
-    )
+        if kind == "translation":
+            offset = [a + b for a, b in zip(offset or [0.0] * len(numbers), numbers, strict=True)]
+            continue
+        size = _scaled(size or [1.0] * len(numbers), numbers)
+        offset = None if offset is None else _scaled(offset, numbers)
+    return size, offset
 
 
 def _plain(node: _Node) -> ChunkedArray:
@@ -191,18 +179,19 @@ def _plain(node: _Node) -> ChunkedArray:
     labels = array.get("dimension_names") or about.get("_ARRAY_DIMENSIONS") or ()
     letters = letters_of([str(each) for each in labels], len(array["shape"]))
     unit = unit_of(node.place.root, about)
-    size = about.get("resolution", about.get("voxel_size"))
-    offset = about.get("offset")
-    return ChunkedArray(
-        node.place,
-        {"driver": node.driver},
-        letters,
-        size and _scaled(lengths(node.place.root, "resolution", size), [unit] * len(size)),
-        offset
-        and _scaled(
-            lengths(node.place.root, "offset", offset, positive=False), [unit] * len(offset)
-        ),
+    size, offset = (
+        _numbers(node, names, unit) for names in (("resolution", "voxel_size"), ("offset",))
     )
+    return ChunkedArray(node.place, {"driver": node.driver}, letters, size, offset)
+
+
+def _numbers(node: _Node, names: Sequence[str], unit: float) -> list[float] | None:
+    """The first attribute of some, in nm."""
+    for name in names:
+        if name in node.attributes:
+            where, given = node.place.root, node.attributes[name]
+            return [n * unit for n in lengths(where, name, given, positive=name != "offset")]
+    return None
 
 
 def _scaled(values: Sequence[float], units: Sequence[float]) -> list[float]:
