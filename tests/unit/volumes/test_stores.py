@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -422,6 +425,21 @@ def test_an_nrrd_that_names_another_file_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match=r"'data file' that its data begin elsewhere"):
         stores.opened(source)
+
+
+def test_libraries_of_other_formats_are_not_imported(tmp_path: Path) -> None:
+    source = stores.tiff(tmp_path, GREY)
+    program = (
+        "import sys\nfrom bench.volumes.sources import open_volume\n"
+        f"open_volume({str(source)!r}).slice(0)\n"
+        "print([n for n in ('tensorstore', 'mrcfile', 'nrrd', 'nibabel') if n in sys.modules])"
+    )
+    root = Path(__file__).resolve().parents[3]
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert answer.stdout.strip() == "[]"
 
 
 def test_an_unknown_kind_is_told_what_is_read(tmp_path: Path) -> None:
