@@ -46,11 +46,11 @@ class LaidOutStack(Stack):
         depth = self._depth()
         if depth == 1:
             return np.array(self._taken(z, z + 1)[0])
-        corner = self.corner[0]
-        first = max(0, (corner + z) // depth * depth - corner)
+        # Layers are those of the stored array, of which a part may begin anywhere.
+        begin = z - (self.corner[0] + z) % depth
+        first, last = max(begin, 0), min(begin + depth, self.shape[0])
         if self._held is None or self._held[0] != first:
             self._held = None  # never two layers at a time
-            last = min((corner + z) // depth * depth + depth - corner, self.shape[0])
             self._held = first, self._taken(first, last)
         return np.array(self._held[1][z - first])
 
