@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -25,6 +26,7 @@ from bench.cells.stage_names import STAGES
 from bench.volumes.cards import LabelKind, LabelZero, VoxelSize
 from bench.volumes.grey_range import GreyOption
 from bench.volumes.holes import Missing
+from bench.volumes.region import Region
 
 # Runs that come with the package; `configs/table4.toml` names one wherever the command is given.
 _SHIPPED = Path(__file__).with_name("configs")
@@ -36,6 +38,7 @@ def _known_stage(value: object) -> str:
     return name
 
 
+Source = Annotated[str, BeforeValidator(os.fspath)]  # a path, or an address
 StageName = Annotated[str, BeforeValidator(_known_stage)]
 
 
@@ -56,6 +59,8 @@ class RunConfig(BaseModel):
         download: fetch the volume of a card that has an address, where its dataset is not built.
         grey_range: lowest and highest grey value of a volume that is not 8-bit, or ``auto``.
         missing: numbers of the slices that are treated as not there.
+        region: the part of the volume that is taken.
+        level: which scale of the volume is read, from 0.
         axes: a letter for each axis of the source's array as stored, where its file does not say.
         channel: which channel of the source is read, from 0.
         label_kind: what the labels of a volume of one's own are: ``ids`` or ``membrane_mask``.
@@ -92,12 +97,14 @@ class RunConfig(BaseModel):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     fold: int | None = Field(default=None, ge=0, le=4)
     preset: PresetName = "quick"
-    source: Path | None = None
-    labels: Path | None = None
-    mask: Path | None = None
+    source: Source | None = None
+    labels: Source | None = None
+    mask: Source | None = None
     download: bool = False
     grey_range: GreyOption | None = None
     missing: Missing | None = None
+    region: Region | None = None
+    level: int | None = Field(default=None, ge=0)
     axes: str | None = None
     channel: int | None = Field(default=None, ge=0)
     label_kind: LabelKind | None = None
@@ -159,7 +166,9 @@ class RunConfig(BaseModel):
 
 
 # Options that describe the files that a dataset is built from.
-OF_A_SOURCE = ("labels", "mask", "missing", "grey_range", "axes", "channel")
+OF_A_SOURCE = (
+    "labels", "mask", "missing", "grey_range", "region", "level", "axes", "channel",
+)  # fmt: skip
 
 # Fields that change the figures: they belong to the content key of a cell, directly or through
 # what is built from them.

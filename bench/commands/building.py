@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.base.errors import UserError
 from bench.base.progress import Display, open_display
@@ -15,7 +16,10 @@ from bench.triplets.reject import Rules
 from bench.volumes.download import download_volume
 from bench.volumes.grey_range import GreyWish, parse_grey_range
 from bench.volumes.holes import parse_missing
+from bench.volumes.region import parse_region
 from bench.volumes.sources import Given
+
+_Value = TypeVar("_Value")
 
 # Words that are build options as they stand.
 _WISHES = (
@@ -40,7 +44,7 @@ def build_as_told(words: BuildWords) -> BuildSummary:
         display.close()
 
 
-def _sources(words: BuildWords, display: Display) -> list[Path]:
+def _sources(words: BuildWords, display: Display) -> Sequence[str | Path]:
     if not words.download:
         return words.source or []
     if words.source:
@@ -48,12 +52,14 @@ def _sources(words: BuildWords, display: Display) -> list[Path]:
     return [download_volume(words.name, words.data, display)]
 
 
-def _given(words: BuildWords, sources: list[Path]) -> Given:
+def _given(words: BuildWords, sources: Sequence[str | Path]) -> Given:
     return Given(
         sources=sources,
         labels=words.labels or [],
         masks=words.mask or [],
-        missing=_missing(words.missing),
+        missing=_each("missing", parse_missing, words.missing),
+        regions=_each("region", parse_region, words.region),
+        level=words.level or 0,
         grey_range=_grey_range(words.grey_range),
         axes=words.axes,
         channel=words.channel,
@@ -72,11 +78,12 @@ def _grey_range(text: str | None) -> GreyWish | None:
         raise UserError(f"--grey-range takes LOW,HIGH or auto, not '{text}'.") from error
 
 
-def _missing(texts: list[str] | None) -> list[tuple[int, ...]]:
+def _each(option: str, parse: Callable[[str], _Value], texts: list[str] | None) -> list[_Value]:
+    """What an option says of each source."""
     try:
-        return [parse_missing(text) for text in texts or []]
+        return [parse(text) for text in texts or []]
     except ValueError as error:
-        raise UserError(f"--missing is not valid: {error}.") from error
+        raise UserError(f"--{option} is not valid: {error}.") from error
 
 
 def _rules(words: list[str] | None) -> dict[str, float] | None:

@@ -10,6 +10,7 @@ import typer
 
 from bench.commands.options import (
     MISSING_OF_EACH,
+    REGION_OF_EACH,
     Axes,
     Channel,
     Data,
@@ -17,6 +18,7 @@ from bench.commands.options import (
     Json,
     LabelKind,
     LabelZero,
+    Level,
     VoxelSize,
     takes,
 )
@@ -29,11 +31,12 @@ class BuildWords:
 
     name: Annotated[str, typer.Argument(help="A card's name, or a new one for your own volume.")]
     source: Annotated[
-        list[Path] | None, typer.Option(help="HDF5, FILE.h5:/path, TIFF, folder.")
+        list[str] | None,
+        typer.Option(help="HDF5, TIFF, MRC, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."),
     ] = None
-    labels: Annotated[list[Path] | None, typer.Option(help="Labels, one for each source.")] = None
+    labels: Annotated[list[str] | None, typer.Option(help="Labels, one for each source.")] = None
     mask: Annotated[
-        list[Path] | None, typer.Option(help="0 where there is no tissue, one for each source.")
+        list[str] | None, typer.Option(help="0 where there is no tissue, one for each source.")
     ] = None
     download: Annotated[bool, typer.Option("--download", help="Fetch the card's files.")] = False
     data: Data = Path("data")
@@ -50,6 +53,8 @@ class BuildWords:
     fold: Annotated[int | None, typer.Option(help="Which block is the test split.")] = None
     grey_range: GreyRange = None
     missing: Annotated[list[str] | None, typer.Option(help=MISSING_OF_EACH)] = None
+    region: Annotated[list[str] | None, typer.Option(help=REGION_OF_EACH)] = None
+    level: Level = None
     axes: Axes = None
     channel: Channel = None
     label_kind: LabelKind = None

@@ -24,10 +24,13 @@ GreyRange = Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume
 VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
 Axes = Annotated[str | None, typer.Option(help="Of the array as stored, for instance xyz.")]
 Channel = Annotated[int | None, typer.Option(help="Which one along C is read, from 0.")]
+Level = Annotated[int | None, typer.Option(help="Which scale is read, from 0; 0 if not given.")]
 Threads = Annotated[int | None, typer.Option(help="Threads torch computes with.")]
 Preset = Annotated[str | None, typer.Option(help="quick, overnight, medium or paper.")]
 
 MISSING = "Slices that are not there, for instance 105,111-112."
+REGION = "z0:z1,y0:y1,x0:x1 in voxels, or with a unit: 0:2um,:,1um:."
+REGION_OF_EACH = f"{REGION} One for each source."
 MISSING_OF_EACH = f"{MISSING} One for each source."
 
 

@@ -10,12 +10,14 @@ import typer
 
 from bench.commands.options import (
     MISSING,
+    REGION,
     Axes,
     Channel,
     GreyRange,
     Json,
     LabelKind,
     LabelZero,
+    Level,
     OtherData,
     Preset,
     Threads,
@@ -38,14 +40,16 @@ class RunWords:
     fold: Annotated[int | None, typer.Option(help="Which block is the test split, 0 to 4.")] = None
     preset: Preset = None
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None
-    source: Annotated[Path | None, typer.Option(help="Volume to build the dataset from.")] = None
-    labels: Annotated[Path | None, typer.Option(help="Labels of that volume.")] = None
-    mask: Annotated[Path | None, typer.Option(help="0 where it shows no tissue.")] = None
+    source: Annotated[str | None, typer.Option(help="Volume to build the dataset from.")] = None
+    labels: Annotated[str | None, typer.Option(help="Labels of that volume.")] = None
+    mask: Annotated[str | None, typer.Option(help="0 where it shows no tissue.")] = None
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the volumes of public datasets.")
     ] = False
     grey_range: GreyRange = None
     missing: Annotated[str | None, typer.Option(help=MISSING)] = None
+    region: Annotated[str | None, typer.Option(help=REGION)] = None
+    level: Level = None
     axes: Axes = None
     channel: Channel = None
     label_kind: LabelKind = None

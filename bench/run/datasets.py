@@ -63,6 +63,8 @@ def _origin(config: RunConfig) -> Origin:
         grey_range=config.grey_range,
         axes=config.axes,
         channel=config.channel,
+        level=config.level or 0,
+        regions=[config.region] if config.region else [],
     )
     said = config.model_dump(include=set(SAID), exclude_none=True)
     return Origin(given, said, config.download)

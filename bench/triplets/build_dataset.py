@@ -105,7 +105,11 @@ def build_at(
     given.check()
     if target.exists() and not replace:
         raise UserError(f"{target} is there already; --replace builds it anew.")
-    volumes: Sequence[Volume] = given.open() if given.sources else [generated_volume(card)]
+    volumes: Sequence[Volume] = (
+        given.open(options.voxel_size, card.voxel_size)
+        if given.sources
+        else [generated_volume(card)]
+    )
     try:
         notes = [note for volume in volumes for note in volume.notes]
         for note in filter(None, [*notes, doubt_size(options.voxel_size)]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,13 +48,36 @@ class Dataset:
 def leakage_between(training: TripletFile, test: TripletFile) -> float:
     """Share of one file's test triplets that share a pixel with what another one learns from.
 
-    Volumes are told by their content, so that a file under another name is still the same.
+    Volumes are told by their content, so that a file under another name is still the same. Regions
+    of one volume have not the same content: they are told by its name and the size of its slices.
     """
-    parts = []
-    for file, splits in ((training, LEARNED_FROM), (test, ("test",))):
-        contents = {volume.name: volume.sha256 for volume in file.volumes}
-        keys = file.keys[file.keys["split"].isin(splits)]
-        places = {"tile": file.tile, "every": file.options.every}
-        parts.append(keys.assign(volume=keys["volume"].map(contents), **places))
-    both = pd.concat(parts, ignore_index=True)
-    return measured_leakage(both, both["tile"], both["every"])
+    files = (training, LEARNED_FROM), (test, ("test",))
+    by_content = pd.concat([_by_content(*each) for each in files], ignore_index=True)
+    found = measured_leakage(by_content, by_content["tile"], by_content["every"])
+    if all(volume.region is None for file, _ in files for volume in file.volumes):
+        return found
+    by_name = pd.concat([_by_name(*each) for each in files], ignore_index=True)
+    return max(found, measured_leakage(by_name, by_name["tile"], by_name["every"]))
+
+
+def _by_content(file: TripletFile, splits: Sequence[str]) -> pd.DataFrame:
+    """Keys under the digests of their volumes, counted from where these begin."""
+    keys = _by_name(file, splits, {volume.name: volume.sha256 for volume in file.volumes})
+    for axis, name in enumerate("zyx"):
+        corners = {volume.sha256: volume.corner[axis] for volume in file.volumes}
+        keys[name] -= keys["volume"].map(corners)
+    return keys
+
+
+def _by_name(
+    file: TripletFile, splits: Sequence[str], names: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Keys under what says which volume it is, counted as in the source."""
+    if names is None:
+        names = {
+            volume.name: f"{volume.name} {(volume.source_shape or volume.shape)[1:]} {volume.level}"
+            for volume in file.volumes
+        }
+    keys = file.keys[file.keys["split"].isin(splits)]
+    places = {"tile": file.tile, "every": file.options.every}
+    return keys.assign(volume=keys["volume"].map(names), **places)

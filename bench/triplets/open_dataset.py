@@ -121,7 +121,7 @@ def _set_damaged_aside(
         )
     # What is there is set aside only for something better.
     if origin.given.sources:
-        origin.given.open_grey().close()
+        origin.given.open_grey(origin.said.get("voxel_size"), card.voxel_size).close()
     words = "the options of its card"
     if (file := readable(path)) is not None:
         _check_same(file, origin)
@@ -146,12 +146,14 @@ def _check_same(file: TripletFile, origin: Origin) -> None:
             )
     if not origin.given.sources:
         return
-    with origin.given.open_grey() as volume:
+    said = origin.said.get("voxel_size")
+    with origin.given.open_grey(said, file.card.voxel_size) as volume:
         if thinned(volume, every).digest in {facts.sha256 for facts in file.volumes}:
             return
     [source] = origin.given.sources
     added = [f"--source {source}", *(["its labels as --labels"] if file.has_labels else [])]
     raise UserError(
-        f"{file.path} was built from another volume than {source}, or with another --missing or "
-        f"--grey-range; leave --source out, or repeat {anew(file.name, *added)}."
+        f"{file.path} was built from another volume than {source}, or with another --missing, "
+        "--region, --level or --grey-range; leave --source out, or repeat "
+        f"{anew(file.name, *added)}."
     )

@@ -116,10 +116,20 @@ def write_triplets(path: Path, content: Content, progress: Progress) -> None:
             file.create_dataset("labelled", data=labelled, fletcher32=True)
         if content.has_neighbours:
             file["neighbour_digests"] = of_neighbours
-        keys = table.assign(z=table["z"] * options.every)  # the numbers of the source's slices
+        keys = _in_source(table, sources, options.every)
         write_keys(file.create_group("keys"), keys)
         _write_histograms(file, sources, tables, reference)
         write_header(file, content.header, keys)
+
+
+def _in_source(table: pd.DataFrame, sources: list[Source], every: int) -> pd.DataFrame:
+    """The keys with the positions that the source gives to its voxels."""
+    keys = table.assign(z=table["z"] * every)
+    for axis, name in enumerate("zyx"):
+        corners = {volume.name: volume.corner[axis] for volume, _ in sources}
+        if any(corners.values()):
+            keys[name] += keys["volume"].map(corners)
+    return keys
 
 
 def _create_datasets(file: h5py.File, content: Content) -> None:

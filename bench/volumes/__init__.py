@@ -13,8 +13,9 @@ What a volume is: ``volume`` (what all have in common), ``stack_volume`` (on dis
 ``generated`` (made by ``phantom``).
 
 What is done with its values: ``grey_range`` (other depths become 8 bits), ``label_ids`` (values
-of labels become ids), ``label_offset`` (where labels lie), ``holes`` (how missing slices are
-named and printed), ``tissue`` (which pixels show no tissue).
+of labels become ids), ``label_offset`` (where labels lie), ``region`` (which part is taken),
+``thinned`` (which slices are), ``holes`` (how missing slices are named and printed), ``tissue``
+(which pixels show no tissue).
 
 What is kept of it: ``facts``, and ``facts_in_words`` for a reader.
 """

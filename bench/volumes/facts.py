@@ -26,6 +26,10 @@ class VolumeFacts(BaseModel):
         grey: what the grey range left of the values; None where values were 8-bit.
         missing: the z that have no slice.
         every: which slices of the source were taken; its z are those of the source.
+        region: where the voxels that were taken begin and end in the source, along z, y and x;
+            None for all of them. Positions in the keys are those of the source.
+        source_shape: z, y, x of the source, where a region of it was taken.
+        level: which scale of the source was read.
         first: the number that the source gives to z = 0; 0 where no slice is missing.
         axes: a letter for each stored axis, where the user gave them.
         channel: which one was read, where the user said so.
@@ -43,6 +47,9 @@ class VolumeFacts(BaseModel):
     grey: GreyFacts | None = None
     missing: tuple[int, ...] = ()
     every: int = 1
+    region: tuple[tuple[int, int], ...] | None = None
+    source_shape: tuple[int, int, int] | None = None
+    level: int = 0
     first: int = 0
     axes: str | None = None
     channel: int | None = None
@@ -52,6 +59,14 @@ class VolumeFacts(BaseModel):
     def slices(self) -> int:
         """How many slices there are: the depth less what is missing."""
         return self.shape[0] - len(self.missing)
+
+    @property
+    def corner(self) -> tuple[int, int, int]:
+        """The voxel of the source (z, y, x) where the volume begins."""
+        if self.region is None:
+            return 0, 0, 0
+        z, y, x = (low for low, _ in self.region)
+        return z, y, x
 
     def as_json(self) -> dict[str, Any]:
         """The facts as the file stores them, without what has its default."""
@@ -75,9 +90,12 @@ def facts_of(volume: Volume, sha256: str, padding: PaddingFacts | None) -> Volum
         sha256=sha256,
         padding=padding,
         grey=None if use is None else use.facts,
-        missing=tuple(sorted(z * volume.every for z in volume.missing)),
+        missing=tuple(sorted(volume.corner[0] + z * volume.every for z in volume.missing)),
         every=volume.every,
-        first=volume.first if volume.missing else 0,
+        region=None if asked.box is None else tuple((s.start, s.stop) for s in asked.box),
+        source_shape=None if asked.box is None else volume.source_shape,
+        level=asked.level,
+        first=volume.first - volume.corner[0] if volume.missing else 0,
         axes=None if asked.axes is None else asked.axes.lower(),
         channel=asked.channel,
         notes=volume.notes,

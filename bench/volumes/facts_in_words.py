@@ -28,11 +28,24 @@ def _missing(volume: VolumeFacts) -> Iterator[str]:
 def _taken(volume: VolumeFacts) -> Iterator[str]:
     """Which slices of the source were taken."""
     if volume.every > 1:
-        start = volume.first
+        start = volume.first + volume.corner[0]
         yield (
             f"{start}, {start + volume.every}, {start + 2 * volume.every} and so on, "
             f"{volume.slices} in all (--every {volume.every})"
         )
+
+
+def _region(volume: VolumeFacts) -> Iterator[str]:
+    """Which part of the source was taken."""
+    if volume.region is not None:
+        sides = ",".join(f"{low}:{high}" for low, high in volume.region)
+        whole = " x ".join(map(str, volume.source_shape or ()))
+        yield f"{sides} of {whole} voxels (--region)"
+
+
+def _level(volume: VolumeFacts) -> Iterator[str]:
+    if volume.level:
+        yield f"{volume.level}, counted from 0, the finest (--level)"
 
 
 def _grey_range(volume: VolumeFacts) -> Iterator[str]:
@@ -54,6 +67,8 @@ def _no_tissue(volume: VolumeFacts) -> Iterator[str]:
 
 
 _SAYS: Mapping[str, Callable[[VolumeFacts], Iterator[str]]] = {
+    "scale": _level,
+    "region": _region,
     "slices taken": _taken,
     "missing slices": _missing,
     "grey range": _grey_range,

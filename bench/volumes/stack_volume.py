@@ -13,11 +13,19 @@ from numpy.typing import NDArray
 from bench.base.errors import UserError
 from bench.volumes.cards import LabelKind
 from bench.volumes.formats.array import ArrayStack
-from bench.volumes.formats.stack import Asked, Nanometres, Stack
+from bench.volumes.formats.stack import (
+    Asked,
+    Box,
+    Nanometres,
+    Stack,
+    checked_shape,
+    whole_box,
+)
 from bench.volumes.grey_range import GreyUse, GreyWish, as_words, grey_use, to_8_bits
 from bench.volumes.holes import positions
 from bench.volumes.label_ids import ids_of
 from bench.volumes.label_offset import label_corner, numbered_otherwise
+from bench.volumes.region import label_part, mask_part
 from bench.volumes.volume import grey_digest, present_slices
 from segmentation.labels import UNLABELLED
 
@@ -40,27 +48,26 @@ class StackVolume:
         missing: Iterable[int] = (),
         asked: Asked | None = None,
     ) -> None:
-        self.name = name
-        self.shape = raw.shape
-        self.voxel_size = raw.resolution
-        self.has_labels = labels is not None
-        self.first, self.notes = raw.first, raw.notes
-        self.missing = raw.missing | positions(raw.where, missing, raw.first, raw.shape[0])
         self.asked = asked or Asked()
+        region = self.asked.box
+        part = raw if region is None else raw.crop(region)
+        _check_grey(part, grey_range)
+        self.name, self.shape = name, checked_shape(raw.where, part.shape)
+        self.voxel_size, self.notes = raw.resolution, raw.notes
+        self.first, self.corner, self.source_shape = part.first, part.corner, raw.shape
+        holes = positions(raw.where, missing, raw.first, raw.shape[0])
+        skipped = 0 if region is None else region[0].start
+        taken = {z - skipped for z in holes if 0 <= z - skipped < self.shape[0]}
+        self.missing = part.missing | taken
         self._grey_range = grey_range
-        self._raw, self._labels, self._mask = raw, labels, mask
-        _check_grey(raw, grey_range)
-        corner, covered = (0, 0, 0), raw.shape
+        self.has_labels, self.label_box = False, whole_box(self.shape)
         if labels is not None:
+            self.has_labels = True
             self.notes += (*labels.notes, *numbered_otherwise(raw, labels))
-            corner, covered = label_corner(raw, labels), labels.shape
-        z, y, x = (slice(low, low + size) for low, size in zip(corner, covered, strict=True))
-        self.label_box = z, y, x
-        if mask is not None and mask.shape not in (raw.shape, (1, *raw.shape[1:])):
-            raise UserError(
-                f"{mask.where} has the shape {mask.shape}, but {raw.where} has {raw.shape}; give a "
-                "mask of the same volume, or one slice that holds for all."
-            )
+            labels, self.label_box = _labels_within(raw, labels, region)
+        if mask is not None:
+            mask = _mask_within(raw, mask, region)
+        self._raw, self._labels, self._mask = part, labels, mask
 
     def slice(self, z: int) -> NDArray[np.uint8]:
         """The grey values of one slice, HW.
@@ -90,7 +97,8 @@ class StackVolume:
         values = self._raw.read(z)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UserError(
-                f"Slice {z} of {self._raw.where} holds NaN or infinity; fill these pixels first."
+                f"Slice {self.corner[0] + z} of {self._raw.where} holds NaN or infinity; fill "
+                "these pixels first."
             )
         return values
 
@@ -106,7 +114,7 @@ class StackVolume:
         depth, *sides = self.label_box
         there = z - depth.start
         if depth.start <= z < depth.stop and there not in self._labels.missing:
-            where = f"Slice {there} of {self._labels.where}"
+            where = f"Slice {self._labels.corner[0] + there} of {self._labels.where}"
             whole[tuple(sides)] = ids_of(self._labels.read(there), kind, where)
         return whole
 
@@ -173,6 +181,22 @@ class ArrayVolume(StackVolume):
         stack = ArrayStack(f"The volume '{name}'", raw)
         super().__init__(name, stack, ids, None, missing=missing)
         self.voxel_size = voxel_size
+
+
+def _labels_within(raw: Stack, labels: Stack, region: Box | None) -> tuple[Stack, Box]:
+    """The labels of what is taken of a volume, and which part of that they cover."""
+    corner = label_corner(raw, labels)
+    z, y, x = (slice(low, low + size) for low, size in zip(corner, labels.shape, strict=True))
+    return (labels, (z, y, x)) if region is None else label_part(labels, (z, y, x), region)
+
+
+def _mask_within(raw: Stack, mask: Stack, region: Box | None) -> Stack:
+    if mask.shape not in (raw.shape, (1, *raw.shape[1:])):
+        raise UserError(
+            f"{mask.where} has the shape {mask.shape}, but {raw.where} has {raw.shape}; give a "
+            "mask of the same volume, or one slice that holds for all."
+        )
+    return mask if region is None else mask_part(mask, region)
 
 
 def _check_grey(raw: Stack, grey_range: GreyWish | None) -> None:

@@ -36,6 +36,7 @@ class ThinnedVolume:
         self._volume, self.every = volume, every
         self.name, self.first, self.notes = volume.name, volume.first, volume.notes
         self.has_labels, self.asked = volume.has_labels, volume.asked
+        self.corner, self.source_shape = volume.corner, volume.source_shape
         self.shape: tuple[int, int, int] = (left, sides[0], sides[1])
         self.voxel_size = thinned_size(volume.voxel_size, every)
         labelled, y, x = volume.label_box

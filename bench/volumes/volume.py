@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.volumes.cards import LabelKind
-from bench.volumes.formats.stack import Asked, Resolution
+from bench.volumes.formats.stack import Asked, Box, Resolution
 from bench.volumes.grey_range import GreyUse
 
 if TYPE_CHECKING:
     from hashlib import _Hash
-
-Box = tuple[slice, slice, slice]  # z, y, x
 
 
 class Volume(Protocol):
@@ -29,9 +27,11 @@ class Volume(Protocol):
         label_box: the part of the volume that the label file covers.
         missing: positions within the shape for which there is no slice; reading one is an error.
         first: the number that the source gives to the slice at position 0.
+        corner: the voxel of the source (z, y, x) where the volume begins.
         every: how far apart in the source two neighbouring slices are.
         notes: what was decided about the files that their user has to know, in sentences.
-        asked: what the user said of the source beside its path: axes and channel.
+        asked: what the user said of the source beside its path: axes, channel, scale and part.
+        source_shape: z, y, x of the source.
     """
 
     name: str
@@ -41,9 +41,11 @@ class Volume(Protocol):
     label_box: Box
     missing: frozenset[int]
     first: int
+    corner: tuple[int, int, int]
     every: int
     notes: tuple[str, ...]
     asked: Asked
+    source_shape: tuple[int, int, int]
 
     @property
     def grey(self) -> GreyUse | None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.volumes.formats.stack import Asked, checked_shape
+from bench.volumes.formats.stack import Asked, Box, box_shape, moved, sides_of
 
 NAMELESS = "?"
 _NAMES_NOTHING = f"{NAMELESS}QI"  # tifffile's letters of axes that nobody named
+_LETTERS = {"DEPTH": "Z", "HEIGHT": "Y", "WIDTH": "X", "CHANNEL": "C", "TIME": "T"}
 _FLAT = 4  # times more slices than a slice has rows or columns: rare, but usual in x, y, z order
 
 
@@ -29,6 +30,7 @@ class Layout:
         samples: the stored axis of a pixel's samples, where there is one.
         picked: the place that is read on every other stored axis.
         notes: what was decided that the user has to know.
+        corner: z, y, x of the stored voxel where the shape begins.
     """
 
     shape: tuple[int, int, int]
@@ -38,6 +40,7 @@ class Layout:
     samples: int | None
     picked: Mapping[int, int]
     notes: tuple[str, ...] = ()
+    corner: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def dimensions(self) -> int:
@@ -47,16 +50,67 @@ class Layout:
 
     def index(self, first: int, last: int) -> tuple[int | slice, ...]:
         """What to take of the stored array for the slices ``first`` to ``last - 1``."""
+        depth, height, width = self.corner
+        _, rows, columns = self.shape
+        slices = {
+            self.z: slice(depth + first, depth + last),
+            self.y: slice(height, height + rows),
+            self.x: slice(width, width + columns),
+        }
         axes = range(self.dimensions)
-        slices = {self.z: slice(first, last)}
         return tuple(self.picked.get(a, slices.get(a, slice(None))) for a in axes)
+
+    @property
+    def order(self) -> list[int]:
+        """The axes of what was taken, in the order z, y, x, samples as far as they are there."""
+        wanted = [axis for axis in (self.z, self.y, self.x, self.samples) if axis is not None]
+        stored = sorted(wanted)
+        return [stored.index(axis) for axis in wanted]
 
     def arranged(self, values: NDArray[Any]) -> NDArray[Any]:
         """What was taken, as ZYX, or as ZYXS where there are samples."""
-        wanted = [axis for axis in (self.z, self.y, self.x, self.samples) if axis is not None]
-        stored = sorted(wanted)
-        turned = np.transpose(values, [stored.index(axis) for axis in wanted])
+        turned = np.transpose(values, self.order)
         return turned if self.z is not None else turned[None]
+
+    def spatial(self, values: Sequence[Any]) -> list[Any] | None:
+        """What is said of each stored axis, of z, y and x.
+
+        Args:
+            values: one for each stored axis, or for each of the three in the order in which they
+                are stored.
+
+        Returns:
+            Those of z, y and x; None where there are other numbers of values or axes.
+        """
+        wanted = [axis for axis in (self.z, self.y, self.x) if axis is not None]
+        if len(values) == self.dimensions:
+            values = [values[axis] for axis in sorted(wanted)]
+        if len(values) != 3 or len(wanted) != 3:
+            return None
+        return [values[sorted(wanted).index(axis)] for axis in wanted]
+
+    def cropped(self, box: Box) -> Layout:
+        """Where the slices of a part are.
+
+        Args:
+            box: within the shape.
+        """
+        return replace(self, shape=box_shape(box), corner=moved(self.corner, box))
+
+
+def letters_of(labels: Sequence[str], dimensions: int) -> str:
+    """A letter for each axis, of what a file calls them; ``NAMELESS`` ones where that says nothing.
+
+    Args:
+        labels: a word or a letter for each axis.
+        dimensions: of the array.
+    """
+    upper = [str(label).strip().upper() for label in labels]
+    letters = [_LETTERS.get(label, label) for label in upper]
+    # A channel beside y and x is never taken for the samples of a pixel.
+    if len(letters) == dimensions and all(len(each) == 1 and each != "S" for each in letters):
+        return "".join(letters)
+    return NAMELESS * dimensions
 
 
 def find_layout(where: str, axes: str, shape: Sequence[int], asked: Asked) -> Layout:
@@ -90,7 +144,7 @@ def find_layout(where: str, axes: str, shape: Sequence[int], asked: Asked) -> La
         raise UserError(_ambiguous(where, axes, shape, left, asked))
     z = left[0] if left else None
     picked |= {axis: 0 for axis in others if axis not in picked and axis != z}
-    sides = checked_shape(where, (1 if z is None else shape[z], shape[y], shape[x]))
+    sides = sides_of(where, (1 if z is None else shape[z], shape[y], shape[x]))
     notes = list(_called_otherwise(where, axes, z))
     if not named:
         notes += _doubts(where, sides)

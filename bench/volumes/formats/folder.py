@@ -42,7 +42,8 @@ class FolderStack(Stack):
             )
         if not kinds:
             raise UserError(
-                f"{path} holds no PNG, TIFF, JPEG or BMP file; give the folder of the slices."
+                f"{path} holds no PNG, TIFF, JPEG or BMP file, and no Zarr, N5 or precomputed "
+                "volume; give the folder of the slices."
             )
         self._kind = kinds[0]
         self._check_kind()

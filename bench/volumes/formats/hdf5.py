@@ -11,17 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.volumes.formats.axes import NAMELESS, Layout, find_layout
-from bench.volumes.formats.stack import MAX_BYTES_HELD, Asked, Nanometres, Stack
+from bench.volumes.formats.axes import Layout, find_layout, letters_of
+from bench.volumes.formats.laid_out import LaidOutStack, check_chunks, depth_of_plain
+from bench.volumes.formats.stack import Asked, Nanometres
 from bench.volumes.formats.unreadable import reading
-from bench.volumes.formats.voxel_size import nanometres
+from bench.volumes.formats.voxel_size import unit_of
 
-_MAX_CHUNK_BYTES = 2**28
 _CACHE_BYTES = 2**27  # holds the chunks that one slice cuts
-_AXIS_WORDS = {"DEPTH": "Z", "HEIGHT": "Y", "WIDTH": "X", "CHANNEL": "C", "TIME": "T"}
 
 
-class Hdf5Stack(Stack):
+class Hdf5Stack(LaidOutStack):
     """A dataset of an HDF5 file with one stack of slices in it."""
 
     def __init__(self, path: Path, inner: str, asked: Asked | None = None) -> None:
@@ -33,17 +32,16 @@ class Hdf5Stack(Stack):
             with reading(str(path)):
                 self._values = self._dataset()
                 self.dtype = self._values.dtype
-                self._layout = find_layout(
+                layout = find_layout(
                     self.where, _axes_of(self._values), self._values.shape, asked or Asked()
                 )
-                self.shape, self.notes = self._layout.shape, self._layout.notes
+                self.lay_out(layout, _deep(self._values, layout))
+                self.notes = layout.notes
                 self.resolution = self._resolution()
                 self.offset = self._triple("offset", self._unit())
         except BaseException:
             self.close()
             raise
-        self._depth = _depth_held(self._values, self._layout)
-        self._held: tuple[int, NDArray[Any]] | None = None
 
     def holds(self, inner: str) -> bool:
         """Whether the same file has another dataset."""
@@ -61,11 +59,7 @@ class Hdf5Stack(Stack):
         # Such a dataset reads whatever file it names, not the one the user gave.
         if found.file.filename != self._file.filename or found.external or found.is_virtual:
             raise UserError(f"{self.where} only points to other files; name those files instead.")
-        if found.chunks and int(np.prod(found.chunks)) * found.dtype.itemsize > _MAX_CHUNK_BYTES:
-            raise UserError(
-                f"{self.where} is stored in chunks of {found.chunks}, too large to read slice by "
-                "slice; store it again in smaller chunks."
-            )
+        check_chunks(self.where, found.chunks or (), found.dtype.itemsize)
         self._check_filters(found)
         return found
 
@@ -91,32 +85,20 @@ class Hdf5Stack(Stack):
         return found
 
     def _unit(self) -> float:
-        for name in ("unit", "units"):
-            given = np.asarray(self._values.attrs.get(name, ())).ravel()
-            words = {_text(each) for each in given}
-            if not words:
-                continue
-            factor = nanometres(words.pop()) if len(words) == 1 else None
-            if factor is None:
-                raise UserError(
-                    f"The attribute '{name}' of {self.where} is {given.tolist()}, not one unit of "
-                    "length; write nm or um."
-                )
-            return factor
-        return 1.0
+        given = {
+            name: [_text(each) for each in np.asarray(self._values.attrs.get(name, ())).ravel()]
+            for name in ("unit", "units")
+        }
+        return unit_of(self.where, given)
 
     def _triple(self, name: str, unit: float) -> Nanometres | None:
         """An attribute with a number for each axis, in the order in which they are stored."""
         value = np.asarray(self._values.attrs.get(name, ()), dtype=object).ravel()
-        stored = [
-            axis for axis in (self._layout.z, self._layout.y, self._layout.x) if axis is not None
-        ]
-        if len(value) == self._layout.dimensions:
-            value = value[sorted(stored)]
-        if len(value) != 3 or len(stored) != 3:
+        three = self._layout.spatial(value.tolist())
+        if three is None:
             return None
         try:
-            numbers = [float(part) for part in value]
+            numbers = [float(part) for part in three]
         except (TypeError, ValueError) as error:
             raise UserError(
                 f"The attribute '{name}' of {self.where} is {value.tolist()}, not three numbers; "
@@ -127,64 +109,38 @@ class Hdf5Stack(Stack):
                 f"The attribute '{name}' of {self.where} is {tuple(numbers)}; write it anew in nm "
                 "(z, y, x)."
             )
-        z, y, x = (numbers[sorted(stored).index(axis)] * unit for axis in stored)
+        z, y, x = (number * unit for number in numbers)
         return z, y, x
 
-    def read(self, z: int) -> NDArray[Any]:
-        """One slice, HW."""
-        if self._depth == 1:
-            return np.asarray(self._take(z, z + 1)[0])
-        first = z - z % self._depth
-        if self._held is None or self._held[0] != first:
-            self._held = None  # never two layers at a time
-            self._held = first, self._take(first, min(first + self._depth, self.shape[0]))
-        return np.array(self._held[1][z - first])
-
-    def _take(self, first: int, last: int) -> NDArray[Any]:
-        with reading(self.where):
-            return self._layout.arranged(np.asarray(self._values[self._layout.index(first, last)]))
+    def take(self, layout: Layout, first: int, last: int) -> NDArray[Any]:
+        """The slices ``first`` to ``last - 1``, ZYX."""
+        return layout.arranged(np.asarray(self._values[layout.index(first, last)]))
 
     def close(self) -> None:
         """Close the file."""
-        self._held = None
+        super().close()
         self._file.close()
 
 
-def _depth_held(values: Any, layout: Layout) -> int:
-    """How many slices are read at once, so that no chunk is decompressed twice.
-
-    A whole layer of chunks where it takes at most ``MAX_BYTES_HELD``, and otherwise the largest
-    part of it that does: then a chunk is decompressed once for each part.
-    """
-    if layout.z is None:
-        return 1
-    if values.chunks:
-        deep = int(values.chunks[layout.z])
-    else:  # without chunks, slices lie in one piece only along the first axis
-        before = [side for side in values.shape[: layout.z] if side > 1]
-        deep = layout.shape[0] if before else 1
-    bytes_of_slice = layout.shape[1] * layout.shape[2] * values.dtype.itemsize
-    return max(1, min(deep, MAX_BYTES_HELD // int(bytes_of_slice)))
+def _deep(values: Any, layout: Layout) -> int:
+    """How many slices have to be read for one."""
+    if values.chunks and layout.z is not None:
+        return int(values.chunks[layout.z])
+    return depth_of_plain(layout, values.shape)
 
 
 def _axes_of(values: Any) -> str:
     """A letter for each axis: of dimension labels, of ``axistags`` (vigra, ilastik), or none."""
     # Not values.dims, which ends the whole process where the file is damaged.
     stored = np.asarray(values.attrs.get("DIMENSION_LABELS", ()), dtype=object).ravel()
-    labels = [_text(label).strip().upper() for label in stored]
+    labels = [_text(label).strip() for label in stored]
     tags = values.attrs.get("axistags")
     if not (labels and all(labels)) and tags is not None:
         try:
-            labels = [str(axis["key"]).upper() for axis in json.loads(_text(tags))["axes"]]
+            labels = [str(axis["key"]) for axis in json.loads(_text(tags))["axes"]]
         except (ValueError, TypeError, LookupError):
             labels = []
-    letters = [_AXIS_WORDS.get(label, label) for label in labels]
-    # A channel beside y and x is never taken for the samples of a pixel.
-    if len(letters) == values.ndim and all(
-        len(letter) == 1 and letter != "S" for letter in letters
-    ):
-        return "".join(letters)
-    return NAMELESS * int(values.ndim)
+    return letters_of(labels, int(values.ndim))
 
 
 def _text(value: Any) -> str:

@@ -17,6 +17,7 @@ MAX_BYTES_HELD = 2**30  # of a stack that cannot be read slice by slice
 
 Nanometres = tuple[float, float, float]
 Resolution = tuple[float | None, float, float]
+Box = tuple[slice, slice, slice]  # z, y, x, of voxels; each with a start and a stop
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,15 @@ class Asked:
         axes: a letter for each axis of the array as it is stored, such as ``zcyx``.
         channel: which one is read along the axis C, from 0.
         labels: whether the values are ids, which are never shown as grey.
+        level: which scale is read of a volume that is stored in several, from 0.
+        box: which voxels are taken; None for all of them.
     """
 
     axes: str | None = None
     channel: int | None = None
     labels: bool = False
+    level: int = 0
+    box: Box | None = None
 
 
 class Stack(ABC):
@@ -42,7 +47,9 @@ class Stack(ABC):
         shape: z, y, x.
         dtype: of the values that are read.
         resolution: size of a voxel in nm (z, y, x) where the file says so; z may be unknown.
-        offset: position of its first voxel in nm (z, y, x) where the file says so.
+        offset: position in nm (z, y, x) of the first voxel that is stored, where the file says so.
+        corner: the voxel that is stored (z, y, x) where what is read begins.
+        scales: of how many the file is, each of which can be read.
         inverted: whether the lowest value is white.
         missing: positions within the shape for which there is no slice; reading one is an error.
         first: the number that the source gives to the slice at position 0.
@@ -54,6 +61,8 @@ class Stack(ABC):
     dtype: np.dtype[Any]
     resolution: Resolution | None = None
     offset: Nanometres | None = None
+    corner: tuple[int, int, int] = (0, 0, 0)
+    scales: int = 1
     inverted: bool = False
     missing: frozenset[int] = frozenset()
     first: int = 0
@@ -63,25 +72,89 @@ class Stack(ABC):
     def read(self, z: int) -> NDArray[Any]:
         """One slice, HW, as stored: an inverted one is not turned."""
 
+    def crop(self, box: Box) -> Stack:
+        """The same stack, of which only a part is read.
+
+        Whoever closes the part closes the stack.
+
+        Args:
+            box: within the shape.
+        """
+        return CroppedStack(self, box)
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the file."""
 
 
-def checked_shape(where: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
+class CroppedStack(Stack):
+    """A part of a stack whose slices are read whole."""
+
+    def __init__(self, stack: Stack, box: Box) -> None:
+        self._stack, self._box = stack, box
+        self.where, self.dtype, self.notes = stack.where, stack.dtype, stack.notes
+        self.resolution, self.offset = stack.resolution, stack.offset
+        self.inverted, self.scales = stack.inverted, stack.scales
+        self.shape, self.corner = box_shape(box), moved(stack.corner, box)
+        z = box[0]
+        self.first = stack.first + z.start
+        self.missing = frozenset(
+            hole - z.start for hole in stack.missing if z.start <= hole < z.stop
+        )
+
+    def read(self, z: int) -> NDArray[Any]:
+        """One slice, HW."""
+        depth, *sides = self._box
+        return self._stack.read(depth.start + z)[tuple(sides)]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stack.close()
+
+
+def whole_box(shape: tuple[int, int, int]) -> Box:
+    """The box of a whole volume."""
+    z, y, x = (slice(0, side) for side in shape)
+    return z, y, x
+
+
+def box_shape(box: Box) -> tuple[int, int, int]:
+    """How many voxels a box has along z, y and x."""
+    z, y, x = (side.stop - side.start for side in box)
+    return z, y, x
+
+
+def moved(corner: tuple[int, int, int], box: Box) -> tuple[int, int, int]:
+    """The corner of a box within what begins at another corner."""
+    z, y, x = (low + side.start for low, side in zip(corner, box, strict=True))
+    return z, y, x
+
+
+def sides_of(where: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
     """The shape of a volume as plain numbers.
 
     Raises:
-        UserError: it has not three sides, is empty, or is beyond the limits.
+        UserError: it has not three sides, or is empty.
     """
     if len(shape) != 3:
         raise UserError(f"{where} has {len(shape)} dimensions; a volume has three (z, y, x).")
     z, y, x = (int(side) for side in shape)
     if min(z, y, x) < 1:
         raise UserError(f"{where} is empty ({z} x {y} x {x}); give a volume with slices.")
+    return z, y, x
+
+
+def checked_shape(where: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The shape of what is read slice by slice, as plain numbers.
+
+    Raises:
+        UserError: it has not three sides, is empty, or is beyond the limits.
+    """
+    z, y, x = sides_of(where, shape)
     if y * x > MAX_SLICE_PIXELS or z > MAX_SLICES:
         raise UserError(
             f"{where} says it has {z} slices of {y} x {x} pixels, beyond the limits of "
-            f"{MAX_SLICES:,} slices and {MAX_SLICE_PIXELS:,} pixels; cut it into smaller volumes."
+            f"{MAX_SLICES:,} slices and {MAX_SLICE_PIXELS:,} pixels; read a part of it with "
+            "--region, or cut it into smaller volumes."
         )
     return z, y, x

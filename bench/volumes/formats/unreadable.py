@@ -11,6 +11,11 @@ from contextlib import contextmanager
 from bench.base.errors import UserError
 
 _CODEC = re.compile(r"(?P<name>\S+) requires the '(?P<package>\w+)' package")
+_LONGEST = 300  # letters of a library's own words
+# What TensorStore says beside the reason: a code, where, and all that it was told.
+_BESIDE = re.compile(r"^[A-Z_]+: |Error opening \"\w+\" driver: | \[\w+=.*")
+_UNKNOWN_CODEC = re.compile(r'"(?P<name>[^"]*)" is not registered|(?P<filters>filters) are not')
+_FAR = ("CURL error", "HTTP code", "http_response_code")
 _LOCKED = ("unable to lock file", "file is already open for write", "file is already open for read")
 
 
@@ -32,7 +37,7 @@ def reading(where: str) -> Iterator[None]:
 
 def _why(error: Exception) -> str:
     text = str(error)
-    first_line = (text.splitlines() or [type(error).__name__])[0].rstrip(".")
+    first_line = _in_short((text.splitlines() or [type(error).__name__])[0])
     if isinstance(error, PermissionError) or "errno = 13" in text:
         return "may not be read by you; ask its owner for the permission"
     if any(words in text for words in _LOCKED):
@@ -50,9 +55,24 @@ def _why(error: Exception) -> str:
             f"is compressed in a way that needs the package {found['package']}, which is not "
             f"installed; `pip install {found['package']}`"
         )
+    if found := _UNKNOWN_CODEC.search(text):
+        name = found["name"] or found["filters"]
+        return f"is stored with '{name}', which is not read; store it anew with gzip, zstd or blosc"
+    if "ignored by server" in text:
+        return (
+            "lies in shards on a server that does not send parts of files; use another, or copy it"
+        )
+    if any(words in text for words in _FAR):
+        return f"cannot be fetched ({first_line}); check the address, and repeat the command later"
     if isinstance(error, MemoryError):
         return "takes more memory than there is; cut it into smaller volumes"
     return f"cannot be read ({first_line}); it may be cut short or damaged: get it anew"
+
+
+def _in_short(words: str) -> str:
+    """The words of a library without what only its authors want to know."""
+    plain = _BESIDE.sub("", words).rstrip(".")
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}..."
 
 
 class _Listener(logging.Handler):

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 from bench.base.errors import UserError
 from bench.volumes.formats.stack import Resolution
@@ -31,6 +32,69 @@ def nanometres(unit: str) -> float | None:
     """How many nm a unit has; None for what is no known length."""
     plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), unit).strip().lower()
     return _NANOMETRES.get(plain.replace("\u03bc", "µ"))
+
+
+def rounded(side: float) -> float:
+    """A length in six digits: what single precision adds to them is noise."""
+    return float(f"{side:.6g}")
+
+
+def unit_of(where: str, attributes: Mapping[str, Any]) -> float:
+    """How many nm the attribute ``unit`` or ``units`` says; 1 where there is none.
+
+    Args:
+        where: what error messages call the array.
+        attributes: of the array; a unit is a word, or a list with one for each axis.
+
+    Raises:
+        UserError: they name several units, or what is no length.
+    """
+    for name in ("unit", "units"):
+        given = attributes.get(name, ())
+        words = {str(each) for each in ([given] if isinstance(given, str) else given)}
+        if not words:
+            continue
+        factor = nanometres(words.pop()) if len(words) == 1 else None
+        if factor is None:
+            raise UserError(
+                f"The attribute '{name}' of {where} is {given}, not one unit of length; write nm "
+                "or um."
+            )
+        return factor
+    return 1.0
+
+
+def unitless(where: str, size: Sequence[float]) -> str:
+    """The sentence about a voxel size without a unit."""
+    numbers = " x ".join(f"{side:g}" for side in size)
+    return (
+        f"{where} says a voxel size of {numbers} without a unit, which is not used; say what is "
+        "right with --voxel-size."
+    )
+
+
+def lengths(where: str, what: str, values: Any, *, positive: bool = True) -> list[float]:
+    """Numbers of metadata that are lengths.
+
+    Args:
+        where: what error messages call the array.
+        what: the name of the entry.
+        values: of the entry.
+        positive: whether each has to be above 0; otherwise it has to be finite.
+
+    Raises:
+        UserError: they are no such numbers.
+    """
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError, OverflowError):
+        numbers = [math.nan]
+    if not all(math.isfinite(number) and (number > 0 or not positive) for number in numbers):
+        raise UserError(
+            f"'{what}' in the metadata of {where} is {values}, not a length along each axis; "
+            "write it anew."
+        )
+    return numbers
 
 
 def check_sizes(sizes: Mapping[str, Resolution | None]) -> None:

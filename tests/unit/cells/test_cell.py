@@ -22,9 +22,9 @@ CHANGES = {
     "micro_batch": 1, "crop": 64,
 }  # fmt: skip
 BY_DIGEST = {
-    "dataset", "fold", "source", "labels", "mask", "grey_range", "missing", "axes", "channel",
-    "label_kind", "label_zero", "voxel_size", "vgg_weights", "teacher", "segmenter",
-    "segmenter_encoder", "segmenter_weights", "segmenter_steps", "judges",
+    "dataset", "fold", "source", "labels", "mask", "grey_range", "missing", "region", "level",
+    "axes", "channel", "label_kind", "label_zero", "voxel_size", "vgg_weights", "teacher",
+    "segmenter", "segmenter_encoder", "segmenter_weights", "segmenter_steps", "judges",
 }  # fmt: skip
 RUNTIME_CHANGES = {
     "download": True,

@@ -38,7 +38,7 @@ def test_words_win_over_the_file_and_leave_it_what_they_do_not_say(
     words = ("--fold", 0, "--channel", 0, "--methods", "flow", "--source", "b.tif", "--jobs", 2)
     other = told(capsys, monkeypatch, "--config", file, *words)
     assert (other.fold, other.channel, other.jobs) == (0, 0, 2)
-    assert (other.methods, other.source) == (("flow",), Path("b.tif"))
+    assert (other.methods, other.source) == (("flow",), "b.tif")
     assert (other.rerun, other.download, other.dataset) == (True, True, ("phantom",))
 
 

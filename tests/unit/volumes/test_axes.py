@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from stores import opened
 
 from bench.base.errors import UserError
 from bench.volumes.sources import open_volume
@@ -19,12 +20,12 @@ LABELS = np.arange(RAW.size, dtype=np.uint32).reshape(RAW.shape)
 
 
 def read(source: str | Path, **asked) -> np.ndarray:
-    with open_volume(source, **asked) as volume:
+    with opened(source, **asked) as volume:
         return np.stack([volume.slice(z) for z in range(volume.shape[0])])
 
 
 def notes(source: str | Path, **asked) -> str:
-    with open_volume(source, **asked) as volume:
+    with opened(source, **asked) as volume:
         return " ".join(volume.notes)
 
 
@@ -56,7 +57,7 @@ def test_of_several_channels_one_is_chosen(tmp_path: Path, axes: str, how: dict)
     np.testing.assert_array_equal(read(path, channel=0), RAW)
     np.testing.assert_array_equal(read(path, channel=1), OTHER)
     with pytest.raises(UserError, match=r"no channel 2; give --channel 0 to 1"):
-        open_volume(path, channel=2)
+        opened(path, channel=2)
 
 
 def test_time_and_depth_are_not_joined(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_several_axes_beside_the_channels_are_refused(tmp_path: Path) -> None:
     )
     for asked in ({}, {"channel": 0}):
         with pytest.raises(UserError, match=r"T 2, .*write a file of its own for each stack"):
-            open_volume(tmp_path / "a.ome.tif", **asked)
+            opened(tmp_path / "a.ome.tif", **asked)
 
 
 @pytest.mark.parametrize("letter", ["T", "C"])
@@ -187,7 +188,7 @@ def test_slices_across_the_stored_array_are_read_in_blocks(tmp_path: Path, chunk
         file.create_dataset(
             "a", data=RAW.T, chunks=chunks and tuple(np.minimum(chunks, RAW.T.shape))
         )
-    with open_volume(f"{tmp_path / 'a.h5'}:/a", axes="xyz") as volume:
+    with opened(f"{tmp_path / 'a.h5'}:/a", axes="xyz") as volume:
         for z in (6, 0, 3, 5):  # in any order
             np.testing.assert_array_equal(volume.slice(z), RAW[z])
 
@@ -204,7 +205,7 @@ def test_axes_say_what_a_tiff_does_not(tmp_path: Path, how: dict) -> None:
 def test_axes_hold_for_the_labels_too(tmp_path: Path) -> None:
     grey = hdf5(tmp_path / "a.h5", np.stack([RAW.T, OTHER.T]))
     labels = hdf5(tmp_path / "b.h5", LABELS.T)  # which have no channels
-    with open_volume(grey, labels=labels, axes="CXYZ", channel=1) as volume:
+    with opened(grey, labels=labels, axes="CXYZ", channel=1) as volume:
         np.testing.assert_array_equal(volume.slice(4), OTHER[4])
         np.testing.assert_array_equal(volume.labels(4), LABELS[4])
 
@@ -218,7 +219,7 @@ def test_axes_that_do_not_fit_are_named(tmp_path: Path) -> None:
         ({"channel": 0}, "no axis C"),
     ):
         with pytest.raises(UserError, match=words):
-            open_volume(source, **asked)
+            opened(source, **asked)
 
 
 def test_a_shape_in_the_order_x_y_z_is_hinted_at(tmp_path: Path) -> None:

@@ -147,4 +147,4 @@ def test_the_error_of_deep_data_names_auto_and_build_and_info_tell_what_became_o
         _, _, err = bench(capsys, *run, "--grey-range", same)
         assert "was built from another volume" not in err
     _, _, err = bench(capsys, *run, "--grey-range", "1,4000")
-    assert "another --missing or --grey-range" in err
+    assert "another --missing, --region, --level or --grey-range" in err

@@ -7,8 +7,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from stores import opened
 
-from bench.volumes.formats import hdf5
+from bench.volumes.formats import laid_out
 from bench.volumes.sources import open_volume
 
 RAW = np.random.default_rng(0).integers(0, 256, (20, 48, 40), dtype=np.uint8)
@@ -50,13 +51,13 @@ def test_each_layer_of_chunks_is_read_once_a_pass(
 def test_a_layer_too_large_is_read_in_parts(
     tmp_path: Path, read_blocks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hdf5, "MAX_BYTES_HELD", 6 * RAW[0].nbytes)
+    monkeypatch.setattr(laid_out, "MAX_BYTES_HELD", 6 * RAW[0].nbytes)
     for axes, source in (
         ("zyx", stored(tmp_path / "a.h5", (20, 16, 16))),
         ("xyz", stored(tmp_path / "b.h5", (16, 16, 16), RAW.T)),
     ):
         read_blocks.clear()
-        with open_volume(source, axes=axes) as volume:
+        with opened(source, axes=axes) as volume:
             for z in (*range(20), 3, 19, 0):
                 np.testing.assert_array_equal(volume.slice(z), RAW[z])
         assert max(read_blocks) <= 6 * RAW[0].nbytes

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from stores import opened
 
 from bench.base.errors import UserError
 from bench.volumes.sources import open_volume
@@ -19,7 +20,7 @@ INVERTING = np.repeat(255 - np.arange(256), 3).astype(np.uint8)
 
 
 def grey(source: Path, **how) -> np.ndarray:
-    with open_volume(source, **how) as volume:
+    with opened(source, **how) as volume:
         return np.stack([volume.slice(z) for z in range(len(RAW))])
 
 
@@ -173,4 +174,4 @@ def test_axes_and_channels_are_not_those_of_pictures(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "a", [Image.fromarray(one) for one in RAW], "png")
     for asked in ({"axes": "xyz"}, {"channel": 0}):
         with pytest.raises(UserError, match="neither axes nor channels"):
-            open_volume(folder, **asked)
+            opened(folder, **asked)

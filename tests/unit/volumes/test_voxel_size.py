@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from stores import opened
 
 from bench.base.errors import UserError
 from bench.scores.cautions import pixel_size_caution
@@ -25,7 +26,7 @@ RAW = np.random.default_rng(0).integers(0, 256, (5, 24, 30), dtype=np.uint8)
 
 
 def size_of(source: str | Path, **asked):
-    with open_volume(source, **asked) as volume:
+    with opened(source, **asked) as volume:
         return volume.voxel_size
 
 
