@@ -131,8 +131,7 @@ def train(
 
     Raises:
         DivergenceError: loss or gradient became infinite or NaN.
-        UserError: a step is to be computed in parts, and the network couples its crops, or there
-            are more processes than crops.
+        UserError: the network couples crops that are computed apart, or there are too few crops.
     """
     check_parts(model, model.info.name, training.preset)
     place(model, training.device)
@@ -141,10 +140,10 @@ def train(
     optimiser = torch.optim.Adam(_parameter_groups(model, training), betas=(0.9, 0.999))
     checkpoint, log = folder / CHECKPOINT, folder / LOG
     state, best, rows = _State(), _copy_weights(model), list[dict[str, float]]()
-    if found is None and ranks.is_first():
-        log.unlink(missing_ok=True)  # of an earlier training: this one may fail before its first
     if found is not None:
         state, best, rows = _resume(found, model, optimiser)
+    elif ranks.is_first():
+        log.unlink(missing_ok=True)  # of an earlier training: this one may fail before its first
     validate_after = training.preset.validation_steps(len(training.train))
     saved = started = time.monotonic()
     before, unread = state.seconds, list[Numbers]()
@@ -170,8 +169,7 @@ def train(
     model.load_state_dict(best)
     facts = _facts(training, state, rows)
     if ranks.is_first():
-        _save_weights(folder / WEIGHTS, model, facts)
-        checkpoint.unlink(missing_ok=True)
+        _leave(folder, model, facts)
     return facts
 
 
@@ -198,10 +196,11 @@ def _is_best(model: Interpolator, training: Training, state: _State, row: dict[s
     return True
 
 
-def _save_weights(path: Path, model: Interpolator, facts: TrainFacts) -> None:
+def _leave(folder: Path, model: Interpolator, facts: TrainFacts) -> None:
     """Write the weights, without the seconds: the same training leaves the same file."""
     lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
-    save_weights(path, model, lasting)
+    save_weights(folder / WEIGHTS, model, lasting)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _facts(training: Training, state: _State, rows: list[dict[str, float]]) -> TrainFacts:

@@ -129,7 +129,9 @@ def test_a_missing_slice_is_not_read(tmp_path: Path) -> None:
 def test_a_volume_of_which_too_much_is_missing_is_refused_unread(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No three neighbouring slices"):
         make(tmp_path / "t.h5", STACK, range(0, 30, 3))
-    with pytest.raises(UserError, match="test block along z, as too many slices there are missing"):
+    with pytest.raises(
+        UserError, match="its block along z, because too many slices there are missing"
+    ):
         make(tmp_path / "t.h5", STACK, [24, 27])
     assert list(tmp_path.iterdir()) == []
 
