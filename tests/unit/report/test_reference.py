@@ -25,7 +25,7 @@ VOLUMES = ("mouse_triplet", "vnc_triplet")
         ),
         ("quick", "preparation", (), ("preparation",)),
         ("seeds", "4", VOLUMES, ("table4", "table4_extended")),
-        ("neurons", "neurites,4,5", ("mouse_triplet",), ("neurites", "table4_extended", "table5")),
+        ("neurons", "neurites,4,5", (), ("neurites", "table4_extended", "table5")),
     ],
 )
 def test_the_committed_tables_come_from_the_committed_records(
