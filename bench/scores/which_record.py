@@ -45,8 +45,12 @@ def with_others(entries: Sequence[Entry], every: Sequence[Entry]) -> list[Entry]
     for each in every:
         if each.record.status == "done":
             named.setdefault(each.cell, []).append(each)
+    # Whoever is alone stays itself: its tables were read, and their folder may soon be gone.
     return [
-        replace(entry, others=_differing(entry, named.get(entry.cell, []))) for entry in entries
+        replace(entry, others=differing)
+        if (differing := _differing(entry, named.get(entry.cell, [])))
+        else entry
+        for entry in entries
     ]
 
 

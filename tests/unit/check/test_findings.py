@@ -127,7 +127,9 @@ def test_what_a_run_refuses_does_not_pass_by_its_older_figures(
     config.write_text(config.read_text().replace("train,predict,score", "score"))
     answer = CliRunner().invoke(app, words)
     assert answer.exit_code == 1
-    assert "failed: what predict makes is missing" in " ".join(answer.stdout.split())
+    assert "failed: The stage score reads what the stage predict leaves" in " ".join(
+        answer.stdout.split()
+    )
 
 
 def test_better_figures_ask_to_be_accepted(

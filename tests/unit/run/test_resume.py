@@ -34,6 +34,7 @@ def resume_of(folder: Path, applies: list[str]) -> Resume:
         room=nothing,
         features=None,
         segmenters=segmenters,
+        seconds=None,
         teachers=nothing,
         store=Store(folder),
         display=PlainDisplay(print),
