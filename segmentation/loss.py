@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional
 
 
 def membrane_loss(logits: Tensor, mask: Tensor, valid: Tensor, weight: float) -> Tensor:
@@ -21,7 +21,7 @@ def membrane_loss(logits: Tensor, mask: Tensor, valid: Tensor, weight: float) ->
     Returns:
         A scalar; 0 only for a perfect and certain segmentation.
     """
-    pixels = F.binary_cross_entropy_with_logits(
+    pixels = functional.binary_cross_entropy_with_logits(
         logits, mask, valid * (1 + (weight - 1) * mask), reduction="sum"
     )
     probability = logits.sigmoid() * valid

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (the name everybody uses)
+from torch.nn import functional
 
 
 class MembraneNetwork(nn.Module):
@@ -40,6 +40,6 @@ class MembraneNetwork(nn.Module):
         frames = (frames - mean) / (deviation + 1e-6)
         bottom, right = -height % self.multiple, -width % self.multiple
         if bottom or right:
-            frames = F.pad(frames, (0, right, 0, bottom), mode="replicate")
+            frames = functional.pad(frames, (0, right, 0, bottom), mode="replicate")
         frames = frames.contiguous(memory_format=torch.channels_last)
         return cast(Tensor, self.network(frames))[..., :height, :width]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from bench.report.absence import cell_notes
 from bench.report.caption import caption
-from bench.report.registry_order import registry_order
+from bench.report.registry_order import untrained_first
 from bench.report.remarks import dataset_notes, method_notes
-from bench.report.score_cells import ends
+from bench.report.score_cells import score_cell
 from bench.report.selection import Selection
-from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
+from bench.report.table import Column, Notes, Table, TableRow
 from bench.report.titles import row_title
 from bench.scores.ceiling import REAL
 from bench.scores.cell_scores import ceiling_scores
@@ -19,8 +19,8 @@ from bench.scores.contenders import Contender
 from bench.scores.entry import Entry
 from bench.scores.judge_words import judges_sentence
 from bench.scores.judges import BY_EITHER, Judgement, judgements
-from bench.scores.measurement import Measurement, every_seed, most_triplets
-from bench.scores.standings import Standing, comparable, standings
+from bench.scores.measurement import every_seed, most_triplets
+from bench.scores.standings import Standing, standings_of
 
 _MEANS = (
     "Second: by a network of another architecture, trained with another seed on the same slices "
@@ -57,28 +57,17 @@ def judges(selection: Selection) -> list[Table]:
 
 def _block(judgement: Judgement, notes: Notes, seeds: tuple[int, ...]) -> list[TableRow]:
     """The methods of a dataset, what is not trained first, and the real slice."""
-    methods = _ordered(judgement.methods)
-    places = {name: _places(methods, name) for name in BY_EITHER}
+    methods = untrained_first(judgement.methods)
+    places = {name: standings_of(methods, name) for name in BY_EITHER}
     most = most_triplets(each.measured("dice") for each in methods)
     rows = []
     for i, each in enumerate(methods):
         said = [*method_notes(each.entries), *cell_notes(each.measured("dice"), most, seeds)]
-        cells = tuple(_cell(each.measured(name), name, places[name][i]) for name in BY_EITHER)
+        cells = tuple(score_cell(each.measured(name), name, places[name][i]) for name in BY_EITHER)
         label = row_title(each.entries[0], each.method, each.loss)
         rule = each.trained and not (i and methods[i - 1].trained)
         rows.append(TableRow(label, cells, notes.mark(*said), rule=rule))
     return [*rows, _real(methods)]
-
-
-def _ordered(methods: Sequence[Contender]) -> list[Contender]:
-    pairs = registry_order([(each.method, each.loss) for each in methods])
-    place = {pair: number for number, pair in enumerate(pairs)}
-    return sorted(methods, key=lambda each: (each.trained, place[each.method, each.loss]))
-
-
-def _places(methods: Sequence[Contender], metric: str) -> list[Standing]:
-    rows = comparable([each.measured(metric) for each in methods])
-    return standings(rows, metric, EVERY[metric].better)
 
 
 def _real(methods: Sequence[Contender]) -> TableRow:
@@ -87,13 +76,5 @@ def _real(methods: Sequence[Contender]) -> TableRow:
     for entry in (entry for each in methods for entry in each.entries):
         of_fold.setdefault(entry.cell.fold, entry)
     real = ceiling_scores(of_fold.values()).on(methods[0].measured("dice"))
-    cells = tuple(_cell(real.known(name), name, Standing()) for name in BY_EITHER)
+    cells = tuple(score_cell(real.known(name), name, Standing()) for name in BY_EITHER)
     return TableRow(REAL.capitalize(), cells, rule=True)
-
-
-def _cell(measurement: Measurement, metric: str, place: Standing) -> TableCell:
-    mean = measurement.mean(metric)
-    if mean is None or mean.mean != mean.mean:
-        return TableCell(DASH)
-    text = number(mean.mean, EVERY[metric].digits)
-    return TableCell(text, mean.mean, *ends(mean), place.emphasis, place.tie)

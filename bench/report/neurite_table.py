@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from bench.report.absence import absence, cell_notes
 from bench.report.caption import caption
-from bench.report.registry_order import registry_order
+from bench.report.registry_order import untrained_first
 from bench.report.remarks import dataset_notes, method_notes
-from bench.report.score_cells import dashes, ends, spread_text
+from bench.report.score_cells import dashes, ends, score_cell, spread_text
 from bench.report.selection import Selection
-from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
+from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow
 from bench.report.titles import row_title
-from bench.scores.answer import answers
 from bench.scores.answer_words import headline
 from bench.scores.ceiling import KINDS, LEFT_OUT, LEFT_OUT_FLOW, REAL, TRUE_SEGMENTS
 from bench.scores.columns import EVERY
@@ -46,7 +45,7 @@ def neurites(selection: Selection) -> list[Table]:
         rows.append(TableRow(dataset, marks=marks, rule=bool(rows)))
         rows += block.rows()
         ties |= block.ties
-    found = [each for each in answers(selection.entries) if each.dataset in blocks]
+    found = [each for each in selection.answers if each.dataset in blocks]
     firsts = (f"{each.dataset}: {first}" for each in found if (first := headline(each)))
     words = caption(
         selection,
@@ -70,9 +69,7 @@ def _segmented(selection: Selection) -> list[str]:
 def _rivals(selection: Selection, dataset: str) -> list[Contender]:
     """The methods of a dataset: what is not trained, then the networks."""
     own = contenders(entry for entry in selection.entries if entry.cell.dataset == dataset)
-    pairs = registry_order([(each.method, each.loss) for each in own])
-    place = {pair: number for number, pair in enumerate(pairs)}
-    return sorted(own, key=lambda each: (each.trained, place[each.method, each.loss]))
+    return untrained_first(own)
 
 
 class _Block:
@@ -116,7 +113,9 @@ class _Block:
         """A row that no method competes with, over the triplets of the fullest."""
         own = measured.on(self._fullest)
         cells = [
-            _cell(own, name, Standing()) if name in MEMBRANE_METRICS else TableCell(DASH)
+            score_cell(own, name, Standing(), spread=name == _CARRIED)
+            if name in MEMBRANE_METRICS
+            else TableCell(DASH)
             for name in _METRICS
         ]
         over = self._gain(own) if gain else TableCell(DASH)
@@ -132,7 +131,10 @@ class _Block:
             marks = self._notes.mark(*absence(scores, self._dataset, "table5"))
             cells = dashes(len(_METRICS) + 1, marks)
         else:
-            found = [_cell(rival.measured(m), m, self._places[m][row]) for m in _METRICS]
+            found = [
+                score_cell(rival.measured(m), m, self._places[m][row], spread=m == _CARRIED)
+                for m in _METRICS
+            ]
             cells = [found[0], self._gain(carried), *found[1:]]
             wanted = most_triplets(each.measured("psnr") for each in self._rivals)
             notes += cell_notes(scores, wanted, self._seeds)
@@ -150,12 +152,3 @@ class _Block:
             return TableCell(DASH)
         digits = EVERY[_CARRIED].digits
         return TableCell(spread_text(gain, digits, signed=True), gain.mean, *ends(gain))
-
-
-def _cell(measurement: Measurement, metric: str, place: Standing) -> TableCell:
-    mean = measurement.mean(metric)
-    if mean is None or mean.mean != mean.mean:
-        return TableCell(DASH)
-    digits = EVERY[metric].digits
-    text = spread_text(mean, digits) if metric == _CARRIED else number(mean.mean, digits)
-    return TableCell(text, mean.mean, *ends(mean), place.emphasis, place.tie)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bench.cells.cell import NULL
 from bench.report.table import DASH, Notes, TableCell, number
 from bench.scores.cautions import interval_caution
+from bench.scores.columns import EVERY
 from bench.scores.measurement import Measurement
 from bench.scores.metrics import METRICS
 from bench.scores.skill import SKILLS, skill
@@ -60,6 +61,18 @@ def mean_cells(
         )
         marks = ()  # once a row and dataset is enough
     return cells
+
+
+def score_cell(
+    measurement: Measurement, metric: str, place: Standing, *, spread: bool = False
+) -> TableCell:
+    """The mean of any metric; a dash where it was not measured."""
+    mean = measurement.mean(metric)
+    if mean is None or mean.mean != mean.mean:
+        return TableCell(DASH)
+    digits = EVERY[metric].digits
+    text = spread_text(mean, digits) if spread else number(mean.mean, digits)
+    return TableCell(text, mean.mean, *ends(mean), place.emphasis, place.tie)
 
 
 def gain_cells(

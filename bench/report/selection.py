@@ -11,6 +11,7 @@ from bench.base.words import unknown
 from bench.cells.cell import NULL
 from bench.cells.presets import PRESETS
 from bench.report.reported import Reported
+from bench.scores.answer import Answer, answers
 from bench.scores.cell_scores import (
     calibration_scores,
     ceiling_scores,
@@ -50,6 +51,11 @@ class Selection:
             for entry in self.results.entries
             if entry.cell.dataset in self.datasets and entry.cell.preset in (self.preset, NONE)
         ]
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """What to take, one answer a dataset."""
+        return answers(self.entries)
 
     @cache  # noqa: B019 (a report is one selection and ends with it)
     def cells(self, methods: tuple[str, ...], loss: str, dataset: str) -> tuple[Entry, ...]:

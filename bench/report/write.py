@@ -24,7 +24,6 @@ from bench.report.reported import load_reported
 from bench.report.selection import Selection, select
 from bench.report.table import Table
 from bench.report.tables import TABLES
-from bench.scores.answer import answers
 from bench.scores.results import Results, load_results
 
 Tell = Callable[[str], None]
@@ -130,7 +129,7 @@ def _write(
     if wishes.whole:
         shown = digest(tables)
         written.append(folder / "report.md")
-        found = answers(selection.entries)
+        found = selection.answers
         write_text(written[-1], index(selection.results, shown, pictures, found))
         if "html" in wishes.formats:
             from bench.report.page import write_page

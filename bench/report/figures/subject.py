@@ -12,14 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.cells.cell import NULL
-from bench.cells.registry import METHODS
+from bench.report.registry_order import registry_place
 from bench.scores.cell_scores import image_scores
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
 from bench.scores.results import Results, fullest_preset
 from bench.store.records import NONE
 from bench.triplets.file import TripletFile
-from methods.losses import LOSSES
 
 
 class AbsentError(Exception):
@@ -161,16 +160,8 @@ def subject_of(results: Results, dataset: str) -> Subject:
     )
 
 
-def _order(entry: Entry) -> tuple[int, str, int, str, int]:
-    methods, losses = list(METHODS), list(LOSSES)
-    method, loss = method_of(entry), loss_of(entry)
-    return (
-        methods.index(method) if method in methods else len(methods),
-        entry.cell.method,
-        losses.index(loss) if loss in losses else -1,
-        entry.cell.loss,
-        entry.cell.seed,
-    )
+def _order(entry: Entry) -> tuple[tuple[int, str, int, str], int]:
+    return registry_place(entry.cell.method, entry.cell.loss), entry.cell.seed
 
 
 def _plainness(entry: Entry) -> tuple[bool, int]:
