@@ -5,16 +5,19 @@ Run as a script it is the ``bench`` command with the method ``tiny`` and a short
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from unittest import mock
 
 import torch
 from torch import Tensor, nn
 
+from bench.base.progress import PlainDisplay, Progress
 from bench.cells import presets, registry
 from bench.cells.config import RunConfig
 from bench.stages import segmenter_cache as segmenters
@@ -84,10 +87,44 @@ def patches() -> list[mock._patch]:  # type: ignore[type-arg]
     ]
 
 
-if __name__ in ("__main__", "__mp_main__"):  # a helper of a run imports it under the second
+def dask_setup(_: object) -> None:
+    """Make this process a worker that knows `tiny`; for `dask worker --preload`, too."""
     for patch in patches():
         patch.start()
+    for fault in os.environ.get("TINY_FAULTS", "").split():
+        place, number, folder = fault.split(":")
+        _die_at(place, int(number), Path(folder))
+    if "TINY_LOG" in os.environ:
+        _log_stages(Path(os.environ["TINY_LOG"]))
+
+
+def _die_at(place: str, number: int, folder: Path) -> None:
+    from processes import at
+
+    def die() -> None:
+        with contextlib.suppress(FileExistsError):  # another one came first
+            (folder / place).touch(exist_ok=False)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    at(place, number, die).start()
+
+
+def _log_stages(path: Path) -> None:
+    stage = PlainDisplay.stage
+
+    def logged(display: PlainDisplay, name: str) -> Progress:
+        with path.open("a") as file:
+            file.write(f"{name}\n")
+        return stage(display, name)
+
+    mock.patch.object(PlainDisplay, "stage", logged).start()
+
+
+if __name__ == "__mp_main__":  # a worker of a run imports it so
+    dask_setup(None)
 if __name__ == "__main__":
+    for patch in patches():
+        patch.start()
     from bench.commands.main import main
 
     # Ctrl-C works, even where a shell in the background has its commands ignore it.

@@ -70,8 +70,11 @@ class RunConfig(BaseModel):
         out: folder of the results.
         device: ``cuda``, ``cpu``, or ``auto``: CUDA where there is one.
         precision: ``bf16`` trains under autocast, on CUDA only.
-        threads: threads torch computes with; None leaves the choice to torch.
-        jobs: cells computed at the same time, each in a process of its own.
+        threads: threads torch computes with; None leaves the choice to torch in this process, and
+            is 1 in each of several.
+        jobs: workers that share the stages of all cells, each a process on this machine.
+        scheduler: address of a running Dask scheduler, whose workers compute the cells instead.
+        scheduler_file: the file in which it has written its address.
         stages: which stages are computed, in their natural order; what they read must be there.
         max_triplets: use only so many triplets of each split, to try something out.
         samples: train on only so many crops instead of the preset's, to try something out.
@@ -116,6 +119,8 @@ class RunConfig(BaseModel):
     precision: Literal["float32", "bf16"] = "float32"
     threads: int | None = Field(default=None, ge=1)
     jobs: int = Field(default=1, ge=1)
+    scheduler: str | None = None
+    scheduler_file: Path | None = None
     stages: tuple[StageName, ...] = Field(default_factory=lambda: tuple(STAGES))
     max_triplets: int | None = Field(default=None, ge=1)
     samples: int | None = Field(default=None, ge=1)
@@ -159,6 +164,26 @@ class RunConfig(BaseModel):
                 raise ValueError(f"{option} goes with --source, which is not given")
         return self
 
+    @model_validator(mode="after")
+    def _one_kind_of_workers(self) -> Self:
+        given = ("jobs" in self.model_fields_set, self.scheduler, self.scheduler_file)
+        if sum(map(bool, given)) > 1:
+            raise ValueError(
+                "--jobs starts workers here, --scheduler and --scheduler-file name those of a "
+                "cluster; give one of the three"
+            )
+        return self
+
+    @property
+    def cluster(self) -> bool:
+        """Whether the workers of a running cluster compute the cells."""
+        return bool(self.scheduler or self.scheduler_file)
+
+    @property
+    def on_workers(self) -> bool:
+        """Whether Dask workers compute the cells, and not this process."""
+        return self.cluster or self.jobs > 1
+
     @field_validator("stages")
     @classmethod
     def _in_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -180,7 +205,18 @@ RESULT_FIELDS = frozenset(
 )  # fmt: skip
 # Fields that only say where and how to compute.
 RUNTIME_FIELDS = frozenset(
-    {"data", "out", "device", "threads", "jobs", "stages", "rerun", "download"}
+    {
+        "data",
+        "out",
+        "device",
+        "threads",
+        "jobs",
+        "scheduler",
+        "scheduler_file",
+        "stages",
+        "rerun",
+        "download",
+    }
 )
 
 

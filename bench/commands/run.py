@@ -60,7 +60,11 @@ class RunWords:
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None
     precision: Annotated[str | None, typer.Option(help="float32, or bf16 on CUDA.")] = None
     threads: Threads = None
-    jobs: Annotated[int | None, typer.Option(help="Cells computed side by side.")] = None
+    jobs: Annotated[int | None, typer.Option(help="Workers side by side, a process each.")] = None
+    scheduler: Annotated[
+        str | None, typer.Option(help="Of a Dask cluster, as tcp://HOST:8786.")
+    ] = None
+    scheduler_file: Annotated[Path | None, typer.Option(help="With its address.")] = None
     stages: Annotated[str | None, typer.Option(help="train,predict,score,segment.")] = None
     max_triplets: Annotated[int | None, typer.Option(help="Of each split: to try out.")] = None
     samples: Annotated[int | None, typer.Option(help="Crops to train on: to try out.")] = None

@@ -13,7 +13,6 @@ from bench.cells.config import RunConfig
 from bench.run.checks import check_crops, check_options, check_teachers
 from bench.run.datasets import check_datasets, open_datasets
 from bench.run.job import Outcome
-from bench.run.processes import compute_cells
 from bench.run.worker import Worker
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
@@ -30,8 +29,11 @@ def compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
     """
     if not ranks.launched():
         return _compute(config)
-    if config.jobs > 1:
-        raise UserError("torchrun starts processes of its own; leave --jobs out.")
+    if config.on_workers:
+        raise UserError(
+            "torchrun starts processes of its own; leave --jobs, --scheduler and --scheduler-file "
+            "out."
+        )
     ranks.join(choose_device(config.device))
     try:
         if not ranks.is_first():
@@ -68,7 +70,12 @@ def _compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
         check_teachers(cells, datasets, config)
         for name in dict.fromkeys(cell.dataset for cell in cells if cell.needs_teacher):
             worker.check_judge(datasets[name])
-        outcomes = compute_cells(worker, datasets)
+        if config.on_workers:
+            from bench.run.cluster import compute_on_workers  # Dask is imported for no other run
+
+            outcomes = compute_on_workers(worker, datasets)
+        else:
+            outcomes = [worker.compute(number, datasets) for number in range(len(cells))]
     finally:
         display.close()
     store = Store(config.out)

@@ -46,8 +46,17 @@ class Outcome:
 class Job:
     """One cell on its way through the stages; what they do is their own business."""
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    def __init__(
+        self, context: Context, until: str | None = None, since: str | None = None
+    ) -> None:
+        """Take a cell, or a part of it.
+
+        Args:
+            context: of the cell.
+            until: the last stage that is computed; None for the last one that is asked for.
+            since: when the run began, in UTC, if earlier parts were computed elsewhere.
+        """
+        self.context, self._until, self._since = context, until, since
         self._title, self._folder = context.cell.title, context.folder
         self._stages, self._resume = stages(), Resume(context)
 
@@ -69,6 +78,11 @@ class Job:
                 "was finished is kept."
             ) from error
 
+    def give_up(self, stage: str, reason: str) -> Outcome:
+        """Say that a stage cannot be computed; what is on disk stays as it is."""
+        record = self._resume.record() or self._new_record()
+        return self._outcome(self._refuse(record, stage, UserError(reason)))
+
     def _wait(self, holder: str) -> None:
         self._tell(f"  {holder} is at work on {self._title}; waiting for it.")
 
@@ -86,16 +100,26 @@ class Job:
         remove_leftovers(self._folder)  # a run may have been killed at its very last write
         config = self.context.config
         record = self._resume.record() or self._new_record()
+        # By an earlier part: what that computed anew is not to be computed once more.
+        begun = self._since is not None and record.started >= self._since
         self._resume.set_damaged_aside(record)
         before = record.model_copy(deep=True)
         try:
-            pending = self._resume.pending(record, config.stages, rerun=config.rerun)
+            rerun = config.rerun and not begun
+            pending = self._resume.pending(record, config.stages, rerun=rerun)
         except MissingError as error:
             return self._refuse(record, error.stage, error)
-        self._tell_done(pending)
+        if not begun:
+            self._tell_done(pending)
+        names = list(self._stages)
+        part = names[: names.index(self._until) + 1] if self._until else names
         if pending:
-            self._begin(record)
+            self._begin(record, begun=begun)
         for stage in pending:
+            if stage.name not in part:
+                record.status = "interrupted"  # it is, should the next part never come
+                self._save(record)
+                return record
             # Until its first stage is computed, all files of a finished cell are as they were.
             untouched = stage is pending[0] and before.status in _FINISHED
             if not self._succeeds(stage, record, before if untouched else None):
@@ -123,11 +147,12 @@ class Job:
         if done := ", ".join(name for name in asked if name not in to_do):
             self._tell(f"  {self._title}: {done} computed before, used as it is.")
 
-    def _begin(self, record: Record) -> None:
+    def _begin(self, record: Record, *, begun: bool) -> None:
         # The same initial weights whatever was computed before in this process.
         torch.manual_seed(self.context.cell.seed)
         record.status, record.failure = "running", None
-        record.started, record.finished = now(), None
+        record.started = record.started if begun else now()
+        record.finished = None
         self._warn(record)
         self._save(record)
 

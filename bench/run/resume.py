@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from bench.base.errors import DamagedError, UserError
 from bench.base.files import file_digest, set_aside
@@ -21,6 +22,9 @@ class MissingError(UserError):
     def __init__(self, stage: str, sentence: str) -> None:
         super().__init__(sentence)
         self.stage = stage
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.stage, str(self))
 
 
 class Resume:

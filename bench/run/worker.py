@@ -41,11 +41,20 @@ class Worker:
         cells: as given.
         config: as given.
         display: as given.
+        store: what the run leaves.
         room: the memory that it may take.
+        segmenters: the judges of the run's datasets.
+        seconds: their second judges; None where the run has one judge.
+        teachers: of the run's datasets.
     """
 
     def __init__(
-        self, cells: list[Cell], config: RunConfig, display: Display, free: int | None = None
+        self,
+        cells: list[Cell],
+        config: RunConfig,
+        display: Display,
+        beside: int = 1,
+        free: int | None = None,
     ) -> None:
         """Load what all cells share; what is missing is told before any work.
 
@@ -53,27 +62,29 @@ class Worker:
             cells: of the run, in its order.
             config: the run.
             display: where progress goes.
+            beside: how many processes of the run share the memory of the machine or the GPU.
             free: bytes of memory that were free when the run began; None: it begins now.
 
         Raises:
             UserError: CUDA, VGG16 weights, a segmenter or a results folder are not to be had.
         """
         self.cells, self.config, self.display = cells, config, display
-        self._store = Store(config.out)
-        probe_folder(self._store.root)
+        self.store = Store(config.out)
+        probe_folder(self.store.root)
         check_segmenter(config)
         check_teacher(config)
         self._device = _device(config)
         at_start = free_memory(self._device) if free is None else free
-        self.room = Room(self._device, config.jobs, at_start)
-        torch.set_num_threads(_threads(config))
+        self.room = Room(self._device, beside, at_start)
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
         keep_freed_memory()
         self._features = _features(self.cells, config)
-        shared = self._device, self._store, display
-        self._segmenters = Segmenters(first_judge(config), *shared)
+        shared = self._device, self.store, display
+        self.segmenters = Segmenters(first_judge(config), *shared)
         second = second_judge(config)
-        self._seconds = None if second is None else Segmenters(second, *shared)
-        self._teachers = Teachers(config, self._device, self._store, display)
+        self.seconds = None if second is None else Segmenters(second, *shared)
+        self.teachers = Teachers(config, self._device, self.store, display)
 
     def check_judge(self, dataset: Dataset) -> None:
         """Refuse a judge through which a loss looks, before a training has looked through it.
@@ -84,15 +95,15 @@ class Worker:
         Raises:
             UserError: they are the same network.
         """
-        self._check_judge(self._segmenters, self.config, dataset)
-        if self._seconds is not None:  # it is never given
+        self._check_judge(self.segmenters, self.config, dataset)
+        if self.seconds is not None:  # it is never given
             alone = self.config.model_copy(update={"segmenter": None})
-            self._check_judge(self._seconds, alone, dataset)
+            self._check_judge(self.seconds, alone, dataset)
 
     def _check_judge(self, judges: Segmenters, config: RunConfig, dataset: Dataset) -> None:
         if judges.lack(dataset) or (config.segmenter is None and config.teacher is None):
             return
-        teachers, learned_from = self._teachers, dataset.training
+        teachers, learned_from = self.teachers, dataset.training
         if judges.weights(dataset) is None and "segment" in config.stages:
             _attempt(partial(judges.get, dataset))
         if teachers.weights(learned_from) is None and "train" in config.stages:
@@ -101,12 +112,20 @@ class Worker:
         if judge is not None and teacher is not None:
             check_apart(config, judge, teacher)
 
-    def compute(self, number: int, datasets: dict[str, Dataset]) -> Outcome:
+    def compute(
+        self,
+        number: int,
+        datasets: dict[str, Dataset],
+        until: str | None = None,
+        since: str | None = None,
+    ) -> Outcome:
         """Compute the stages of a cell that are not there yet.
 
         Args:
             number: of the cell, counted from 0.
             datasets: of the run, by name.
+            until: as ``Job`` takes it.
+            since: likewise.
 
         Raises:
             UserError: the disk is full, or a folder cannot be written to.
@@ -114,7 +133,7 @@ class Worker:
         cell = self.cells[number]
         self.display.cell(number + 1, len(self.cells), f"{cell.title} on {cell.dataset}")
         try:
-            return Job(self._context(cell, datasets[cell.dataset])).run()
+            return Job(self.context(cell, datasets), until, since).run()
         finally:
             return_freed_memory()  # the next cell may need less
 
@@ -122,20 +141,22 @@ class Worker:
         """Train a cell beside the first process, which computes and writes everything else."""
         cell = next(cell for cell in self.cells if cell.words() == words)
         try:
-            take_part(self._context(cell, datasets[cell.dataset]))
+            take_part(self.context(cell, datasets))
         finally:
             return_freed_memory()
 
-    def _context(self, cell: Cell, dataset: Dataset) -> Context:
+    def context(self, cell: Cell, datasets: dict[str, Dataset]) -> Context:
+        """All that the stages of a cell work with."""
+        dataset = datasets[cell.dataset]
         features = self._features if cell.needs_features else None
         inputs = Inputs(
             cell=cell,
             config=self.config,
             learned_from=dataset.training.fingerprint,
             features=features.digest if features else None,
-            teacher=self._teachers.key(dataset.training) if cell.needs_teacher else None,
-            segmenter=self._segmenters.key(dataset),
-            second=self._seconds.key(dataset) if self._seconds else None,
+            teacher=self.teachers.key(dataset.training) if cell.needs_teacher else None,
+            segmenter=self.segmenters.key(dataset),
+            second=self.seconds.key(dataset) if self.seconds else None,
             carried=carried_key(dataset.test),
             tested=dataset.test.fingerprint if dataset.borrows else None,
             overlapping=overlapping(dataset.test),
@@ -146,14 +167,14 @@ class Worker:
             dataset=dataset,
             config=self.config,
             keys=found,
-            folder=self._store.folder(cell.words(), found.cell),
+            folder=self.store.folder(cell.words(), found.cell),
             device=self._device,
             room=self.room,
             features=features,
-            segmenters=self._segmenters,
-            seconds=self._seconds,
-            teachers=self._teachers,
-            store=self._store,
+            segmenters=self.segmenters,
+            seconds=self.seconds,
+            teachers=self.teachers,
+            store=self.store,
             display=self.display,
         )
 
@@ -168,12 +189,9 @@ def _attempt(make: Callable[[], object]) -> None:
         return
 
 
-def _threads(config: RunConfig) -> int:
-    """The threads of this process: as many as torch would take, shared among the processes."""
-    return config.threads or max(1, torch.get_num_threads() // config.jobs)
-
-
 def _device(config: RunConfig) -> torch.device:
+    if config.cluster:
+        return torch.device("cpu")  # the workers of the cluster have their own
     device = choose_device(config.device)
     if config.precision == "bf16" and device.type != "cuda":
         raise UserError("--precision bf16 needs a CUDA device; leave it at float32 on a CPU.")

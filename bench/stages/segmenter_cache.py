@@ -169,6 +169,11 @@ class Segmenters:
                 record = self._make(dataset, folder, known)
         return Segmenter(folder.weights, record.files[WEIGHTS], dataset.test, self._device)
 
+    def source(self, dataset: Dataset) -> Dataset | None:
+        """The dataset whose segmenter a dataset has; None where it has one of its own."""
+        given = self._judge.given is not None
+        return None if given or not dataset.borrows else _own(dataset.training)
+
     def _wait(self, holder: str) -> None:
         self._display.note(f"  {holder} trains this segmenter; waiting for it.")
 
@@ -223,8 +228,7 @@ class Segmenters:
         if self._judge.given is not None:
             copy_file(self._judge.given, folder.weights)
             return {}
-        if dataset.borrows:
-            own = _own(dataset.training)
+        if (own := self.source(dataset)) is not None:
             self.get(own)
             copy_file(self._folder(own).weights, folder.weights)
             return {}

@@ -134,7 +134,7 @@ def at(place: str, number: int, act: Callable[[], object]) -> Any:
 
         def ticked(done: int, total: int, words: str) -> None:
             tick(done, total, words)
-            if name == place:
+            if name.split(": ")[-1] == place:  # a worker's has a title before it
                 step()
 
         return ticked
@@ -148,6 +148,16 @@ def slow_down(seconds: float) -> None:
 
     tiny.PAUSE = seconds
     os.environ["TINY_PAUSE"] = str(seconds)
+
+
+def kill_workers(places: list[str], number: int, folder: Path) -> None:
+    """Have the first Dask worker killed that comes to a step of each place, and leave a file."""
+    os.environ["TINY_FAULTS"] = " ".join(f"{place}:{number}:{folder}" for place in places)
+
+
+def log_stages(path: Path) -> None:
+    """Have every Dask worker write down each stage that it begins."""
+    os.environ["TINY_LOG"] = str(path)
 
 
 def kill(place: str, number: int, delay: float) -> None:
