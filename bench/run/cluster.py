@@ -134,10 +134,11 @@ def _member(worker: Worker, datasets: dict[str, Dataset], flag: Path, client: Cl
     local = not config.cluster
     gpus = _gpus() if local and config.device != "cpu" else []
     beside = max(Counter(one["host"] for one in _workers(client)).values(), default=1)
-    own = {one.training.name: worker.segmenters.source(one) for one in datasets.values()}
+    learned_from = [one.training for one in datasets.values()]
+    own = {file.name: Dataset(file.name, file, file) for file in learned_from}
     return Member(
         config=config.model_copy(update=alone),
-        datasets={name: one for name, one in own.items() if one} | datasets,
+        datasets=own | datasets,
         flag=flag,
         folder=Path.cwd(),
         since=now(),

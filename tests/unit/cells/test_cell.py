@@ -29,7 +29,7 @@ BY_DIGEST = {
 RUNTIME_CHANGES = {
     "download": True,
     "data": "elsewhere", "out": "elsewhere", "device": "cpu", "threads": 1, "jobs": 2,
-    "stages": "train", "rerun": True,
+    "scheduler": "tcp://host:8786", "scheduler_file": "file", "stages": "train", "rerun": True,
 }  # fmt: skip
 
 
