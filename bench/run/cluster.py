@@ -134,11 +134,11 @@ def _member(worker: Worker, datasets: dict[str, Dataset], flag: Path, client: Cl
     local = not config.cluster
     gpus = _gpus() if local and config.device != "cpu" else []
     beside = max(Counter(one["host"] for one in _workers(client)).values(), default=1)
-    learned_from = [one.training for one in datasets.values()]
-    own = {file.name: Dataset(file.name, file, file) for file in learned_from}
+    files = {one.training.name: (one.training.path, one.training.path) for one in datasets.values()}
+    files |= {name: (one.test.path, one.training.path) for name, one in datasets.items()}
     return Member(
         config=config.model_copy(update=alone),
-        datasets=own | datasets,
+        files=files,
         flag=flag,
         folder=Path.cwd(),
         since=now(),

@@ -13,6 +13,7 @@ import platform
 import time
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -27,6 +28,7 @@ from bench.run.graph import SEGMENTER, TEACHER
 from bench.run.job import Outcome
 from bench.run.worker import Worker
 from bench.triplets.dataset import Dataset
+from bench.triplets.file import TripletFile
 
 _LINES, _LOOKS = 60.0, 1.0  # seconds from a line of a stage, and a look at the flag, to the next
 
@@ -56,7 +58,7 @@ class Member(WorkerPlugin):
 
     Attributes:
         config: of the run, as one process of it has it.
-        datasets: of the run, by name.
+        files: for each dataset, that which is tested and that which is learned from.
         flag: the file that is there while the run wants results.
         folder: where the run was started; paths may begin there.
         since: when, in UTC.
@@ -67,7 +69,7 @@ class Member(WorkerPlugin):
     """
 
     config: RunConfig
-    datasets: dict[str, Dataset]
+    files: dict[str, tuple[Path, Path]]
     flag: Path
     folder: Path
     since: str
@@ -90,8 +92,8 @@ class Member(WorkerPlugin):
             cell = worker.cells[of]
             failed = [one for one in needs if one and one.record.status == "failed"]
             before = [one for one in failed if one.cell == cell]
-            return before[0] if before else worker.compute(of, self.datasets, what, self.since)
-        dataset = self.datasets[of]
+            return before[0] if before else worker.compute(of, self._datasets, what, self.since)
+        dataset = self._datasets[of]
         self._display.title = f"{what} of {of}"
         with contextlib.suppress(Exception):  # each cell that needs it says why there is none
             if what == TEACHER:
@@ -105,10 +107,15 @@ class Member(WorkerPlugin):
         return _Relay(self.flag)
 
     @cached_property
+    def _datasets(self) -> dict[str, Dataset]:
+        for path in chain.from_iterable(self.files.values()):
+            path.stat()
+        return {name: Dataset(name, *map(TripletFile, two)) for name, two in self.files.items()}
+
+    @cached_property
     def _worker(self) -> Worker:
         dask = get_worker()
-        for path in (self.flag, *(of.test.path for of in self.datasets.values())):
-            path.stat()
+        self.flag.stat()
         if dask.state.nthreads > 1:
             raise UserError(f"{_here()} has several threads; start it with `--nthreads 1`.")
         if self.gpus:  # before torch looks for one

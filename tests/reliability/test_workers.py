@@ -175,7 +175,7 @@ class Cluster:
             **where,
         )
         self._started.callback(process.wait)
-        self._started.callback(process.terminate)
+        self._started.callback(process.kill)
         return process
 
     def worker(self, *words: str, **given: Any) -> subprocess.Popen[bytes]:
