@@ -10,6 +10,7 @@ from itertools import dropwhile
 from statistics import mean
 
 from bench.base.errors import UserError
+from bench.cells.cell import Cell
 from bench.run.resume import Resume
 from bench.run.worker import Worker
 from bench.stages.pipeline import stages
@@ -23,7 +24,7 @@ SEGMENTER, SECOND, TEACHER = "segmenter", "second judge", "teacher"
 # Seconds where no record tells any: what counts is only which of two tasks is the longer one.
 _GUESSES = {
     TEACHER: 300.0, SEGMENTER: 300.0, SECOND: 300.0, "train": 600.0, "predict": 20.0, "score": 10.0,
-    "segment": 60.0, "look": 1.0,
+    "segment": 60.0, "fit": 10.0, "look": 1.0,
 }  # fmt: skip
 
 
@@ -85,7 +86,7 @@ class Graph:
         for stage in waiting or ["look"]:
             key = (f"{stage} {cell.title}", f"{cell.dataset} {context.folder.name}")
             kind = (stage, cell.variant.text, cell.preset)
-            seconds = self._told.get(kind, _GUESSES[stage])
+            seconds = self._told.get(kind, _guess(stage, cell))
             self.tasks[key] = Task(
                 number, stage, (*before, *self._networks(stage, context)), seconds
             )
@@ -113,6 +114,11 @@ class Graph:
     def _network(self, what: str, of: Dataset, place: str, needs: tuple[Key, ...] = ()) -> Key:
         self.tasks.setdefault((what, place), Task(of.name, what, needs, _GUESSES[what]))
         return what, place
+
+
+def _guess(stage: str, cell: Cell) -> float:
+    fitted = stage == "train" and not cell.trained
+    return _GUESSES["fit" if fitted else stage]
 
 
 def _waiting(context: Context) -> list[str]:
