@@ -15,7 +15,7 @@ from bench.triplets.frames_and_tensors import NotFiniteError
 RAISED = [
     UserError("a sentence"),
     NotFiniteError("a sentence"),
-    UnsafeFormatError("a sentence"),
+    UnsafeFormatError(Path("file"), "a sentence"),
     DamagedError(Path("file"), "a sentence"),
     MissingError("score", "a sentence"),
 ]

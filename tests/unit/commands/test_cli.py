@@ -412,6 +412,10 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
         ),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--seeds", "a"], "a whole number."),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--jobs", "0"], "at least 1."),
+        (
+            ["run", "--methods", "ssan", "--dataset", "phantom", "--jobs", "2", "--scheduler", "a"],
+            "give one of the three.",
+        ),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--fold", "5"], "at most 4."),
         (["run", "--methods", ",", "--dataset", "phantom"], "it names nothing."),
         (
