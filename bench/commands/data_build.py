@@ -45,6 +45,9 @@ class BuildWords:
     ] = None
     tile: Annotated[int | None, typer.Option(help="Side of a triplet in pixels.")] = None
     stride: Annotated[int | None, typer.Option(help="Step of the grid in pixels.")] = None
+    tiles: Annotated[
+        int | None, typer.Option(help="Draw about so many tiles, evenly: for huge volumes.")
+    ] = None
     search: Annotated[int | None, typer.Option(help="Search radius of the alignment.")] = None
     align: Annotated[bool | None, typer.Option(help="Align neighbours to the middle.")] = None
     histogram: Annotated[str | None, typer.Option(help="dataset, before, middle, none.")] = None

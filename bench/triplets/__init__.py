@@ -8,10 +8,10 @@ From a name to a file: ``dataset_variant`` (the name), ``dataset_paths`` (where 
 on).
 
 The build, in the order in which ``build`` calls it: ``options``; ``fitting_tile`` and
-``shape_check`` before a slice is read; ``label_kind_check``; ``survey``, the first pass, with
-``align``, ``grid``, ``window_measures`` and ``histogram``; ``candidates`` with ``reject``;
-``drift``; ``candidates`` with ``split``; ``write``, the second pass, with ``lookup_tables``;
-``label_placement_check``; ``contact_sheet``; ``build_summary``.
+``shape_check`` before a slice is read; ``label_kind_check``; ``parts``, which of them are read;
+``survey``, the first pass, with ``align``, ``grid``, ``window_measures`` and ``histogram``;
+``candidates`` with ``reject``; ``drift``; ``candidates`` with ``split``; ``write``, the second
+pass, with ``lookup_tables``; ``label_placement_check``; ``contact_sheet``; ``build_summary``.
 
 The file: ``layout`` (what stands where), ``digests``, ``file`` (reading), ``verify``,
 ``describe`` with ``tile_coverage``, ``labelled_slices`` and ``leakage``.

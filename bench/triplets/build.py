@@ -25,13 +25,15 @@ from bench.triplets.label_placement_check import misplacement
 from bench.triplets.labelled_slices import label_rows
 from bench.triplets.layout import Header, write_doubts
 from bench.triplets.options import BuildOptions
+from bench.triplets.parts import digest_of, looked_at, parts_of
 from bench.triplets.shape_check import check_shapes
 from bench.triplets.survey import Source, survey
 from bench.triplets.write import Content, check_room, write_triplets
 from bench.volumes.cards import Card, is_public
-from bench.volumes.facts import facts_of
+from bench.volumes.facts import VolumeFacts, facts_of
 from bench.volumes.formats.voxel_size import check_sizes
 from bench.volumes.thinned import thinned, thinned_size
+from bench.volumes.tissue import Padding
 from bench.volumes.volume import Volume, present_slices
 
 _KEYS = [
@@ -82,12 +84,12 @@ def build(
     check_shapes(volumes, options)
     for volume in volumes:
         if volume.has_labels:
-            refuse_image(volume, card.label_kind)
+            refuse_image(looked_at(volume, options), card.label_kind)
     sources = _measure(volumes, options, progress)
     table = judged([seen.table for _, seen in sources], volumes, options)
-    drift = drift_words(volumes, table, options)
-    table = sort_into_splits(table, drift, volumes, options)[_KEYS]
-    content = Content(_header(name, sources, card, options), sources, table)
+    drift = drift_words(volumes, [part for part, _ in sources], table, options)
+    table = sort_into_splits(table, drift, volumes, options)[["source", *_KEYS]]
+    content = Content(_header(name, volumes, sources, card, options), volumes, sources, table)
     written = _write(target, content, progress)
     return summarise(target, content, written, asked, drift, time.monotonic() - started)
 
@@ -103,8 +105,9 @@ def _check_volumes(volumes: Sequence[Volume]) -> None:
 
 
 def _measure(volumes: Sequence[Volume], options: BuildOptions, progress: Progress) -> list[Source]:
-    """The first pass over every volume."""
-    total, done = sum(len(present_slices(volume)) for volume in volumes), 0
+    """The first pass over every volume, or the places that are drawn from it."""
+    parts = [part for volume in volumes for part in parts_of(volume, options)]
+    total, done = sum(len(present_slices(part.volume)) for part in parts), 0
     sources, column = list[Source](), 0
 
     def tick() -> None:
@@ -112,15 +115,22 @@ def _measure(volumes: Sequence[Volume], options: BuildOptions, progress: Progres
         done += 1
         progress(done, total, "measure")
 
-    for volume in volumes:
-        seen = survey(volume, options, column, tick)
-        sources.append(Source(volume, seen))
+    for part in parts:
+        seen = survey(part, options, column, tick)
+        seen.table["source"] = len(sources)
+        sources.append(Source(part.volume, seen))
         column += seen.columns
     return sources
 
 
-def _header(name: str, sources: list[Source], card: Card, options: BuildOptions) -> Header:
-    sizes = [volume.voxel_size for volume, _ in sources if volume.voxel_size]
+def _header(
+    name: str,
+    volumes: Sequence[Volume],
+    sources: list[Source],
+    card: Card,
+    options: BuildOptions,
+) -> Header:
+    sizes = [volume.voxel_size for volume in volumes if volume.voxel_size]
     said = thinned_size(options.voxel_size, options.every)
     known = thinned_size(card.voxel_size, options.every)
     return Header(
@@ -128,7 +138,17 @@ def _header(name: str, sources: list[Source], card: Card, options: BuildOptions)
         card=card,
         options=options,
         voxel_size=said or (sizes[0] if sizes else known),
-        volumes=tuple(facts_of(volume, seen.digest, seen.padding) for volume, seen in sources),
+        volumes=tuple(_facts(volume, sources) for volume in volumes),
+    )
+
+
+def _facts(volume: Volume, sources: list[Source]) -> VolumeFacts:
+    """What is known of a volume whose parts have been read."""
+    parts, seen = zip(*(each for each in sources if each.volume.name == volume.name), strict=True)
+    return facts_of(
+        volume,
+        digest_of(parts, [each.digest for each in seen]),
+        Padding.of_parts([each.padding for each in seen]).facts(),
     )
 
 
@@ -165,7 +185,12 @@ def _write_in_order(target: Path, content: Content, progress: Progress) -> Writt
 def _doubts(content: Content, path: Path) -> list[str]:
     """What is doubted of the labels; of a public volume the card knows what they are."""
     name, kind = content.header.name, content.header.card.label_kind
-    doubts = [misplacement(name, v, kind) for v, _ in content.sources if v.has_labels]
+    options = content.header.options
+    doubts = [
+        misplacement(name, looked_at(volume, options), kind)
+        for volume in content.volumes
+        if volume.has_labels
+    ]
     if not is_public(name):
         with TripletFile(path) as file:
             doubts.append(doubt(file))

@@ -10,7 +10,7 @@ from bench.triplets.leakage import measured_leakage
 from bench.triplets.options import BuildOptions
 from bench.triplets.reject import REASONS, upsampled
 from bench.triplets.split import SPLITS, split_words
-from bench.triplets.tile_coverage import poor_coverage
+from bench.triplets.tile_coverage import drawn_words, poor_coverage
 from bench.triplets.write import Content
 from bench.volumes.facts_in_words import told
 
@@ -111,14 +111,19 @@ def summarise(
         candidates=len(table),
         kept=int(kept.sum()),
         no_room=sum(seen.no_room for _, seen in content.sources),
-        told=[*_tile_taken(asked, options), *told(volumes), *([("drift", drift)] if drift else [])],
+        told=[
+            *_tile_taken(asked, options),
+            *(("drawn", line) for line in drawn_words(table["column"].nunique(), options)),
+            *told(volumes),
+            *([("drift", drift)] if drift else []),
+        ],
         coverage=poor_coverage([volume.shape for volume in volumes], options),
         caution=upsampled(table["reason"]),
         reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
         split=split_words(options.split, options.split_axis, options.fold),
         splits={name: int((kept & (table["split"] == name)).sum()) for name in SPLITS},
         labels=written.labels,
-        leakage=measured_leakage(table, options.tile),
+        leakage=measured_leakage(content.keys, options.tile, options.every),
         fingerprint=written.fingerprint,
         seconds=seconds,
     )

@@ -8,7 +8,7 @@ from bench.triplets.file import TripletFile
 from bench.triplets.labelled_slices import label_rows
 from bench.triplets.reject import REASONS, upsampled
 from bench.triplets.split import SPLITS, split_words
-from bench.triplets.tile_coverage import poor_coverage
+from bench.triplets.tile_coverage import drawn_words, poor_coverage
 from bench.volumes.facts_in_words import told
 from bench.volumes.formats.voxel_size import doubt_size
 from bench.volumes.formats.voxel_size import words as size_words
@@ -46,6 +46,7 @@ def _preparation(file: TripletFile) -> Rows:
     return [
         ("tile, stride", f"{options.tile}, {options.stride} px"),
         *told(file.volumes),
+        *(("drawn", line) for line in drawn_words(file.keys["column"].nunique(), options)),
         *(("coverage", line) for line in poor_coverage(shapes, options)),
         ("alignment", _alignment(file)),
         ("histogram", options.histogram),

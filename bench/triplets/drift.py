@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.triplets.align import Aligner, Slice, ncc
+from bench.triplets.fitting_tile import Extents
 from bench.triplets.options import BuildOptions
 from bench.triplets.shape_check import fitting_words
 from bench.volumes.tissue import filled, find_tissue
@@ -20,15 +21,18 @@ _LOOKED_AT = 8  # triplets
 _BETTER = 0.15  # normalised cross-correlation
 
 
-def drift_words(volumes: Sequence[Volume], table: pd.DataFrame, options: BuildOptions) -> str:
+def drift_words(
+    volumes: Extents, parts: Sequence[Volume], table: pd.DataFrame, options: BuildOptions
+) -> str:
     """One sentence if neighbours lie further apart than was searched; empty if not.
 
     Args:
-        volumes: that the table speaks of.
-        table: a row for each triplet, with shifts, peaks and reason.
+        volumes: of the build.
+        parts: those of them that were read.
+        table: a row for each triplet, with the number of its part, shifts, peaks and reason.
         options: of the build.
     """
-    wider = wider_search(volumes, table, options.search) if options.align else 0
+    wider = wider_search(parts, table, options.search) if options.align else 0
     if not wider:
         return ""
     words = fitting_words(volumes, options.model_copy(update={"search": wider}))
@@ -38,7 +42,7 @@ def drift_words(volumes: Sequence[Volume], table: pd.DataFrame, options: BuildOp
     )
 
 
-def wider_search(volumes: Sequence[Volume], table: pd.DataFrame, search: int) -> int:
+def wider_search(parts: Sequence[Volume], table: pd.DataFrame, search: int) -> int:
     """The search radius that most of the doubtful triplets need; 0 where the radius was enough.
 
     Doubtful is a triplet without continuity, or with a shift at the edge of what was searched.
@@ -47,8 +51,8 @@ def wider_search(volumes: Sequence[Volume], table: pd.DataFrame, search: int) ->
     alike there.
 
     Args:
-        volumes: that the table speaks of.
-        table: a row for each triplet, with shifts, peaks and reason.
+        parts: of the volumes, that the table speaks of.
+        table: a row for each triplet, with the number of its part, shifts, peaks and reason.
         search: the radius that was searched, in pixels.
     """
     wider = max(_WIDER, 2 * search)
@@ -57,11 +61,10 @@ def wider_search(volumes: Sequence[Volume], table: pd.DataFrame, search: int) ->
     doubtful = table[(table["reason"] == "continuity") | at_the_edge]
     if len(doubtful) < _SUSPECT * len(table):
         return 0
-    slices = doubtful.drop_duplicates(["volume", "z"])
+    slices = doubtful.drop_duplicates(["source", "z"])
     places = np.linspace(0, len(slices) - 1, min(_LOOKED_AT, len(slices))).astype(int)
-    named = {volume.name: volume for volume in volumes}
     rows = (row for _, row in slices.iloc[np.unique(places)].iterrows())
-    found = [_lies_beyond(named[row["volume"]], row, search, wider) for row in rows]
+    found = [_lies_beyond(parts[row["source"]], row, search, wider) for row in rows]
     return wider if 2 * sum(found) >= len(found) else 0
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from bench.triplets.split import Axis, SplitName, block_edges
 
 Shift = tuple[int, int]  # y, x
+Grid = tuple[range, range]  # rows and columns of the tiles' corners
 
 
 class Region(NamedTuple):
@@ -52,7 +53,7 @@ def split_regions(height: int, width: int, split: SplitName, axis: Axis) -> list
 
 def grid_size(region: Region, tile: int, stride: int) -> int:
     """How many places a region's grid has; 0 where not even one tile fits."""
-    rows, columns = _grid(region, tile, stride)
+    rows, columns = grid_of(region, tile, stride)
     return len(rows) * len(columns)
 
 
@@ -60,13 +61,13 @@ def covered(region: Region, tile: int, stride: int) -> int:
     """How many pixels of a region lie in a place of its grid."""
     rows, columns = (
         (len(places) - 1) * min(tile, stride) + tile if places else 0
-        for places in _grid(region, tile, stride)
+        for places in grid_of(region, tile, stride)
     )
     return rows * columns
 
 
-def place_tiles(region: Region, shifts: Sequence[Shift], tile: int, stride: int) -> list[Tile]:
-    """Lay the grid on the middle slice.
+def place_tiles(region: Region, shifts: Sequence[Shift], tile: int, grid: Grid) -> list[Tile]:
+    """Lay a grid on the middle slice.
 
     A tile moves inward where its window in a neighbour would leave the region. Where the
     region is too narrow for the tile and the shifts together, there is no tile; where several
@@ -76,14 +77,13 @@ def place_tiles(region: Region, shifts: Sequence[Shift], tile: int, stride: int)
         region: where the windows have to stay.
         shifts: of the neighbours against the middle.
         tile: side in pixels.
-        stride: step of the grid in pixels.
+        grid: of the region.
     """
     reach = np.array([(0, 0), *shifts])
     low = np.array([region.top, region.left]) - reach.min(axis=0)
     high = np.array([region.bottom, region.right]) - tile - reach.max(axis=0)
     if (low > high).any():
         return []
-    grid = _grid(region, tile, stride)
     rows, columns = (
         _moved_inward(places, int(least), int(most))
         for places, least, most in zip(grid, low, high, strict=True)
@@ -106,6 +106,7 @@ def _moved_inward(places: range, low: int, high: int) -> dict[int, int]:
     return {number: moved for moved, number in nearest.items()}
 
 
-def _grid(region: Region, tile: int, stride: int) -> tuple[range, range]:
+def grid_of(region: Region, tile: int, stride: int) -> Grid:
+    """Rows and columns of a region's tiles."""
     rows = range(region.top, region.bottom - tile + 1, stride)
     return rows, range(region.left, region.right - tile + 1, stride)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bench.triplets.dataset_paths import anew
 from bench.volumes.cards import LabelKind
+from bench.volumes.formats.stack import central
 from bench.volumes.volume import Volume
 from segmentation.labels import UNLABELLED
 
@@ -111,7 +112,7 @@ def contrasts(volume: Volume, kind: LabelKind) -> dict[_Placement, Contrast]:
 
 def _rows(volume: Volume, kind: LabelKind) -> Iterator[Mapping[_Placement, float]]:
     depth, height, width = volume.label_box
-    part = _central(height), _central(width)
+    part = central(height, _SIDE), central(width, _SIDE)
     inner = range(max(depth.start, 1), min(depth.stop, volume.shape[0] - 1))
     found = 0
     for z in np.random.default_rng(0).permutation(inner)[:_LOOKED_AT]:
@@ -133,11 +134,6 @@ def _rows(volume: Volume, kind: LabelKind) -> Iterator[Mapping[_Placement, float
             for placement in (_GIVEN, *_OTHERS)
             if not placement.transposed or labels[part].shape[0] == labels[part].shape[1]
         }
-
-
-def _central(side: slice) -> slice:
-    cut = max(0, (side.stop - side.start - _SIDE) // 2)
-    return slice(side.start + cut, side.stop - cut)
 
 
 def on_border(labels: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -28,8 +28,8 @@ def dataset_reference(sources: list[Source], table: pd.DataFrame) -> Reference:
     """
     train = table[(table["split"] == "train") & (table["reason"] == "")]
     counts: list[NDArray[np.int64]] = []
-    for volume, seen in sources:
-        here = train[train["volume"] == volume.name]
+    for number, (_, seen) in enumerate(sources):
+        here = train[train["source"] == number]
         middles = set(zip(here["z"].astype(int), here["region"].astype(int), strict=True))
         used = {(z + step, region) for z, region in middles for step in (-1, 0, 1)}
         counts.extend(seen.counts[z, region] for z, region in sorted(used))

@@ -15,6 +15,7 @@ from bench.triplets.dataset_paths import anew, dataset_path
 from bench.triplets.digests import digest_path, stored_digest
 from bench.triplets.file import TripletFile, readable
 from bench.triplets.options import BuildOptions
+from bench.triplets.parts import digest_of, parts_of
 from bench.volumes.cards import Card, as_option, fold_of, load_card
 from bench.volumes.download import download_volume
 from bench.volumes.sources import Given
@@ -148,7 +149,9 @@ def _check_same(file: TripletFile, origin: Origin) -> None:
         return
     said = origin.said.get("voxel_size")
     with origin.given.open_grey(said, file.card.voxel_size) as volume:
-        if thinned(volume, every).digest in {facts.sha256 for facts in file.volumes}:
+        parts = [part.volume for part in parts_of(thinned(volume, every), file.options)]
+        digest = digest_of(parts, [part.digest for part in parts])
+        if digest in {facts.sha256 for facts in file.volumes}:
             return
     [source] = origin.given.sources
     added = [f"--source {source}", *(["its labels as --labels"] if file.has_labels else [])]

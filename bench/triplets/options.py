@@ -23,6 +23,7 @@ class BuildOptions(BaseModel):
         tile: side of a triplet's frames in pixels; where it is not given, the build takes the
             largest of 512, 256 and 128 that fits.
         stride: step of the grid on the middle slice in pixels; the tile's side if not given.
+        tiles: about how many triplets are drawn from each volume, evenly; None for all of them.
         align: whether neighbours are aligned to the middle by template matching.
         search: largest shift looked for along each axis, in pixels.
         histogram: what slices are mapped to: ``dataset``, the mean quantile function of the
@@ -46,6 +47,7 @@ class BuildOptions(BaseModel):
     every: int = Field(default=1, ge=1)
     tile: int = Field(default=512, ge=LEAST_TILE)
     stride: int = Field(default=512, ge=1)
+    tiles: int | None = Field(default=None, ge=1)
     align: bool = True
     search: int = Field(default=16, ge=0)
     histogram: ReferenceName = "dataset"

@@ -14,7 +14,7 @@ REASONS = ("defect", "padding", "blend", "duplicate", "continuity", "blur")
 
 _WINDOW = 11  # triplets along z whose median is the expected correlation
 _LEAST_SPREAD = 0.02  # Fisher z; sampling noise, where a volume is too regular for its MAD
-_ENOUGH = 7  # triplets of a column that tell what is usual there: most of such a window
+ENOUGH = 7  # triplets of a column that tell what is usual there: most of such a window
 _COPY = 0.9999  # correlation of one picture with itself, however few triplets there are
 _UPSAMPLED = 0.2  # of the triplets: fewer blends are slices that somebody has filled
 
@@ -87,7 +87,7 @@ def judge(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     both = table[["ncc_before", "ncc_after"]]
     worse, better = both.min(axis=1), both.max(axis=1)
     lower, upper = _fisher(worse), _fisher(better)
-    enough = table.groupby("column")["column"].transform("size") >= _ENOUGH
+    enough = table.groupby("column")["column"].transform("size") >= ENOUGH
     expected = lower.groupby(table["column"]).transform(_running_median)
     deviation = (lower - expected).abs().where(enough)
     spread = deviation.groupby(table["volume"]).transform("median") * 1.4826

@@ -13,6 +13,7 @@ from bench.triplets.grid import grid_size
 from bench.triplets.options import BuildOptions
 from bench.triplets.split import BLOCKS, LEARNED_OR_SCORED, depth_blocks, middle_slices, split_names
 from bench.triplets.tile_coverage import SMALLEST_CROP
+from bench.volumes.volume import check_slices
 
 SHALLOWEST = 3 * BLOCKS  # slices, for a whole triplet in each block along z
 _OTHERS: dict[str, list[dict[str, str]]] = {
@@ -28,6 +29,8 @@ def check_shapes(volumes: Extents, options: BuildOptions) -> None:
         UserError: tile or search radius do not fit the slices, or a split gets no triplet.
     """
     for volume in volumes:
+        if options.tiles is None:
+            check_slices(f"'{volume.name}'", volume.shape)
         _check_tile(volume, options)
         if options.align:
             check_search(*volume.shape[1:], options.search)

@@ -11,12 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.triplets.align import Aligner, Match, Prepared
-from bench.triplets.grid import Region, grid_size, place_tiles, split_regions
+from bench.triplets.grid import Grid, Region, Tile, place_tiles
 from bench.triplets.histogram import grey_counts
 from bench.triplets.options import BuildOptions
+from bench.triplets.parts import Part
 from bench.triplets.split import depth_blocks
 from bench.triplets.window_measures import measure
-from bench.volumes.tissue import Padding, PaddingFacts, Tissue, filled, find_tissue
+from bench.volumes.tissue import Padding, Tissue, filled, find_tissue
 from bench.volumes.volume import Volume, grey_digest, present_slices
 
 Slice = NDArray[np.uint8]
@@ -26,13 +27,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Survey:
-    """What the first pass learns of a volume.
+    """What the first pass learns of a part of a volume.
 
     Attributes:
         table: a row for each candidate triplet.
         counts: grey counts of the tissue of each slice and region, z x region x 256.
         digest: SHA-256 of the grey values.
-        padding: what shows no tissue; None where everything is tissue.
+        padding: what shows no tissue.
         no_room: grid places where the tile and the shifts together do not fit, or where they
             would bring a tile on to its neighbour.
         columns: grid places of each slice.
@@ -41,15 +42,15 @@ class Survey:
     table: pd.DataFrame
     counts: NDArray[np.int64]
     digest: str
-    padding: PaddingFacts | None
+    padding: Padding
     no_room: int
     columns: int
 
 
 class Source(NamedTuple):
-    """A volume and what the first pass learns of it."""
+    """A part of a volume and what the first pass learns of it."""
 
-    volume: Volume
+    volume: Volume  # of the part
     seen: Survey
 
 
@@ -63,22 +64,23 @@ class _Seen(NamedTuple):
 
 
 def survey(
-    volume: Volume, options: BuildOptions, first_column: int, tick: Callable[[], None]
+    part: Part, options: BuildOptions, first_column: int, tick: Callable[[], None]
 ) -> Survey:
-    """Read a volume once, three slices in memory at a time.
+    """Read a part of a volume once, three slices in memory at a time.
 
     Args:
-        volume: the source stack.
+        part: of the source stack.
         options: of the build.
-        first_column: number of the volume's first grid column.
+        first_column: number of the part's first grid column.
         tick: called after every slice.
 
     Raises:
         UserError: a slice cannot be read, or the search radius does not fit the slices.
     """
+    volume, grids = part
     depth, height, width = volume.shape
-    regions = split_regions(height, width, options.split, options.split_axis)
-    sizes = [grid_size(region, options.tile, options.stride) for region in regions]
+    regions = list(grids)
+    sizes = [len(rows) * len(columns) for rows, columns in grids.values()]
     starts = [first_column + sum(sizes[:i]) for i in range(len(sizes))]
     aligner = Aligner(height, width, options.search if options.align else 0)
     counts = np.zeros((depth, len(regions), 256), dtype=np.int64)
@@ -89,7 +91,7 @@ def survey(
         grey = volume.slice(z)
         digest.update(grey.tobytes())
         tissue = find_tissue(grey, volume.mask(z))
-        padding.add(tissue, grey.shape)
+        padding.add(volume.corner[0] + z * volume.every, tissue, grey.shape)
         for number, region in enumerate(regions):
             counts[z, number] = _tissue_counts(grey, tissue, region)
         seen = [*seen[-2:], _Seen(z, grey, tissue, aligner.prepare(filled(grey, tissue)))]
@@ -100,15 +102,14 @@ def survey(
         matches = aligner.match(middle, before), aligner.match(middle, after)
         for number, region in enumerate(regions):
             block = int(blocks[z - 1]) if region.block is None else region.block
-            found = list(_rows(volume.name, block, seen, matches, region, options))
+            tiles = _tiles(region, grids[region], matches, options)
+            found = list(_rows((volume.name, block), seen, matches, tiles, options))
             no_room += sizes[number] - len(found)
             rows.extend(
                 {**row, "column": starts[number] + int(row["column"]), "region": number}
                 for row in found
             )
-    return Survey(
-        pd.DataFrame(rows), counts, digest.hexdigest(), padding.facts(), no_room, sum(sizes)
-    )
+    return Survey(pd.DataFrame(rows), counts, digest.hexdigest(), padding, no_room, sum(sizes))
 
 
 def _tissue_counts(grey: Slice, tissue: Tissue, region: Region) -> NDArray[np.int64]:
@@ -143,17 +144,22 @@ def _shift(row: Mapping[Any, Any], name: str) -> tuple[int, int]:
     return int(row[f"shift_{name}_y"]), int(row[f"shift_{name}_x"])
 
 
+def _tiles(
+    region: Region, grid: Grid, matches: Sequence[Match], options: BuildOptions
+) -> list[Tile]:
+    return place_tiles(region, [(match.y, match.x) for match in matches], options.tile, grid)
+
+
 def _rows(
-    volume: str,
-    block: int,
+    place: tuple[str, int],
     seen: Sequence[_Seen],
     matches: tuple[Match, Match],
-    region: Region,
+    tiles: Sequence[Tile],
     options: BuildOptions,
 ) -> Iterator[Row]:
-    before, after = matches
-    shifts = [(match.y, match.x) for match in matches]
-    for tile in place_tiles(region, shifts, options.tile, options.stride):
+    """A row for each tile of a slice; its place is the volume and the block."""
+    (volume, block), (before, after) = place, matches
+    for tile in tiles:
         row: Row = {
             "volume": volume,
             "z": seen[1].z,

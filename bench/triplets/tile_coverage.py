@@ -12,13 +12,27 @@ SMALLEST_CROP = 128  # no preset trains on less
 _ENOUGH = 0.95  # of the area; what is left at the edges then is no news
 
 
+def drawn_words(runs: int, options: BuildOptions) -> list[str]:
+    """Where tiles that were drawn lie; nothing where all were taken.
+
+    Args:
+        runs: how many of them follow one another at no other place.
+        options: of the build.
+    """
+    if options.tiles is None:
+        return []
+    return [f"{runs} runs of slices, each at one place, spread evenly (--tiles {options.tiles})"]
+
+
 def poor_coverage(shapes: Iterable[Sequence[int]], options: BuildOptions) -> list[str]:
     """One line for each size of slice that tiles cover badly: how much they cover.
 
     Args:
         shapes: of the volumes (z, y, x).
-        options: of the build.
+        options: of the build; where tiles are drawn, nobody asks.
     """
+    if options.tiles is not None:
+        return []
     sizes = dict.fromkeys((height, width) for _, height, width in shapes)
     return [line for size in sizes if (line := _line(*size, options))]
 

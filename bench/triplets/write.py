@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,23 +36,36 @@ class Content:
 
     Attributes:
         header: its attributes.
-        sources: the volumes, in the order of the table.
-        table: the keys, in file order.
+        volumes: that it is from.
+        sources: the parts of them that were read, in the order of the table.
+        table: the keys, in file order, with the number of each triplet's part; positions are those
+            within the part.
     """
 
     header: Header
+    volumes: Sequence[Volume]
     sources: list[Source]
     table: pd.DataFrame
 
     @property
     def has_labels(self) -> bool:
         """Whether the volumes have labels."""
-        return self.sources[0].volume.has_labels
+        return self.volumes[0].has_labels
 
     @property
     def has_neighbours(self) -> bool:
         """Whether the labels of the neighbours are stored: a mask follows no neurite."""
         return self.has_labels and self.header.card.label_kind == "ids"
+
+    @cached_property
+    def keys(self) -> pd.DataFrame:
+        """The keys as they are stored: with the positions that the sources give to their voxels."""
+        keys = self.table.drop(columns="source")
+        keys["z"] *= self.header.options.every
+        for axis, name in enumerate("zyx"):
+            corners = [part.corner[axis] for part, _ in self.sources]
+            keys[name] += np.take(corners, self.table["source"])
+        return keys
 
 
 class _Triplet(NamedTuple):
@@ -116,20 +129,9 @@ def write_triplets(path: Path, content: Content, progress: Progress) -> None:
             file.create_dataset("labelled", data=labelled, fletcher32=True)
         if content.has_neighbours:
             file["neighbour_digests"] = of_neighbours
-        keys = _in_source(table, sources, options.every)
-        write_keys(file.create_group("keys"), keys)
-        _write_histograms(file, sources, tables, reference)
-        write_header(file, content.header, keys)
-
-
-def _in_source(table: pd.DataFrame, sources: list[Source], every: int) -> pd.DataFrame:
-    """The keys with the positions that the source gives to its voxels."""
-    keys = table.assign(z=table["z"] * every)
-    for axis, name in enumerate("zyx"):
-        corners = {volume.name: volume.corner[axis] for volume, _ in sources}
-        if any(corners.values()):
-            keys[name] += keys["volume"].map(corners)
-    return keys
+        write_keys(file.create_group("keys"), content.keys)
+        _write_histograms(file, content, tables, reference)
+        write_header(file, content.header, content.keys)
 
 
 def _create_datasets(file: h5py.File, content: Content) -> None:
@@ -158,8 +160,8 @@ def _triplets(content: Content, tables: list[NDArray[np.uint8]]) -> Iterator[_Tr
     """The triplets in the order of the table."""
     tile, kind = content.header.options.tile, content.header.card.label_kind
     around = (-1, 0, 1) if content.has_neighbours else (0,)
-    for (volume, _), luts in zip(content.sources, tables, strict=True):
-        here = content.table[content.table["volume"] == volume.name]
+    for number, ((volume, _), luts) in enumerate(zip(content.sources, tables, strict=True)):
+        here = content.table[content.table["source"] == number]
         rows = {z: group.to_dict("records") for z, group in here.groupby("z")}
         slices: list[NDArray[np.uint8]] = []
         labels_of: _Ids = lru_cache(3)(partial(_labels, volume, kind=kind))
@@ -210,12 +212,14 @@ def _labels(volume: Volume, z: int, kind: LabelKind) -> NDArray[np.uint64] | Non
 
 def _write_histograms(
     file: h5py.File,
-    sources: list[Source],
+    content: Content,
     tables: list[NDArray[np.uint8]],
     reference: Reference | None,
 ) -> None:
-    for (volume, seen), luts in zip(sources, tables, strict=True):
-        group = file.create_group(f"histograms/{volume.name}")
+    """The counts and tables of each volume, or of each place that was drawn from it."""
+    drawn = content.header.options.tiles is not None
+    for number, ((volume, seen), luts) in enumerate(zip(content.sources, tables, strict=True)):
+        group = file.create_group(f"histograms/{volume.name}{f'/{number}' if drawn else ''}")
         group.create_dataset("counts", data=seen.counts, compression="gzip")
         group.create_dataset("tables", data=luts, compression="gzip")
     if reference is not None:

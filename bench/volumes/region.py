@@ -103,26 +103,20 @@ def _voxels(where: str, bound: _Bound, side: float | None) -> int | None:
     return round(number * (nanometres(unit) or 1.0) / side)
 
 
-def label_part(labels: Stack, box: Box, region: Box) -> tuple[Stack, Box]:
-    """The labels within a region, and where they lie in it.
+def label_part(labels: Stack, box: Box, region: Box) -> tuple[Stack, Box] | None:
+    """The labels within a region, and where they lie in it; None where nothing is labelled.
 
     Args:
         labels: of a part of the whole volume.
         box: that part.
         region: of the whole volume.
-
-    Raises:
-        UserError: nothing is labelled there.
     """
     here = [
         slice(max(one.start, other.start), min(one.stop, other.stop))
         for one, other in zip(box, region, strict=True)
     ]
     if any(side.start >= side.stop for side in here):
-        raise UserError(
-            f"{labels.where} covers no voxel of --region; give a region with labels, or leave "
-            "--labels out."
-        )
+        return None
     z, y, x = (_shifted(side, -low.start) for side, low in zip(here, box, strict=True))
     part = labels.crop((z, y, x))
     z, y, x = (_shifted(side, -low.start) for side, low in zip(here, region, strict=True))

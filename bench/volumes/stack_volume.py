@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Iterable
 from functools import cached_property
 from types import TracebackType
@@ -14,11 +16,12 @@ from bench.base.errors import UserError
 from bench.volumes.cards import LabelKind
 from bench.volumes.formats.array import ArrayStack
 from bench.volumes.formats.stack import (
+    MAX_SLICE_PIXELS,
     Asked,
     Box,
     Nanometres,
     Stack,
-    checked_shape,
+    checked_depth,
     whole_box,
 )
 from bench.volumes.grey_range import GreyUse, GreyWish, as_words, grey_use, to_8_bits
@@ -26,8 +29,10 @@ from bench.volumes.holes import positions
 from bench.volumes.label_ids import ids_of
 from bench.volumes.label_offset import label_corner, numbered_otherwise
 from bench.volumes.region import label_part, mask_part
-from bench.volumes.volume import grey_digest, present_slices
+from bench.volumes.volume import check_slices, grey_digest, present_slices
 from segmentation.labels import UNLABELLED
+
+_WINDOW = 2**12  # pixels: side of what is looked at of a slice that is too large to be read
 
 
 class StackVolume:
@@ -52,7 +57,7 @@ class StackVolume:
         region = self.asked.box
         part = raw if region is None else raw.crop(region)
         _check_grey(part, grey_range)
-        self.name, self.shape = name, checked_shape(raw.where, part.shape)
+        self.name, self.shape = name, checked_depth(raw.where, part.shape)
         self.voxel_size, self.notes = raw.resolution, raw.notes
         self.first, self.corner, self.source_shape = part.first, part.corner, raw.shape
         holes = positions(raw.where, missing, raw.first, raw.shape[0])
@@ -75,7 +80,7 @@ class StackVolume:
         Raises:
             UserError: the slice is missing, cannot be read, or holds NaN or infinity.
         """
-        values, use = self._finite(z), self.grey
+        values, use = self._finite(self._raw, z), self.grey
         grey = values if use is None else to_8_bits(values, *use.range)
         return 255 - grey if self._raw.inverted else grey
 
@@ -88,16 +93,29 @@ class StackVolume:
         """
         if self._grey_range is None:
             return None
-        return grey_use(self._raw.where, self._grey_range, present_slices(self), self._finite)
+        return grey_use(self._raw.where, self._grey_range, present_slices(self), self._looked_at)
 
-    def _finite(self, z: int) -> NDArray[Any]:
-        """One slice as it is stored, HW."""
+    def _looked_at(self, z: int) -> NDArray[Any]:
+        """One slice as it is stored, HW; of one that is too large to be read, a window."""
+        depth, *sides = self.shape
+        if math.prod(sides) <= MAX_SLICE_PIXELS:
+            return self._finite(self._raw, z)
+        random = np.random.default_rng(z)
+        corner = [int(random.integers(max(1, side - _WINDOW))) for side in sides]
+        y, x = (
+            slice(low, min(low + _WINDOW, side)) for low, side in zip(corner, sides, strict=True)
+        )
+        return self._finite(self._raw.crop((slice(0, depth), y, x)), z)
+
+    def _finite(self, raw: Stack, z: int) -> NDArray[Any]:
+        """One slice of the grey values, or of a part of each, as it is stored, HW."""
         if z in self.missing:
-            raise UserError(f"Slice {self.first + z} of {self._raw.where} is missing.")
-        values = self._raw.read(z)
+            raise UserError(f"Slice {self.first + z} of {raw.where} is missing.")
+        check_slices(raw.where, raw.shape)
+        values = raw.read(z)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UserError(
-                f"Slice {self.corner[0] + z} of {self._raw.where} holds NaN or infinity; fill "
+                f"Slice {self.corner[0] + z} of {raw.where} holds NaN or infinity; fill "
                 "these pixels first."
             )
         return values
@@ -108,9 +126,11 @@ class StackVolume:
         Raises:
             UserError: the slice cannot be read, or a value is no label (see ``ids_of``).
         """
-        if self._labels is None:
+        if not self.has_labels:
             return None
         whole = np.full(self.shape[1:], UNLABELLED, dtype=np.uint64)
+        if self._labels is None:  # of another part of the volume
+            return whole
         depth, *sides = self.label_box
         there = z - depth.start
         if depth.start <= z < depth.stop and there not in self._labels.missing:
@@ -138,6 +158,25 @@ class StackVolume:
         for z in present_slices(self):
             digest.update(self.slice(z).tobytes())
         return digest.hexdigest()
+
+    def crop(self, box: Box) -> Self:
+        """A part of the volume, with the grey range of all of it.
+
+        Whoever closes the volume closes the part.
+        """
+        part = copy.copy(self)
+        vars(part).pop("digest", None)
+        part.grey = self.grey
+        part._raw = self._raw.crop(box)
+        part.shape, part.first, part.corner = part._raw.shape, part._raw.first, part._raw.corner
+        first, last = box[0].start, box[0].stop
+        part.missing = frozenset(z - first for z in self.missing if first <= z < last)
+        if self._labels is not None:
+            found = label_part(self._labels, self.label_box, box)
+            part._labels, part.label_box = found or (None, whole_box((0, 0, 0)))
+        if self._mask is not None:
+            part._mask = mask_part(self._mask, box)
+        return part
 
     def close(self) -> None:
         """Close the files."""
@@ -187,7 +226,15 @@ def _labels_within(raw: Stack, labels: Stack, region: Box | None) -> tuple[Stack
     """The labels of what is taken of a volume, and which part of that they cover."""
     corner = label_corner(raw, labels)
     z, y, x = (slice(low, low + size) for low, size in zip(corner, labels.shape, strict=True))
-    return (labels, (z, y, x)) if region is None else label_part(labels, (z, y, x), region)
+    if region is None:
+        return labels, (z, y, x)
+    found = label_part(labels, (z, y, x), region)
+    if found is None:
+        raise UserError(
+            f"{labels.where} covers no voxel of --region; give a region with labels, or leave "
+            "--labels out."
+        )
+    return found
 
 
 def _mask_within(raw: Stack, mask: Stack, region: Box | None) -> Stack:

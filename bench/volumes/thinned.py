@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.volumes.cards import LabelKind
-from bench.volumes.formats.stack import Resolution
+from bench.volumes.formats.stack import Box, Resolution
 from bench.volumes.grey_range import GreyUse
 from bench.volumes.volume import Volume, grey_digest, present_slices
 
@@ -67,6 +67,12 @@ class ThinnedVolume:
     def mask(self, z: int) -> NDArray[np.bool_] | None:
         """Where one slice shows tissue, HW; None without a mask."""
         return self._volume.mask(z * self.every)
+
+    def crop(self, box: Box) -> ThinnedVolume:
+        """A part of the volume; whoever closes the volume closes the part."""
+        z, y, x = box
+        thick = slice(z.start * self.every, (z.stop - 1) * self.every + 1)
+        return ThinnedVolume(self._volume.crop((thick, y, x)), self.every)
 
     def close(self) -> None:
         """Let go of the files."""

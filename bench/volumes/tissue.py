@@ -7,6 +7,7 @@ histograms nor alignment nor the rules of rejection.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,34 +109,45 @@ class Padding:
     """What of a volume is no tissue, gathered slice by slice.
 
     Attributes:
-        slices: that show anything but tissue.
+        slices: the z, in the source, of those that show anything but tissue.
         pixels: without tissue, in all of them.
         seen: pixels looked at.
     """
 
-    slices: int = 0
+    slices: set[int] = field(default_factory=set)
     pixels: int = 0
     seen: int = 0
     _always: Tissue = field(default=None, repr=False)  # false where no slice so far shows tissue
 
-    def add(self, tissue: Tissue, shape: tuple[int, int]) -> None:
+    def add(self, z: int, tissue: Tissue, shape: tuple[int, int]) -> None:
         """Take in one slice."""
         first = self.seen == 0
         self.seen += shape[0] * shape[1]
         if tissue is not None:
-            self.slices += 1
+            self.slices.add(z)
             self.pixels += int(np.count_nonzero(~tissue))
         if first:
             self._always = None if tissue is None else tissue.copy()
         elif self._always is not None:
             self._always = None if tissue is None else self._always | tissue
 
+    @classmethod
+    def of_parts(cls, parts: Sequence[Padding]) -> Padding:
+        """That of all parts of a volume; of several none has a line to be told."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            slices=set[int]().union(*(part.slices for part in parts)),
+            pixels=sum(part.pixels for part in parts),
+            seen=sum(part.seen for part in parts),
+        )
+
     def facts(self) -> PaddingFacts | None:
         """For the triplet file; None where everything is tissue."""
         if not self.slices:
             return None
         return PaddingFacts(
-            slices=self.slices,
+            slices=len(self.slices),
             share=self.pixels / self.seen,
             dead_columns=self._dead(axis=0),
             dead_rows=self._dead(axis=1),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base.errors import UserError
 from bench.volumes.cards import LabelKind
-from bench.volumes.formats.stack import Asked, Box, Resolution
+from bench.volumes.formats.stack import MAX_SLICE_PIXELS, Asked, Box, Resolution
 from bench.volumes.grey_range import GreyUse
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Volume(Protocol):
-    """A source stack, lazy: one slice at a time is in memory.
+    """A source stack, lazy: what is read of one slice at a time is in memory.
 
     Attributes:
         name: file stem; goes into the keys of the triplets.
@@ -69,9 +70,32 @@ class Volume(Protocol):
         """Where one slice shows tissue, HW, as a mask file has it; None without one."""
         ...
 
+    def crop(self, box: Box) -> Volume:
+        """A part of the volume; whoever closes the volume closes the part."""
+        ...
+
     def close(self) -> None:
         """Let go of the files."""
         ...
+
+
+def check_slices(name: str, shape: tuple[int, int, int]) -> None:
+    """Refuse a volume whose slices are too large to be read whole.
+
+    Args:
+        name: of the volume.
+        shape: of it.
+
+    Raises:
+        UserError: they have more pixels than the alignment has memory for.
+    """
+    _, height, width = shape
+    if height * width > MAX_SLICE_PIXELS:
+        raise UserError(
+            f"The slices of {name} have {height} x {width} pixels, more than the "
+            f"{MAX_SLICE_PIXELS:,} that are read at once; give `bench data build` --tiles 400 to "
+            "draw so many tiles from it, or --region to take a part."
+        )
 
 
 def present_slices(volume: Volume) -> list[int]:

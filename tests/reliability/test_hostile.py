@@ -209,11 +209,11 @@ def bombs(folder: Path) -> dict[str, tuple[Path | str, str]]:
                    + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
     )  # fmt: skip
     return {
-        "a huge width": (f"{deep}:/wide", "beyond the limits"),
-        "a huge depth": (f"{deep}:/deep", "beyond the limits"),
+        "a huge width": (f"{deep}:/wide", "read at once"),
+        "a huge depth": (f"{deep}:/deep", "beyond the limit of 100,000"),
         "huge chunks": (f"{deep}:/lumps", "chunks"),
         "an external link": (f"{deep}:/link", "points to other files"),
-        "a huge TIFF": (tiff, "beyond the limits"),
+        "a huge TIFF": (tiff, "beyond the limit of 134,217,728"),
         "a huge PNG": (png.parent, "exceeds limit"),
     }
 

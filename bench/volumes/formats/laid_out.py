@@ -16,6 +16,7 @@ from bench.volumes.formats.stack import MAX_BYTES_HELD, Box, Stack
 from bench.volumes.formats.unreadable import reading
 
 _MAX_CHUNK_BYTES = 2**28
+SMALL_BYTES = 2**25
 
 
 class LaidOutStack(Stack):
@@ -23,7 +24,7 @@ class LaidOutStack(Stack):
 
     A layer of chunks is held in memory, so that a pass over the slices decompresses each chunk
     once. A layer of more than ``MAX_BYTES_HELD`` is read in parts of that size, and a chunk is
-    decompressed once for each part.
+    decompressed once for each part. A small stack is held whole: its chunks are read side by side.
     """
 
     def lay_out(self, layout: Layout, deep: int) -> None:
@@ -43,12 +44,9 @@ class LaidOutStack(Stack):
 
     def read(self, z: int) -> NDArray[Any]:
         """One slice, HW."""
-        depth = self._depth()
-        if depth == 1:
+        first, last = self._layer(z)
+        if last - first == 1:
             return np.array(self._taken(z, z + 1)[0])
-        # Layers are those of the stored array, of which a part may begin anywhere.
-        begin = z - (self.corner[0] + z) % depth
-        first, last = max(begin, 0), min(begin + depth, self.shape[0])
         if self._held is None or self._held[0] != first:
             self._held = None  # never two layers at a time
             self._held = first, self._taken(first, last)
@@ -58,10 +56,15 @@ class LaidOutStack(Stack):
         with reading(self.where):
             return self.take(self._layout, first, last)
 
-    def _depth(self) -> int:
-        """How many slices are read at once."""
+    def _layer(self, z: int) -> tuple[int, int]:
+        """First and last of the slices that are read at once for one of them."""
         bytes_of_slice = self.shape[1] * self.shape[2] * self.dtype.itemsize
-        return max(1, min(self._deep, MAX_BYTES_HELD // int(bytes_of_slice)))
+        if bytes_of_slice * self.shape[0] <= SMALL_BYTES:
+            return 0, self.shape[0]
+        depth = max(1, min(self._deep, MAX_BYTES_HELD // int(bytes_of_slice)))
+        # Layers are those of the stored array, of which a part may begin anywhere.
+        begin = z - (self.corner[0] + z) % depth
+        return max(begin, 0), min(begin + depth, self.shape[0])
 
     def crop(self, box: Box) -> Self:
         """The same stack, of which only a part is read."""

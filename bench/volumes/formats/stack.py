@@ -118,6 +118,12 @@ def whole_box(shape: tuple[int, int, int]) -> Box:
     return z, y, x
 
 
+def central(side: slice, most: int) -> slice:
+    """The middle of a side of a box, at most so many voxels of it."""
+    cut = max(0, (side.stop - side.start - most) // 2)
+    return slice(side.start + cut, side.stop - cut)
+
+
 def box_shape(box: Box) -> tuple[int, int, int]:
     """How many voxels a box has along z, y and x."""
     z, y, x = (side.stop - side.start for side in box)
@@ -150,11 +156,26 @@ def checked_shape(where: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
     Raises:
         UserError: it has not three sides, is empty, or is beyond the limits.
     """
-    z, y, x = sides_of(where, shape)
-    if y * x > MAX_SLICE_PIXELS or z > MAX_SLICES:
+    z, y, x = checked_depth(where, shape)
+    if y * x > MAX_SLICE_PIXELS:
         raise UserError(
-            f"{where} says it has {z} slices of {y} x {x} pixels, beyond the limits of "
-            f"{MAX_SLICES:,} slices and {MAX_SLICE_PIXELS:,} pixels; read a part of it with "
-            "--region, or cut it into smaller volumes."
+            f"{where} says it has slices of {y} x {x} pixels, beyond the limit of "
+            f"{MAX_SLICE_PIXELS:,} for files of which whole slices are read; store it in chunks, "
+            "for instance as OME-Zarr, or cut it into smaller volumes."
+        )
+    return z, y, x
+
+
+def checked_depth(where: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The shape of a volume as plain numbers.
+
+    Raises:
+        UserError: it has not three sides, is empty, or has too many slices.
+    """
+    z, y, x = sides_of(where, shape)
+    if z > MAX_SLICES:
+        raise UserError(
+            f"{where} says it has {z} slices, beyond the limit of {MAX_SLICES:,}; read a part of "
+            "it with --region, or cut it into smaller volumes."
         )
     return z, y, x

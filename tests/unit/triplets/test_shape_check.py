@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bench.base.errors import UserError
 from bench.triplets.build import build
 from bench.triplets.fitting_tile import with_tile
-from bench.triplets.grid import place_tiles, split_regions
+from bench.triplets.grid import grid_of, place_tiles, split_regions
 from bench.triplets.options import BuildOptions
 from bench.triplets.shape_check import advice
 from bench.triplets.split import depth_blocks
@@ -77,7 +77,10 @@ def fits(shape: Shape, options: BuildOptions) -> bool:
     depth, height, width = shape
     regions = split_regions(height, width, options.split, options.split_axis)
     shifts = [(-options.search, options.search), (options.search, -options.search)]
-    if not all(place_tiles(region, shifts, options.tile, options.stride) for region in regions):
+    if not all(
+        place_tiles(region, shifts, options.tile, grid_of(region, options.tile, options.stride))
+        for region in regions
+    ):
         return False
     blocks = set(depth_blocks(depth))
     return options.split == "paper" or options.split_axis != "z" or blocks >= set(np.arange(5))

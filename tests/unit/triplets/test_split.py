@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.triplets.grid import Region, grid_size, place_tiles, split_regions
+from bench.triplets.grid import Region, grid_of, grid_size, place_tiles, split_regions
 from bench.triplets.leakage import measured_leakage
 from bench.triplets.split import depth_blocks, random_blocks, split_names
 
@@ -29,7 +29,7 @@ def test_windows_stay_in_their_region_and_tiles_move_no_further_than_needed(
     top: int, left: int, height: int, width: int, stride: int, shifts: tuple
 ) -> None:
     region = Region(top, top + height, left, left + width, 0)
-    tiles = place_tiles(region, shifts, 32, stride)
+    tiles = place_tiles(region, shifts, 32, grid_of(region, 32, stride))
     reach = np.abs([(0, 0), *shifts]).max()
     if not tiles:
         assert min(height, width) < 32 + 2 * reach
@@ -53,14 +53,14 @@ def test_windows_stay_in_their_region_and_tiles_move_no_further_than_needed(
 
 def test_a_slice_of_1024_has_four_tiles_of_512_under_any_shift_found_in_it() -> None:
     (whole,) = split_regions(1024, 1024, "blocked", "z")
-    tiles = place_tiles(whole, [(-16, 3), (16, 16)], 512, 512)
+    tiles = place_tiles(whole, [(-16, 3), (16, 16)], 512, grid_of(whole, 512, 512))
     assert [(tile.y, tile.x) for tile in tiles] == [(16, 0), (16, 496), (496, 0), (496, 496)]
 
 
 def test_tiles_that_would_come_to_lie_on_one_place_are_one() -> None:
     (whole,) = split_regions(160, 160, "blocked", "z")
     assert grid_size(whole, 32, 8) == 17 * 17
-    tiles = place_tiles(whole, [(-16, 0), (8, 0)], 32, 8)
+    tiles = place_tiles(whole, [(-16, 0), (8, 0)], 32, grid_of(whole, 32, 8))
     places = [(tile.y, tile.x) for tile in tiles]
     # Rows 0, 8 and 16 would all lie at 16, and rows 120 and 128 at 120.
     assert places == [(y, x) for y in range(16, 121, 8) for x in range(0, 129, 8)]

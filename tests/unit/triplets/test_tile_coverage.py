@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.cells.presets import PRESETS
-from bench.triplets.grid import place_tiles, split_regions
+from bench.triplets.grid import grid_of, place_tiles, split_regions
 from bench.triplets.options import BuildOptions
 from bench.triplets.split import Axis
 from bench.triplets.tile_coverage import SMALLEST_CROP, poor_coverage
@@ -23,7 +23,7 @@ def options(tile: int, stride: int, axis: Axis = "z", search: int = 16) -> Build
 def counted(height: int, width: int, tile: int, stride: int, axis: Axis) -> float:
     there = np.zeros((height, width), dtype=bool)
     for region in split_regions(height, width, "blocked", axis):
-        for _, y, x in place_tiles(region, [], tile, stride):
+        for _, y, x in place_tiles(region, [], tile, grid_of(region, tile, stride)):
             there[y : y + tile, x : x + tile] = True
     return float(there.mean())
 
@@ -66,7 +66,7 @@ def test_a_tile_that_is_proposed_covers_what_is_said_and_fits_with_every_shift(
         assert percent == int(100 * share)
         assert 128 <= side <= tile
         for region in split_regions(height, width, "blocked", axis):
-            assert place_tiles(region, [(-16, 16), (16, -16)], side, stride)
+            assert place_tiles(region, [(-16, 16), (16, -16)], side, grid_of(region, side, stride))
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def read_blocks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return values
 
     monkeypatch.setattr(h5py.Dataset, "__getitem__", listening)
+    monkeypatch.setattr(laid_out, "SMALL_BYTES", 0)
     return blocks
 
 
@@ -46,6 +47,19 @@ def test_each_layer_of_chunks_is_read_once_a_pass(
         for z in range(20):
             np.testing.assert_array_equal(volume.slice(z), RAW[z])
     assert (sum(read_blocks), len(read_blocks)) == (RAW.nbytes, layers)
+
+
+def test_a_small_stack_is_read_at_once(
+    tmp_path: Path, read_blocks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = stored(tmp_path / "a.h5", (1, 16, 16))
+    for most, blocks in ((RAW.nbytes, 1), (RAW.nbytes - 1, 20)):
+        monkeypatch.setattr(laid_out, "SMALL_BYTES", most)
+        read_blocks.clear()
+        with open_volume(source) as volume:
+            for z in range(20):
+                np.testing.assert_array_equal(volume.slice(z), RAW[z])
+        assert len(read_blocks) == blocks
 
 
 def test_a_layer_too_large_is_read_in_parts(

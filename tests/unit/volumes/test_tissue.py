@@ -99,7 +99,7 @@ def test_what_is_told_of_a_volume() -> None:
         slice_ = grey(z)
         slice_[: 3 * z] = 0
         slice_[:, 50:53] = 0
-        padding.add(find_tissue(slice_), slice_.shape)
+        padding.add(z, find_tissue(slice_), slice_.shape)
     facts = padding.facts()
     assert facts is not None
     assert facts.slices == 4
@@ -114,7 +114,7 @@ def test_what_is_told_of_a_volume() -> None:
     assert rows[1] == ("no tissue", "dead in every slice: columns 50-52")
     assert told([volume, volume])[1][1] == "v: dead in every slice: columns 50-52"
     clean = Padding()
-    clean.add(None, (SIDE, SIDE))
+    clean.add(0, None, (SIDE, SIDE))
     assert clean.facts() is None
 
 
