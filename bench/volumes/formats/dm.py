@@ -39,6 +39,14 @@ class DmStack(ArrayFileStack):
             self.notes += notes
             letters = "".join((axis["name"] or NAMELESS)[0].upper() for axis in axes)
             self.open_array(str(path), values, letters, asked, size)
+            self._keep_size_of_pixels(size)
+
+    def _keep_size_of_pixels(self, size: Sequence[float | None]) -> None:
+        """Where a file is one slice, of a folder of them, it knows y and x only."""
+        layout = self._layout
+        if layout.z is None:
+            y, x = size[layout.y], size[layout.x]
+            self.resolution = None if y is None or x is None else (None, y, x)
 
 
 def _images(path: Path) -> Sequence[_Image]:

@@ -36,8 +36,8 @@ _FILES: Mapping[tuple[str, ...], _Open] = {
 _Find = Callable[[Location, Asked], ChunkedArray]
 KINDS = (
     "HDF5 (.h5, .hdf), TIFF, MRC (.mrc, .rec, .st), DM3, DM4, NRRD, NIfTI (.nii, .nii.gz), NumPy "
-    "(.npy, .npz), or a folder: Zarr, OME-Zarr, N5, neuroglancer precomputed, or PNG, TIFF, JPEG "
-    "or BMP files"
+    "(.npy, .npz), or a folder: Zarr, OME-Zarr, N5, neuroglancer precomputed, or PNG, TIFF, "
+    "JPEG, BMP, DM3 or DM4 files"
 )
 
 

@@ -80,6 +80,20 @@ def test_of_several_images_the_largest_is_read_and_that_is_told(tmp_path: Path) 
         np.testing.assert_array_equal(volume.slice(5), GREY[5])
 
 
+def test_a_folder_of_slices_has_the_size_of_pixels_of_the_first(tmp_path: Path) -> None:
+    for z, values in enumerate(GREY):
+        slice_ = dm.image(values, NM[:2])
+        dm.write(tmp_path / f"slice_{10 + z}.dm{3 + z % 2}", [dm.thumbnail(), slice_])
+    (tmp_path / "slice_12.dm3").unlink()
+    with stores.opened(tmp_path) as volume:
+        assert (volume.shape, volume.voxel_size) == (GREY.shape, (None, 6.0, 4.0))
+        assert volume.missing == {2}
+        np.testing.assert_array_equal(volume.slice(5), GREY[5])
+    dm.write(tmp_path / "slice_10.dm3", [dm.thumbnail(), dm.image(GREY, NM)])
+    with pytest.raises(UserError, match=r"has 6 pages; a folder holds one slice each"):
+        stores.opened(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("values", "said", "words"),
     [

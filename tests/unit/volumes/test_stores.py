@@ -454,5 +454,5 @@ def test_an_unknown_kind_is_told_what_is_read(tmp_path: Path) -> None:
         UserError, match=r"HDF5 .*, TIFF, MRC .*, DM3, DM4, NRRD, NIfTI .*NumPy .*N5"
     ):
         stores.opened(tmp_path / "a.czi")
-    with pytest.raises(UserError, match=r"BMP file, and no Zarr, N5 or precomputed volume"):
+    with pytest.raises(UserError, match=r"DM4 file, and no Zarr, N5 or precomputed volume"):
         stores.opened(tmp_path / "none")
