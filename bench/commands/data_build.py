@@ -32,7 +32,9 @@ class BuildWords:
     name: Annotated[str, typer.Argument(help="A card's name, or a new one for your own volume.")]
     source: Annotated[
         list[str] | None,
-        typer.Option(help="HDF5, TIFF, MRC, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."),
+        typer.Option(
+            help="HDF5, TIFF, MRC, DM3, DM4, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."
+        ),
     ] = None
     labels: Annotated[list[str] | None, typer.Option(help="Labels, one for each source.")] = None
     mask: Annotated[

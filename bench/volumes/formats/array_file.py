@@ -23,7 +23,7 @@ class ArrayFileStack(LaidOutStack):
         values: NDArray[Any],
         axes: str,
         asked: Asked,
-        size: Sequence[float] | None = None,
+        size: Sequence[float | None] | None = None,
     ) -> None:
         """Say what is read; the last step of opening a file.
 
@@ -32,7 +32,8 @@ class ArrayFileStack(LaidOutStack):
             values: the array as it is stored, mapped or in memory.
             axes: a letter for each of its axes.
             asked: beside what the file says.
-            size: of a voxel in nm along each axis, or along the last three of them.
+            size: of a voxel in nm along each axis, or along the last three of them; None for what
+                the file does not say.
         """
         self.where, self._values = where, values
         self.dtype = values.dtype.newbyteorder("=")
@@ -40,7 +41,8 @@ class ArrayFileStack(LaidOutStack):
         self.lay_out(layout, _deep(values, layout))
         self.notes = (*self.notes, *layout.notes)
         three = None if size is None else layout.spatial(size)
-        self.resolution = None if three is None else (three[0], three[1], three[2])
+        if three is not None and None not in three[1:]:
+            self.resolution = (three[0], three[1], three[2])
 
     def take(self, layout: Layout, first: int, last: int) -> NDArray[Any]:
         """The slices ``first`` to ``last - 1``, ZYX."""

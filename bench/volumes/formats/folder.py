@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
+from bench.volumes.formats.dm import DmStack
 from bench.volumes.formats.numbering import number_files
 from bench.volumes.formats.pictures import read_picture
 from bench.volumes.formats.stack import Asked, Stack, checked_shape
@@ -20,11 +21,17 @@ _KINDS: Mapping[str, frozenset[str]] = {
     "PNG": frozenset({".png"}),
     "JPEG": frozenset({".jpg", ".jpeg"}),
     "BMP": frozenset({".bmp"}),
+    "DM3 or DM4": frozenset({".dm3", ".dm4"}),
+}
+# Kinds whose files say more than a picture, and may hold more than a slice.
+_STACKS: Mapping[str, Callable[[Path, Asked], Stack]] = {
+    "TIFF": lambda file, asked: TiffStack(file, asked, alone=True),
+    "DM3 or DM4": DmStack,
 }
 
 
 class FolderStack(Stack):
-    """A folder of TIFF, PNG, JPEG or BMP files; the number in a name is z."""
+    """A folder of TIFF, PNG, JPEG, BMP, DM3 or DM4 files; the number in a name is z."""
 
     def __init__(self, path: Path, asked: Asked | None = None) -> None:
         self.where = str(path)
@@ -42,8 +49,8 @@ class FolderStack(Stack):
             )
         if not kinds:
             raise UserError(
-                f"{path} holds no PNG, TIFF, JPEG or BMP file, and no Zarr, N5 or precomputed "
-                "volume; give the folder of the slices."
+                f"{path} holds no PNG, TIFF, JPEG, BMP, DM3 or DM4 file, and no Zarr, N5 or "
+                "precomputed volume; give the folder of the slices."
             )
         self._kind = kinds[0]
         self._check_kind()
@@ -62,7 +69,7 @@ class FolderStack(Stack):
                 f"{self.where} holds labels as JPEG, which does not keep values exactly; give ids "
                 "as PNG or TIFF."
             )
-        if self._kind != "TIFF" and (self._asked.axes or self._asked.channel is not None):
+        if self._kind not in _STACKS and (self._asked.axes or self._asked.channel is not None):
             raise UserError(
                 f"{self.where} holds {self._kind} files, which have neither axes nor channels; "
                 "leave --axes and --channel out."
@@ -80,9 +87,9 @@ class FolderStack(Stack):
         return values
 
     def _load(self, file: Path, *, first: bool = False) -> NDArray[Any]:
-        if self._kind != "TIFF":
+        if self._kind not in _STACKS:
             return read_picture(file, labels=self._asked.labels)
-        stack = TiffStack(file, self._asked, alone=True)
+        stack = _STACKS[self._kind](file, self._asked)
         try:
             if stack.shape[0] != 1:
                 raise UserError(

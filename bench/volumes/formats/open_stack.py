@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.base.errors import UserError
 from bench.volumes.formats import n5, precomputed, zarr
 from bench.volumes.formats.chunked import ChunkedArray, ChunkedStack
+from bench.volumes.formats.dm import DmStack
 from bench.volumes.formats.folder import FolderStack
 from bench.volumes.formats.hdf5 import Hdf5Stack
 from bench.volumes.formats.location import Location, is_address
@@ -26,6 +27,7 @@ _FILES: Mapping[tuple[str, ...], _Open] = {
     (".h5", ".hdf", ".hdf5"): Hdf5Stack,
     (".tif", ".tiff"): lambda path, _, asked: TiffStack(path, asked),
     (".mrc", ".rec", ".st", ".ali", ".map"): lambda path, _, asked: MrcStack(path, asked),
+    (".dm3", ".dm4"): lambda path, _, asked: DmStack(path, asked),
     (".nrrd",): lambda path, _, asked: NrrdStack(path, asked),
     (".nii", ".nii.gz"): lambda path, _, asked: NiftiStack(path, asked),
     (".npy",): lambda path, _, asked: NpyStack(path, asked),
@@ -33,9 +35,9 @@ _FILES: Mapping[tuple[str, ...], _Open] = {
 }
 _Find = Callable[[Location, Asked], ChunkedArray]
 KINDS = (
-    "HDF5 (.h5, .hdf), TIFF, MRC (.mrc, .rec, .st), NRRD, NIfTI (.nii, .nii.gz), NumPy (.npy, "
-    ".npz), or a folder: Zarr, OME-Zarr, N5, neuroglancer precomputed, or PNG, TIFF, JPEG or BMP "
-    "files"
+    "HDF5 (.h5, .hdf), TIFF, MRC (.mrc, .rec, .st), DM3, DM4, NRRD, NIfTI (.nii, .nii.gz), NumPy "
+    "(.npy, .npz), or a folder: Zarr, OME-Zarr, N5, neuroglancer precomputed, or PNG, TIFF, "
+    "JPEG, BMP, DM3 or DM4 files"
 )
 
 

@@ -578,7 +578,8 @@ def test_what_is_answered_at_once_imports_no_heavy_packages(
     program = (
         f"import sys\nfrom bench.commands import main as cli\nsys.argv = ['bench', *{words!r}]\n"
         "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
-        "heavy = ('torch', 'pandas', 'matplotlib', 'tensorstore', 'nibabel', 'nrrd', 'mrcfile')\n"
+        "heavy = ('torch', 'pandas', 'matplotlib', 'tensorstore', 'nibabel', 'nrrd', 'mrcfile', "
+        "'rsciio', 'dask')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     root = Path(__file__).resolve().parents[3]

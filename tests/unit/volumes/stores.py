@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import digital_micrograph
 import h5py
 import mrcfile
 import nibabel
@@ -187,6 +188,17 @@ def mrc(folder: Path, values: np.ndarray) -> Path:
     return path
 
 
+def dm3(folder: Path, values: np.ndarray, ending: str = ".dm3") -> Path:
+    """In micrometres, behind a thumbnail."""
+    stack = digital_micrograph.image(values, [(side / 1e3, "µm") for side in SIZE[::-1]])
+    images = [digital_micrograph.thumbnail(), stack]
+    return digital_micrograph.write(folder / f"v{ending}", images)
+
+
+def dm4(folder: Path, values: np.ndarray) -> Path:
+    return dm3(folder, values, ".dm4")
+
+
 def nrrd_file(folder: Path, values: np.ndarray, encoding: str = "gzip") -> Path:
     path = folder / "v.nrrd"
     header = {
@@ -225,6 +237,6 @@ def npz(folder: Path, values: np.ndarray) -> Path:
 
 KINDS = [
     tiff, hdf5, zarr2, zarr3, ome_zarr, ome_zarr_05, n5, n5_scales, precomputed, sharded, packed,
-    mrc, nrrd_file, raw_nrrd, nifti, packed_nifti, npy, npz,
+    mrc, dm3, dm4, nrrd_file, raw_nrrd, nifti, packed_nifti, npy, npz,
 ]  # fmt: skip
 WITHOUT_SIZE = (npy, npz)

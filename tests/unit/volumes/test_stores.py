@@ -90,7 +90,11 @@ def test_a_volume_on_a_server_gives_the_same_dataset(
 
 
 @pytest.mark.parametrize(
-    "kind", [stores.tiff, stores.ome_zarr, stores.n5, stores.precomputed, stores.mrc, stores.nifti],
+    "kind",
+    [
+        stores.tiff, stores.ome_zarr, stores.n5, stores.precomputed, stores.mrc, stores.nifti,
+        stores.dm4,
+    ],
     ids=lambda kind: kind.__name__,
 )  # fmt: skip
 def test_labels_may_be_of_every_kind(kind: Callable, tmp_path: Path) -> None:
@@ -435,7 +439,8 @@ def test_libraries_of_other_formats_are_not_imported(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom bench.volumes.sources import open_volume\n"
         f"open_volume({str(source)!r}).slice(0)\n"
-        "print([n for n in ('tensorstore', 'mrcfile', 'nrrd', 'nibabel') if n in sys.modules])"
+        "others = ('tensorstore', 'mrcfile', 'nrrd', 'nibabel', 'rsciio', 'dask')\n"
+        "print([name for name in others if name in sys.modules])"
     )
     root = Path(__file__).resolve().parents[3]
     answer = subprocess.run(
@@ -448,7 +453,9 @@ def test_libraries_of_other_formats_are_not_imported(tmp_path: Path) -> None:
 def test_an_unknown_kind_is_told_what_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.czi").write_bytes(b"other")
     (tmp_path / "none").mkdir()
-    with pytest.raises(UserError, match=r"HDF5 .*, TIFF, MRC .*, NRRD, NIfTI .*NumPy .*Zarr.*N5"):
+    with pytest.raises(
+        UserError, match=r"HDF5 .*, TIFF, MRC .*, DM3, DM4, NRRD, NIfTI .*NumPy .*N5"
+    ):
         stores.opened(tmp_path / "a.czi")
-    with pytest.raises(UserError, match=r"BMP file, and no Zarr, N5 or precomputed volume"):
+    with pytest.raises(UserError, match=r"DM4 file, and no Zarr, N5 or precomputed volume"):
         stores.opened(tmp_path / "none")

@@ -174,7 +174,7 @@ def test_what_is_no_volume_is_refused(tmp_path: Path) -> None:
         (tmp_path / "two.tif", "2 slices"),
         (tmp_path / "absent.tif", "no file or folder"),
         (tmp_path / "notes.txt", "is no volume"),
-        (tmp_path / "empty", "no PNG, TIFF, JPEG or BMP"),
+        (tmp_path / "empty", "no PNG, TIFF, JPEG, BMP, DM3 or DM4 file"),
         (mixed, "mixes"),
         (uneven, "slice1.tif is not like slice0.tif"),
     ):
