@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import tifffile
 from command import bench
+from endless import Endless
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -24,7 +25,6 @@ from bench.triplets.options import BuildOptions
 from bench.triplets.parts import parts_of
 from bench.triplets.verify import verify
 from bench.volumes.cards import load_card
-from bench.volumes.formats.stack import Box, Stack, box_shape, moved
 from bench.volumes.sources import Given
 from bench.volumes.stack_volume import ArrayVolume, StackVolume
 from segmentation.labels import UNLABELLED
@@ -57,39 +57,8 @@ def places(keys: pd.DataFrame) -> set[tuple[int, int, int]]:
     return set(zip(keys["z"], keys["y"], keys["x"], strict=True))
 
 
-class Endless(Stack):
-    """A stack as large as somebody says; only windows can be read, and which is written down."""
-
-    def __init__(self, side: int, box: Box | None = None, dtype: str = "uint8") -> None:
-        self.where, self.side = "endless", side
-        self.dtype = np.dtype(dtype)
-        self.box = box or (slice(0, DEPTH), slice(0, side), slice(0, side))
-        self.shape, self.corner = box_shape(self.box), moved((0, 0, 0), self.box)
-        self.windows: list[tuple[int, int]] = []
-
-    def crop(self, box: Box) -> Endless:
-        z, y, x = (
-            slice(low + side.start, low + side.stop)
-            for low, side in zip(self.corner, box, strict=True)
-        )
-        part = Endless(self.side, (z, y, x), self.dtype.name)
-        part.windows = self.windows
-        return part
-
-    def read(self, z: int) -> NDArray[Any]:
-        self.windows.append(self.shape[1:])
-        assert max(self.shape[1:]) <= 4096, "more than a window is read"
-        rows, columns = (np.arange(side.start, side.stop) % SIDE for side in self.box[1:])
-        grey = RAW[self.corner[0] + z][np.ix_(rows, columns)]
-        return grey * np.array(100).astype(self.dtype) if self.dtype.itemsize > 1 else grey
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def endless(side: int, **words: Any) -> StackVolume:
-    grey_range = words.pop("grey_range", None)
-    return StackVolume("v", Endless(side, **words), None, grey_range)
+def endless(side: int, dtype: str = "uint8", **words: Any) -> StackVolume:
+    return StackVolume("v", Endless(RAW, side, dtype), None, words.get("grey_range"))
 
 
 @pytest.mark.parametrize("split", ["z", "y", "x", "paper"])
