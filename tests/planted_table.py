@@ -1,0 +1,144 @@
+"""How much planted damage is found, and how much is found where there is none: docs/repair.md.
+
+python tests/planted_table.py --source VOLUME [--every N] [--slices FIRST:LAST]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from planted import PLACES, WHOLE, Planted
+
+from bench.repair.find import SEARCH, place_limits
+from bench.repair.finding import Finding
+from bench.repair.limits import Limits
+from bench.repair.places import Seen, find_regions
+from bench.repair.regions import Region, joined
+from bench.repair.whole import find_whole, look
+from bench.triplets.align import Aligner
+from bench.volumes.sources import open_volume
+from bench.volumes.stack_volume import ArrayVolume
+from bench.volumes.thinned import thinned
+
+SIZES: dict[str, tuple[float, ...]] = {
+    "fold": (8, 12, 20, 40),
+    "crack": (4, 8, 16),
+    "stain": (24, 48, 96),
+    "tear": (60, 120, 240),
+    "streak": (8, 16),
+    "blur": (1, 1.5, 2, 3),
+    "blank": (0, 128),
+    "duplicate": (0, 3),
+}
+_EACH = 8  # slices that a kind and size is planted into, one at a time
+_APART = 9  # slices between two that are damaged as a whole at once
+_CALLED = {"streak": "crack"}  # where it is bright
+_HALF = 0.5  # of the planted pixels: found
+
+
+def slices_of(source: str, every: int, part: slice) -> np.ndarray:
+    """Grey values of a part of a volume, ZYX."""
+    with open_volume(source) as volume:
+        taken = thinned(volume, every)
+        return np.stack([taken.slice(z) for z in range(taken.shape[0])[part]])
+
+
+def place_rows(grey: np.ndarray, limits: Limits) -> Iterator[str]:
+    """A row for each kind of damage in places, and one for sound slices."""
+    volume = ArrayVolume("planted", grey)
+    aligner = Aligner(*grey.shape[1:], SEARCH)
+    seen = [look(volume, z, aligner) for z in range(len(grey))]
+    inner = range(1, len(grey) - 1)
+    sound = {z: _regions(seen, z, seen[z], aligner) for z in inner}
+    beyond = place_limits(list(sound.values()), limits)
+    alarms = [len(joined(z, grey.shape[1:], sound[z], beyond)) for z in inner]
+    for z in inner:
+        for each in joined(z, grey.shape[1:], sound[z], beyond):
+            yield f"alarm: slice {z} {each.reason} {each.number:.0f} {each.place.box}"
+    limit = f"limits {beyond['departure']:.0f} and {beyond['texture']:.0f}"
+    yield f"{limit}; places in {len(alarms)} unplanted slices: {sum(alarms)}"
+    chosen = np.unique(np.linspace(1, len(grey) - 2, _EACH).astype(int)).tolist()
+    for kind, plant in PLACES.items():
+        for size in SIZES[kind]:
+            rows = []
+            for seed, z in enumerate(chosen):
+                damaged = plant(grey[z], np.random.default_rng(seed), size)
+                one = look(ArrayVolume("one", np.stack([damaged.grey] * 3)), 0, aligner)
+                found = joined(z, grey.shape[1:], _regions(seen, z, one, aligner), beyond)
+                rows.append(_overlap(damaged, found, kind))
+            shares, excess, named = np.array(rows).T
+            hits = shares >= _HALF
+            yield (
+                f"| {kind} | {size:g} | {hits.sum()} of {len(hits)} | "
+                f"{_mean(shares[hits])} | {_mean(excess[hits])} | {_mean(named[hits])} |"
+            )
+
+
+def whole_rows(grey: np.ndarray, limits: Limits) -> Iterator[str]:
+    """A row for each kind of damage of whole slices, and one for sound slices."""
+    aligner = Aligner(*grey.shape[1:], SEARCH)
+
+    def found(values: np.ndarray) -> list[Finding]:
+        return find_whole(ArrayVolume("planted", values), aligner, limits, lambda: None)
+
+    before = found(grey)
+    yield f"unplanted: {[(each.z, each.reason, round(each.number, 1)) for each in before]}"
+    chosen = range(3, len(grey) - 3, _APART)
+    for kind, plant in WHOLE.items():
+        for size in SIZES[kind]:
+            damaged = grey.copy()
+            for seed, z in enumerate(chosen):
+                what = grey[z + 1] if kind == "duplicate" else grey[z]
+                damaged[z] = plant(what, np.random.default_rng(seed), size).grey
+            after = {(each.z, each.reason) for each in found(damaged)}
+            hits = [(z, kind) in after for z in chosen]
+            others = len(after) - sum(hits) - len(before)
+            numbers = [each.number for each in found(damaged) if each.z in chosen]
+            yield (
+                f"| {kind} | {size:g} | {sum(hits)} of {len(hits)} | others {others} | "
+                f"median number {np.median(numbers) if numbers else 0:.1f} |"
+            )
+
+
+def _regions(seen: Sequence[Seen], z: int, middle: Seen, aligner: Aligner) -> list[Region]:
+    return find_regions(middle, (seen[z - 1], seen[z + 1]), aligner)
+
+
+def _overlap(damaged: Planted, found: Sequence[Finding], kind: str) -> tuple[float, float, bool]:
+    """Share of the planted pixels that is found, what is found beside them, and its name."""
+    inside, beside, named = 0, 0, False
+    for each in found:
+        assert each.place is not None
+        mask = each.place.within(damaged.mask.shape)  # type: ignore[arg-type]
+        if (mask & damaged.mask).any():
+            inside += int((mask & damaged.mask).sum())
+            beside += int((mask & ~damaged.mask).sum())
+            named |= each.reason == _CALLED.get(kind, kind)
+    planted = int(damaged.mask.sum())
+    return inside / planted, beside / planted, named
+
+
+def _mean(values: Any) -> str:
+    return f"{np.mean(values):.2f}" if len(values) else "-"
+
+
+def main() -> None:
+    """Print the table of one volume."""
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--source", required=True)
+    words.add_argument("--every", type=int, default=1)
+    words.add_argument("--slices", default=":")
+    told = words.parse_args()
+    first, last = (int(word) if word else None for word in told.slices.split(":"))
+    grey = slices_of(told.source, told.every, slice(first, last))
+    for row in chain(place_rows(grey, Limits()), whole_rows(grey, Limits())):
+        sys.stdout.write(f"{row}\n")
+
+
+if __name__ == "__main__":
+    main()
