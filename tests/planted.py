@@ -118,11 +118,19 @@ def duplicate(grey: Grey, draw: Draw, width: float) -> Planted:
     return _planted(there + draw.normal(scale=3.0, size=grey.shape), np.ones(grey.shape, np.bool_))
 
 
+def elsewhere(grey: Grey, draw: Draw, width: float) -> Planted:
+    """A slice of another place: the same one upside down."""
+    return _planted(grey[::-1, ::-1].astype(float), np.ones(grey.shape, np.bool_))
+
+
 Kind = Callable[[Grey, Draw, float], Planted]
 PLACES: dict[str, Kind] = {
     "fold": fold, "crack": crack, "stain": stain, "tear": tear, "streak": streak,
 }  # fmt: skip
-WHOLE: dict[str, Kind] = {"blur": blur, "blank": blank, "duplicate": duplicate}
+WHOLE: dict[str, Kind] = {
+    "blur": blur, "blank": blank, "duplicate": duplicate,
+    "elsewhere": elsewhere,
+}  # fmt: skip
 
 
 def _line(shape: tuple[int, ...], draw: Draw) -> tuple[NDArray, NDArray]:

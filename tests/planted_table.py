@@ -34,10 +34,11 @@ SIZES: dict[str, tuple[float, ...]] = {
     "blur": (1, 1.5, 2, 3),
     "blank": (0, 128),
     "duplicate": (0, 3),
+    "elsewhere": (0,),
 }
 _EACH = 8  # slices that a kind and size is planted into, one at a time
 _APART = 9  # slices between two that are damaged as a whole at once
-_CALLED = {"streak": "crack"}  # where it is bright
+_CALLED = {"streak": "crack", "elsewhere": "continuity"}
 _HALF = 0.5  # of the planted pixels: found
 
 
@@ -96,7 +97,7 @@ def whole_rows(grey: np.ndarray, limits: Limits) -> Iterator[str]:
                 what = grey[z + 1] if kind == "duplicate" else grey[z]
                 damaged[z] = plant(what, np.random.default_rng(seed), size).grey
             after = {(each.z, each.reason) for each in found(damaged)}
-            hits = [(z, kind) in after for z in chosen]
+            hits = [(z, _CALLED.get(kind, kind)) in after for z in chosen]
             others = len(after) - sum(hits) - len(before)
             numbers = [each.number for each in found(damaged) if each.z in chosen]
             yield (

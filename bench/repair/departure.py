@@ -45,6 +45,8 @@ class Shape(NamedTuple):
     directions: int
 
 
+LEAST_GREY = 2.0  # grey levels: a difference that nobody sees
+LEAST_TEXTURE = 0.05  # of a natural logarithm: likewise
 BAND = Shape(4.0, 48.0, 16)
 SPOT = Shape(10.0, 10.0, 1)
 
@@ -96,18 +98,19 @@ def texture_differences(middle: Slice, before: Slice, after: Slice) -> tuple[Map
     return one, other
 
 
-def departure(one: Map, other: Map, shape: Shape) -> Departure:
+def departure(one: Map, other: Map, shape: Shape, least: float) -> Departure:
     """How far the middle departs from both neighbours, where it is averaged over a shape.
 
     Args:
         one: the middle less the slice before, in cells.
         other: the middle less the slice after.
         shape: what is averaged; the direction that departs most counts.
+        least: unit where both neighbours are alike, or nearly so.
     """
     darker, brighter = np.zeros_like(one), np.zeros_like(one)
     for kernel in _kernels(shape):
         a, b = (cv2.filter2D(d, -1, kernel, borderType=cv2.BORDER_REFLECT) for d in (one, other))
-        unit = _unit(b - a)
+        unit = _unit(b - a, least)
         np.maximum(darker, np.minimum(-a, -b) / unit, out=darker)
         np.maximum(brighter, np.minimum(a, b) / unit, out=brighter)
     return Departure(darker, brighter)
@@ -125,9 +128,9 @@ def spread(values: Map) -> float:
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
-def _unit(neighbours: Map) -> Map:
+def _unit(neighbours: Map, least: float) -> Map:
     """How much both neighbours differ: around each cell, and nowhere less than usual."""
-    usual = max(spread(neighbours), 1e-3)
+    usual = max(spread(neighbours), least)
     squares = np.minimum(np.abs(neighbours), _OUTLIER * usual) ** 2
     around = np.sqrt(cv2.GaussianBlur(squares, (0, 0), _AROUND / CELL))
     return np.maximum(around, np.float32(usual))

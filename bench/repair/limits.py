@@ -24,8 +24,8 @@ class Limits(BaseModel):
 
     blank: float = Field(default=0.5, gt=0, le=1)
     duplicate: float = Field(default=10.0, gt=0)
-    continuity: float = Field(default=5.0, gt=0)
+    continuity: float = Field(default=4.0, gt=0)
     blur: float = Field(default=1.7, ge=1)
-    departure: float = Field(default=30.0, gt=0)
+    departure: float = Field(default=35.0, gt=0)
     texture: float = Field(default=40.0, gt=0)
     unusual: float = Field(default=1.8, ge=1)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from bench.repair.departure import (
     BAND,
     CELL,
+    LEAST_GREY,
+    LEAST_TEXTURE,
     SPOT,
     Map,
     departure,
@@ -26,6 +28,7 @@ from bench.volumes.tissue import Tissue, filled
 
 _OUTSIDE = 2.5  # robust standard deviations: cells that depart less belong to no place
 _LEAST = 5.0  # what departs less, as nearly every slice does somewhere, is no candidate
+_MARKED = 5.0  # grey levels: what is less darker or brighter is called neither
 _LONG = 3.0  # times as long as wide: a band
 
 Slice = NDArray[np.uint8]
@@ -64,18 +67,16 @@ def find_regions(middle: Seen, neighbours: Sequence[Seen], aligner: Aligner) -> 
     """
     here = _laid(middle, Match(0, 0, 1.0))
     laid = [_laid(each, aligner.match(middle.prepared, each.prepared)) for each in neighbours]
-    known = laid[0].tissue & laid[1].tissue
     greys = here.grey, laid[0].grey, laid[1].grey
-    brightness, texture = (
-        [np.where(known, each, np.float32(0)) for each in both]
-        for both in (differences(*greys), texture_differences(*greys))
-    )
+    known = laid[0].tissue & laid[1].tissue
+    brightness = _within(known & here.tissue, differences(*greys))
+    texture = _within(known, texture_differences(*greys))  # what is torn off has none
     found = list[Region]()
     for shape in (BAND, SPOT):
-        there = departure(brightness[0], brightness[1], shape)
+        there = departure(*brightness, shape, LEAST_GREY)
         found += _regions(there.darker, "departure", brightness)
         found += _regions(there.brighter, "departure", brightness)
-    smooth = departure(texture[0], texture[1], SPOT).darker
+    smooth = departure(*texture, SPOT, LEAST_TEXTURE).darker
     return [*found, *_regions(smooth, "texture", brightness)]
 
 
@@ -90,11 +91,17 @@ def _regions(values: Map, rule: Rule, brightness: Sequence[Map]) -> Iterator[Reg
             yield Region(rows, columns, cells, rule, reason, number)
 
 
+def _within(known: Mask, both: tuple[Map, Map]) -> tuple[Map, Map]:
+    """No difference where a slice shows no tissue."""
+    one, other = (np.where(known, each, np.float32(0)) for each in both)
+    return one, other
+
+
 def _reason(cells: Mask, one: float, other: float) -> str:
     """What damage of such a shape and brightness is called."""
-    if one > 0 and other > 0:
+    if min(one, other) > _MARKED:
         return "crack" if _is_long(cells) else "tear"
-    if one < 0 and other < 0:
+    if max(one, other) < -_MARKED:
         return "fold" if _is_long(cells) else "stain"
     return "flat"
 

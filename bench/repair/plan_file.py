@@ -168,7 +168,8 @@ def _parsed(path: Path) -> _File:
 
 def _mistake(path: Path, values: dict[str, Any], error: ValidationError) -> str:
     """The first mistake of a plan in one sentence."""
-    first = error.errors()[0]
+    # A key that is not known stands before one that is lacking: it is often the same, misspelt.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     place = list(first["loc"])
     where = str(path)
     if place[:1] == ["entry"] and len(place) > 1 and isinstance(place[1], int):
@@ -180,7 +181,7 @@ def _mistake(path: Path, values: dict[str, Any], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         known = _Entry if where != str(path) else _File
         return f"{where} has no key '{key}'; the keys are {', '.join(known.model_fields)}."
-    if first["type"] == "missing":
+    if first["type"] == "missing" and len(place) == 1:
         return f"{where} lacks the key '{key}'; add it."
     reason = first["msg"][:1].lower() + first["msg"][1:].rstrip(".")
     return f"{where} has a '{key}' that is not valid: {reason}."

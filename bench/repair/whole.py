@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ from bench.volumes.volume import Volume, present_slices
 _WINDOW = 11  # slices whose median says what is usual
 _ENOUGH = 7  # slices that can say it
 _LEAST_SPREAD = 0.02  # Fisher z: sampling noise, where a volume is too regular for its spread
+_FOREIGN = 0.5  # of the usual correlation: a slice that is damaged in places has more
 _COPY = 0.9999  # correlation of one picture with itself, however few slices there are
 
 Numbers = NDArray[np.float64]
@@ -105,13 +106,17 @@ def _judged(chain: _Chain, limits: Limits) -> list[Finding]:
             number = float(excess[i])
             found[copy] = Finding(chain.z[copy], "duplicate", number, limits.duplicate)
     lack = -excess
+    usual = np.tanh(_usual(_fisher(chain.like)))
     for i in range(1, len(chain.z) - 1):
         least = float(min(lack[i - 1], lack[i]))
-        foreign = chain.over[i - 1] > max(chain.like[i - 1], chain.like[i])
+        likes = max(chain.like[i - 1], chain.like[i])
+        foreign = likes < min(chain.over[i - 1], _FOREIGN * max(usual[i - 1], usual[i]))
         if least > limits.continuity and foreign and i not in found:
             found[i] = Finding(chain.z[i], "continuity", least, limits.continuity)
-    for i in np.flatnonzero(lack > limits.continuity).tolist():
-        if not {i, i + 1} & found.keys():
+    low = lack > limits.continuity
+    for i in np.flatnonzero(low).tolist():
+        alone = low[max(i - 1, 0) : i + 2].sum() == 1  # else one slice is damaged in places
+        if alone and not {i, i + 1} & found.keys():
             found[i + 1] = Finding(chain.z[i + 1], "jump", float(lack[i]), limits.continuity)
     return list(found.values())
 
@@ -124,11 +129,15 @@ def _excess(chain: _Chain) -> Numbers:
     """
     if len(chain.like) < _ENOUGH:
         return np.zeros(len(chain.like))
-    alike = np.arctanh(np.clip(chain.like, -0.999999, 0.999999))
+    alike = _fisher(chain.like)
     above = alike - _usual(alike)
     above[np.diff(chain.z) > 1] = 0.0
     spread = max(1.4826 * float(np.median(np.abs(above))), _LEAST_SPREAD)
     return np.asarray(above / spread)
+
+
+def _fisher(correlations: Sequence[float]) -> Numbers:
+    return np.arctanh(np.clip(correlations, -0.999999, 0.999999))
 
 
 def _usual(values: Numbers) -> Numbers:

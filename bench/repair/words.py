@@ -12,7 +12,7 @@ def number_words(finding: Finding) -> list[str]:
     """The number of a finding and its limit; nothing where nothing was measured."""
     if finding.number is None or finding.limit is None:
         return []
-    return [f"{shown(finding.number)}, limit {shown(finding.limit)}"]
+    return [f"number {shown(finding.number)}, limit {shown(finding.limit)}"]
 
 
 def size_words(finding: Finding) -> list[str]:
