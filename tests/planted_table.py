@@ -1,6 +1,6 @@
 """How much planted damage is found, and how much is found where there is none: docs/repair.md.
 
-python tests/planted_table.py --source VOLUME [--every N] [--slices FIRST:LAST]
+python tests/planted_table.py --source VOLUME [--every N] [--slices FIRST:LAST] [--only WHAT]
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -88,22 +87,31 @@ def whole_rows(grey: np.ndarray, limits: Limits) -> Iterator[str]:
         return find_whole(ArrayVolume("planted", values), aligner, limits, lambda: None)
 
     before = found(grey)
-    yield f"unplanted: {[(each.z, each.reason, round(each.number, 1)) for each in before]}"
-    chosen = range(3, len(grey) - 3, _APART)
+    yield f"unplanted: {[(each.z, each.reason, round(each.number or 0, 1)) for each in before]}"
+    known = {each.z for each in before}
     for kind, plant in WHOLE.items():
         for size in SIZES[kind]:
-            damaged = grey.copy()
-            for seed, z in enumerate(chosen):
-                what = grey[z + 1] if kind == "duplicate" else grey[z]
-                damaged[z] = plant(what, np.random.default_rng(seed), size).grey
-            after = {(each.z, each.reason) for each in found(damaged)}
-            hits = [(z, _CALLED.get(kind, kind)) in after for z in chosen]
-            others = len(after) - sum(hits) - len(before)
-            numbers = [each.number for each in found(damaged) if each.z in chosen]
-            yield (
-                f"| {kind} | {size:g} | {sum(hits)} of {len(hits)} | others {others} | "
-                f"median number {np.median(numbers) if numbers else 0:.1f} |"
-            )
+            hits, others, numbers = list[bool](), 0, list[float]()
+            for start in range(3, 3 + _APART):
+                chosen = range(start, len(grey) - 3, _APART)
+                if len(hits) >= _EACH or not chosen:
+                    break
+                damaged = grey.copy()
+                for seed, z in enumerate(chosen):
+                    what = grey[z + 1] if kind == "duplicate" else grey[z]
+                    damaged[z] = plant(what, np.random.default_rng(seed), size).grey
+                after = {each.z: each for each in found(damaged) if each.z not in known}
+                right = {z for z in chosen if z in after and after[z].reason == called(kind)}
+                hits += [z in right for z in chosen]
+                others += len(after) - len(right)
+                numbers += [after[z].number or 0.0 for z in right]
+            number = f"{np.median(numbers):.1f}" if numbers else "-"
+            yield f"| {kind} | {size:g} | {sum(hits)} of {len(hits)} | {number} | {others} |"
+
+
+def called(kind: str) -> str:
+    """The reason that a kind of damage is to be found for."""
+    return _CALLED.get(kind, kind)
 
 
 def _regions(seen: Sequence[Seen], z: int, middle: Seen, aligner: Aligner) -> list[Region]:
@@ -119,7 +127,7 @@ def _overlap(damaged: Planted, found: Sequence[Finding], kind: str) -> tuple[flo
         if (mask & damaged.mask).any():
             inside += int((mask & damaged.mask).sum())
             beside += int((mask & ~damaged.mask).sum())
-            named |= each.reason == _CALLED.get(kind, kind)
+            named |= each.reason == called(kind)
     planted = int(damaged.mask.sum())
     return inside / planted, beside / planted, named
 
@@ -134,11 +142,13 @@ def main() -> None:
     words.add_argument("--source", required=True)
     words.add_argument("--every", type=int, default=1)
     words.add_argument("--slices", default=":")
+    words.add_argument("--only", choices=["places", "whole"])
     told = words.parse_args()
     first, last = (int(word) if word else None for word in told.slices.split(":"))
     grey = slices_of(told.source, told.every, slice(first, last))
-    for row in chain(place_rows(grey, Limits()), whole_rows(grey, Limits())):
-        sys.stdout.write(f"{row}\n")
+    for name, rows in (("places", place_rows), ("whole", whole_rows)):
+        for row in rows(grey, Limits()) if told.only in (None, name) else ():
+            sys.stdout.write(f"{row}\n")
 
 
 if __name__ == "__main__":

@@ -20,10 +20,11 @@ from bench.volumes.volume import Volume, present_slices
 _WINDOW = 11  # slices whose median says what is usual
 _ENOUGH = 7  # slices that can say it
 _LEAST_SPREAD = 0.02  # Fisher z: sampling noise, where a volume is too regular for its spread
-_FOREIGN = 0.5  # of the usual correlation: a slice that is damaged in places has more
+_ALIEN = 0.5  # of the usual correlation: a slice that is damaged in places has more
 _COPY = 0.9999  # correlation of one picture with itself, however few slices there are
 
 Numbers = NDArray[np.float64]
+Found = dict[int, Finding]  # by their place in the chain
 
 
 class _Chain(NamedTuple):
@@ -92,33 +93,54 @@ def _blank(seen: Seen, limits: Limits) -> Finding | None:
 
 def _judged(chain: _Chain, limits: Limits) -> list[Finding]:
     """The findings of slices by how much detail they have, and how alike neighbours are."""
+    excess = _excess(chain)
+    found = _blurred(chain, limits.blur)
+    found |= _copied(chain, excess, limits.duplicate, found)
+    found |= _foreign(chain, -excess, limits.continuity, found)
+    found |= _jumps(chain, -excess, limits.continuity, found)
+    return list(found.values())
+
+
+def _blurred(chain: _Chain, limit: float) -> Found:
     sharpness = np.log(np.maximum(chain.detail, 1e-9))
     softer = np.exp(_usual(sharpness) - sharpness)
-    found = {
-        i: Finding(chain.z[i], "blur", float(softer[i]), limits.blur)
-        for i in np.flatnonzero(softer > limits.blur).tolist()
+    return {
+        i: Finding(chain.z[i], "blur", float(softer[i]), limit)
+        for i in np.flatnonzero(softer > limit).tolist()
     }
-    excess = _excess(chain)
-    for i in range(len(chain.like)):
-        copied = chain.like[i] >= _COPY or excess[i] > limits.duplicate
-        if copied and not {i, i + 1} & found.keys():
+
+
+def _copied(chain: _Chain, excess: Numbers, limit: float, known: Found) -> Found:
+    """Of two slices that show one section, the one that goes on worse on its other side."""
+    found = Found()
+    for i, (like, number) in enumerate(zip(chain.like, excess.tolist(), strict=True)):
+        if (like >= _COPY or number > limit) and not {i, i + 1} & (found.keys() | known.keys()):
             copy = i if _beside(excess, i - 1) < _beside(excess, i + 1) else i + 1
-            number = float(excess[i])
-            found[copy] = Finding(chain.z[copy], "duplicate", number, limits.duplicate)
-    lack = -excess
+            found[copy] = Finding(chain.z[copy], "duplicate", number, limit)
+    return found
+
+
+def _foreign(chain: _Chain, lack: Numbers, limit: float, known: Found) -> Found:
+    """Slices that go on from neither neighbour, while these are more alike."""
     usual = np.tanh(_usual(_fisher(chain.like)))
-    for i in range(1, len(chain.z) - 1):
-        least = float(min(lack[i - 1], lack[i]))
-        likes = max(chain.like[i - 1], chain.like[i])
-        foreign = likes < min(chain.over[i - 1], _FOREIGN * max(usual[i - 1], usual[i]))
-        if least > limits.continuity and foreign and i not in found:
-            found[i] = Finding(chain.z[i], "continuity", least, limits.continuity)
-    low = lack > limits.continuity
-    for i in np.flatnonzero(low).tolist():
-        alone = low[max(i - 1, 0) : i + 2].sum() == 1  # else one slice is damaged in places
-        if alone and not {i, i + 1} & found.keys():
-            found[i + 1] = Finding(chain.z[i + 1], "jump", float(lack[i]), limits.continuity)
-    return list(found.values())
+    found = Found()
+    for i, over in enumerate(chain.over, start=1):
+        like = max(chain.like[i - 1], chain.like[i])
+        alien = like < min(over, _ALIEN * max(usual[i - 1], usual[i]))
+        number = float(min(lack[i - 1], lack[i]))
+        if alien and number > limit and i not in known:
+            found[i] = Finding(chain.z[i], "continuity", number, limit)
+    return found
+
+
+def _jumps(chain: _Chain, lack: Numbers, limit: float, known: Found) -> Found:
+    """Slices that go on from the next one alone; where two in a row lack, one has bad places."""
+    low = lack > limit
+    return {
+        i + 1: Finding(chain.z[i + 1], "jump", float(lack[i]), limit)
+        for i in np.flatnonzero(low).tolist()
+        if low[max(i - 1, 0) : i + 2].sum() == 1 and not {i, i + 1} & known.keys()
+    }
 
 
 def _excess(chain: _Chain) -> Numbers:
@@ -137,7 +159,7 @@ def _excess(chain: _Chain) -> Numbers:
 
 
 def _fisher(correlations: Sequence[float]) -> Numbers:
-    return np.arctanh(np.clip(correlations, -0.999999, 0.999999))
+    return np.asarray(np.arctanh(np.clip(correlations, -0.999999, 0.999999)))
 
 
 def _usual(values: Numbers) -> Numbers:
