@@ -19,7 +19,7 @@ from bench.repair.find import find_defects
 from bench.repair.given import given_places
 from bench.repair.limits import Limits
 from bench.repair.plan import LONGEST, Plan, make_plan
-from bench.repair.plan_file import missing_of, read_plan, refuse_existing, write_plan
+from bench.repair.plan_file import read_plan, refuse_existing, write_plan
 from bench.repair.sheet import draw_sheet
 from bench.repair.words import as_json, shown, summary
 from bench.volumes.formats.stack import Asked
@@ -40,10 +40,7 @@ def repair_as_told(words: RepairWords) -> None:
         UserError: an option is not valid, a file cannot be read, or one is there already.
     """
     _check(words)
-    missing = () if words.plan is None else missing_of(words.plan)
-    with _opened(
-        words, missing or _parsed("missing", parse_missing, words.missing) or ()
-    ) as volume:
+    with _opened(words, _missing(words)) as volume:
         plan = _found(words, volume) if words.plan is None else read_plan(words.plan, volume)
         if words.plan_out is not None:
             write_plan(plan, words.plan_out)
@@ -76,6 +73,15 @@ def _check(words: RepairWords) -> None:
     for path in (words.plan_out, words.sheet):
         if path is not None:
             refuse_existing(path)
+
+
+def _missing(words: RepairWords) -> tuple[int, ...]:
+    """The numbers of the slices that are not there, as the command or its plan says."""
+    if words.plan is None:
+        return _parsed("missing", parse_missing, words.missing) or ()
+    with _opened(words, ()) as volume:
+        found = [item.finding for item in read_plan(words.plan, volume).items]
+        return tuple(volume.first + each.z for each in found if each.reason == "missing")
 
 
 def _opened(words: RepairWords, missing: tuple[int, ...]) -> StackVolume:

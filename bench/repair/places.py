@@ -107,7 +107,10 @@ def _reason(cells: Mask, one: float, other: float) -> str:
 
 
 def _is_long(cells: Mask) -> bool:
-    narrow, wide = np.linalg.eigvalsh(np.cov(np.argwhere(cells).astype(np.float64).T))
+    points = np.argwhere(cells).astype(np.float64)
+    if len(points) < 2:
+        return False
+    narrow, wide = np.linalg.eigvalsh(np.cov(points.T))
     return bool(wide >= _LONG**2 * max(narrow, 1 / 12))
 
 

@@ -116,15 +116,6 @@ def read_plan(path: Path, volume: Volume) -> Plan:
     return Plan(file.source, volume.shape, volume.first, tuple(items))
 
 
-def missing_of(path: Path) -> tuple[int, ...]:
-    """The numbers of the slices that a plan calls missing.
-
-    Raises:
-        UserError: the file cannot be read, or has a key or value that is not valid.
-    """
-    return tuple(entry.slice for entry in _parsed(path).entry if entry.reason == "missing")
-
-
 def _entry(item: Item, first: int, mask: str) -> _Entry:
     finding = item.finding
     return _Entry(

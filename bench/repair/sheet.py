@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from bench.base.files import atomic_path
 from bench.repair.finding import PLACES, WHOLE, Box, Finding, Mask
 from bench.repair.plan import Item, Plan
+from bench.repair.plan_file import refuse_existing
 from bench.repair.words import number_words, size_words
 from bench.volumes.volume import Volume, present_slices
 
@@ -34,7 +35,11 @@ def draw_sheet(plan: Plan, volume: Volume, target: Path) -> None:
         plan: of the volume.
         volume: read three slices at a time.
         target: of the PNG.
+
+    Raises:
+        UserError: it is there already.
     """
+    refuse_existing(target)
     worst = sorted(plan.items, key=lambda item: item.finding.beyond, reverse=True)
     rows = worst[:_MOST]
     width = 2 * _MARGIN + _TEXT + 3 * _SIDE + 2 * _GAP

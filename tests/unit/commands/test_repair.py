@@ -111,3 +111,14 @@ def test_what_cannot_be_done_is_one_sentence(
     assert (code, out) == (2, "")
     [line] = [line for line in error.splitlines() if line.startswith("bench: ")]
     assert sentence in line
+
+
+def test_a_plan_of_a_slice_that_there_is_not_is_told_as_the_plans_mistake(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    plan = stack.with_name("plan.toml")
+    bench(capsys, "repair", stack, "--missing", "4-5", "--plan-out", plan)
+    plan.write_text(plan.read_text().replace("slice = 5", "slice = 55"))
+    code, _, error = bench(capsys, "repair", stack, "--plan", plan)
+    assert code == 2
+    assert "(slice 55) is not among the slices 0 to 24" in error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -163,8 +162,3 @@ def test_a_search_radius_that_does_not_fit_is_refused(sound: np.ndarray) -> None
 def test_limits_of_another_name_are_refused() -> None:
     with pytest.raises(ValueError, match="extra"):
         Limits.model_validate({"blurr": 2})
-
-
-def test_findings_are_values() -> None:
-    one = Finding(3, "fold", 50.0, 40.0)
-    assert dataclasses.replace(one, z=4) != one
