@@ -27,7 +27,7 @@ from bench.triplets.align import Aligner, Match, Prepared
 from bench.volumes.tissue import Tissue, filled
 
 _OUTSIDE = 2.5  # robust standard deviations: cells that depart less belong to no place
-_CORE = 0.35  # of the strongest cell: what departs less is the halo of strong damage
+_CORE = 0.35  # of the strongest cell's departure: what departs less is a halo
 _LEAST = 5.0  # what departs less, as nearly every slice does somewhere, is no candidate
 _MARKED = 5.0  # grey levels: what is less darker or brighter is called neither
 _LONG = 3.0  # times as long as wide: a band
@@ -89,8 +89,9 @@ def _regions(values: Map, rule: Rule, brightness: Sequence[Map]) -> Iterator[Reg
         if number > _LEAST:
             one, other = (float(np.median(each[rows, columns][cells])) for each in brightness)
             reason = _reason(cells, one, other)
-            core = cells & (values[rows, columns] > _CORE * inside.max())
-            yield Region(rows, columns, core, rule, reason, number)
+            if rule == "departure":
+                cells = cells & (values[rows, columns] > _CORE * inside.max())
+            yield Region(rows, columns, cells, rule, reason, number)
 
 
 def _within(known: Mask, both: tuple[Map, Map]) -> tuple[Map, Map]:
