@@ -21,6 +21,7 @@ from bench.commands.check import check
 from bench.commands.check_method import check_method
 from bench.commands.list import list_names
 from bench.commands.profile import profile
+from bench.commands.repair import repair
 from bench.commands.report import report
 from bench.commands.run import run
 from bench.commands.verify import verify
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"max_content_width": 120},
     help="Compare methods that synthesise a missing slice of an EM volume from its neighbours.",
 )
-for command in (run, profile, report, verify, check, check_method):
+for command in (run, repair, profile, report, verify, check, check_method):
     app.command()(command)
 app.command("list")(list_names)
 app.add_typer(data.app, name="data")

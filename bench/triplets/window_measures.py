@@ -34,11 +34,11 @@ def measure(windows: Windows, tissue: NDArray[np.bool_] | None = None) -> dict[s
     """
     before, middle, after = windows
     common = None if tissue is None else np.asarray(tissue.all(axis=0))
-    detail = [_detail(window, common) for window in windows]
+    detail = [detail_of(window, common) for window in windows]
     return {
         "padding": 0.0 if tissue is None else float((~tissue).mean(axis=(1, 2)).max()),
         "uneven": 0.0 if tissue is None else float((tissue != tissue[0]).any(axis=0).mean()),
-        "defect": max(_flat_share(w) for w in _tissue_of(windows, tissue)),
+        "defect": max(flat_share(w) for w in _tissue_of(windows, tissue)),
         "blend": _own_detail(windows, common),
         "blur": max(detail) / min(detail) if min(detail) > 0 else float("inf"),
         "ncc_before": _ncc(middle, before, tissue, (1, 0)),
@@ -61,7 +61,8 @@ def _ncc(
     return ncc(one[there], other[there])
 
 
-def _flat_share(pixels: NDArray[np.uint8]) -> float:
+def flat_share(pixels: NDArray[np.uint8]) -> float:
+    """Share of the most frequent grey value, or of 0 and 255 together; 1 of no pixels at all."""
     if not pixels.size:
         return 1.0
     counts = np.bincount(pixels.ravel(), minlength=256)
@@ -95,7 +96,7 @@ def _second_difference(window: Windows) -> NDArray[np.float64]:
     return np.diff(rows, n=2, axis=1).astype(np.float64)
 
 
-def _detail(window: Windows, common: NDArray[np.bool_] | None) -> float:
+def detail_of(window: Windows, common: NDArray[np.bool_] | None) -> float:
     """Gradient energy at 2 px over that at 8 px: free of contrast, and of most pixel noise."""
     fine, coarse = (
         _gradient_energy(

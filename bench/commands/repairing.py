@@ -1,0 +1,154 @@
+"""From the words of ``bench repair`` to a plan, and to what is printed and written of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.base.errors import UserError
+from bench.base.progress import open_display
+from bench.commands.printing import PAGE, console, print_json
+from bench.commands.repair import RepairWords
+from bench.repair.find import find_defects
+from bench.repair.given import given_places
+from bench.repair.limits import Limits
+from bench.repair.plan import LONGEST, Plan, make_plan
+from bench.repair.plan_file import read_plan, refuse_existing, write_plan
+from bench.repair.sheet import draw_sheet
+from bench.repair.words import as_json, shown, summary
+from bench.volumes.formats.stack import Asked
+from bench.volumes.grey_range import parse_grey_range
+from bench.volumes.holes import parse_missing
+from bench.volumes.region import Part, parse_region
+from bench.volumes.sources import open_volume
+from bench.volumes.stack_volume import StackVolume
+from bench.volumes.volume import present_slices
+
+_Value = TypeVar("_Value")
+
+
+def repair_as_told(words: RepairWords) -> None:
+    """Find or read what is to be filled, print it, and write what is asked for.
+
+    Raises:
+        UserError: an option is not valid, a file cannot be read, or one is there already.
+    """
+    _check(words)
+    with _opened(words, _missing(words)) as volume:
+        plan = _found(words, volume) if words.plan is None else read_plan(words.plan, volume)
+        if words.plan_out is not None:
+            write_plan(plan, words.plan_out)
+        if words.sheet is not None:
+            draw_sheet(plan, volume, words.sheet)
+        notes = volume.notes
+    if words.as_json:
+        print_json(as_json(plan))
+        return
+    for note in notes:
+        typer.echo(note, err=True)
+    print_plan(plan, console(PAGE))
+    _tell_files(words)
+
+
+def _check(words: RepairWords) -> None:
+    """Refuse options that do not go together before a slice is read."""
+    if words.plan is not None:
+        for option, given in (
+            ("missing", words.missing),
+            ("defects", words.defects),
+            ("longest", words.longest),
+        ):
+            if given is not None:
+                raise UserError(f"--plan says what is filled; leave --{option} out.")
+    if words.longest is not None and words.longest < 1:
+        raise UserError(f"--longest takes 1 or more slices, not {words.longest}.")
+    if words.search < 1:
+        raise UserError(f"--search takes 1 pixel or more, not {words.search}.")
+    for path in (words.plan_out, words.sheet):
+        if path is not None:
+            refuse_existing(path)
+
+
+def _missing(words: RepairWords) -> tuple[int, ...]:
+    """The numbers of the slices that are not there, as the command or its plan says."""
+    if words.plan is None:
+        return _parsed("missing", parse_missing, words.missing) or ()
+    with _opened(words, ()) as volume:
+        found = [item.finding for item in read_plan(words.plan, volume).items]
+        return tuple(volume.first + each.z for each in found if each.reason == "missing")
+
+
+def _opened(words: RepairWords, missing: tuple[int, ...]) -> StackVolume:
+    region = _parsed("region", parse_region, words.region)
+    return open_volume(
+        words.source,
+        grey_range=_parsed("grey-range", parse_grey_range, words.grey_range),
+        missing=missing,
+        asked=Asked(words.axes, words.channel, level=words.level or 0),
+        part=None if region is None else Part(region),
+    )
+
+
+def _parsed(option: str, parse: Callable[[str], _Value], text: str | None) -> _Value | None:
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        raise UserError(f"--{option} is not valid: {error}.") from error
+
+
+def _found(words: RepairWords, volume: StackVolume) -> Plan:
+    given = None if words.defects is None else given_places(words.defects, volume)
+    display = open_display()
+    try:
+        tick = display.stage("slices")
+        done, total = 0, len(present_slices(volume)) * (2 if given is None else 1)
+
+        def ticked() -> None:
+            nonlocal done
+            done += 1
+            tick(done, total, "")
+
+        findings = find_defects(volume, Limits(), words.search, ticked, given)
+    finally:
+        display.close()
+    return make_plan(words.source, volume, findings, words.longest or LONGEST)
+
+
+def print_plan(plan: Plan, target: Console) -> None:
+    """Print a row for each finding, and what would be done in a sentence."""
+    if plan.items:
+        table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        for name in ("slice", "reason", "number", "limit", "rows, columns", "action"):
+            right = name in ("slice", "number", "limit")
+            table.add_column(name, justify="right" if right else "left", no_wrap=True)
+        table.add_column("note", overflow="fold")
+        for item in plan.items:
+            finding, place = item.finding, item.finding.place
+            where = "" if place is None else "{}:{}, {}:{}".format(*place.box)
+            cells = (
+                str(plan.first + finding.z),
+                finding.reason,
+                "" if finding.number is None else shown(finding.number),
+                "" if finding.limit is None else shown(finding.limit),
+                where,
+                item.action,
+                item.note,
+            )
+            table.add_row(*map(Text, cells))
+        target.print(table)
+    typer.echo(summary(plan))
+
+
+def _tell_files(words: RepairWords) -> None:
+    if words.plan_out is not None:
+        typer.echo(f"plan: {words.plan_out}")
+    if words.sheet is not None:
+        typer.echo(f"sheet: {words.sheet}")
+    if words.plan_out is None and words.sheet is None:
+        typer.echo("Nothing was written; --plan-out FILE and --sheet FILE do.")

@@ -1,0 +1,93 @@
+"""What is wrong with a slice, or with a place in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+WHOLE = {
+    "missing": "there is no such slice",
+    "blank": "share of one grey value",
+    "saturated": "share of black and white",
+    "duplicate": "excess of likeness to a neighbour, in robust standard deviations",
+    "continuity": "lack of likeness to both neighbours, in robust standard deviations",
+    "jump": "lack of likeness to the slice before, in robust standard deviations",
+    "blur": "how many times less fine detail than usual",
+}
+PLACES = {
+    "fold": "a band darker than both neighbours",
+    "crack": "a band brighter than both neighbours",
+    "stain": "a spot darker than both neighbours",
+    "tear": "a spot brighter than both neighbours",
+    "flat": "less texture than both neighbours, neither darker nor brighter",
+}
+
+
+class Box(NamedTuple):
+    """A part of a slice, in pixels; ``bottom`` and ``right`` lie outside of it."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A damaged place.
+
+    Attributes:
+        box: the smallest that holds it.
+        mask: HW of the box, what is damaged.
+    """
+
+    box: Box
+    mask: Mask
+
+    @property
+    def pixels(self) -> int:
+        """How many are damaged."""
+        return int(np.count_nonzero(self.mask))
+
+    def within(self, shape: tuple[int, int]) -> Mask:
+        """The mask in a slice of that shape, HW."""
+        whole = np.zeros(shape, np.bool_)
+        top, bottom, left, right = self.box
+        whole[top:bottom, left:right] = self.mask
+        return whole
+
+    @classmethod
+    def of(cls, mask: Mask) -> Place:
+        """The place that a mask of a whole slice shows; the mask is not empty."""
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        box = Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+        return cls(box, mask[box.top : box.bottom, box.left : box.right].copy())
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        z: of the slice.
+        reason: a key of ``WHOLE`` or ``PLACES``, or what the user called it.
+        number: what was measured; None where nothing was, as of a missing slice.
+        limit: beyond which it was found; likewise.
+        place: where in the slice; None where it is the slice as a whole.
+    """
+
+    z: int
+    reason: str
+    number: float | None = None
+    limit: float | None = None
+    place: Place | None = None
+
+    @property
+    def beyond(self) -> float:
+        """How many times the limit the number is; infinite where nothing was measured."""
+        return np.inf if self.number is None or not self.limit else self.number / self.limit

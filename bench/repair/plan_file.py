@@ -1,0 +1,245 @@
+"""The file of a plan: TOML that a person can edit, and a mask of each place as a picture."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.base.errors import UserError
+from bench.base.files import atomic_path, write_text
+from bench.repair.finding import Box, Finding, Mask, Place
+from bench.repair.plan import Action, Item, Plan
+from bench.volumes.volume import Volume
+
+_HEAD = """\
+# What `bench repair` would do. Edit it, and give it back with --plan.
+# action: "fill slice", "fill place" or "leave". A place is a mask (a picture as large as a slice, \
+not 0
+# where it is to be filled) or a box (top, bottom, left, right in pixels; bottom and right lie \
+outside).
+"""
+_Side = tuple[int, int, int, int]
+
+
+class _Entry(BaseModel):
+    """One finding, as the file has it; ``slice`` is the source's number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    slice: int
+    reason: str
+    number: float | None = None
+    limit: float | None = None
+    action: Action
+    mask: str | None = None
+    box: _Side | None = Field(default=None, strict=False)
+    note: str = ""
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    source: str
+    shape: tuple[int, int, int] = Field(strict=False)
+    entry: tuple[_Entry, ...] = Field(default=(), strict=False)
+
+
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write a plan, and its masks into a folder beside it; nothing is written over.
+
+    Args:
+        plan: what is to be done.
+        path: of the TOML file; the folder is called as it is, with ``-masks`` at the end.
+
+    Raises:
+        UserError: one of them is there.
+    """
+    folder = path.with_name(f"{path.stem}-masks")
+    refuse_existing(path)
+    refuse_existing(folder)
+    entries, used = [], dict[int, int]()
+    for item in plan.items:
+        z = item.finding.z
+        used[z] = used.get(z, 0) + (item.finding.place is not None)
+        name = f"{folder.name}/{plan.first + z:04d}-{used[z]}.png"
+        entries.append(_entry(item, plan.first, name))
+        if item.finding.place is not None:
+            _write_mask(item.finding.place.within(plan.shape[1:]), path.parent / name)
+    file = _File(source=plan.source, shape=plan.shape, entry=tuple(entries))
+    write_text(path, "\n".join(_lines(file)) + "\n")
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuse to write over something.
+
+    Raises:
+        UserError: it is there.
+    """
+    if path.exists():
+        raise UserError(f"{path} is there already; give another name, or remove it first.")
+
+
+def read_plan(path: Path, volume: Volume) -> Plan:
+    """Read a plan and make sure that it fits a volume.
+
+    Args:
+        path: of the TOML file.
+        volume: that it is to be done to.
+
+    Raises:
+        UserError: the file or a mask cannot be read, has a key or value that is not valid, or is
+            of another volume.
+    """
+    file = _parsed(path)
+    if tuple(file.shape) != tuple(volume.shape):
+        raise UserError(
+            f"{path} is of a volume of the shape {_sizes(file.shape)}, but '{volume.name}' has "
+            f"{_sizes(volume.shape)}; give the plan of this volume."
+        )
+    items, whole = list[Item](), set[int]()
+    for number, entry in enumerate(file.entry, start=1):
+        where = f"Entry {number} of {path} (slice {entry.slice})"
+        item = _item(entry, where, path, volume)
+        if item.action == "fill slice":
+            if item.finding.z in whole:
+                raise UserError(f"{where} fills a slice that an earlier one fills; remove one.")
+            whole.add(item.finding.z)
+        items.append(item)
+    items.sort(key=lambda item: item.finding.z)
+    return Plan(file.source, volume.shape, volume.first, tuple(items))
+
+
+def _entry(item: Item, first: int, mask: str) -> _Entry:
+    finding = item.finding
+    return _Entry(
+        slice=first + finding.z,
+        reason=finding.reason,
+        number=None if finding.number is None else float(f"{finding.number:.4g}"),
+        limit=None if finding.limit is None else float(f"{finding.limit:.4g}"),
+        action=item.action,
+        mask=None if finding.place is None else mask,
+        note=item.note,
+    )
+
+
+def _lines(file: _File) -> Iterator[str]:
+    yield _HEAD
+    yield f"source = {_text(file.source)}"
+    yield f"shape = [{_sizes(file.shape, ', ')}]"
+    for entry in file.entry:
+        yield "\n[[entry]]"
+        for key, value in entry.model_dump(exclude_defaults=True).items():
+            yield f"{key} = {_text(value) if isinstance(value, str) else value}"
+
+
+def _text(value: str) -> str:
+    """A string of TOML: JSON's escapes are among its own, but for one character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _parsed(path: Path) -> _File:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a BOM
+    except OSError as error:
+        raise UserError(f"The plan {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"The plan {path} is not valid TOML: {error}.") from error
+    try:
+        return _File.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_mistake(path, values, error)) from error
+
+
+def _mistake(path: Path, values: dict[str, Any], error: ValidationError) -> str:
+    """The first mistake of a plan in one sentence."""
+    # A key that is not known stands before one that is lacking: it is often the same, misspelt.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    place = list(first["loc"])
+    where = str(path)
+    if place[:1] == ["entry"] and len(place) > 1 and isinstance(place[1], int):
+        entry = values["entry"][place[1]]
+        number = entry.get("slice") if isinstance(entry, dict) else None
+        named = "" if number is None else f" (slice {number})"
+        where, place = f"Entry {place[1] + 1} of {path}{named}", place[2:]
+    key = str(place[0]) if place else "entry"
+    if first["type"] == "extra_forbidden":
+        known = _Entry if where != str(path) else _File
+        return f"{where} has no key '{key}'; the keys are {', '.join(known.model_fields)}."
+    if first["type"] == "missing" and len(place) == 1:
+        return f"{where} lacks the key '{key}'; add it."
+    reason = first["msg"][:1].lower() + first["msg"][1:].rstrip(".")
+    return f"{where} has a '{key}' that is not valid: {reason}."
+
+
+def _item(entry: _Entry, where: str, path: Path, volume: Volume) -> Item:
+    depth, first = volume.shape[0], volume.first
+    if not first <= entry.slice < first + depth:
+        raise UserError(f"{where} is not among the slices {first} to {first + depth - 1}.")
+    place = _place(entry, where, path, volume)
+    if entry.action == "fill place" and place is None:
+        raise UserError(f"{where} fills a place but has no mask and no box; give one of them.")
+    z = entry.slice - first
+    if entry.action == "fill place" and z in volume.missing:
+        raise UserError(f"{where} fills a place of a slice that is missing; fill the slice.")
+    if entry.action != "leave" and z in (0, depth - 1):
+        raise UserError(f"{where} has a neighbour on one side only; leave it.")
+    finding = Finding(z, entry.reason, entry.number, entry.limit, place)
+    return Item(finding, entry.action, entry.note)
+
+
+def _place(entry: _Entry, where: str, path: Path, volume: Volume) -> Place | None:
+    shape = volume.shape[1], volume.shape[2]
+    if entry.mask is not None and entry.box is not None:
+        raise UserError(f"{where} has a mask and a box; give one of them.")
+    if entry.box is not None:
+        return boxed(entry.box, shape, where)
+    if entry.mask is None:
+        return None
+    mask = _read_mask(path.parent / entry.mask, where)
+    if mask.shape != shape:
+        raise UserError(
+            f"{where} has a mask of {_sizes(mask.shape)} pixels, but slices of '{volume.name}' "
+            f"have {_sizes(shape)}; give one of the same size."
+        )
+    if not mask.any():
+        raise UserError(f"{where} has a mask that is 0 everywhere; mark a place, or remove it.")
+    return Place.of(mask)
+
+
+def boxed(sides: _Side, shape: tuple[int, int], where: str) -> Place:
+    """The place that a box is.
+
+    Raises:
+        UserError: the box is empty, or not within the slice.
+    """
+    box = Box(*sides)
+    if not (0 <= box.top < box.bottom <= shape[0] and 0 <= box.left < box.right <= shape[1]):
+        raise UserError(
+            f"{where} has the box {box.top}:{box.bottom}, {box.left}:{box.right}, which is empty "
+            f"or not within slices of {_sizes(shape)} pixels."
+        )
+    return Place(box, np.ones((box.bottom - box.top, box.right - box.left), np.bool_))
+
+
+def _write_mask(mask: Mask, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        Image.fromarray(mask.astype(np.uint8) * 255).save(temporary, format="png")
+
+
+def _read_mask(path: Path, where: str) -> Mask:
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("L")) > 0
+    except (OSError, Image.DecompressionBombError) as error:
+        raise UserError(f"{where} has the mask {path}, which cannot be read: {error}.") from error
+
+
+def _sizes(shape: tuple[int, ...], between: str = " x ") -> str:
+    return between.join(map(str, shape))

@@ -1,0 +1,124 @@
+"""``bench repair``: what it prints, and that it writes nothing that it was not asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from command import bench
+from conftest import moving_texture
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    """A stack in which slice 9 is blank, slice 15 a copy of 16 and slice 20 torn."""
+    grey = moving_texture(25, 160)
+    grey[9], grey[15] = 200, grey[16]
+    grey[20, :80, :90] = 240
+    tifffile.imwrite(tmp_path / "stack.tif", grey)
+    return tmp_path / "stack.tif"
+
+
+def test_the_list_is_printed_and_nothing_is_written(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    before = sorted(stack.parent.rglob("*"))
+    code, out, _ = bench(capsys, "repair", stack, "--missing", "4-5")
+    assert code == 0
+    for words in ("blank", "duplicate", "missing", "fill slice", "fill place"):
+        assert words in out
+    assert "4 slices and 1 place would be filled" in out
+    assert sorted(stack.parent.rglob("*")) == before
+
+
+def test_json_says_the_same(capsys: pytest.CaptureFixture[str], stack: Path) -> None:
+    code, out, _ = bench(capsys, "repair", stack, "--missing", "4-5", "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert (told["slices"], told["places"]) == (4, 1)
+    assert [(each["slice"], each["reason"]) for each in told["findings"]][:4] == [
+        (4, "missing"),
+        (5, "missing"),
+        (9, "blank"),
+        (15, "duplicate"),
+    ]
+    top, bottom, left, right = told["findings"][4]["box"]
+    assert (top, left) == (0, 0)
+    assert 80 <= bottom <= 104
+    assert 90 <= right <= 114
+
+
+def test_a_plan_that_is_given_back_is_printed_alike(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    plan, sheet = stack.with_name("plan.toml"), stack.with_name("sheet.png")
+    words = ("--missing", "4-5", "--plan-out", plan, "--sheet", sheet)
+    code, first, _ = bench(capsys, "repair", stack, *words)
+    assert code == 0
+    assert sheet.read_bytes()[:4] == b"\x89PNG"
+    code, second, _ = bench(capsys, "repair", stack, "--plan", plan)
+    assert code == 0
+    ending = "would be filled, 0 findings left as they are."
+    assert first.partition(ending)[0] == second.partition(ending)[0]
+
+
+def test_places_of_ones_own_are_taken_for_those_that_would_be_found(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    boxes = stack.with_name("boxes.csv")
+    boxes.write_text("z,y0,y1,x0,x1,reason\n7,10,40,20,50,knife mark\n")
+    _, out, _ = bench(capsys, "repair", stack, "--defects", boxes, "--json")
+    found = [(each["slice"], each["reason"]) for each in json.loads(out)["findings"]]
+    assert found == [(7, "knife mark"), (9, "blank"), (15, "duplicate")]
+
+
+def test_a_sound_volume_has_nothing_to_fill(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "sound.npy", moving_texture(12, 160))
+    code, out, _ = bench(capsys, "repair", tmp_path / "sound.npy")
+    assert code == 0
+    assert out.startswith("Nothing is missing or damaged.")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--missing", "x"), "--missing is not valid: give the numbers of slices"),
+        (("--missing", "25"), "which is not among them"),
+        (("--missing", "0-24"), "All 25 slices of 'stack' are missing"),
+        (("--longest", "0"), "--longest takes 1 or more slices"),
+        (("--search", "0"), "--search takes 1 pixel or more"),
+        (("--search", "70"), "choose a smaller --search"),
+        (("--plan", "none.toml"), "none.toml cannot be read"),
+        (("--plan", "none.toml", "--missing", "3"), "leave --missing out"),
+        (("--defects", "none.csv"), "none.csv cannot be read"),
+        (("--sheet", "stack.tif"), "stack.tif is there already"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    stack: Path,
+    words: tuple[str, ...],
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(stack.parent)
+    code, out, error = bench(capsys, "repair", stack, *words)
+    assert (code, out) == (2, "")
+    [line] = [line for line in error.splitlines() if line.startswith("bench: ")]
+    assert sentence in line
+
+
+def test_a_plan_of_a_slice_that_there_is_not_is_told_as_the_plans_mistake(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    plan = stack.with_name("plan.toml")
+    bench(capsys, "repair", stack, "--missing", "4-5", "--plan-out", plan)
+    plan.write_text(plan.read_text().replace("slice = 5", "slice = 55"))
+    code, _, error = bench(capsys, "repair", stack, "--plan", plan)
+    assert code == 2
+    assert "(slice 55) is not among the slices 0 to 24" in error

@@ -1,0 +1,263 @@
+"""A plan: what is decided, the file that a person edits, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import moving_texture
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from bench.base.errors import UserError
+from bench.repair.finding import WHOLE, Box, Finding, Place
+from bench.repair.given import given_places
+from bench.repair.plan import Plan, make_plan
+from bench.repair.plan_file import read_plan, write_plan
+from bench.volumes.stack_volume import ArrayVolume
+
+SHAPE = (12, 64, 80)
+
+
+def volume(missing: tuple[int, ...] = (), first: int = 0) -> ArrayVolume:
+    made = ArrayVolume("stack", np.zeros(SHAPE, np.uint8), missing=missing)
+    made.first = first
+    return made
+
+
+def spot(z: int, top: int = 10, side: int = 9) -> Finding:
+    """A round place."""
+    y, x = np.mgrid[: SHAPE[1], : SHAPE[2]]
+    mask = (y - top - side) ** 2 + (x - 30) ** 2 < side**2
+    return Finding(z, "stain", 61.25, 40.0, Place.of(mask))
+
+
+def plan(*findings: Finding, longest: int = 3) -> Plan:
+    return make_plan("stack.tif", volume(), findings, longest)
+
+
+def actions(made: Plan) -> list[tuple[int, str, str]]:
+    return [(item.finding.z, item.action, item.note) for item in made.items]
+
+
+def test_every_reason_has_its_action() -> None:
+    """Slices that show another section or none are filled, soft ones only if nothing is left."""
+    found = [Finding(2 * i + 1, reason, 2.0, 1.7) for i, reason in enumerate(list(WHOLE)[:5])]
+    filled = plan(*found, spot(2))
+    assert filled.filled() == (5, 1)
+    left = plan(Finding(3, "jump", 5.0, 4.0), Finding(5, "blur", 2.0, 1.7))
+    assert [action for _, action, _ in actions(left)] == ["leave", "leave"]
+    assert "between 2 and 3" in left.items[0].note
+    assert plan(Finding(5, "blur", 4.5, 1.7)).filled() == (1, 0)
+
+
+def test_a_place_that_is_most_of_a_slice_is_the_slice() -> None:
+    mask = np.zeros(SHAPE[1:], np.bool_)
+    mask[: SHAPE[1] // 2 + 1] = True
+    assert plan(Finding(4, "tear", 90.0, 40.0, Place.of(mask))).filled() == (1, 0)
+
+
+def test_what_has_no_two_neighbours_or_is_too_long_is_left_and_says_why() -> None:
+    lost = [Finding(z, "missing") for z in (0, 4, 5, 6, 10, 11)]
+    assert actions(plan(*lost, longest=2)) == [
+        (0, "leave", "there is no slice before it"),
+        (4, "leave", "3 slices in a row, more than 2"),
+        (5, "leave", "3 slices in a row, more than 2"),
+        (6, "leave", "3 slices in a row, more than 2"),
+        (10, "leave", "there is no slice after it"),
+        (11, "leave", "there is no slice after it"),
+    ]
+    assert plan(*lost, longest=3).filled() == (3, 0)
+    assert actions(plan(spot(11)))[0][1] == "leave"
+
+
+def test_a_volume_without_a_sound_slice_is_refused() -> None:
+    with pytest.raises(UserError, match="All 12 slices"):
+        plan(*(Finding(z, "missing") for z in range(12)), longest=20)
+
+
+def same(one: Plan, other: Plan) -> None:
+    """The masks of both are alike to the pixel, and so is everything else."""
+    assert (one.source, one.shape) == (other.source, other.shape)
+    for mine, theirs in zip(one.items, other.items, strict=True):
+        assert (mine.action, mine.note) == (theirs.action, theirs.note)
+        a, b = mine.finding, theirs.finding
+        assert (a.z, a.reason, a.number, a.limit) == (b.z, b.reason, b.number, b.limit)
+        assert (a.place is None) == (b.place is None)
+        if a.place is not None and b.place is not None:
+            assert a.place.box == b.place.box
+            np.testing.assert_array_equal(a.place.mask, b.place.mask)
+
+
+def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    made = plan(spot(2), spot(2, 40, 7), Finding(4, "blur", 2.5, 1.7), Finding(7, "missing"))
+    write_plan(made, tmp_path / "plan.toml")
+    same(read_plan(tmp_path / "plan.toml", volume()), made)
+
+
+def test_a_plan_has_the_numbers_of_the_source(tmp_path: Path) -> None:
+    made = make_plan("slices", volume(first=100), [Finding(4, "blank", 1.0, 0.5)], 3)
+    write_plan(made, tmp_path / "plan.toml")
+    assert "slice = 104" in (tmp_path / "plan.toml").read_text()
+    same(read_plan(tmp_path / "plan.toml", volume(first=100)), made)
+
+
+@settings(max_examples=30, deadline=None)
+@given(source=st.text(), note=st.text(), reason=st.text())
+def test_any_text_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, source: str, note: str, reason: str
+) -> None:
+    path = tmp_path_factory.mktemp("plan") / "plan.toml"
+    made = make_plan(source, volume(), [Finding(3, reason)], 3)
+    write_plan(made, path)
+    [item] = read_plan(path, volume()).items
+    assert (item.finding.reason, item.action) == (reason, made.items[0].action)
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    write_plan(plan(spot(2)), path)
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="is there already"):
+        write_plan(plan(), path)
+    path.unlink()
+    with pytest.raises(UserError, match=r"plan-masks is there already"):
+        write_plan(plan(), path)
+    assert before
+    assert not path.exists()
+
+
+def test_an_edited_box_is_taken_for_the_mask(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    write_plan(plan(spot(2)), path)
+    lines = path.read_text().splitlines()
+    lines = ["box = [5, 20, 6, 30]" if line.startswith("mask") else line for line in lines]
+    path.write_text("\n".join(lines))
+    [item] = read_plan(path, volume()).items
+    assert item.finding.place is not None
+    assert item.finding.place.box == Box(5, 20, 6, 30)
+    assert item.finding.place.mask.all()
+
+
+def edited(change: Callable[[str], str], tmp_path: Path) -> str:
+    """What is said of a plan after a change of its text."""
+    path = tmp_path / "plan.toml"
+    write_plan(plan(spot(2), Finding(7, "missing")), path)
+    path.write_text(change(path.read_text()))
+    with pytest.raises(UserError) as raised:
+        read_plan(path, volume())
+    sentence = str(raised.value).replace(f"{tmp_path}/", "")
+    assert sentence.count("\n") == 0
+    assert sentence.endswith(".")
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("slice = 7", "slice = 7\ncolour = 3", "2 of plan.toml (slice 7) has no key 'colour'"),
+        ("source =", "sauce =", "plan.toml has no key 'sauce'"),
+        ("slice = 7", "slice = 99", "Entry 2 of plan.toml (slice 99) is not among the slices 0 to"),
+        ("slice = 7", "slice = 7.5", "(slice 7.5) has a 'slice' that is not valid"),
+        ("slice = 7", "slice = 11", "(slice 11) has a neighbour on one side only"),
+        ('action = "fill slice"', 'action = "fix"', "(slice 7) has a 'action' that is not valid"),
+        ('action = "fill slice"', "", "(slice 7) lacks the key 'action'"),
+        ('action = "fill slice"', 'action = "fill place"', "(slice 7) fills a place but has"),
+        ("0002-1.png", "0003-1.png", "0003-1.png, which cannot be read"),
+        ("mask =", "box = [1, 2, 3, 4]\nmask =", "has a mask and a box"),
+        ("[12, 64, 80]", "[12, 64, 81]", "the shape 12 x 64 x 81, but 'stack' has 12 x 64 x 80"),
+        ("[12, 64, 80]", "[12, 64", "is not valid TOML"),
+        ("[[entry]]\nslice = 7", "[[entry]]\nslice = 7\nnumber = nan", "'number' that is not"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_plan_is_one_sentence(
+    old: str, new: str, sentence: str, tmp_path: Path
+) -> None:
+    assert sentence in edited(lambda text: text.replace(old, new, 1), tmp_path)
+
+
+@pytest.mark.parametrize("box", ["[5, 5, 0, 9]", "[0, 65, 0, 9]", "[-1, 5, 0, 9]", "[0, 5, 0]"])
+def test_a_box_beyond_the_slice_is_refused(box: str, tmp_path: Path) -> None:
+    def change(text: str) -> str:
+        return text.replace('mask = "plan-masks/0002-1.png"', f"box = {box}")
+
+    assert "(slice 2) has" in edited(change, tmp_path)
+
+
+def test_two_entries_that_fill_one_slice_are_refused(tmp_path: Path) -> None:
+    assert "an earlier one fills" in edited(lambda t: t + t[t.rindex("[[entry]]") :], tmp_path)
+
+
+def test_a_mask_of_another_size_or_without_a_place_is_refused(tmp_path: Path) -> None:
+    path, mask = tmp_path / "plan.toml", tmp_path / "plan-masks/0002-1.png"
+    write_plan(plan(spot(2)), path)
+    Image.new("L", (64, 64), 255).save(mask)
+    with pytest.raises(UserError, match="a mask of 64 x 64 pixels"):
+        read_plan(path, volume())
+    Image.new("L", (80, 64), 0).save(mask)
+    with pytest.raises(UserError, match="0 everywhere"):
+        read_plan(path, volume())
+
+
+def test_masks_of_ones_own_are_taken(tmp_path: Path) -> None:
+    masks = np.zeros(SHAPE, np.uint8)
+    masks[3, 5:9, 7:20], masks[6] = 1, 1
+    np.save(tmp_path / "masks.npy", masks)
+    place, whole = given_places(str(tmp_path / "masks.npy"), volume())
+    assert place.place is not None
+    assert (place.z, place.reason, place.place.box) == (3, "given", Box(5, 9, 7, 20))
+    assert (whole.z, whole.place) == (6, None)
+    np.save(tmp_path / "masks.npy", masks[:, 1:])
+    with pytest.raises(UserError, match="masks of the same shape"):
+        given_places(str(tmp_path / "masks.npy"), volume())
+
+
+def test_boxes_of_ones_own_are_taken(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.csv"
+    path.write_text("z,y0,y1,x0,x1,reason\n107,1,5,2,9,fold\n\n103,0,64,0,80,\n")
+    first, second = given_places(str(path), volume(first=100))
+    assert (first.z, first.reason, second.z, second.reason) == (3, "given", 7, "fold")
+    assert second.place is not None
+    assert second.place.box == Box(1, 5, 2, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "begin with ''"),
+        ("slice,box\n", "first line has to be z,y0,y1,x0,x1"),
+        ("z,y0,y1,x0,x1\n3,1,2,3\n", "Line 2 of"),
+        ("z,y0,y1,x0,x1\n3,1,2,3,4\n3,1,b,3,4\n", "Line 3 of"),
+        ("z,y0,y1,x0,x1\n12,1,2,3,4\n", "slice 12, which 'stack' does not have"),
+        ("z,y0,y1,x0,x1\n3,1,2,3,81\n", "not within slices of 64 x 80"),
+    ],
+)
+def test_a_mistake_in_a_table_of_boxes_is_one_sentence(
+    text: str, sentence: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "boxes.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        given_places(str(path), volume())
+
+
+def test_the_sheet_shows_a_row_for_each_finding(tmp_path: Path) -> None:
+    from bench.repair.sheet import draw_sheet
+
+    grey = moving_texture(12, 64)
+    there = ArrayVolume("stack", grey, missing=(7,))
+    mask = np.zeros((64, 64), np.bool_)
+    mask[20:40, 10:30] = True
+    found = [Finding(3, "stain", 61.0, 40.0, Place.of(mask)), Finding(7, "missing")]
+    heights = []
+    for count in (1, 2):
+        made = make_plan("stack.tif", there, found[:count], 3)
+        draw_sheet(made, there, tmp_path / f"{count}.png")
+        with Image.open(tmp_path / f"{count}.png") as picture:
+            heights.append(picture.size[1])
+            colours = {colour for _, colour in picture.getcolors(2**20) or []}
+        assert (213, 94, 0) in colours  # the outline
+    assert heights[1] > heights[0]
