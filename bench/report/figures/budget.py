@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import GREY, WIDE, colour, line, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label, subject_of
+from bench.report.registry_order import registry_place
 from bench.scores.budgets import BudgetCurve, budget_curves
 from bench.scores.ceiling import LEFT_OUT
 from bench.scores.cell_scores import ceiling_scores, image_scores, membrane_scores, reference_scores
@@ -40,13 +41,17 @@ def draw_budgets(results: Results) -> list[tuple[Subject, Drawing]]:
     for dataset in results.datasets:
         curves = budget_curves(e for e in results.every if e.cell.dataset == dataset)
         if curves:
-            figures.append((subject_of(results, dataset), _draw(curves)))
+            figures.append((subject_of(results, dataset), _draw(sorted(curves, key=_place))))
     if not figures:
         raise AbsentError(
             "no training was scored at two budgets; repeat a run with `--preset overnight`, or "
             "with another `--samples`"
         )
     return figures
+
+
+def _place(curve: BudgetCurve) -> tuple[int, str, int, str]:
+    return registry_place(curve.entry.cell.method, curve.entry.cell.loss)
 
 
 def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
@@ -119,6 +124,7 @@ def _draw_levels(axes: Axes, entry: Entry, score: str) -> None:
     """What the real slice reaches, and what is carried where the slice is left out.
 
     A level far from the curves is named at the edge with its value: drawn, it would flatten them.
+    Of two levels the lower one has its name below it, so that close ones can be read.
     """
     if score not in MEMBRANE_METRICS:
         return
@@ -128,31 +134,33 @@ def _draw_levels(axes: Axes, entry: Entry, score: str) -> None:
     }
     low, high = axes.get_ylim()
     at_edge = {1.0: 0, 0.0: 0}
-    for (name, measured), style in zip(levels.items(), ((0, (4, 2)), (0, (1, 1.5))), strict=True):
-        mean = measured.mean(score)
+    means = {name: measured.mean(score) for name, measured in levels.items()}
+    known = [mean.mean for mean in means.values() if mean is not None]
+    for (name, mean), style in zip(means.items(), ((0, (4, 2)), (0, (1, 1.5))), strict=True):
         if mean is None:
             continue
         outside = max(low - mean.mean, mean.mean - high)
         if outside <= _NEAR * (high - low):
             axes.axhline(mean.mean, color=GREY, linewidth=0.7, linestyle=style, zorder=0)
-            _name(axes, name, mean.mean, "data")
+            below = len(known) > 1 and mean.mean == min(known)
+            _name(axes, name, mean.mean, "data", below=below)
             continue
         edge, arrow = (
             (1.0, "\N{UPWARDS ARROW}") if mean.mean > high else (0.0, "\N{DOWNWARDS ARROW}")
         )
         step = 0.07 * at_edge[edge] * (1 if edge == 0 else -1)
         at_edge[edge] += 1
-        _name(axes, f"{name} {mean.mean:.3f} {arrow}", edge + step, "axes fraction")
+        _name(axes, f"{name} {mean.mean:.3f} {arrow}", edge + step, "axes fraction", below=edge > 0)
 
 
-def _name(axes: Axes, text: str, height: float, unit: str) -> None:
+def _name(axes: Axes, text: str, height: float, unit: str, *, below: bool) -> None:
     axes.annotate(
         text,
         (0.02, height),
         xycoords=("axes fraction", unit),
         color=GREY,
         fontsize=5.5,
-        va="top" if unit != "data" and height > 0.5 else "bottom",
+        va="top" if below else "bottom",
     )
 
 
