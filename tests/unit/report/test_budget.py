@@ -74,6 +74,7 @@ def test_the_figure_has_the_mean_of_the_seeds_at_each_budget(tmp_path: Path) -> 
     for method, budgets in TRAINED.items():
         for crops, mean in budgets.items():
             assert psnr[f"{method.upper()}-L1", crops] == pytest.approx(mean + 0.05)
+    assert list(table["method"].unique()) == ["DAIN-L1", "SSAN-L1"]  # as the registry has them
     assert set(table["seeds"]) == {2}
     gains = table[table["score"] == "psnr"].set_index(["method", "crops"])
     assert gains["gain"]["SSAN-L1", 64_000] == pytest.approx(0.8)
