@@ -25,6 +25,7 @@ _SHOWN = ("carried", "adapted_rand_error", "dice", "frc_10", "psnr")
 _COLUMNS = [
     "method", "crops", "score", *Interval._fields[:3], "gain", "gain_low", "gain_high", "seeds",
 ]  # fmt: skip
+_IN_A_ROW = 6  # names of curves
 _NEAR = 0.6  # of the curves' range: a level further away is named at the edge, not drawn
 
 
@@ -71,7 +72,8 @@ def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
         axes.set_xlabel("thousand crops")
     handles = {each.get_label(): each for axes in panels for each in axes.get_lines()}
     named = [handles[drawn(label(c.entry))] for c in curves if drawn(label(c.entry)) in handles]
-    figure.legend(handles=named, loc="outside upper center", ncols=min(len(named), 6))
+    rows = -(-len(named) // _IN_A_ROW)
+    figure.legend(handles=named, loc="outside upper center", ncols=-(-len(named) // rows))
     entries = [entry for curve in curves for cells in curve.budgets.values() for entry in cells]
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     return Drawing(figure, _words(table), entries, numbers=text)

@@ -26,20 +26,31 @@ VOLUMES = ("mouse_triplet", "vnc_triplet")
         ("quick", "preparation", (), ("preparation",)),
         ("seeds", "4", VOLUMES, ("table4", "table4_extended")),
         ("neurons", "neurites,4,5", (), ("neurites", "table4_extended", "table5")),
+        ("neurons/overnight", "neurites", ("mouse_triplet",), ("neurites",)),
     ],
 )
 def test_the_committed_tables_come_from_the_committed_records(
     study: str, tables: str, datasets: tuple[str, ...], names: tuple[str, ...], tmp_path: Path
 ) -> None:
+    study, _, preset = study.partition("/")
     committed = REFERENCE / study
     for part in ("runs", "profile"):
         if (committed / part).exists():
             shutil.copytree(committed / part, tmp_path / part)
     wishes = wanted(tables, None, "markdown")
-    write_report(tmp_path, tmp_path / "data", wishes, datasets, None, pytest.fail)
+    write_report(tmp_path, tmp_path / "data", wishes, datasets, preset or None, pytest.fail)
+    report = committed / (f"report-{preset}" if preset else "report")
     for name in names:
         made = (tmp_path / "report" / f"{name}.md").read_text(encoding="utf-8")
-        assert made == (committed / "report" / f"{name}.md").read_text(encoding="utf-8"), name
+        assert made == (report / f"{name}.md").read_text(encoding="utf-8"), name
+
+
+def test_the_committed_budgets_come_from_the_committed_records(tmp_path: Path) -> None:
+    name, study = "budget-mouse_triplet.csv", REFERENCE / "neurons"
+    shutil.copytree(study / "runs" / "mouse_triplet", tmp_path / "runs" / "mouse_triplet")
+    write_report(tmp_path, tmp_path / "data", wanted(None, "budget", None), (), None, pytest.fail)
+    made = pd.read_csv(tmp_path / "report" / "figures" / name)
+    pd.testing.assert_frame_equal(made, pd.read_csv(study / name), rtol=1e-4, atol=1e-6)
 
 
 def test_the_committed_curves_come_from_the_committed_records(tmp_path: Path) -> None:
