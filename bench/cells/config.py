@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -28,6 +29,7 @@ from bench.volumes.grey_range import GreyOption
 from bench.volumes.holes import Missing
 from bench.volumes.region import Region
 
+_ADDRESS = re.compile(r"(?:tcp|tls|ucx|wss?)://[^/\s]+:\d+")
 # Runs that come with the package; `configs/table4.toml` names one wherever the command is given.
 _SHIPPED = Path(__file__).with_name("configs")
 
@@ -183,6 +185,13 @@ class RunConfig(BaseModel):
     def on_workers(self) -> bool:
         """Whether Dask workers compute the cells, and not this process."""
         return self.cluster or self.jobs > 1
+
+    @field_validator("scheduler")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not _ADDRESS.fullmatch(value):
+            raise ValueError("give the address of a Dask scheduler as tcp://HOST:PORT")
+        return value
 
     @field_validator("stages")
     @classmethod

@@ -27,13 +27,13 @@ class RepairWords:
     source: Annotated[
         str,
         typer.Argument(
-            help="HDF5, TIFF, MRC, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."
+            help="HDF5, TIFF, MRC, DM3, DM4, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."
         ),
     ]
     missing: Annotated[str | None, typer.Option(help=MISSING)] = None
     defects: Annotated[
         str | None,
-        typer.Option(help="Damaged places of your own: masks, or a CSV of z,y0,y1,x0,x1[,reason]."),
+        typer.Option(help="Places of your own: masks, or a CSV headed z,y0,y1,x0,x1[,reason]."),
     ] = None
     plan: Annotated[Path | None, typer.Option(help="A plan that was written, and edited.")] = None
     plan_out: Annotated[

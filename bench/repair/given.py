@@ -61,7 +61,9 @@ def _boxes(path: Path, volume: Volume) -> list[Finding]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
     except OSError as error:
-        raise UserError(f"The boxes {path} cannot be read: {error.strerror}.") from error
+        raise UserError(
+            f"The boxes {path} cannot be read ({error.strerror}); check the path."
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"The boxes {path} are no table: {error}.") from error
     head = [name.strip() for name in rows[0]] if rows else []

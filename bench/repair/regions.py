@@ -60,8 +60,8 @@ def joined(
         limits: of each rule.
 
     Returns:
-        The findings, each with the reason and number of its strongest region; the one that is
-        furthest beyond its limit first.
+        The findings, each with the reason and number of its strongest region: by departure, where
+        one was found so, for that says how it looks. The one furthest beyond its limit is first.
     """
     beyond = [each for each in regions if each.number > limits[each.rule]]
     beyond.sort(key=lambda each: each.number / limits[each.rule], reverse=True)
@@ -73,9 +73,10 @@ def joined(
     for rows, columns, cells in regions_of(_widened(owner > 0)):
         here = owner[rows, columns][cells]
         rank = int(here[here > 0].min())
-        first = beyond[rank - 1]
+        parts = [beyond[each - 1] for each in np.unique(here[here > 0])]
+        named = next((each for each in parts if each.rule == "departure"), parts[0])
         place = _place(rows, columns, cells, shape)
-        found.append((rank, Finding(z, first.reason, first.number, limits[first.rule], place)))
+        found.append((rank, Finding(z, named.reason, named.number, limits[named.rule], place)))
     return [finding for _, finding in sorted(found, key=lambda pair: pair[0])]
 
 

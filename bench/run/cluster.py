@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections import Counter
@@ -20,12 +21,13 @@ from bench.base.errors import UserError
 from bench.cells.config import RunConfig
 from bench.run.graph import Graph, Key
 from bench.run.job import Job, Outcome
-from bench.run.member import Member, do
+from bench.run.member import Member, code, do
 from bench.run.worker import Worker
 from bench.store.records import now
 from bench.triplets.dataset import Dataset
 
 _PATIENCE = 30.0  # seconds for a cluster to answer, and for what is at work to end
+_SILENCE = 60.0  # seconds from one line on what is waited for to the next
 _SILENT = 100  # above every level of logging: what befalls the workers is told by the run
 
 
@@ -41,7 +43,10 @@ def compute_on_workers(worker: Worker, datasets: dict[str, Dataset]) -> list[Out
     """
     logging.getLogger("distributed.client").setLevel(_SILENT)
     graph = Graph(worker, datasets)
-    with _client(worker.config, len(graph.tasks)) as client, _flag(worker) as flag:
+    if graph.is_done:  # nobody waits for workers that have nothing to do
+        return [worker.compute(number, datasets) for number in range(len(worker.cells))]
+    with _client(worker, len(graph.tasks)) as client, _flag(worker) as flag:
+        _wait_for_workers(worker, client)
         _show_progress(worker, client, flag.name)
         client.register_plugin(_member(worker, datasets, flag, client), flag.name)
         ends = _submit(graph, client, flag.name)
@@ -57,7 +62,8 @@ def compute_on_workers(worker: Worker, datasets: dict[str, Dataset]) -> list[Out
         finally:
             flag.unlink()
             with suppress(Exception):  # the cluster may be gone
-                wait(ends, timeout=_PATIENCE)
+                if _workers(client):
+                    wait(ends, timeout=_PATIENCE)
         return [_outcome(number, end, worker, datasets) for number, end in enumerate(ends)]
 
 
@@ -89,8 +95,9 @@ def _outcome(
 
 
 @contextmanager
-def _client(config: RunConfig, tasks: int) -> Iterator[Client]:
+def _client(worker: Worker, tasks: int) -> Iterator[Client]:
     """A client of the cluster that the run names, or of workers on this machine."""
+    config = worker.config
     if not config.cluster:
         jobs = min(config.jobs, tasks)
         options = {"memory_limit": None, "dashboard_address": ":0", "silence_logs": _SILENT}
@@ -103,18 +110,57 @@ def _client(config: RunConfig, tasks: int) -> Iterator[Client]:
         ):
             yield client
         return
-    file = config.scheduler_file
-    if file is not None and not file.exists():
-        raise UserError(f"There is no {file}; `dask scheduler --scheduler-file {file}` makes it.")
+    address = _address(config)
+    worker.display.note(f"  Looking for the Dask scheduler at {address}.")
     try:
-        client = Client(config.scheduler, scheduler_file=file and str(file), timeout=_PATIENCE)
+        client = Client(address, timeout=_PATIENCE)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"No Dask scheduler answers at {config.scheduler or file} ({error}); start one with "
-            "`dask scheduler`."
+            f"No Dask scheduler answers at {address} within {_PATIENCE:.0f} s; check the address, "
+            "or start one with `dask scheduler`."
         ) from error
     with client:
         yield client
+
+
+def _address(config: RunConfig) -> str:
+    """Of the scheduler of a cluster, as it was given or as the scheduler wrote it."""
+    file = config.scheduler_file
+    if file is None:
+        return config.scheduler or ""
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["address"])
+    except FileNotFoundError as error:
+        raise UserError(
+            f"There is no {file}; `dask scheduler --scheduler-file {file}` makes it."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{file} does not hold the address of a Dask scheduler; `dask scheduler "
+            f"--scheduler-file {file}` writes it."
+        ) from error
+
+
+def _wait_for_workers(worker: Worker, client: Client) -> None:
+    """Say what is waited for as long as there is no worker; those that are there have our code.
+
+    Raises:
+        UserError: one of them cannot load it, or has another version of it.
+    """
+    here = client.scheduler_info()["address"]
+    while not _workers(client):
+        worker.display.note(
+            f"  No worker has joined {here}, and the run waits for one: `dask worker {here} "
+            "--nthreads 1 --memory-limit 0`."
+        )
+        with suppress(TimeoutError):
+            client.wait_for_workers(1, timeout=_SILENCE)
+    for address, found in client.run(code, on_error="return").items():
+        if isinstance(found, Exception):
+            raise UserError(
+                f"The worker {address} cannot load interslice ({found}); install there what is "
+                "installed here."
+            )
 
 
 @contextmanager
@@ -138,6 +184,7 @@ def _member(worker: Worker, datasets: dict[str, Dataset], flag: Path, client: Cl
     files |= {name: (one.test.path, one.training.path) for name, one in datasets.items()}
     return Member(
         config=config.model_copy(update=alone),
+        code=code(),
         files=files,
         flag=flag,
         folder=Path.cwd(),
@@ -175,5 +222,8 @@ def _show_progress(worker: Worker, client: Client, run: str) -> None:
             display.cell(len(begun), len(cells), title)
 
     client.subscribe_topic(run, show)
-    count = len(_workers(client)) or "no"
-    display.note(f"  {count} workers so far; the dashboard of Dask: {client.dashboard_link}")
+    count = len(_workers(client))
+    display.note(
+        f"  {count} worker{'' if count == 1 else 's'}; the dashboard of Dask: "
+        f"{client.dashboard_link}"
+    )

@@ -62,6 +62,11 @@ class Graph:
         contexts = [worker.context(cell, datasets) for cell in worker.cells]
         self.ends = [self._add_cell(number, context) for number, context in enumerate(contexts)]
 
+    @property
+    def is_done(self) -> bool:
+        """Whether every cell is done, so that the tasks only look at what is there."""
+        return all(what.startswith("look ") for what, _ in self.tasks)
+
     def longest_first(self) -> Iterator[tuple[Key, Task, float]]:
         """The tasks, and the seconds from their begin to the end of all that waits for them.
 

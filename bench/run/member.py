@@ -22,6 +22,7 @@ from distributed import WorkerPlugin, get_worker
 
 from bench.base.errors import UserError
 from bench.base.progress import PlainDisplay, Progress
+from bench.base.provenance import provenance, version
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
 from bench.run.graph import SEGMENTER, TEACHER
@@ -52,12 +53,19 @@ def do(run: str, of: int | str, what: str | None, needs: list[Outcome | None]) -
         return None
 
 
+def code() -> str:
+    """The version of interslice that this process has loaded, with its commit where it knows it."""
+    commit = provenance()["commit"]
+    return f"{version('interslice')}{f' of commit {commit[:10]}' if commit else ''}"
+
+
 @dataclass(eq=False)
 class Member(WorkerPlugin):
     """A worker's membership in a run: Dask hands it to those that join late, too.
 
     Attributes:
         config: of the run, as one process of it has it.
+        code: that the run computes with.
         files: for each dataset, that which is tested and that which is learned from.
         flag: the file that is there while the run wants results.
         folder: where the run was started; paths may begin there.
@@ -69,6 +77,7 @@ class Member(WorkerPlugin):
     """
 
     config: RunConfig
+    code: str
     files: dict[str, tuple[Path, Path]]
     flag: Path
     folder: Path
@@ -116,6 +125,11 @@ class Member(WorkerPlugin):
     def _worker(self) -> Worker:
         dask = get_worker()
         self.flag.stat()
+        if code() != self.code:
+            raise UserError(
+                f"{_here()} has interslice {code()}, and the run has {self.code}; install the same "
+                "on every machine."
+            )
         if dask.state.nthreads > 1:
             raise UserError(f"{_here()} has several threads; start it with `--nthreads 1`.")
         if self.gpus:  # before torch looks for one

@@ -52,7 +52,7 @@ def interval_caution(intervals: Iterable[Interval]) -> str:
         return (
             f"No interval: it takes at least {FEWEST} columns of tiles side by side, and {there} "
             "(tiles that overlap by more than a tenth count together); a smaller --tile without "
-            "--stride makes more."
+            "--stride makes more, or a larger --tiles where they are drawn."
         )
     return (
         f"No interval: it takes test triplets at {FEWEST} slices at least, and {there}; more "

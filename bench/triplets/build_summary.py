@@ -105,7 +105,7 @@ def summarise(
     """
     table, options = content.table, content.header.options
     volumes = content.header.volumes
-    kept = table["reason"] == ""
+    kept, runs = table["reason"] == "", table["column"].nunique()
     return BuildSummary(
         path=path,
         candidates=len(table),
@@ -113,7 +113,7 @@ def summarise(
         no_room=sum(seen.no_room for _, seen in content.sources),
         told=[
             *_tile_taken(asked, options),
-            *(("drawn", line) for line in drawn_words(table["column"].nunique(), options)),
+            *(("drawn", line) for line in drawn_words(len(table), runs, options)),
             *told(volumes),
             *([("drift", drift)] if drift else []),
         ],

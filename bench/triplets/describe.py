@@ -40,13 +40,17 @@ def _origin(file: TripletFile) -> Rows:
     ]
 
 
+def _drawn(file: TripletFile) -> list[str]:
+    return drawn_words(len(file), file.keys["column"].nunique(), file.options)
+
+
 def _preparation(file: TripletFile) -> Rows:
     options = file.options
     shapes = [volume.shape for volume in file.volumes]
     return [
         ("tile, stride", f"{options.tile}, {options.stride} px"),
         *told(file.volumes),
-        *(("drawn", line) for line in drawn_words(file.keys["column"].nunique(), options)),
+        *(("drawn", line) for line in _drawn(file)),
         *(("coverage", line) for line in poor_coverage(shapes, options)),
         ("alignment", _alignment(file)),
         ("histogram", options.histogram),

@@ -12,16 +12,22 @@ SMALLEST_CROP = 128  # no preset trains on less
 _ENOUGH = 0.95  # of the area; what is left at the edges then is no news
 
 
-def drawn_words(runs: int, options: BuildOptions) -> list[str]:
-    """Where tiles that were drawn lie; nothing where all were taken.
+def drawn_words(triplets: int, runs: int, options: BuildOptions) -> list[str]:
+    """Where tiles that were drawn lie; nothing where that was not asked for.
 
     Args:
-        runs: how many of them follow one another at no other place.
+        triplets: that were drawn.
+        runs: of slices that they lie in.
         options: of the build.
     """
     if options.tiles is None:
         return []
-    return [f"{runs} runs of slices, each at one place, spread evenly (--tiles {options.tiles})"]
+    drawn = f"{triplets} triplets in {runs} runs of slices, each at one place"
+    if triplets < options.tiles:
+        return [f"{drawn}: the volume has no more for --tiles {options.tiles}"]
+    return [
+        f"{drawn}, spread evenly: whole runs, one a block at least, for --tiles {options.tiles}"
+    ]
 
 
 def poor_coverage(shapes: Iterable[Sequence[int]], options: BuildOptions) -> list[str]:
