@@ -163,15 +163,18 @@ class Cluster:
         self.scheduler = self.dask("scheduler", "--port", "0", "--no-dashboard")
         wait_until(self.file.exists, "no scheduler")
 
-    def dask(self, *words: str, pause: float = 0, **where: Any) -> subprocess.Popen[bytes]:
+    def dask(
+        self, *words: str, pause: float = 0, code: str = "", **where: Any
+    ) -> subprocess.Popen[bytes]:
         """Start a command; it ends with this cluster."""
         log = self._started.enter_context((self._folder / "dask.log").open("ab"))
-        paths = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+        paths = os.pathsep.join(map(str, [HERE, HERE.parent, HERE.parents[1]]))
+        given = {"PYTHONPATH": paths, "TINY_PAUSE": str(pause), "TINY_CODE": code}
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", *words, "--scheduler-file", str(self.file)],
             stdout=log,
             stderr=log,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "TINY_PAUSE": str(pause)},
+            env=os.environ | given,
             **where,
         )
         self._started.callback(process.wait)
@@ -205,10 +208,11 @@ def on(cluster: Cluster, words: list[object], folder: Path) -> Running:
 def test_a_cluster_leaves_what_one_process_does_and_a_worker_may_join_late(
     cluster: Cluster, finished: tuple[Path, str], data: Path, tmp_path: Path, tally
 ) -> None:
-    """The first worker is killed as it trains; the second one goes on from its checkpoint."""
+    """None is there; the first is killed as it trains; the second goes on from its checkpoint."""
     out = tmp_path / "both"
-    first = cluster.worker("--nthreads", "1", "--no-nanny", pause=0.2)
     run = on(cluster, run_words(data, out), tmp_path)
+    run.wait_until(lambda: "No worker has joined tcp://" in run.told.read_text())
+    first = cluster.worker("--nthreads", "1", "--no-nanny", pause=0.2)
     run.wait_until(lambda: list(out.glob("runs/cells/tiny*/checkpoint.safetensors")))
     first.kill()
     cluster.worker()
@@ -238,22 +242,41 @@ def test_a_scheduler_that_is_killed_ends_the_run_and_what_was_finished_stays(
     tally("SIGKILL of a scheduler", fate(again, out, finished) if good else "lost", (ended, again))
 
 
-@pytest.mark.parametrize("lack", ["folder", "threads"])
+_LACKS = {
+    "folder": "does not see /proc/self/fd",
+    "threads": "several threads",
+    "code": "has interslice another, and the run has",
+}
+
+
+@pytest.mark.parametrize("lack", list(_LACKS))
 def test_a_worker_that_cannot_take_part_says_so(
     cluster: Cluster, data: Path, tmp_path: Path, lack: str
 ) -> None:
     number = 200
     seen = f"/proc/self/fd/{number}" if lack == "folder" else data  # by the run alone
     words = [*run_words(seen, tmp_path / "out"), "--scheduler-file", cluster.file]
-    cluster.worker("--nthreads", "2" if lack == "threads" else "1")
+    version = "another" if lack == "code" else ""
+    cluster.worker("--nthreads", "2" if lack == "threads" else "1", code=version)
     code, _, told = start(words, tmp_path, partial(open_as, data, number)).end()
     assert code == 2
     sentence = told.splitlines()[-1]
     assert sentence.startswith("bench: The worker tcp://")
-    assert ("does not see /proc/self/fd" if lack == "folder" else "several threads") in sentence
+    assert _LACKS[lack] in sentence
 
 
-def test_a_scheduler_that_is_not_there_is_told(data: Path, tmp_path: Path) -> None:
-    words = [*run_words(data, tmp_path / "out"), "--scheduler-file", tmp_path / "none.json"]
-    code, _, told = start(words, tmp_path).end()
-    assert (code, told.splitlines()[-1][:20]) == (2, "bench: There is no /")
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "There is no "), ('{"a": 1}', "does not hold the address"), ('{"a', "does not hold")],
+)
+def test_a_scheduler_that_is_not_there_is_told(
+    data: Path, tmp_path: Path, content: str | None, words: str
+) -> None:
+    file = tmp_path / "scheduler.json"
+    if content is not None:
+        file.write_text(content)
+    command = [*run_words(data, tmp_path / "out"), "--scheduler-file", file]
+    code, _, told = start(command, tmp_path).end()
+    sentence = told.splitlines()[-1]
+    assert (code, sentence.startswith("bench: "), words in sentence) == (2, True, True)
+    assert f"`dask scheduler --scheduler-file {file}`" in sentence

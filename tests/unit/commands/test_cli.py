@@ -413,8 +413,25 @@ def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untype
         (["run", "--methods", "ssan", "--dataset", "phantom", "--seeds", "a"], "a whole number."),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--jobs", "0"], "at least 1."),
         (
-            ["run", "--methods", "ssan", "--dataset", "phantom", "--jobs", "2", "--scheduler", "a"],
+            [
+                "run",
+                "--methods",
+                "ssan",
+                "--dataset",
+                "phantom",
+                "--jobs",
+                "2",
+                "--scheduler",
+                "tcp://a:1",
+            ],
             "give one of the three.",
+        ),
+        *(
+            (
+                ["run", "--methods", "ssan", "--dataset", "phantom", "--scheduler", address],
+                "tcp://HOST:PORT.",
+            )
+            for address in ("", "nonsense", "http://127.0.0.1:8787")
         ),
         (["run", "--methods", "ssan", "--dataset", "phantom", "--fold", "5"], "at most 4."),
         (["run", "--methods", ",", "--dataset", "phantom"], "it names nothing."),

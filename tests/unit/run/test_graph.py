@@ -84,3 +84,10 @@ def test_what_is_done_is_looked_at_and_what_it_took_is_expected_of_the_next(
     again = graph_of(data_folder, out, **words | {"seeds": "1"})
     expected = {key[0]: task.seconds for key, task in again.tasks.items() if "tiny" in key[0]}
     assert expected == {f"{name} tiny l1": stage["seconds"] for name, stage in stages.items()}
+
+
+def test_where_all_is_done_no_worker_is_wanted(run: Any, data_folder: Path, tmp_path: Path) -> None:
+    out, words = tmp_path / "results", {"methods": "average", "stages": "train,predict"}
+    assert not graph_of(data_folder, out, **words).is_done
+    assert run("--stages", "train,predict", methods="average")[0] == 0
+    assert graph_of(data_folder, out, **words).is_done
