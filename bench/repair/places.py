@@ -87,11 +87,12 @@ def _regions(values: Map, rule: Rule, brightness: Sequence[Map]) -> Iterator[Reg
         inside = values[rows, columns][cells]
         number = float(inside.sum() / np.sqrt(inside.size))
         if number > _LEAST:
-            one, other = (float(np.median(each[rows, columns][cells])) for each in brightness)
-            reason = _reason(cells, one, other)
-            if rule == "departure":
-                cells = cells & (values[rows, columns] > _CORE * inside.max())
-            yield Region(rows, columns, cells, rule, reason, number)
+            core = cells & (values[rows, columns] > _CORE * inside.max())
+            one, other = (float(np.median(each[rows, columns][core])) for each in brightness)
+            reason = _reason(core, one, other)  # its halo is neither darker nor brighter
+            yield Region(
+                rows, columns, core if rule == "departure" else cells, rule, reason, number
+            )
 
 
 def _within(known: Mask, both: tuple[Map, Map]) -> tuple[Map, Map]:
