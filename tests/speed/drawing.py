@@ -29,7 +29,7 @@ def measure(setting: Setting) -> Result:
         draw = partial(drawn, block, Path(folder, "triplets.h5"))
         figures = race(
             f"{_TILES} tiles", partial(draw, _SMALL), partial(draw, side), 1.1, setting,
-            memory=1.1, target="as from 4,000 x 4,000",
+            target="as from 4,000 x 4,000",
         )  # fmt: skip
     return Result(figures, [], side)
 
