@@ -52,7 +52,7 @@ ROWS = {
     "build": Row(
         "building triplets", "match_template + match_histograms in a loop", building.measure
     ),
-    "tiles": Row("building from slices of 40,000 x 40,000", "of 4,000 x 4,000", drawing.measure),
+    "tiles": Row("tiles drawn from large slices", "from 4,000 x 4,000", drawing.measure),
     "loss": Row(
         "loss of a training step, `ls`", "four images, gradients everywhere", losses.measure
     ),
