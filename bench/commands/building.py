@@ -10,6 +10,7 @@ from bench.base.errors import UserError
 from bench.base.progress import Display, open_display
 from bench.base.words import unknown
 from bench.commands.data_build import BuildWords
+from bench.commands.options import parsed
 from bench.triplets.build_dataset import build_dataset
 from bench.triplets.build_summary import BuildSummary
 from bench.triplets.reject import Rules
@@ -81,10 +82,7 @@ def _grey_range(text: str | None) -> GreyWish | None:
 
 def _each(option: str, parse: Callable[[str], _Value], texts: list[str] | None) -> list[_Value]:
     """What an option says of each source."""
-    try:
-        return [parse(text) for text in texts or []]
-    except ValueError as error:
-        raise UserError(f"--{option} is not valid: {error}.") from error
+    return [parsed(option, parse, text) for text in texts or []]
 
 
 def _rules(words: list[str] | None) -> dict[str, float] | None:

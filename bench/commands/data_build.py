@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bench.commands.options import (
+    KINDS,
     MISSING_OF_EACH,
     REGION_OF_EACH,
     Axes,
@@ -32,9 +33,7 @@ class BuildWords:
     name: Annotated[str, typer.Argument(help="A card's name, or a new one for your own volume.")]
     source: Annotated[
         list[str] | None,
-        typer.Option(
-            help="HDF5, TIFF, MRC, DM3, DM4, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."
-        ),
+        typer.Option(help=KINDS),
     ] = None
     labels: Annotated[list[str] | None, typer.Option(help="Labels, one for each source.")] = None
     mask: Annotated[

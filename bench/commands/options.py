@@ -10,6 +10,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from bench.base.errors import UserError
+
+_Value = TypeVar("_Value")
 Words = TypeVar("Words")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -28,10 +31,23 @@ Level = Annotated[int | None, typer.Option(help="Which scale is read, from 0; 0 
 Threads = Annotated[int | None, typer.Option(help="Threads torch computes with.")]
 Preset = Annotated[str | None, typer.Option(help="quick, overnight, medium or paper.")]
 
+KINDS = "HDF5, TIFF, MRC, DM3, DM4, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."
 MISSING = "Slices that are not there, for instance 105,111-112."
 REGION = "z0:z1,y0:y1,x0:x1 in voxels, or with a unit: 0:2um,:,1um:."
 REGION_OF_EACH = f"{REGION} One for each source."
 MISSING_OF_EACH = f"{MISSING} One for each source."
+
+
+def parsed(option: str, parse: Callable[[str], _Value], text: str) -> _Value:
+    """What the text of an option says.
+
+    Raises:
+        UserError: it is not written as ``parse`` wants it.
+    """
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UserError(f"--{option} is not valid: {error}.") from error
 
 
 def takes(words: type[Words]) -> Callable[[Callable[[Words], None]], Callable[..., None]]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bench.commands.options import (
+    KINDS,
     MISSING,
     REGION,
     Axes,
@@ -26,9 +27,7 @@ class RepairWords:
 
     source: Annotated[
         str,
-        typer.Argument(
-            help="HDF5, TIFF, MRC, DM3, DM4, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."
-        ),
+        typer.Argument(help=KINDS),
     ]
     missing: Annotated[str | None, typer.Option(help=MISSING)] = None
     defects: Annotated[

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bench.base.errors import UserError
 from bench.base.progress import open_display
+from bench.commands.options import parsed
 from bench.commands.printing import PAGE, console, print_json
 from bench.commands.repair import RepairWords
 from bench.repair.find import find_defects
@@ -96,10 +97,7 @@ def _opened(words: RepairWords, missing: tuple[int, ...]) -> StackVolume:
 
 
 def _parsed(option: str, parse: Callable[[str], _Value], text: str | None) -> _Value | None:
-    try:
-        return None if text is None else parse(text)
-    except ValueError as error:
-        raise UserError(f"--{option} is not valid: {error}.") from error
+    return None if text is None else parsed(option, parse, text)
 
 
 def _found(words: RepairWords, volume: StackVolume) -> Plan:
