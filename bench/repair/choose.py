@@ -1,0 +1,252 @@
+"""With what a gap is filled: what was named, or what did best on triplets of this very volume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bench.base.device import choose_device, place
+from bench.base.errors import UserError
+from bench.base.files import file_digest
+from bench.base.progress import Display
+from bench.base.words import spelling
+from bench.cells.config import RunConfig
+from bench.cells.registry import load_method
+from bench.cells.variants import Variant, parse_variant
+from bench.run.compute import compute
+from bench.scores.answer import CARRIED, PSNR, RAND, Choice, answers
+from bench.scores.columns import EVERY
+from bench.scores.contenders import Contender
+from bench.scores.entry import Entry
+from bench.scores.notation import interval_text
+from bench.scores.results import load_results
+from bench.scores.statistics import Interval
+from bench.store.records import NONE, WEIGHTS
+from bench.store.weights import load_weights
+from bench.triplets.dataset_paths import dataset_path
+from bench.triplets.file import TripletFile
+from bench.volumes.cards import fold_of
+from methods.interface import Interpolator
+from methods.timed import for_times
+
+AUTO = "auto"
+COMPARED = ("before", "average", "dis", "dain")  # where nothing was measured
+_PROMISED = (CARRIED, RAND, "dice", PSNR, "frc_10")
+_LENGTH = "13 minutes for each size of gap on one core with the preset quick"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for of the method.
+
+    Attributes:
+        method: a variant in the words of the command line, or ``auto``.
+        loss: that a network is trained under; None for ``lm`` where there are labels, else ``l1``.
+        dataset: of this volume, built or to be built.
+        volume: how the dataset is built from it: the fields of a run that say so.
+        run: the other fields of a run: preset, folders, device, threads, jobs.
+    """
+
+    method: str
+    loss: str | None
+    dataset: str
+    volume: dict[str, Any]
+    run: dict[str, Any]
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What a network is trained under."""
+        if self.loss is not None:
+            return (self.loss,)
+        return ("lm",) if self.volume.get("labels") else ("l1",)
+
+
+@dataclass(frozen=True)
+class Filler:
+    """A method that fills the gaps of a size.
+
+    Attributes:
+        variant: the method.
+        loss: it was trained under; ``NONE`` of what is not trained.
+        why: it was taken, in a sentence.
+        weights: the file of its weights; None where it has none.
+        learned_from: the triplets that it was trained on; None where it was not trained here.
+        measured: what it reached on test triplets of this volume, by metric.
+    """
+
+    variant: Variant
+    loss: str
+    why: str
+    weights: Path | None = None
+    learned_from: TripletFile | None = None
+    measured: dict[str, Interval] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What a sentence calls it."""
+        return self.variant.text if self.loss == NONE else f"{self.variant.text} ({self.loss})"
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of its weights."""
+        return None if self.weights is None else file_digest(self.weights)
+
+    def model(self, times: Sequence[float], device: str) -> Interpolator:
+        """The method for gaps of these times, ready to fill.
+
+        Raises:
+            UserError: its weights are of other times.
+        """
+        model = for_times(self.variant.method, self.variant.options, tuple(times))
+        if self.weights is not None:
+            load_weights(self.weights, model)
+        place(model.eval(), choose_device(device))
+        return model
+
+
+def gap_dataset(name: str, size: int) -> str:
+    """The name of a volume's dataset of gaps of so many slices."""
+    return name if size == 1 else spelling(name, {"gap": str(size)})
+
+
+def choose(wish: Wish, size: int, display: Display) -> Filler:
+    """What the gaps of a size are filled with.
+
+    Args:
+        wish: what is asked for.
+        size: how many slices are missing in a row.
+        display: where the progress of a comparison goes.
+
+    Raises:
+        UserError: the method is not known, or there are too few sound slices to learn it from.
+    """
+    if wish.method == AUTO:
+        return _best(wish, size, display)
+    variant = parse_variant(wish.method, _config(wish, size, (wish.method,)).preset)
+    given = variant.weights
+    if given is not None or variant.info.kind == "classical":
+        return Filler(variant, NONE, "it was named", given)
+    config = _config(wish, size, (wish.method,))
+    own = [entry for entry in _computed(config, display) if entry.cell.method == variant.text]
+    if own[-1].record.failure is not None:
+        raise UserError(
+            f"{own[-1].title} could not be trained on '{config.dataset[0]}': "
+            f"{own[-1].record.failure.reason}"
+        )
+    return _of_entry(own[-1], config, "it was named, and trained on this volume")
+
+
+def _best(wish: Wish, size: int, display: Display) -> Filler:
+    """The best that was measured on this volume; it is measured now where nothing was."""
+    config = _config(wish, size, COMPARED)
+    entries = _measured(config)
+    if not _tells(entries):
+        display.note(
+            f"Nothing was measured on '{config.dataset[0]}' yet: {', '.join(COMPARED)} are "
+            f"compared on its sound slices first (about {_LENGTH})."
+        )
+        entries = _computed(config, display)
+    [answer] = answers(entries)
+    choice = answer.neurites or answer.psnr
+    if choice is None:
+        raise UserError(
+            f"No method was scored on '{config.dataset[0]}'; `bench run --dataset "
+            f"'{config.dataset[0]}'` says why, or name a --method."
+        )
+    best = _cheapest_of_the_best(choice)
+    return _of_contender(best, choice, config)
+
+
+def _cheapest_of_the_best(choice: Choice) -> Contender:
+    """The best, or what is as good to the digits that a table shows and takes less time.
+
+    Those that cannot be told apart from the best do not count: on a few places that is nearly
+    everyone, and a copy of the slice before costs nothing.
+    """
+    digits = EVERY[choice.metric].digits
+    level = round(choice.mean.mean, digits)
+    equal = [
+        each
+        for each in (choice.best, *choice.tied)
+        if (mean := each.mean(choice.metric)) is not None and round(mean.mean, digits) == level
+    ]
+    return min(equal, key=_seconds)
+
+
+def _seconds(contender: Contender) -> float:
+    """For a frame; of several trainings the first says it."""
+    facts = contender.entries[0].facts.predict
+    return 0.0 if facts is None else facts.seconds_a_frame or 0.0
+
+
+def _config(wish: Wish, size: int, methods: Sequence[str]) -> RunConfig:
+    return RunConfig(
+        methods=tuple(methods),
+        dataset=(gap_dataset(wish.dataset, size),),
+        losses=wish.losses,
+        **wish.volume,
+        **wish.run,
+    )
+
+
+def _measured(config: RunConfig) -> list[Entry]:
+    """The cells of the dataset that are in the store."""
+    try:
+        results = load_results(config.out, config.data, lambda _: None)
+    except UserError:
+        return []
+    return results.select(dataset=config.dataset[0])
+
+
+def _tells(entries: Sequence[Entry]) -> bool:
+    """Whether two methods or more were scored: the null alone is no comparison."""
+    return len({entry.cell.method for entry in entries if entry.scores is not None}) > 1
+
+
+def _computed(config: RunConfig, display: Display) -> list[Entry]:
+    """The cells of a run that is made now, or that was made before."""
+    outcomes, _ = compute(config)
+    failed = [each for each in outcomes if each.record.status == "failed"]
+    if failed and failed[0].record.failure is not None:
+        display.note(f"{failed[0].cell.title} failed: {failed[0].record.failure.reason}")
+    return [Entry(each.folder, each.record) for each in outcomes]
+
+
+def _of_contender(best: Contender, choice: Choice, config: RunConfig) -> Filler:
+    """A method of the store, with the weights of its first training."""
+    title, digits = EVERY[choice.metric].title, EVERY[choice.metric].digits
+    why = (
+        f"of {choice.compared} methods measured on '{config.dataset[0]}' it has the best {title} "
+        f"({interval_text(choice.mean, digits)})"
+    )
+    return _of_entry(best.entries[0], config, why)
+
+
+def _of_entry(entry: Entry, config: RunConfig, why: str) -> Filler:
+    name = entry.cell.method.partition("[")[0]
+    if "[weights=" in entry.cell.method or ",weights=" in entry.cell.method:
+        raise UserError(
+            f"The best on '{config.dataset[0]}' is {entry.cell.method}, whose weights are not among "
+            f"the results; name their file with --method '{name}[weights=FILE]'."
+        )
+    method = load_method(name)
+    options = TypeAdapter(method.Options).validate_python(entry.record.config["options"])
+    variant = Variant(entry.cell.method, method, options)
+    measured = {
+        metric: mean
+        for metric in _PROMISED
+        if (mean := Contender(entry.cell.method, entry.cell.loss, (entry,)).mean(metric))
+    }
+    weights = entry.folder / WEIGHTS
+    if variant.info.kind == "classical":
+        return Filler(variant, entry.cell.loss, why, measured=measured)
+    if not weights.exists():
+        raise UserError(f"{weights} is missing; repeat the run of '{config.dataset[0]}'.")
+    file = TripletFile(
+        dataset_path(config.data, config.dataset[0], fold_of(config.dataset[0], config.fold))
+    )
+    return Filler(variant, entry.cell.loss, why, weights, file, measured)

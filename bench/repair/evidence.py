@@ -1,0 +1,99 @@
+"""The folder beside a repaired volume: what was done to it, and what is on its way.
+
+While a repair runs, each slice that is filled is kept there, so that one that was killed goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.base.errors import UserError
+from bench.base.files import atomic_path, content_digest, file_digest, write_text
+
+_KEPT, _ASKED = "filled", "asked.json"
+RECORD = "repair.json"
+
+
+class Evidence:
+    """The folder beside a volume that is written.
+
+    Attributes:
+        folder: NAME-repair for the volume NAME.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.folder = out.with_name(f"{out.name}-repair")
+        self._kept = self.folder / _KEPT
+
+    def begin(self, asked: Mapping[str, Any]) -> None:
+        """Take the folder for a repair.
+
+        Args:
+            asked: everything that was asked for and changes what is filled.
+
+        Raises:
+            UserError: a repair with other options was begun there, or one was finished.
+        """
+        if (self.folder / RECORD).exists():
+            raise UserError(f"{self.folder} is there already; remove it, or give another --out.")
+        path, text = self.folder / _ASKED, json.dumps(dict(asked), indent=1, sort_keys=True)
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise UserError(
+                f"{self.folder} holds a repair that was begun with other options; repeat these, "
+                "remove it, or give another --out."
+            )
+        write_text(path, text)
+
+    def kept(self, name: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What is known of a slice that was filled before; None where it has to be filled."""
+        path = self._kept / f"{name}.json"
+        if not path.exists():
+            return None
+        found = json.loads(path.read_text(encoding="utf-8"))
+        whole = found["key"] == content_digest(key) and all(
+            (self._kept / file).exists() and file_digest(self._kept / file) == digest
+            for file, digest in found["files"].items()
+        )
+        facts: dict[str, Any] = found["facts"]
+        return facts if whole else None
+
+    @contextmanager
+    def room(
+        self, name: str, what: str, shape: tuple[int, ...], kind: np.dtype[Any]
+    ) -> Iterator[NDArray[Any]]:
+        """An array of a slice, on disk, to be filled; it is there once the block is left."""
+        with atomic_path(self._path(name, what)) as temporary:
+            values = np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape)
+            yield values
+            values.flush()
+
+    def vouch(
+        self, name: str, key: Mapping[str, Any], arrays: Sequence[str], facts: Mapping[str, Any]
+    ) -> None:
+        """Say of a slice that its arrays are whole, and what is known of it."""
+        files = {self._path(name, what).name: file_digest(self._path(name, what)) for what in arrays}
+        document = {"key": content_digest(key), "files": files, "facts": dict(facts)}
+        write_text(self._kept / f"{name}.json", json.dumps(document))
+
+    def array(self, name: str, what: str) -> NDArray[Any]:
+        """An array of a slice that was kept, mapped from disk."""
+        values: NDArray[Any] = np.load(self._path(name, what), mmap_mode="r")
+        return values
+
+    def clear(self) -> None:
+        """Remove what was only on its way."""
+        for path in sorted(self._kept.glob("*")):
+            path.unlink()
+        if self._kept.exists():
+            self._kept.rmdir()
+        (self.folder / _ASKED).unlink(missing_ok=True)
+
+    def _path(self, name: str, what: str) -> Path:
+        return self._kept / f"{name}-{what}.npy"

@@ -1,0 +1,136 @@
+"""Sound slices that are hidden and filled like missing ones: what a repair promises rests on them.
+
+The neighbours are laid on each other as those of a real gap are. The hidden slice is looked at only
+afterwards, where it lies: what it is shifted against its neighbours counts as an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bench.repair.gaps import Gap
+from bench.repair.neighbours import Slice, Slices, Window, align, laid_on
+from bench.repair.synthesis import MARGIN, Grey, between
+from bench.triplets.file import TripletFile
+from methods.interface import Interpolator
+
+MOST = 48  # windows that are hidden
+_SIDE = 512  # pixels
+_LEARNED = ("validation", "test")  # of the triplets that a network did not learn from
+
+
+@dataclass(frozen=True)
+class Place:
+    """A window of a sound slice in the middle of sound ones.
+
+    Attributes:
+        gap: that it is filled from.
+        z: of the slice.
+        window: of it.
+    """
+
+    gap: Gap
+    z: int
+    window: Window
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A window that was hidden and filled.
+
+    Attributes:
+        place: where it lies.
+        before: HW, what the slice before shows there.
+        filled: HW in [0, 1].
+        after: HW, what the slice after shows there.
+        truth: HW, what the slice shows.
+    """
+
+    place: Place
+    before: Slice
+    filled: Grey
+    after: Slice
+    truth: Slice
+
+
+def places(sound: Sequence[int], size: int, shape: tuple[int, int, int]) -> list[Place]:
+    """Windows to hide, evenly spread over the gaps of a size among sound slices.
+
+    Args:
+        sound: positions of the sound slices.
+        size: how many slices are hidden in a row.
+        shape: of the volume.
+    """
+    known = set(sound)
+    runs = [z for z in sound if all(z + step in known for step in range(size + 2))]
+    found = [(z, position) for z in runs for position in range(1, size + 1)]
+    chosen = [found[i] for i in _spread(len(found))]
+    corners = _corners(shape)
+    return [
+        Place(Gap(z, z + size + 1), z + position, corners[number % len(corners)])
+        for number, (z, position) in enumerate(chosen)
+    ]
+
+
+def unlearned(
+    file: TripletFile, sound: Sequence[int], size: int, corner: tuple[int, int, int]
+) -> list[Place]:
+    """Windows to hide from which a network did not learn: those of the other splits' triplets.
+
+    Args:
+        file: the triplets that it was trained on.
+        sound: positions of the sound slices.
+        size: how many slices are hidden in a row.
+        corner: voxel (z, y, x) of the source where the volume begins.
+    """
+    keys, known = file.keys, set(sound)
+    rows = keys[keys["split"].isin(_LEARNED) & (keys["reason"] == "")]
+    found = []
+    for row in rows.to_dict("records"):
+        z, top, left = (int(row[name]) - low for name, low in zip("zyx", corner, strict=True))
+        gap = Gap(z - int(row.get("position", 1)), z - int(row.get("position", 1)) + size + 1)
+        if known.issuperset(range(gap.before, gap.after + 1)):
+            found.append(Place(gap, z, Window(top, left, file.tile, file.tile)))
+    return [found[i] for i in _spread(len(found))]
+
+
+def hide(
+    slices: Slices, chosen: Sequence[Place], model: Interpolator, device: torch.device, search: int
+) -> Iterator[Hidden]:
+    """Fill windows as if their slices were missing.
+
+    Args:
+        slices: of the volume.
+        chosen: the windows.
+        model: that fills gaps of their size, in evaluation mode on the device.
+        device: where to compute.
+        search: largest shift of neighbours along each axis, in pixels.
+    """
+    _, height, width = slices.volume.shape
+    for place in chosen:
+        match = align(slices, place.gap.before, place.gap.after, search)
+        larger = place.window.grown(MARGIN, (height, width))
+        before, after = laid_on(slices, place.gap, place.z, match, larger)
+        grey = between(model, before, after, place.gap.time(place.z), device)
+        inside = place.window.within(larger)
+        truth = slices.read(place.z, place.window)
+        yield Hidden(place, before[inside], grey[inside], after[inside], truth)
+
+
+def _spread(count: int) -> list[int]:
+    """At most so many of the numbers below a count, evenly spread."""
+    most = min(count, MOST)
+    return sorted(set(np.linspace(0, count - 1, most).round().astype(int).tolist())) if most else []
+
+
+def _corners(shape: tuple[int, int, int]) -> list[Window]:
+    """Windows at the middle and at the corners of a slice, in turn."""
+    _, height, width = shape
+    rows, columns = min(_SIDE, height), min(_SIDE, width)
+    low, right = height - rows, width - columns
+    found = [(low // 2, right // 2), (0, 0), (low, right), (0, right), (low, 0)]
+    return [Window(top, left, rows, columns) for top, left in dict.fromkeys(found)]

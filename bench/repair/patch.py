@@ -1,0 +1,126 @@
+"""A damaged place, synthesised from its neighbours and fitted to what is sound around it.
+
+The slice itself says where its neighbours' tissue has gone: around the mask both follow it by an
+optical flow, which is carried on into the mask. Brightness and contrast are those of the ring
+around it, and what still differs at the seam fades out inside of the mask.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.repair.finding import Mask
+from bench.repair.neighbours import Slice
+from bench.repair.synthesis import Grey, between
+from methods.interface import Interpolator
+
+CONTEXT = 96  # pixels around a place that are looked at
+_RING = 32  # pixels around a place whose brightness it takes
+_FADE = 6.0  # pixels within which a step at the seam fades out
+_SPREADS = (4.0, 16.0, 64.0)  # pixels: how far what is known around a mask is carried into it
+_KNOWN = 0.02  # weight from which on something is known of a pixel
+_GAIN = (0.67, 1.5)  # contrast is changed by no more
+_LEAST = 64  # pixels of a ring that say something of contrast
+
+Flow = NDArray[np.float32]  # HW2 in pixels, x then y
+
+
+def patched(
+    here: Slice,
+    neighbours: tuple[Slice, Slice],
+    damaged: Mask,
+    time: float,
+    model: Interpolator,
+    device: torch.device,
+) -> Grey:
+    """What a place is filled with.
+
+    Args:
+        here: HW, the slice around the place.
+        neighbours: HW each, what the slices before and after show there.
+        damaged: HW, the place, and what else is damaged around it.
+        time: of the slice between its neighbours.
+        model: that takes that time, in evaluation mode on the device.
+        device: where to compute.
+
+    Returns:
+        HW in [0, 1]; it counts inside of the mask.
+    """
+    before, after = (_following(here, each, damaged) for each in neighbours)
+    grey = between(model, before, after, time, device)
+    target = here.astype(np.float32) / 255
+    return _without_step(target, _as_bright(target, grey, damaged), damaged)
+
+
+def _following(here: Slice, neighbour: Slice, damaged: Mask) -> Slice:
+    """A neighbour, moved to where the slice shows the same tissue around the mask."""
+    flow = carried_on(_flow(here, neighbour, damaged), ~damaged)
+    y, x = np.indices(here.shape, np.float32)
+    moved = cv2.remap(
+        neighbour, x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved, np.uint8)
+
+
+def _flow(here: Slice, neighbour: Slice, damaged: Mask) -> Flow:
+    """Where the neighbour shows what the slice does; the damage is shown as the neighbour has it.
+
+    What is damaged would pull the flow around it.
+    """
+    seen = np.where(damaged, neighbour, here)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    smooth = [cv2.GaussianBlur(each, (0, 0), 2.0) for each in (seen, neighbour)]
+    found = flow.calc(smooth[0], smooth[1], np.zeros((*here.shape, 2), np.float32))
+    return np.asarray(found, np.float32)
+
+
+def carried_on(values: NDArray[np.float32], known: Mask) -> NDArray[np.float32]:
+    """What is known around a mask, carried on into it: near the edge by what is nearest.
+
+    Args:
+        values: HW or HWC.
+        known: HW; what is not known of ``values`` is not looked at.
+
+    Returns:
+        The values, with what is not known replaced.
+    """
+    weight = known.astype(np.float32)
+    there = weight if values.ndim == 2 else weight[..., None]
+    result, missing = np.where(there > 0, values, 0).astype(np.float32), ~known
+    for spread in _SPREADS:
+        near = cv2.GaussianBlur(weight, (0, 0), spread)
+        mean = cv2.GaussianBlur(np.asarray(values * there, np.float32), (0, 0), spread)
+        found = missing & (near > _KNOWN)
+        by = near[found] if values.ndim == 2 else near[found][:, None]
+        result[found] = mean[found] / by
+        missing &= ~found
+    if missing.any() and known.any():
+        result[missing] = values[known].mean(axis=0)
+    return result
+
+
+def _as_bright(target: Grey, grey: Grey, damaged: Mask) -> Grey:
+    """The synthesised window with the brightness and contrast of the ring around the mask."""
+    ring = _grown(damaged, _RING) & ~damaged
+    if np.count_nonzero(ring) < _LEAST:
+        return grey
+    wanted, found = target[ring], grey[ring]
+    spread = float(found.std())
+    gain = np.clip(float(wanted.std()) / spread, *_GAIN) if spread > 0 else 1.0
+    return np.asarray((grey - found.mean()) * gain + wanted.mean(), np.float32)
+
+
+def _without_step(target: Grey, grey: Grey, damaged: Mask) -> Grey:
+    """The window with what differs around the mask carried into it, and fading out."""
+    step = carried_on(np.asarray(target - grey, np.float32), ~damaged)
+    inside = cv2.distanceTransform(damaged.astype(np.uint8), cv2.DIST_L2, 5)
+    faded = np.where(damaged, step * np.exp(-inside / _FADE), 0)
+    return np.asarray(np.clip(grey + faded, 0, 1), np.float32)
+
+
+def _grown(mask: Mask, by: int) -> Mask:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by + 1, 2 * by + 1))
+    return cv2.dilate(mask.astype(np.uint8), kernel).astype(np.bool_)

@@ -1,0 +1,124 @@
+"""``repair.json``: what a repair did to each slice, with what, and how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.base.errors import UserError
+from bench.base.files import write_text
+from bench.repair.evidence import RECORD
+
+SCHEMA = 1
+
+
+class Expected(BaseModel):
+    """A score that a slice is expected to have, and the interval that holds it 9 times in 10."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean: float
+    low: float
+    high: float
+
+
+class SliceRecord(BaseModel):
+    """A slice that was filled, as a whole or in places, or that was to be filled.
+
+    Attributes:
+        slice: the number that the source gives it.
+        filled: ``whole``, ``places``, or ``no`` where it was left because it cannot be trusted.
+        reasons: what was wrong with it.
+        boxes: of its places: top, bottom, left, right in pixels.
+        before: number of the sound slice before it.
+        after: number of the sound slice after it.
+        time: where it lies between them.
+        shift: of the slice after against that before, y and x in pixels.
+        peak: their correlation there.
+        difference: of the two after their tissue follows each other.
+        expected: scores, by metric.
+        mean_error: mean expected absolute error of its filled pixels, in grey levels.
+        pixels: how many were filled.
+        sha256: of its values as they were written, row by row.
+        note: why it was left, or what has to be known of it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slice: int
+    filled: Literal["whole", "places", "no"]
+    reasons: tuple[str, ...]
+    boxes: tuple[tuple[int, int, int, int], ...] = ()
+    before: int
+    after: int
+    time: float
+    shift: tuple[int, int]
+    peak: float
+    difference: float
+    expected: Mapping[str, Expected]
+    mean_error: float | None = None
+    pixels: int = 0
+    sha256: str | None = None
+    note: str = ""
+
+
+class RepairRecord(BaseModel):
+    """All of a repair.
+
+    Attributes:
+        schema_: of the file.
+        source: the volume: path, shape, type of its values, voxel size, grey range.
+        out: the name of the volume that was written, which lies beside the folder of this file.
+        methods: with what gaps of each size were filled, and what its promises rest on.
+        slices: by number.
+        left: what was found and not filled: slice, reason and note.
+        packages: versions.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_: int = SCHEMA
+    source: Mapping[str, Any]
+    out: str
+    methods: Mapping[int, Mapping[str, Any]]
+    slices: tuple[SliceRecord, ...]
+    left: tuple[Mapping[str, Any], ...]
+    packages: Mapping[str, Any]
+
+
+def save_record(record: RepairRecord, folder: Path) -> None:
+    """Write the record into the folder beside the volume."""
+    write_text(folder / RECORD, record.model_dump_json(indent=1) + "\n")
+
+
+def load_record(folder: Path) -> RepairRecord:
+    """Read the record of a folder.
+
+    Raises:
+        UserError: it is missing, damaged, or of a newer version.
+    """
+    path = folder / RECORD
+    try:
+        record = RepairRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise UserError(f"{path} cannot be read ({first}); repeat the repair.") from error
+    if record.schema_ > SCHEMA:
+        raise UserError(f"{path} was written by a newer version of interslice; update interslice.")
+    return record
+
+
+def left_of(items: Sequence[Any], first: int) -> tuple[dict[str, Any], ...]:
+    """What a plan leaves as it is: slice, reason and note."""
+    return tuple(
+        {
+            "slice": first + item.finding.z,
+            "reason": item.finding.reason,
+            "note": item.note,
+        }
+        for item in items
+        if item.action == "leave"
+    )
