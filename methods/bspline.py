@@ -41,7 +41,7 @@ class BSplineOptions:
 
 
 class BSpline(Halfway):
-    """Both neighbours moved halfway towards each other by B-spline registration, then averaged.
+    """Both neighbours moved towards each other by B-spline registration, then averaged.
 
     Each slice is registered to the other, which gives a displacement both ways.
     """
@@ -53,6 +53,7 @@ class BSpline(Halfway):
         "ibid. 1999 (SimpleITK)",
         kind="classical",
         swap_symmetric=True,
+        any_time=True,
         extras=("flow_before", "flow_after"),
         deviations=(
             "correlation in small windows instead of mutual information, which found less motion",

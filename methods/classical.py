@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from methods.halfway import Halfway, Slice, SliceFlow, meet, slices
+from methods.halfway import Halfway, Slice, SliceFlow, blend, meet, slices
 from methods.interface import Interpolation, Interpolator, MethodInfo
 
 
@@ -20,12 +20,12 @@ class Before(Interpolator):
     """The slice before, unchanged."""
 
     info: ClassVar[MethodInfo] = MethodInfo(
-        name="before", title="Before", reference="copy", kind="classical"
+        name="before", title="Before", reference="copy", kind="classical", any_time=True
     )
 
-    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
-        """Return ``before``."""
-        del after
+    def forward(self, before: Tensor, after: Tensor, time: float = 0.5) -> Interpolation:
+        """Return ``before``, whatever the time."""
+        del after, time
         return Interpolation(before)
 
 
@@ -33,12 +33,12 @@ class After(Interpolator):
     """The slice after, unchanged."""
 
     info: ClassVar[MethodInfo] = MethodInfo(
-        name="after", title="After", reference="copy", kind="classical"
+        name="after", title="After", reference="copy", kind="classical", any_time=True
     )
 
-    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
-        """Return ``after``."""
-        del before
+    def forward(self, before: Tensor, after: Tensor, time: float = 0.5) -> Interpolation:
+        """Return ``after``, whatever the time."""
+        del before, time
         return Interpolation(after)
 
 
@@ -51,11 +51,12 @@ class Average(Interpolator):
         reference="mean of both neighbours",
         kind="classical",
         swap_symmetric=True,
+        any_time=True,
     )
 
-    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
-        """Return the mean."""
-        return Interpolation((before + after) / 2)
+    def forward(self, before: Tensor, after: Tensor, time: float = 0.5) -> Interpolation:
+        """Return the mean, in which the nearer slice counts for more."""
+        return Interpolation(blend(before, after, time))
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class PhaseOptions:
 
 
 class Phase(Interpolator):
-    """Both neighbours moved halfway towards each other by one global shift, then averaged.
+    """Both neighbours moved towards each other by one global shift, then averaged.
 
     The cross power is not whitened, as phase correlation proper would have it: neighbouring
     sections share no fine detail, and whitening gives their noise the same say as tissue. On
@@ -86,19 +87,20 @@ class Phase(Interpolator):
         title="Global shift",
         reference="Guizar-Sicairos, Thurman and Fienup, Optics Letters 2008 (scikit-image)",
         kind="classical",
+        any_time=True,
         extras=("flow_before", "flow_after"),
         deviations=("The cross power is not whitened.",),
     )
     Options = PhaseOptions
 
     @torch.no_grad()
-    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+    def forward(self, before: Tensor, after: Tensor, time: float = 0.5) -> Interpolation:
         """Interpolate; extras are constant flows in pixels (B2HW, x then y)."""
         pairs = zip(slices(before), slices(after), strict=True)
         shifts = np.stack([self._shift(one, other) for one, other in pairs])
-        half = torch.from_numpy(shifts / 2).to(before)[:, :, None, None]
-        half = half.expand(-1, -1, *before.shape[-2:])
-        return meet(before, after, -half, half)
+        motion = torch.from_numpy(shifts).to(before)[:, :, None, None]
+        motion = motion.expand(-1, -1, *before.shape[-2:])
+        return meet(before, after, motion, -motion, time)
 
     def _shift(self, before: Slice, after: Slice) -> NDArray[np.float64]:
         """Where ``after`` shows what ``before`` shows at 0: (x, y) in pixels."""
@@ -140,7 +142,7 @@ class FlowOptions:
 
 
 class Flow(Halfway):
-    """Both neighbours moved halfway towards each other by TV-L1 or ILK, then averaged."""
+    """Both neighbours moved towards each other by TV-L1 or ILK, then averaged."""
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="flow",
@@ -148,6 +150,7 @@ class Flow(Halfway):
         reference="TV-L1: Zach, Pock and Bischof, DAGM 2007 (scikit-image)",
         kind="classical",
         swap_symmetric=True,
+        any_time=True,
         extras=("flow_before", "flow_after"),
     )
     Options = FlowOptions

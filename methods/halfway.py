@@ -1,4 +1,4 @@
-"""Both neighbours moved halfway towards each other along a flow that is found both ways."""
+"""Both neighbours moved towards each other along a flow that is found both ways."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ SliceFlow = NDArray[np.float32]  # 2HW in pixels, x then y
 
 
 class Halfway(Interpolator):
-    """Both neighbours moved halfway towards each other by optical flow, then averaged.
+    """Both neighbours moved to where the slice between them is by optical flow, then averaged.
 
-    The flow is found in both directions. Their difference, halved, says roughly where the
-    middle is; each flow is read there, and half of it moves its neighbour.
+    The flow is found in both directions, and what moves is taken to move evenly. The difference
+    of both, weighted by nearness, is roughly the motion through a place of the slice between
+    them: it says where that place lies in either neighbour. Each flow is read there, and the part
+    of it that the time leaves moves its neighbour.
     """
 
     @torch.no_grad()
-    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
-        """Interpolate; extras point from the middle into each neighbour (B2HW, x then y)."""
+    def forward(self, before: Tensor, after: Tensor, time: float = 0.5) -> Interpolation:
+        """Interpolate; extras point from the slice into each neighbour (B2HW, x then y)."""
         forward = self.flow(before, after).to(before)
         backward = self.flow(after, before).to(before)
-        half = (forward - backward) / 4
+        motion = blend(forward, -backward, time)
         return meet(
             before,
             after,
-            backward_warp(backward, half) / 2,
-            backward_warp(forward, -half) / 2,
+            backward_warp(forward, -motion * time),
+            backward_warp(backward, motion * (1 - time)),
+            time,
         )
 
     def flow(self, reference: Tensor, moving: Tensor) -> Tensor:
@@ -47,11 +50,27 @@ class Halfway(Interpolator):
         """Where ``moving`` shows what ``reference`` shows at 0."""
 
 
-def meet(before: Tensor, after: Tensor, flow_before: Tensor, flow_after: Tensor) -> Interpolation:
-    """The average of both neighbours (B1HW), each read along its flow (B2HW, in pixels)."""
+def meet(
+    before: Tensor, after: Tensor, forward: Tensor, backward: Tensor, time: float
+) -> Interpolation:
+    """Both neighbours moved to the time of the slice, then averaged.
+
+    Args:
+        before: B1HW.
+        after: B1HW.
+        forward: the motion from before to after through each pixel of the slice, B2HW in pixels.
+        backward: that from after to before.
+        time: of the slice.
+    """
+    flow_before, flow_after = backward * time, forward * (1 - time)
     warped = backward_warp(before, flow_before), backward_warp(after, flow_after)
     extras = {"flow_before": flow_before, "flow_after": flow_after}
-    return Interpolation((warped[0] + warped[1]) / 2, extras)
+    return Interpolation(blend(*warped, time), extras)
+
+
+def blend(before: Tensor, after: Tensor, time: float) -> Tensor:
+    """The mean of two tensors, in which the nearer in time counts for more."""
+    return (1 - time) * before + time * after
 
 
 def slices(images: Tensor) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What every method promises: two slices in, the slice between them out."""
+"""What every method promises: two slices in, a slice between them out."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ class MethodInfo:
             training split) or ``trained``.
         revision: raised by hand whenever outputs change for the same weights.
         stride: inputs are padded to a multiple of it inside the method.
-        swap_symmetric: exchanging before and after leaves the result the same.
+        swap_symmetric: exchanging before and after leaves the result the same; at another time
+            than 1/2, exchanging them and taking 1 - time.
+        any_time: ``forward`` takes the time of the slice as its third argument; without it a
+            method knows the slice halfway alone.
         extras: names of the tensors in ``Interpolation.extras``.
         deviations: where this differs from the reference; printed as footnotes.
         motion: names of the submodules that estimate motion and nothing else; a training may
@@ -65,6 +68,7 @@ class MethodInfo:
     revision: int = 1
     stride: int = 1
     swap_symmetric: bool = False
+    any_time: bool = False
     extras: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
     motion: tuple[str, ...] = ()
@@ -81,6 +85,9 @@ class Interpolator(nn.Module):
     A method that takes options names a frozen dataclass as ``Options``, takes one
     instance of it as its only argument, and lists its widths by preset name
     (``quick``, ``medium``, ``paper``) in ``presets``.
+
+    A method whose ``info.any_time`` is set has ``forward(before, after, time=0.5)``: the time is
+    between that of ``before``, 0, and that of ``after``, 1.
     """
 
     info: ClassVar[MethodInfo]

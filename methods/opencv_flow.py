@@ -66,7 +66,7 @@ class DisOptions:
 
 
 class Dis(_OpenCv):
-    """Both neighbours moved halfway towards each other by DIS optical flow, then averaged."""
+    """Both neighbours moved towards each other by DIS optical flow, then averaged."""
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="dis",
@@ -74,6 +74,7 @@ class Dis(_OpenCv):
         reference="Kroeger, Timofte, Dai and Van Gool, ECCV 2016 (OpenCV)",
         kind="classical",
         swap_symmetric=True,
+        any_time=True,
         extras=("flow_before", "flow_after"),
         deviations=(_EIGHT_BITS,),
     )
@@ -103,7 +104,7 @@ class FarnebackOptions:
 
 
 class Farneback(_OpenCv):
-    """Both neighbours moved halfway towards each other by Farneback's flow, then averaged."""
+    """Both neighbours moved towards each other by Farneback's flow, then averaged."""
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="farneback",
@@ -111,6 +112,7 @@ class Farneback(_OpenCv):
         reference="Farneback, SCIA 2003 (OpenCV); levels and window as in IsoFlow",
         kind="classical",
         swap_symmetric=True,
+        any_time=True,
         extras=("flow_before", "flow_after"),
         deviations=(_EIGHT_BITS,),
     )

@@ -14,7 +14,6 @@ from torch.nn import functional
 from methods.interface import Interpolation, Interpolator, MethodInfo, pad_to_multiple
 from methods.layers.warp import backward_warp
 
-_MIDDLE = 0.5  # the time of the slice halfway
 _LEAST_CONTRAST = 1e-3  # a quarter of a grey level, so that a blank slice stays blank
 _SLOPE = 0.25  # of PReLU below zero, at first
 _GAIN = 1 / 16  # of the heads; a power of two, so that published weights lose no bit by it
@@ -78,10 +77,11 @@ class Rife(Interpolator):
         "Interpolation, ECCV 2022; network of Practical-RIFE 4.0",
         kind="trained",
         stride=_FOLDING * 8,
+        any_time=True,
         extras=("flow_before", "flow_after", "warped_before", "warped_after", "mask"),
         deviations=(
             "trained without a teacher, flow distillation or a smoothness term: under the losses "
-            "of this benchmark alone, at the time 1/2",
+            "of this benchmark alone, at the times of missing slices",
             "one grey channel; of published weights, those of the three colours are summed",
             "no refinement after the blend, as in the prediction of version 4.0",
             "slices are padded by their edge to a multiple of at most 32, where the reference pads "
@@ -104,9 +104,9 @@ class Rife(Interpolator):
             for number, (width, scale) in enumerate(zip(chosen.widths, chosen.scales, strict=True))
         )
 
-    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
-        """Synthesise the slice between ``before`` and ``after`` (both B1HW in [0, 1])."""
-        synthesise = partial(self._synthesise, time=_MIDDLE)
+    def forward(self, before: Tensor, after: Tensor, time: float = 0.5) -> Interpolation:
+        """Synthesise the slice at a time between ``before`` and ``after`` (both B1HW in [0, 1])."""
+        synthesise = partial(self._synthesise, time=time)
         return pad_to_multiple(synthesise, before, after, self.options.stride)
 
     def _synthesise(self, before: Tensor, after: Tensor, time: float) -> Interpolation:

@@ -93,6 +93,7 @@ def _facts(method: Method) -> None:
     _require(bool(info.title and info.reference), "title or reference is empty")
     fitted = issubclass(method, FittedInterpolator)
     _require(fitted == (info.kind == "fitted"), "kind 'fitted' and FittedInterpolator go together")
+    _require(not (fitted and info.any_time), "`fit` is told no time, so `any_time` cannot hold")
 
 
 def _motion(method: Method) -> None:
@@ -174,6 +175,21 @@ def _swap(method: Method) -> None:
     _require_close(one, other, "exchanging before and after changes the slice")
 
 
+def _times(method: Method) -> None:
+    before, after = _slices(1, 64, 96)
+    model = _awake(method)
+    for time in (0.25, 2 / 3):
+        middle = _run(model, before, after, time).middle
+        _require(middle.shape == before.shape, f"at {time:.3g} the slice is {tuple(middle.shape)}")
+        _require(bool(torch.isfinite(middle).all()), f"at {time:.3g} the slice is not finite")
+        if method.info.swap_symmetric:
+            other = _run(model, after, before, 1 - time).middle
+            _require_close(middle, other, f"exchanging both changes the slice at {time:.3g}")
+    half = _run(model, before, after, 0.5).middle
+    same = torch.equal(half, _run(model, before, after).middle)
+    _require(same, "without a time the slice is not the one at 1/2")
+
+
 def _constant(method: Method) -> None:
     for grey in (0.0, 0.5, 1.0):
         flat = torch.full((1, 1, 64, 64), grey)
@@ -228,6 +244,7 @@ CHECKS = (
     Check("the same call gives the same bits", _determinism),
     Check("weights survive the disk", _weights),
     Check("before and after may be exchanged, as declared", _swap, lambda i: i.swap_symmetric),
+    Check("it takes any time, as declared", _times, lambda i: i.any_time),
     Check("a constant stays constant", _constant, lambda i: i.kind == "classical"),
     Check("it can be fitted", _fits, lambda i: i.kind == "fitted"),
     Check(f"it learns one triplet by heart (above {LEARNT_DB:.0f} dB)", _learns, _trained),
@@ -243,9 +260,9 @@ def _awake(method: Method) -> Interpolator:
     return model
 
 
-def _run(model: Interpolator, before: Tensor, after: Tensor) -> Any:
+def _run(model: Interpolator, *inputs: Any) -> Any:
     with torch.inference_mode():
-        return model(before, after)
+        return model(*inputs)
 
 
 def _slices(batch: int, height: int, width: int) -> tuple[Tensor, Tensor]:

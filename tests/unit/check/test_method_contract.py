@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ from bench.check.contract import CHECKS, Verdict, check_method
 from bench.commands.main import app
 from methods.classical import Average
 from methods.interface import Interpolation, Interpolator, MethodInfo
+from methods.linear import Linear
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -41,6 +42,29 @@ class NoTitle(Half):
 
 class NotFitted(Half):
     info = info(kind="fitted")
+
+
+class Late(Half):
+    """It takes the times up to 1/2, and stays there."""
+
+    info = info(swap_symmetric=True, any_time=True)
+
+    def forward(self, before: Tensor, after: Tensor, time: float = 0.5) -> Interpolation:
+        share = min(time, 0.5)
+        return Interpolation((1 - share) * before + share * after)
+
+
+class Early(Half):
+    """It does not take the middle for what is asked without a time."""
+
+    info = info(any_time=True)
+
+    def forward(self, before: Tensor, after: Tensor, time: float = 0.25) -> Interpolation:
+        return Interpolation((1 - time) * before + time * after)
+
+
+class TimedFit(Linear):
+    info = replace(Linear.info, any_time=True)
 
 
 class Thawed(Half):
@@ -154,6 +178,9 @@ BROKEN = {
     Throws: "other bits",
     Forgets: "saving and loading",
     Leans: "exchanging before and after",
+    Late: "exchanging both changes the slice at 0.25",
+    Early: "without a time",
+    TimedFit: "told no time",
     Brightens: "constant slice of 0.0",
     Stubborn: "200 steps",
     Crashes: "KeyError",
