@@ -15,11 +15,11 @@ from bench.repair.choose import Filler
 from bench.repair.evidence import Evidence
 from bench.repair.finding import Mask
 from bench.repair.gaps import Task
-from bench.repair.neighbours import WHOLE, Slice, Slices, Window, align
+from bench.repair.neighbours import Neighbours, matched, neighbours
 from bench.repair.patch import CONTEXT, patched
-from bench.repair.synthesis import Grey, synthesised, windows
+from bench.repair.slices import WHOLE, Grey, Slice, Slices, Window
+from bench.repair.synthesis import synthesise, windows
 from bench.repair.trust import Trust
-from bench.triplets.align import Match
 from bench.volumes.formats.stack import Stack
 from bench.volumes.stack_volume import StackVolume
 from methods.interface import Interpolator
@@ -79,12 +79,12 @@ class Filling:
             What is known of it, for the record; ``refused`` says why nothing was filled, if so.
         """
         slices, means = Slices(self.volume), self.means[task.gap.size]
-        match = align(slices, task.gap.before, task.gap.after, self.search)
-        key = self._key(task, match, slices)
+        beside = neighbours(slices, task.gap, self.search)
+        match, key = beside.match, self._key(task, beside)
         name = f"{self.volume.first + task.z:05d}"
         if (facts := self.evidence.kept(name, key)) is not None:
             return facts
-        difference = means.trust.difference(slices, task, match)
+        difference = means.trust.difference(beside, task.z)
         facts = {
             "shift": [match.y, match.x],
             "peak": round(match.peak, 4),
@@ -98,11 +98,11 @@ class Filling:
             return facts
         if refusal:
             facts["warning"] = refusal
-        facts |= self._filled(task, match, slices, name)
+        facts |= self._filled(task, beside, name)
         self.evidence.vouch(name, key, (GREY, ERROR), facts)
         return facts
 
-    def _filled(self, task: Task, match: Match, slices: Slices, name: str) -> dict[str, Any]:
+    def _filled(self, task: Task, beside: Neighbours, name: str) -> dict[str, Any]:
         """Leave the grey values and the expected errors of a slice."""
         _, height, width = self.volume.shape
         room, raw = self.evidence.room, self.volume.raw
@@ -113,7 +113,7 @@ class Filling:
         ):
             if not task.whole:
                 _copy(raw, task.z, grey)
-            for part in self._parts(task, match, slices):
+            for part in self._parts(task, beside):
                 at = part.window.within(Window(0, 0, height, width))
                 grey[at] = np.where(part.mask, self.volume.stored(part.grey), grey[at])
                 levels = np.rint(np.clip(part.error, 0, 255)).astype(np.uint8)
@@ -127,10 +127,11 @@ class Filling:
             "sha256": written,
         }
 
-    def _parts(self, task: Task, match: Match, slices: Slices) -> Iterator[_Part]:
+    def _parts(self, task: Task, beside: Neighbours) -> Iterator[_Part]:
         means, time = self.means[task.gap.size], task.gap.time(task.z)
         if task.whole:
-            for done in synthesised(slices, task.gap, task.z, match, means.model, self.device):
+            for window in windows(beside.slices.shape):
+                done = synthesise(beside, task.z, window, means.model, self.device)
                 error = means.trust.error(done.before, done.grey, done.after, time)
                 yield _Part(done.window, np.ones(done.grey.shape, np.bool_), done.grey, error)
             return
@@ -141,8 +142,8 @@ class Filling:
             box = place.box
             inner = Window(box.top, box.left, box.bottom - box.top, box.right - box.left)
             window = inner.grown(CONTEXT, self.volume.shape[1:])
-            here = slices.read(task.z, window)
-            before, after = self._beside(slices, task, window)
+            here = beside.slices.read(task.z, window)
+            before, after = self._beside(beside.slices, task, window)
             mask = damaged[window.within(Window(0, 0, *self.volume.shape[1:]))]
             grey = patched(here, (before, after), mask, time, means.model, self.device)
             error = means.trust.error(before, grey, after, time)
@@ -162,19 +163,19 @@ class Filling:
         """What both neighbours show in a window, laid on the slice that is damaged in places."""
         laid = []
         for z in (task.gap.before, task.gap.after):
-            match = align(slices, task.z, z, self.search)
+            match, _ = matched(slices, task.z, z, self.search)
             laid.append(slices.read(z, window.moved(match.y, match.x)))
         return laid[0], laid[1]
 
-    def _key(self, task: Task, match: Match, slices: Slices) -> dict[str, Any]:
+    def _key(self, task: Task, beside: Neighbours) -> dict[str, Any]:
         """Everything that what is filled depends on."""
         means = self.means[task.gap.size]
         masks = [item.finding.place for item in task.items if item.finding.place is not None]
         return {
             "revision": REVISION,
             "gap": [task.gap.before, task.z, task.gap.after],
-            "match": [match.y, match.x, match.peak],
-            "neighbours": [slices.digest(z) for z in (task.gap.before, task.gap.after)],
+            "match": list(beside.match),
+            "neighbours": [beside.slices.digest(z) for z in (task.gap.before, task.gap.after)],
             "method": means.filler.as_json(),
             "trust": means.trust.digest,
             "force": self.force,

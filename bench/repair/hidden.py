@@ -1,7 +1,8 @@
 """Sound slices that are hidden and filled like missing ones: what a repair promises rests on them.
 
 The neighbours are laid on each other as those of a real gap are. The hidden slice is looked at only
-afterwards, where it lies: what it is shifted against its neighbours counts as an error.
+afterwards, where it lies: what it is shifted against its neighbours counts as an error. Its
+brightness and contrast do not: those of a lost slice are not known, and flicker is no tissue.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import numpy as np
 import torch
 
 from bench.repair.gaps import Gap
-from bench.repair.neighbours import Slice, Slices, Window, align, laid_on
-from bench.repair.synthesis import MARGIN, Grey, between
+from bench.repair.neighbours import neighbours
+from bench.repair.slices import Grey, Slices, Window
+from bench.repair.synthesis import synthesise
 from bench.triplets.file import TripletFile
 from methods.interface import Interpolator
 
@@ -44,17 +46,17 @@ class Hidden:
 
     Attributes:
         place: where it lies.
-        before: HW, what the slice before shows there.
-        filled: HW in [0, 1].
-        after: HW, what the slice after shows there.
-        truth: HW, what the slice shows.
+        before: HW in [0, 1], what the slice before shows there.
+        grey: HW in [0, 1], what was synthesised.
+        after: HW in [0, 1], what the slice after shows there.
+        truth: HW in [0, 1], what the slice shows, with the tone that it was taken to have.
     """
 
     place: Place
-    before: Slice
-    filled: Grey
-    after: Slice
-    truth: Slice
+    before: Grey
+    grey: Grey
+    after: Grey
+    truth: Grey
 
 
 def places(sound: Sequence[int], size: int, shape: tuple[int, int, int]) -> list[Place]:
@@ -110,15 +112,12 @@ def hide(
         device: where to compute.
         search: largest shift of neighbours along each axis, in pixels.
     """
-    _, height, width = slices.volume.shape
     for place in chosen:
-        match = align(slices, place.gap.before, place.gap.after, search)
-        larger = place.window.grown(MARGIN, (height, width))
-        before, after = laid_on(slices, place.gap, place.z, match, larger)
-        grey = between(model, before, after, place.gap.time(place.z), device)
-        inside = place.window.within(larger)
-        truth = slices.read(place.z, place.window)
-        yield Hidden(place, before[inside], grey[inside], after[inside], truth)
+        beside = neighbours(slices, place.gap, search)
+        done = synthesise(beside, place.z, place.window, model, device)
+        tone = slices.centre(place.z, search).tone
+        truth = tone.mapped(slices.read(place.z, place.window), beside.tone(place.z))
+        yield Hidden(place, done.before, done.grey, done.after, truth)
 
 
 def _spread(count: int) -> list[int]:

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from bench.repair.finding import Mask
-from bench.repair.neighbours import Slice
-from bench.repair.synthesis import Grey, between
+from bench.repair.slices import Grey, Slice, Tone
+from bench.repair.synthesis import between
 from methods.interface import Interpolator
 
 CONTEXT = 96  # pixels around a place that are looked at
@@ -49,32 +49,41 @@ def patched(
     Returns:
         HW in [0, 1]; it counts inside of the mask.
     """
-    before, after = (_following(here, each, damaged) for each in neighbours)
-    grey = between(model, before, after, time, device)
     target = here.astype(np.float32) / 255
+    before, after = (_following(target, _toned(here, each, damaged), damaged) for each in neighbours)
+    grey = between(model, before, after, time, device)
     return _without_step(target, _as_bright(target, grey, damaged), damaged)
 
 
-def _following(here: Slice, neighbour: Slice, damaged: Mask) -> Slice:
+def _toned(here: Slice, neighbour: Slice, damaged: Mask) -> Grey:
+    """A neighbour as bright as the slice is around the mask, HW in [0, 1]."""
+    if damaged.all():
+        return neighbour.astype(np.float32) / 255
+    tones = [
+        Tone(float(each[~damaged].mean()), float(each[~damaged].std())) for each in (here, neighbour)
+    ]
+    return tones[1].mapped(neighbour, tones[0])
+
+
+def _following(here: Grey, neighbour: Grey, damaged: Mask) -> Grey:
     """A neighbour, moved to where the slice shows the same tissue around the mask."""
     flow = carried_on(_flow(here, neighbour, damaged), ~damaged)
     y, x = np.indices(here.shape, np.float32)
     moved = cv2.remap(
         neighbour, x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE
     )
-    return np.asarray(moved, np.uint8)
+    return np.asarray(np.clip(moved, 0, 1), np.float32)
 
 
-def _flow(here: Slice, neighbour: Slice, damaged: Mask) -> Flow:
+def _flow(here: Grey, neighbour: Grey, damaged: Mask) -> Flow:
     """Where the neighbour shows what the slice does; the damage is shown as the neighbour has it.
 
     What is damaged would pull the flow around it.
     """
-    seen = np.where(damaged, neighbour, here)
+    seen = (cv2.GaussianBlur(each, (0, 0), 2.0) for each in (np.where(damaged, neighbour, here), neighbour))
+    one, other = (np.rint(255 * each).astype(np.uint8) for each in seen)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    smooth = [cv2.GaussianBlur(each, (0, 0), 2.0) for each in (seen, neighbour)]
-    found = flow.calc(smooth[0], smooth[1], np.zeros((*here.shape, 2), np.float32))
-    return np.asarray(found, np.float32)
+    return np.asarray(flow.calc(one, other, np.zeros((*here.shape, 2), np.float32)), np.float32)
 
 
 def carried_on(values: NDArray[np.float32], known: Mask) -> NDArray[np.float32]:

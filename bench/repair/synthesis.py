@@ -7,19 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.repair.gaps import Gap
-from bench.repair.neighbours import Slice, Slices, Window, laid_on
-from bench.triplets.align import Match
+from bench.repair.neighbours import Neighbours
+from bench.repair.slices import Grey, Window
 from methods.interface import Interpolator
 from methods.timed import at_time
 
 WINDOW = 1024  # pixels
-MARGIN = 32  # pixels around a window that are computed and thrown away
-
-Grey = NDArray[np.float32]  # HW in [0, 1]
+_MARGIN = 32  # pixels around a window that are computed and thrown away
 
 
 class Synthesised(NamedTuple):
@@ -28,39 +24,36 @@ class Synthesised(NamedTuple):
     Attributes:
         window: where it lies.
         grey: HW in [0, 1], what was synthesised.
-        before: HW, what the slice before shows there.
-        after: HW, what the slice after shows there.
+        before: HW in [0, 1], what the slice before shows there.
+        after: HW in [0, 1], what the slice after shows there.
     """
 
     window: Window
     grey: Grey
-    before: Slice
-    after: Slice
+    before: Grey
+    after: Grey
 
 
-def synthesised(
-    slices: Slices, gap: Gap, z: int, match: Match, model: Interpolator, device: torch.device
-) -> Iterator[Synthesised]:
-    """A slice of a gap, window by window.
+def synthesise(
+    beside: Neighbours, z: int, window: Window, model: Interpolator, device: torch.device
+) -> Synthesised:
+    """A window of a slice of a gap.
 
     Args:
-        slices: of the volume.
-        gap: that the slice is in.
+        beside: the slices around the gap.
         z: of the slice.
-        match: of the neighbours, which lie on each other by it.
+        window: of it.
         model: that takes the slice's time, in evaluation mode on the device.
         device: where to compute.
 
     Raises:
         UserError: the method returned NaN or infinity.
     """
-    _, *shape = slices.volume.shape
-    for window in windows((shape[0], shape[1])):
-        larger = window.grown(MARGIN, (shape[0], shape[1]))
-        before, after = laid_on(slices, gap, z, match, larger)
-        grey = between(model, before, after, gap.time(z), device)
-        inside = window.within(larger)
-        yield Synthesised(window, grey[inside], before[inside], after[inside])
+    larger = window.grown(_MARGIN, beside.slices.shape)
+    before, after = beside.laid_on(z, larger)
+    grey = between(model, before, after, beside.gap.time(z), device)
+    inside = window.within(larger)
+    return Synthesised(window, grey[inside], before[inside], after[inside])
 
 
 def windows(shape: tuple[int, int]) -> Iterator[Window]:
@@ -72,7 +65,7 @@ def windows(shape: tuple[int, int]) -> Iterator[Window]:
 
 
 def between(
-    model: Interpolator, before: Slice, after: Slice, time: float, device: torch.device
+    model: Interpolator, before: Grey, after: Grey, time: float, device: torch.device
 ) -> Grey:
     """What a method puts between two windows, HW in [0, 1].
 
@@ -80,7 +73,7 @@ def between(
         UserError: it returned NaN or infinity.
     """
     one, other = (
-        torch.from_numpy(np.ascontiguousarray(grey)).float().div_(255.0)[None, None].to(device)
+        torch.from_numpy(np.ascontiguousarray(grey))[None, None].to(device)
         for grey in (before, after)
     )
     with torch.inference_mode():
