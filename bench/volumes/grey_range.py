@@ -74,6 +74,14 @@ def to_8_bits(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8
     return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
+def as_type(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Values in another type of up to 32 bits; integers are rounded, and clipped to its range."""
+    if dtype.kind not in "ui":
+        return values.astype(dtype)
+    known = np.iinfo(dtype)
+    return np.clip(np.rint(values), known.min, known.max).astype(dtype)
+
+
 def grey_use(
     where: str,
     wish: GreyWish,

@@ -24,7 +24,7 @@ from bench.volumes.formats.stack import (
     checked_depth,
     whole_box,
 )
-from bench.volumes.grey_range import GreyUse, GreyWish, as_words, grey_use, to_8_bits
+from bench.volumes.grey_range import GreyUse, GreyWish, as_type, as_words, grey_use, to_8_bits
 from bench.volumes.holes import positions
 from bench.volumes.label_ids import ids_of
 from bench.volumes.label_offset import label_corner, numbered_otherwise
@@ -73,6 +73,29 @@ class StackVolume:
         if mask is not None:
             mask = _mask_within(raw, mask, region)
         self._raw, self._labels, self._mask = part, labels, mask
+
+    @property
+    def raw(self) -> Stack:
+        """The grey values as they are stored, of the part that is taken."""
+        return self._raw
+
+    def stored(self, grey: NDArray[np.floating[Any]]) -> NDArray[Any]:
+        """Grey values as the source would store them: the reverse of how it is read.
+
+        Integers are rounded, and clipped to those that the type has. A value of up to 16 bits
+        within the grey range comes back from float32; through ``slice``, which has 8 bits, one
+        comes back within half a grey level, a 510th of the range.
+
+        Args:
+            grey: of any shape, in [0, 1].
+
+        Returns:
+            Of the same shape, in the type of the source.
+        """
+        low, high = (0.0, 255.0) if self.grey is None else self.grey.range
+        shown = np.asarray(grey, dtype=np.float64)
+        values = low + (1.0 - shown if self._raw.inverted else shown) * (high - low)
+        return as_type(values, self._raw.dtype.newbyteorder("="))
 
     def slice(self, z: int) -> NDArray[np.uint8]:
         """The grey values of one slice, HW.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.volumes.formats.axes import Layout, find_layout
-from bench.volumes.formats.laid_out import LaidOutStack, check_chunks
+from bench.volumes.formats.laid_out import LaidOutStack, check_chunks, chunk_of
 from bench.volumes.formats.location import Location, library_context
 from bench.volumes.formats.packed_chunks import PackedChunks
 from bench.volumes.formats.stack import Asked, Nanometres
@@ -50,6 +50,8 @@ class ChunkedArray:
 class ChunkedStack(LaidOutStack):
     """A Zarr, N5 or neuroglancer precomputed array; the chunks of a layer are read side by side."""
 
+    compressed = True
+
     def __init__(self, found: ChunkedArray, asked: Asked) -> None:
         self.where, self.scales = found.place.root, found.scales
         with reading(self.where):
@@ -75,6 +77,7 @@ class ChunkedStack(LaidOutStack):
         self._store = store[ts.d[:].translate_to[0]] if store.rank else store
         layout = find_layout(self.where, found.axes, store.shape, asked)
         self.lay_out(layout, 1 if layout.z is None else chunk[layout.z])
+        self.chunk = chunk_of(layout, chunk)
         self.notes = (*found.notes, *layout.notes)
         self.resolution = _triple(layout, found.size)
         self.offset = _triple(layout, found.offset)

@@ -55,7 +55,7 @@ class FolderStack(Stack):
         self._kind = kinds[0]
         self._check_kind()
         numbered = number_files(path, found[self._kind])
-        self._files, self.first = numbered.files, numbered.first
+        self._files, self.first, self.names = numbered.files, numbered.first, numbered.names
         self.missing = frozenset(range(numbered.depth)) - set(self._files)
         self._first_file = self._files[0]
         values = self._load(self._first_file, first=True)
@@ -98,7 +98,7 @@ class FolderStack(Stack):
                 )
             if first:
                 self.inverted, self.notes = stack.inverted, stack.notes
-                self.resolution = stack.resolution
+                self.resolution, self.compressed = stack.resolution, stack.compressed
             if stack.inverted != self.inverted:
                 raise UserError(
                     f"{file} is not like {self._first_file.name}: black and white are exchanged."

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.volumes.formats.axes import Layout, find_layout, letters_of
-from bench.volumes.formats.laid_out import LaidOutStack, check_chunks, depth_of_plain
+from bench.volumes.formats.laid_out import (
+    LaidOutStack,
+    check_chunks,
+    chunk_of,
+    depth_of_plain,
+)
 from bench.volumes.formats.stack import Asked, Nanometres
 from bench.volumes.formats.unreadable import reading
 from bench.volumes.formats.voxel_size import unit_of
@@ -37,6 +42,8 @@ class Hdf5Stack(LaidOutStack):
                 )
                 self.lay_out(layout, _deep(self._values, layout))
                 self.notes = layout.notes
+                self.chunk = chunk_of(layout, self._values.chunks)
+                self.compressed = self._values.compression is not None
                 self.resolution = self._resolution()
                 self.offset = self._triple("offset", self._unit())
         except BaseException:
@@ -47,6 +54,12 @@ class Hdf5Stack(LaidOutStack):
         """Whether the same file has another dataset."""
         with reading(str(self.path)):
             return isinstance(self._file.get(inner), h5py.Dataset)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What is written beside the values."""
+        with reading(self.where):
+            return dict(self._values.attrs)
 
     def _dataset(self) -> Any:
         found = self._file.get(self.inner)

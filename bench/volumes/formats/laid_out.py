@@ -27,6 +27,8 @@ class LaidOutStack(Stack):
     decompressed once for each part. A small stack is held whole: its chunks are read side by side.
     """
 
+    in_parts = True
+
     def lay_out(self, layout: Layout, deep: int) -> None:
         """Say where the slices are; before the first is read.
 
@@ -76,6 +78,19 @@ class LaidOutStack(Stack):
     def close(self) -> None:
         """Let go of the layer in memory."""
         self._held = None
+
+
+def chunk_of(layout: Layout, sides: Sequence[int] | None) -> tuple[int, int, int] | None:
+    """The chunks of a stored array as z, y, x; None where it has none.
+
+    Args:
+        layout: of the array.
+        sides: of a chunk along each stored axis.
+    """
+    if not sides:
+        return None
+    z, y, x = (1 if axis is None else int(sides[axis]) for axis in (layout.z, layout.y, layout.x))
+    return z, y, x
 
 
 def depth_of_plain(layout: Layout, sides: Sequence[int]) -> int:

@@ -23,12 +23,14 @@ class Numbering:
         files: the file of each z that has one.
         depth: slices from the lowest number to the highest, missing ones included.
         first: the number of z = 0.
+        names: of the file of each z, also of one that has none.
         notes: what was decided that the user has to know.
     """
 
     files: dict[int, Path]
     depth: int
     first: int
+    names: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -65,13 +67,25 @@ def number_files(folder: Path, files: Sequence[Path]) -> Numbering:
             "a count of slices; rename the files, with z as the number."
         )
     placed = {(number - lowest) // step: file for number, file in by_number.items()}
+    digits = min(len(_DIGITS.findall(file.stem)[place]) for file in files)
+    names = tuple(
+        placed[z].name if z in placed else _renamed(files[0], place, lowest + step * z, digits)
+        for z in range(depth)
+    )
     if step == 1:
-        return Numbering(placed, depth, lowest)
+        return Numbering(placed, depth, lowest, names)
     note = (
         f"The numbers in the names of {folder} go in steps of {step}: z {lowest} becomes 0 and "
         f"z {lowest + step} becomes 1."
     )
-    return Numbering(placed, depth, 0, (note,))
+    return Numbering(placed, depth, 0, names, (note,))
+
+
+def _renamed(file: Path, place: int, number: int, digits: int) -> str:
+    """The name of a file with another number, of at least so many digits."""
+    here = list(_DIGITS.finditer(file.stem))[place]
+    before, after = file.stem[: here.start()], file.stem[here.end() :]
+    return f"{before}{number:0{digits}d}{after}{file.suffix}"
 
 
 def _check_forms(folder: Path, files: Sequence[Path]) -> None:

@@ -54,6 +54,10 @@ class Stack(ABC):
         missing: positions within the shape for which there is no slice; reading one is an error.
         first: the number that the source gives to the slice at position 0.
         notes: what was decided about the file that its user has to know, in sentences.
+        in_parts: whether a part of a slice is read without the rest of it.
+        chunk: voxels (z, y, x) that are stored in one piece; None where slices are not cut.
+        compressed: whether the values are stored compressed.
+        names: of the file of each slice, in a folder; also of those that are missing.
     """
 
     where: str
@@ -67,6 +71,10 @@ class Stack(ABC):
     missing: frozenset[int] = frozenset()
     first: int = 0
     notes: tuple[str, ...] = ()
+    in_parts: bool = False
+    chunk: tuple[int, int, int] | None = None
+    compressed: bool = False
+    names: tuple[str, ...] = ()
 
     @abstractmethod
     def read(self, z: int) -> NDArray[Any]:
@@ -95,9 +103,10 @@ class CroppedStack(Stack):
         self.where, self.dtype, self.notes = stack.where, stack.dtype, stack.notes
         self.resolution, self.offset = stack.resolution, stack.offset
         self.inverted, self.scales = stack.inverted, stack.scales
+        self.compressed = stack.compressed
         self.shape, self.corner = box_shape(box), moved(stack.corner, box)
         z = box[0]
-        self.first = stack.first + z.start
+        self.first, self.names = stack.first + z.start, stack.names[z]
         self.missing = frozenset(
             hole - z.start for hole in stack.missing if z.start <= hole < z.stop
         )

@@ -18,6 +18,7 @@ from bench.volumes.formats.tiff_voxel_size import voxel_size_of
 from bench.volumes.formats.unreadable import reading, tiff_complaints
 
 _WHITE_IS_ZERO, _PALETTE = 0, 3
+_PLAIN = 1  # of the tag Compression
 _COLOURS = (2, 6)  # RGB and YCbCr, both of three samples
 _TRANSPARENT = (1, 2)
 
@@ -54,6 +55,7 @@ class TiffStack(Stack):
         self.inverted = int(page.photometric) == _WHITE_IS_ZERO
         self.dtype = np.dtype(np.uint8 if self._palette else series.dtype)
         self.resolution = voxel_size_of(self._file, series.page, self.shape)
+        self.compressed = int(page.compression) != _PLAIN
         self.notes = (*series.notes, *self._layout.notes)
         if series.offset is not None:
             self._block = np.memmap(
