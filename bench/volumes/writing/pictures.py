@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.volumes.writing.content import Content
-from bench.volumes.writing.tiff import described_by_imagej, tiff_tags
+from bench.volumes.writing.tiff import checked_file, described_by_imagej, tiff_tags
 
 _PNG_TYPES = ("uint8", "uint16")
 _SHOWN_AS_PNG = (".png", ".jpg", ".jpeg", ".bmp")  # none of which says a voxel size
@@ -33,7 +33,8 @@ def write_pictures(part: Path, content: Content) -> None:
         if as_png:
             Image.fromarray(values).save(path, format="PNG")
         else:
-            tifffile.imwrite(path, values, description=description, **tags)
+            with checked_file(path) as file:
+                tifffile.imwrite(file, values, description=description, **tags)
 
 
 def _are_png(content: Content) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -37,10 +38,24 @@ def _write_pages(part: Path, content: Content, description: str) -> None:
     shape, dtype, size = content.stack.shape, content.dtype, content.notes.voxel_size
     whole = int(np.prod(shape, dtype=object)) * dtype.itemsize
     tags = tiff_tags(content.stack.inverted, content.source.compressed, size)
-    with tifffile.TiffWriter(part, bigtiff=whole > _LARGEST) as file:
+    big = whole > _LARGEST
+    with checked_file(part) as raw, tifffile.TiffWriter(raw, bigtiff=big) as file:
         for z, values in content.slices():
             page = np.zeros(shape[1:], dtype) if values is None else values
             file.write(page, description=description if z == 0 else None, **tags)
+
+
+class _CheckedFile(io.BufferedRandom):
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation
+
+
+def checked_file(path: Path) -> io.BufferedRandom:
+    """A new file for tifffile that tells when the disk is full.
+
+    Into a file of the system NumPy writes past Python, and what its last bytes meet is lost.
+    """
+    return _CheckedFile(io.FileIO(path, "w+"))
 
 
 def tiff_tags(inverted: bool, compressed: bool, size: Resolution | None) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import tifffile
 from PIL import Image
 
 from bench.base.errors import UserError
+from bench.volumes.formats.array import ArrayStack
 from bench.volumes.sources import open_volume
-from bench.volumes.stack_volume import ArrayVolume
+from bench.volumes.stack_volume import ArrayVolume, StackVolume
 from segmentation.labels import UNLABELLED
 
 RAW = np.random.default_rng(0).integers(0, 256, (12, 40, 48), dtype=np.uint8)
@@ -299,3 +300,51 @@ def test_absurd_sizes_are_refused_before_anything_is_read(tmp_path: Path) -> Non
     path.write_bytes(content)
     with pytest.raises(UserError, match="beyond"):
         slices(open_volume(path))
+
+
+def inverted(stack: np.ndarray) -> ArrayStack:
+    raw = ArrayStack("v", stack)
+    raw.inverted = True
+    return raw
+
+
+@pytest.mark.parametrize("kind", [ArrayStack, inverted], ids=["black is 0", "white is 0"])
+def test_8_bit_grey_goes_back_to_the_value_that_is_stored(kind) -> None:
+    every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16).repeat(3, axis=0)
+    raw = kind("v", every) if kind is ArrayStack else kind(every)
+    volume = StackVolume("v", raw, None, None)
+    grey = volume.slice(1).astype(np.float32) / 255
+    stored = volume.stored(grey)
+    assert stored.dtype == np.uint8
+    np.testing.assert_array_equal(stored, every[1])
+    np.testing.assert_array_equal(volume.raw.read(1), every[1])
+    beyond = volume.stored(np.array([-0.2, 1.2], np.float32))
+    assert beyond.tolist() == ([255, 0] if raw.inverted else [0, 255])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
+def test_grey_of_other_depths_goes_back_to_the_value_that_is_stored(
+    dtype: str, turned: bool
+) -> None:
+    """Exactly from float32, where the type has 16 bits; from 8 bits within half a grey level."""
+    low, high = 1_000.0, 31_000.0
+    stack = np.random.default_rng(0).uniform(low, high, (3, 40, 50)).astype(dtype)
+    raw = ArrayStack("v", stack)
+    raw.inverted = turned
+    volume = StackVolume("v", raw, None, (low, high))
+    exact = (stack[1].astype(np.float32) - np.float32(low)) / np.float32(high - low)
+    back = volume.stored(1 - exact if turned else exact)
+    assert back.dtype == dtype
+    if dtype == "float32":
+        np.testing.assert_allclose(back, stack[1], rtol=0, atol=30_000 * 2**-22)
+    else:
+        np.testing.assert_array_equal(back, stack[1])
+    from_8_bits = volume.stored(volume.slice(1).astype(np.float32) / 255)
+    difference = np.abs(from_8_bits.astype(np.float64) - stack[1])
+    rounding = 0.0 if dtype == "float32" else 0.5
+    assert difference.max() <= (high - low) / 510 + rounding + 0.01
+    assert difference.max() > (high - low) / 600  # the bound is no wider than it has to be
+    least, most = volume.stored(np.array([-9.0, 9.0], np.float32))
+    if dtype == "int16" and not turned:
+        assert (least, most) == (-32768, 32767)
