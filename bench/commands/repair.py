@@ -1,4 +1,4 @@
-"""``bench repair``: say what of a volume is missing or damaged, and what would be filled."""
+"""``bench repair``: what of a volume is missing or damaged, and the volume with it filled."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from bench.commands.options import (
     GreyRange,
     Json,
     Level,
+    OtherData,
+    Preset,
+    Threads,
     takes,
 )
 
@@ -41,6 +44,38 @@ class RepairWords:
     sheet: Annotated[
         Path | None, typer.Option(help="Draw each finding between its neighbours: PNG.")
     ] = None
+    out: Annotated[
+        str | None,
+        typer.Option(help="Write the repaired volume: .ome.zarr, .tif, .h5, a folder/ and others."),
+    ] = None
+    mask_out: Annotated[
+        str | None, typer.Option(help="Write what of it is synthetic: 255 there, 0 elsewhere.")
+    ] = None
+    method: Annotated[
+        str | None,
+        typer.Option(help="That fills; the best on this volume (auto) if not given."),
+    ] = None
+    loss: Annotated[
+        str | None,
+        typer.Option(help="That a network is trained under; lm with --labels, else l1."),
+    ] = None
+    preset: Preset = None
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Triplets of this volume; called as the volume is, if not given."),
+    ] = None
+    labels: Annotated[
+        str | None, typer.Option(help="Of the volume, where its triplets are to be built.")
+    ] = None
+    data: OtherData = None
+    results: Annotated[
+        Path | None, typer.Option(help="Folder of the results of runs; results if not given.")
+    ] = None
+    force: Annotated[
+        bool, typer.Option("--force", help="Fill what cannot be trusted too, and mark it.")
+    ] = False
+    device: Annotated[str | None, typer.Option(help="cuda, cpu or auto.")] = None
+    threads: Threads = None
     longest: Annotated[
         int | None, typer.Option(help="Slices in a row that are filled at most; 3 if not given.")
     ] = None
@@ -55,7 +90,7 @@ class RepairWords:
 
 @takes(RepairWords)
 def repair(words: RepairWords) -> None:
-    """Say what of a volume is missing or damaged, and what would be filled."""
+    """Say what of a volume is missing or damaged; with --out, fill it and write the volume anew."""
     from bench.commands.repairing import repair_as_told
 
     repair_as_told(words)

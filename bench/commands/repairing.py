@@ -47,14 +47,32 @@ def repair_as_told(words: RepairWords) -> None:
             write_plan(plan, words.plan_out)
         if words.sheet is not None:
             draw_sheet(plan, volume, words.sheet)
-        notes = volume.notes
+        for note in volume.notes if not words.as_json else ():
+            typer.echo(note, err=True)
+        if words.out is None:
+            _tell_plan(words, plan)
+        else:
+            _fill(words, plan, volume)
+
+
+def _tell_plan(words: RepairWords, plan: Plan) -> None:
     if words.as_json:
         print_json(as_json(plan))
         return
-    for note in notes:
-        typer.echo(note, err=True)
     print_plan(plan, console(PAGE))
     _tell_files(words)
+
+
+def _fill(words: RepairWords, plan: Plan, volume: StackVolume) -> None:
+    from bench.commands.filling import fill_as_told, print_record  # torch is loaded for no list
+
+    record = fill_as_told(words, plan, volume)
+    if words.as_json:
+        print_json(as_json(plan) | {"repair": record and record.model_dump(mode="json")})
+    elif record is None:
+        typer.echo("Nothing is to be filled, so nothing was written.")
+    else:
+        print_record(record, str(words.out), console(PAGE))
 
 
 def _check(words: RepairWords) -> None:
@@ -149,4 +167,4 @@ def _tell_files(words: RepairWords) -> None:
     if words.sheet is not None:
         typer.echo(f"sheet: {words.sheet}")
     if words.plan_out is None and words.sheet is None:
-        typer.echo("Nothing was written; --plan-out FILE and --sheet FILE do.")
+        typer.echo("Nothing was written; --out fills it, --plan-out FILE and --sheet FILE write this down.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,8 @@ from pydantic import TypeAdapter
 from bench.base.device import choose_device, place
 from bench.base.errors import UserError
 from bench.base.files import file_digest
-from bench.base.progress import Display
 from bench.base.words import spelling
-from bench.cells.config import RunConfig
+from bench.cells.config import RunConfig, load_config
 from bench.cells.registry import load_method
 from bench.cells.variants import Variant, parse_variant
 from bench.run.compute import compute
@@ -23,7 +23,7 @@ from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender
 from bench.scores.entry import Entry
 from bench.scores.notation import interval_text
-from bench.scores.results import load_results
+from bench.scores.results import Tell, load_results
 from bench.scores.statistics import Interval
 from bench.store.records import NONE, WEIGHTS
 from bench.store.weights import load_weights
@@ -95,6 +95,17 @@ class Filler:
         """SHA-256 of its weights."""
         return None if self.weights is None else file_digest(self.weights)
 
+    def as_json(self) -> dict[str, Any]:
+        """What the record of a repair says of it."""
+        return {
+            "method": self.variant.text,
+            "options": dataclasses.asdict(self.variant.options),
+            "revision": self.variant.info.revision,
+            "loss": self.loss,
+            "weights": self.digest,
+            "why": self.why,
+        }
+
     def model(self, times: Sequence[float], device: str) -> Interpolator:
         """The method for gaps of these times, ready to fill.
 
@@ -113,25 +124,25 @@ def gap_dataset(name: str, size: int) -> str:
     return name if size == 1 else spelling(name, {"gap": str(size)})
 
 
-def choose(wish: Wish, size: int, display: Display) -> Filler:
+def choose(wish: Wish, size: int, tell: Tell) -> Filler:
     """What the gaps of a size are filled with.
 
     Args:
         wish: what is asked for.
         size: how many slices are missing in a row.
-        display: where the progress of a comparison goes.
+        tell: told what is compared first, where nothing was measured.
 
     Raises:
         UserError: the method is not known, or there are too few sound slices to learn it from.
     """
     if wish.method == AUTO:
-        return _best(wish, size, display)
-    variant = parse_variant(wish.method, _config(wish, size, (wish.method,)).preset)
+        return _best(wish, size, tell)
+    variant = parse_variant(wish.method, str(wish.run.get("preset", "quick")))
     given = variant.weights
     if given is not None or variant.info.kind == "classical":
         return Filler(variant, NONE, "it was named", given)
     config = _config(wish, size, (wish.method,))
-    own = [entry for entry in _computed(config, display) if entry.cell.method == variant.text]
+    own = [entry for entry in _computed(config, tell) if entry.cell.method == variant.text]
     if own[-1].record.failure is not None:
         raise UserError(
             f"{own[-1].title} could not be trained on '{config.dataset[0]}': "
@@ -140,16 +151,16 @@ def choose(wish: Wish, size: int, display: Display) -> Filler:
     return _of_entry(own[-1], config, "it was named, and trained on this volume")
 
 
-def _best(wish: Wish, size: int, display: Display) -> Filler:
+def _best(wish: Wish, size: int, tell: Tell) -> Filler:
     """The best that was measured on this volume; it is measured now where nothing was."""
     config = _config(wish, size, COMPARED)
     entries = _measured(config)
     if not _tells(entries):
-        display.note(
+        tell(
             f"Nothing was measured on '{config.dataset[0]}' yet: {', '.join(COMPARED)} are "
             f"compared on its sound slices first (about {_LENGTH})."
         )
-        entries = _computed(config, display)
+        entries = _computed(config, tell)
     [answer] = answers(entries)
     choice = answer.neurites or answer.psnr
     if choice is None:
@@ -184,13 +195,11 @@ def _seconds(contender: Contender) -> float:
 
 
 def _config(wish: Wish, size: int, methods: Sequence[str]) -> RunConfig:
-    return RunConfig(
-        methods=tuple(methods),
-        dataset=(gap_dataset(wish.dataset, size),),
-        losses=wish.losses,
-        **wish.volume,
-        **wish.run,
-    )
+    """The run that compares methods on gaps of a size; a dataset that is built needs no volume."""
+    name = gap_dataset(wish.dataset, size)
+    words = {"methods": tuple(methods), "dataset": (name,), "losses": wish.losses, **wish.run}
+    path = dataset_path(Path(wish.run.get("data", "data")), name, fold_of(name, None))
+    return load_config(None, words if path.exists() else words | wish.volume)
 
 
 def _measured(config: RunConfig) -> list[Entry]:
@@ -207,21 +216,22 @@ def _tells(entries: Sequence[Entry]) -> bool:
     return len({entry.cell.method for entry in entries if entry.scores is not None}) > 1
 
 
-def _computed(config: RunConfig, display: Display) -> list[Entry]:
+def _computed(config: RunConfig, tell: Tell) -> list[Entry]:
     """The cells of a run that is made now, or that was made before."""
     outcomes, _ = compute(config)
     failed = [each for each in outcomes if each.record.status == "failed"]
     if failed and failed[0].record.failure is not None:
-        display.note(f"{failed[0].cell.title} failed: {failed[0].record.failure.reason}")
+        tell(f"{failed[0].cell.title} failed: {failed[0].record.failure.reason}")
     return [Entry(each.folder, each.record) for each in outcomes]
 
 
 def _of_contender(best: Contender, choice: Choice, config: RunConfig) -> Filler:
     """A method of the store, with the weights of its first training."""
     title, digits = EVERY[choice.metric].title, EVERY[choice.metric].digits
+    mean = interval_text(choice.mean, f"{{:.{digits}f}}".format)
     why = (
         f"of {choice.compared} methods measured on '{config.dataset[0]}' it has the best {title} "
-        f"({interval_text(choice.mean, digits)})"
+        f"({mean})"
     )
     return _of_entry(best.entries[0], config, why)
 

@@ -6,8 +6,8 @@ While a repair runs, each slice that is filled is kept there, so that one that w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.base.files import atomic_path, content_digest, file_digest, write_text
+from bench.base.files import atomic_path, content_digest, file_digest, locked, write_text
+from bench.volumes.formats.open_stack import split_source
 
 _KEPT, _ASKED = "filled", "asked.json"
 RECORD = "repair.json"
@@ -28,9 +29,19 @@ class Evidence:
         folder: NAME-repair for the volume NAME.
     """
 
-    def __init__(self, out: Path) -> None:
-        self.folder = out.with_name(f"{out.name}-repair")
+    def __init__(self, out: str) -> None:
+        path = path_of(out)
+        self.folder = path.with_name(f"{path.name}-repair")
         self._kept = self.folder / _KEPT
+
+    def was_begun(self, asked: Mapping[str, Any]) -> bool:
+        """Whether the same was asked for before, and not finished."""
+        path = self.folder / _ASKED
+        return path.exists() and path.read_text(encoding="utf-8") == _text(asked)
+
+    def held(self, tell: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Hold the folder; whoever comes second waits for the first."""
+        return locked(self.folder, lambda who: tell(f"{who} fills this volume; waiting for it."))
 
     def begin(self, asked: Mapping[str, Any]) -> None:
         """Take the folder for a repair.
@@ -41,15 +52,15 @@ class Evidence:
         Raises:
             UserError: a repair with other options was begun there, or one was finished.
         """
-        if (self.folder / RECORD).exists():
-            raise UserError(f"{self.folder} is there already; remove it, or give another --out.")
-        path, text = self.folder / _ASKED, json.dumps(dict(asked), indent=1, sort_keys=True)
-        if path.exists() and path.read_text(encoding="utf-8") != text:
+        path = self.folder / _ASKED
+        if path.exists() and not self.was_begun(asked):
             raise UserError(
                 f"{self.folder} holds a repair that was begun with other options; repeat these, "
                 "remove it, or give another --out."
             )
-        write_text(path, text)
+        if not path.exists() and (self.folder / RECORD).exists():
+            raise UserError(f"{self.folder} is there already; remove it, or give another --out.")
+        write_text(path, _text(asked))
 
     def kept(self, name: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """What is known of a slice that was filled before; None where it has to be filled."""
@@ -97,3 +108,12 @@ class Evidence:
 
     def _path(self, name: str, what: str) -> Path:
         return self._kept / f"{name}-{what}.npy"
+
+
+def path_of(out: str) -> Path:
+    """The file or folder that a target names: without a scheme, and without a path inside of it."""
+    return split_source(out.removeprefix("precomputed://").rstrip("/"))[0]
+
+
+def _text(asked: Mapping[str, Any]) -> str:
+    return json.dumps(dict(asked), indent=1, sort_keys=True)

@@ -7,12 +7,13 @@ brightness and contrast do not: those of a lost slice are not known, and flicker
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from bench.base.progress import Progress
 from bench.repair.gaps import Gap
 from bench.repair.neighbours import neighbours
 from bench.repair.slices import Grey, Slices, Window
@@ -118,6 +119,13 @@ def hide(
         tone = slices.centre(place.z, search).tone
         truth = tone.mapped(slices.read(place.z, place.window), beside.tone(place.z))
         yield Hidden(place, done.before, done.grey, done.after, truth)
+
+
+def counted(hidden: Iterable[Hidden], total: int, tick: Progress) -> Iterator[Hidden]:
+    """The same, with progress."""
+    for done, each in enumerate(hidden, start=1):
+        yield each
+        tick(done, total, "hidden slices")
 
 
 def _spread(count: int) -> list[int]:

@@ -7,6 +7,8 @@ around it, and what still differs at the seam fades out inside of the mask.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import torch
@@ -28,6 +30,20 @@ _LEAST = 64  # pixels of a ring that say something of contrast
 Flow = NDArray[np.float32]  # HW2 in pixels, x then y
 
 
+class Patch(NamedTuple):
+    """A place, HW in [0, 1] each.
+
+    Attributes:
+        grey: what it is filled with.
+        before: what the slice before shows there.
+        after: what the slice after shows there.
+    """
+
+    grey: Grey
+    before: Grey
+    after: Grey
+
+
 def patched(
     here: Slice,
     neighbours: tuple[Slice, Slice],
@@ -35,7 +51,7 @@ def patched(
     time: float,
     model: Interpolator,
     device: torch.device,
-) -> Grey:
+) -> Patch:
     """What a place is filled with.
 
     Args:
@@ -47,12 +63,14 @@ def patched(
         device: where to compute.
 
     Returns:
-        HW in [0, 1]; it counts inside of the mask.
+        What was synthesised, with the neighbours as they follow the slice; it counts inside of the
+        mask.
     """
     target = here.astype(np.float32) / 255
     before, after = (_following(target, _toned(here, each, damaged), damaged) for each in neighbours)
     grey = between(model, before, after, time, device)
-    return _without_step(target, _as_bright(target, grey, damaged), damaged)
+    fitted = _without_step(target, _as_bright(target, grey, damaged), damaged)
+    return Patch(fitted, before, after)
 
 
 def _toned(here: Slice, neighbour: Slice, damaged: Mask) -> Grey:

@@ -15,14 +15,23 @@ from bench.repair.evidence import RECORD
 SCHEMA = 1
 
 
-class Expected(BaseModel):
-    """A score that a slice is expected to have, and the interval that holds it 9 times in 10."""
+class ExpectedScore(BaseModel):
+    """A score that a slice is expected to have.
+
+    Attributes:
+        score: that is expected.
+        low: its interval begins there.
+        high: it ends there.
+        coverage: share of true scores that such intervals hold; None where too few slices could be
+            hidden to say it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    mean: float
+    score: float
     low: float
     high: float
+    coverage: float | None
 
 
 class SliceRecord(BaseModel):
@@ -58,7 +67,7 @@ class SliceRecord(BaseModel):
     shift: tuple[int, int]
     peak: float
     difference: float
-    expected: Mapping[str, Expected]
+    expected: Mapping[str, ExpectedScore] = {}
     mean_error: float | None = None
     pixels: int = 0
     sha256: str | None = None

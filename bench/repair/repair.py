@@ -1,0 +1,219 @@
+"""A repair: what a plan names is filled, and the volume written anew beside its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from bench.base.device import choose_device
+from bench.base.progress import Display, Progress
+from bench.base.provenance import provenance
+from bench.repair.choose import Filler, Wish, choose
+from bench.repair.evidence import RECORD, Evidence, path_of
+from bench.repair.fill import Filling, Kept
+from bench.repair.finding import Place
+from bench.repair.gaps import Task, sound_slices, tasks_of
+from bench.repair.hidden import counted, hide, places, unlearned
+from bench.repair.parts import Means, places_of
+from bench.repair.plan import Plan
+from bench.repair.record import RepairRecord, SliceRecord, left_of, save_record
+from bench.repair.slices import Slices
+from bench.repair.trust import learn
+from bench.scores.results import Tell
+from bench.volumes.stack_volume import StackVolume
+from bench.volumes.writing.content import Notes
+from bench.volumes.writing.filled_stack import FilledMask
+from bench.volumes.writing.write_volume import check_target, write_volume
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for.
+
+    Attributes:
+        plan: what is to be filled.
+        wish: with what.
+        out: the volume that is written; its ending says of which kind.
+        mask_out: a volume that says what of it is synthetic; None for none.
+        search: largest shift of neighbours along each axis, in pixels.
+        force: whether what cannot be trusted is filled all the same.
+        device: where to compute.
+    """
+
+    plan: Plan
+    wish: Wish
+    out: str
+    mask_out: str | None
+    search: int
+    force: bool
+    device: str
+
+    def as_json(self) -> dict[str, Any]:
+        """All that changes what is filled."""
+        entries = [
+            [item.finding.z, item.finding.reason, item.action, *_box(item.finding.place)]
+            for item in self.plan.items
+        ]
+        return {
+            "source": self.plan.source,
+            "shape": list(self.plan.shape),
+            "plan": entries,
+            "method": self.wish.method,
+            "losses": list(self.wish.losses),
+            "dataset": self.wish.dataset,
+            "preset": self.wish.run.get("preset"),
+            "out": self.out,
+            "mask_out": self.mask_out,
+            "search": self.search,
+            "force": self.force,
+        }
+
+
+def carry_out(
+    order: Order, volume: StackVolume, tell: Tell, open_display: Callable[[], Display]
+) -> RepairRecord | None:
+    """Fill what a plan names, and write the volume, its mask and its evidence.
+
+    A repair that was killed goes on where it was when the same is asked for again.
+
+    Args:
+        order: what is asked for.
+        volume: that is repaired; it is never written to.
+        tell: told what is compared first, where nothing was measured yet.
+        open_display: where progress goes.
+
+    Returns:
+        What was done; None where there is nothing to fill.
+
+    Raises:
+        UserError: a target is there already or cannot be written, or nothing can be filled.
+    """
+    tasks = tasks_of(order.plan, volume)
+    if not tasks:
+        return None
+    evidence = _begun(order, volume)
+    with evidence.held(tell):
+        fillers = {
+            size: choose(order.wish, size, tell)
+            for size in sorted({task.gap.size for task in tasks})
+        }
+        display = open_display()
+        try:
+            filling = _filling(order, volume, fillers, evidence, display)
+            record = _filled(order, filling, tasks, display)
+            _write(order, filling, tasks, record, display.stage("write"))
+        finally:
+            display.close()
+        evidence.clear()
+    return record
+
+
+def _begun(order: Order, volume: StackVolume) -> Evidence:
+    """The folder of the evidence; what a killed repair has finished is not in the way."""
+    evidence = Evidence(order.out)
+    goes_on = evidence.was_begun(order.as_json())
+    for target in filter(None, (order.out, order.mask_out)):
+        if not (goes_on and path_of(target).exists()):
+            check_target(target, volume.raw, volume.voxel_size)
+    evidence.begin(order.as_json())
+    return evidence
+
+
+def _filling(
+    order: Order,
+    volume: StackVolume,
+    fillers: Mapping[int, Filler],
+    evidence: Evidence,
+    display: Display,
+) -> Filling:
+    """Every method ready to fill, with what hidden slices say of it."""
+    device = choose_device(order.device)
+    sound, means = sound_slices(order.plan, volume), dict[int, Means]()
+    for size, filler in fillers.items():
+        times = [position / (size + 1) for position in range(1, size + 1)]
+        model = filler.model(times, order.device)
+        if filler.learned_from is None:
+            chosen = places(sound, size, volume.shape)
+        else:
+            chosen = unlearned(filler.learned_from, sound, size, volume.corner)
+        tick = display.stage("hide")
+        hidden = counted(hide(Slices(volume), chosen, model, device, order.search), len(chosen), tick)
+        means[size] = Means(model, learn(hidden), device, order.search)
+    return Filling(volume, fillers, means, order.force, evidence)
+
+
+def _filled(
+    order: Order, filling: Filling, tasks: Sequence[Task], display: Display
+) -> RepairRecord:
+    """Fill everything, and write down what was done."""
+    tick, slices = display.stage("fill"), list[SliceRecord]()
+    for done, task in enumerate(tasks, start=1):
+        slices.append(_slice_record(filling, task, filling.fill(task)))
+        tick(done, len(tasks), "slices")
+    volume = filling.volume
+    record = RepairRecord(
+        source={
+            "path": order.plan.source,
+            "shape": list(volume.shape),
+            "dtype": volume.raw.dtype.name,
+            "voxel_size": volume.voxel_size,
+            "grey_range": None if volume.grey is None else list(volume.grey.range),
+        },
+        out=path_of(order.out).name,
+        methods={
+            size: filler.as_json() | {"hidden": len(filling.means[size].trust.hidden)}
+            for size, filler in filling.fillers.items()
+        },
+        slices=tuple(slices),
+        left=left_of(order.plan.items, order.plan.first),
+        packages=provenance()["packages"],
+    )
+    save_record(record, filling.evidence.folder)
+    return record
+
+
+def _slice_record(filling: Filling, task: Task, facts: Mapping[str, Any]) -> SliceRecord:
+    first, refused = filling.volume.first, str(facts["refused"])
+    filled = "sha256" in facts
+    return SliceRecord(
+        slice=first + task.z,
+        filled=("whole" if task.whole else "places") if filled else "no",
+        reasons=tuple(item.finding.reason for item in task.items),
+        boxes=tuple((*place.box,) for place in places_of(task)),
+        before=first + task.gap.before,
+        after=first + task.gap.after,
+        time=round(task.gap.time(task.z), 4),
+        note=refused,
+        **{name: value for name, value in facts.items() if name != "refused"},
+    )
+
+
+def _write(
+    order: Order,
+    filling: Filling,
+    tasks: Sequence[Task],
+    record: RepairRecord,
+    tick: Progress,
+) -> None:
+    """Write the volume, and its mask; one that is there already was written before a kill."""
+    volume, first = filling.volume, filling.volume.first
+    there = {each.slice: each for each in record.slices if each.filled != "no"}
+    kept = {
+        task.z: Kept(filling.evidence, filling.name(task), task.whole)
+        for task in tasks
+        if first + task.z in there
+    }
+    words = {z: "synthesised" if each.filled == "whole" else "in places" for z, each in there.items()}
+    notes = Notes(volume.voxel_size, words, f"{filling.evidence.folder.name}/{RECORD}")
+    if not path_of(order.out).exists():
+        write_volume(order.out, volume.raw, kept, notes, tick)
+    if order.mask_out is not None and not path_of(order.mask_out).exists():
+        write_volume(order.mask_out, FilledMask(volume.raw, kept), {}, notes, tick)
+
+
+def _box(place: Place | None) -> list[Any]:
+    if place is None:
+        return []
+    return [*place.box, sha256(place.mask.tobytes()).hexdigest()]

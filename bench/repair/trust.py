@@ -1,0 +1,105 @@
+"""How far to trust what is filled: what hidden slices of the same volume say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.base.files import content_digest
+from bench.repair.disagreement import Moved, moved
+from bench.repair.error_map import ErrorModel, Sample, features, sample
+from bench.repair.expected import expected_score
+from bench.repair.hidden import Hidden
+from bench.repair.neighbours import Neighbours
+from bench.repair.slices import Grey, Slice, Window
+from bench.scores.metrics import score_frame
+
+SCORES: Mapping[str, tuple[float, float]] = {"psnr": (0.0, 100.0), "frc_10": (0.0, 1.0)}
+_SIDE = 1024  # pixels: of the middle of a slice whose difference is that of the gap
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What hidden slices say of a method on gaps of one size.
+
+    Attributes:
+        errors: expected absolute error of a pixel.
+        hidden: of each window that was hidden: the difference of its neighbours, and its scores.
+    """
+
+    errors: ErrorModel
+    hidden: tuple[Mapping[str, float], ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of it."""
+        return content_digest([self.errors.model_dump(mode="json"), *map(dict, self.hidden)])
+
+    def error(self, before: Grey, grey: Grey, after: Grey, time: float) -> NDArray[np.float32]:
+        """The expected absolute error of each pixel, HW, in grey levels.
+
+        Args:
+            before: HW in [0, 1], what the slice before shows there.
+            grey: HW in [0, 1], what was synthesised.
+            after: HW in [0, 1], what the slice after shows there.
+            time: of the slice.
+        """
+        one, here, other = map(_levels, (before, grey, after))
+        return self.errors.expected(features(one, here, other, moved(one, other, time)))
+
+    def difference(self, beside: Neighbours, z: int) -> float:
+        """How much the neighbours of a slice differ, where their tissue follows each other."""
+        height, width = beside.slices.shape
+        rows, columns = min(height, _SIDE), min(width, _SIDE)
+        window = Window((height - rows) // 2, (width - columns) // 2, rows, columns)
+        before, after = map(_levels, beside.laid_on(z, window))
+        return _difference(moved(before, after, beside.gap.time(z)))
+
+    def refusal(self, difference: float) -> str:
+        """Why a gap is not filled whose neighbours differ that much; empty where it is."""
+        return ""
+
+    def expected(self, difference: float) -> dict[str, dict[str, float | None]]:
+        """The scores that a slice is expected to have, each with its interval."""
+        differences = [each["difference"] for each in self.hidden]
+        found = {}
+        for name, bounds in SCORES.items():
+            scores = [each[name] for each in self.hidden]
+            expected = expected_score(difference, differences, scores, bounds)
+            if expected is not None:
+                found[name] = {
+                    "score": round(expected.score, 4),
+                    "low": round(expected.low, 4),
+                    "high": round(expected.high, 4),
+                    "coverage": expected.coverage,
+                }
+        return found
+
+
+def learn(hidden: Iterable[Hidden]) -> Trust:
+    """What windows say that were hidden and filled.
+
+    Raises:
+        UserError: there are none.
+    """
+    samples, rows = list[Sample](), list[dict[str, float]]()
+    for each in hidden:
+        before, grey, after, truth = map(_levels, (each.before, each.grey, each.after, each.truth))
+        beside = moved(before, after, each.place.gap.time(each.place.z))
+        samples.append(sample(features(before, grey, after, beside), grey, truth))
+        scores = score_frame(grey, truth)
+        rows.append(
+            {"difference": _difference(beside)} | {name: float(scores[name]) for name in SCORES}
+        )
+    return Trust(ErrorModel.fit(samples), tuple(rows))
+
+
+def _difference(beside: Moved) -> float:
+    return float(np.abs(beside.before - beside.after).mean())
+
+
+def _levels(grey: Grey) -> Slice:
+    return np.rint(255 * grey).astype(np.uint8)
