@@ -19,7 +19,7 @@ from bench.commands.repair import RepairWords
 from bench.repair.find import find_defects
 from bench.repair.given import given_places
 from bench.repair.limits import Limits
-from bench.repair.plan import LONGEST, Plan, make_plan
+from bench.repair.plan import LONGEST, Plan, make_plan, whole_slices_of
 from bench.repair.plan_file import read_plan, refuse_existing, write_plan
 from bench.repair.sheet import draw_sheet
 from bench.repair.words import as_json, shown, summary
@@ -66,6 +66,8 @@ def _tell_plan(words: RepairWords, plan: Plan) -> None:
 def _fill(words: RepairWords, plan: Plan, volume: StackVolume) -> None:
     from bench.commands.filling import fill_as_told, print_record  # torch is loaded for no list
 
+    if words.plan is None and words.defects is None:
+        plan = whole_slices_of(plan)
     record = fill_as_told(words, plan, volume)
     if words.as_json:
         print_json(as_json(plan) | {"repair": record and record.model_dump(mode="json")})

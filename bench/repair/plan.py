@@ -72,6 +72,19 @@ def make_plan(source: str, volume: Volume, findings: Sequence[Finding], longest:
     return Plan(source, volume.shape, volume.first, items)
 
 
+def whole_slices_of(plan: Plan) -> Plan:
+    """A plan that nobody has looked at, as far as it is carried out: places are left as they are.
+
+    Of the places that are found, some are sound (docs/repair.md): what is filled there is lost.
+    """
+    note = "nobody has looked at it; give it back with --plan to have it filled"
+    items = (
+        replace(item, action="leave", note=note) if item.action == "fill place" else item
+        for item in plan.items
+    )
+    return replace(plan, items=tuple(items))
+
+
 def _item(finding: Finding, volume: Volume) -> Item:
     place = finding.place
     if place is not None:
