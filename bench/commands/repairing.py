@@ -169,4 +169,6 @@ def _tell_files(words: RepairWords) -> None:
     if words.sheet is not None:
         typer.echo(f"sheet: {words.sheet}")
     if words.plan_out is None and words.sheet is None:
-        typer.echo("Nothing was written; --out fills it, --plan-out FILE and --sheet FILE write this down.")
+        typer.echo(
+            "Nothing was written; --out fills it, --plan-out FILE and --sheet FILE write this down."
+        )

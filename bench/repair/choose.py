@@ -240,8 +240,8 @@ def _of_entry(entry: Entry, config: RunConfig, why: str) -> Filler:
     name = entry.cell.method.partition("[")[0]
     if "[weights=" in entry.cell.method or ",weights=" in entry.cell.method:
         raise UserError(
-            f"The best on '{config.dataset[0]}' is {entry.cell.method}, whose weights are not among "
-            f"the results; name their file with --method '{name}[weights=FILE]'."
+            f"The best on '{config.dataset[0]}' is {entry.cell.method}, whose weights are not "
+            f"among the results; name their file with --method '{name}[weights=FILE]'."
         )
     method = load_method(name)
     options = TypeAdapter(method.Options).validate_python(entry.record.config["options"])

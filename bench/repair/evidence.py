@@ -89,7 +89,9 @@ class Evidence:
         self, name: str, key: Mapping[str, Any], arrays: Sequence[str], facts: Mapping[str, Any]
     ) -> None:
         """Say of a slice that its arrays are whole, and what is known of it."""
-        files = {self._path(name, what).name: file_digest(self._path(name, what)) for what in arrays}
+        files = {
+            self._path(name, what).name: file_digest(self._path(name, what)) for what in arrays
+        }
         document = {"key": content_digest(key), "files": files, "facts": dict(facts)}
         write_text(self._kept / f"{name}.json", json.dumps(document))
 

@@ -105,7 +105,9 @@ class Filling:
     def _key(self, task: Task, beside: Neighbours) -> dict[str, Any]:
         """Everything that what is filled depends on."""
         size, slices = task.gap.size, beside.slices
-        masks = [[*place.box, sha256(place.mask.tobytes()).hexdigest()] for place in places_of(task)]
+        masks = [
+            [*place.box, sha256(place.mask.tobytes()).hexdigest()] for place in places_of(task)
+        ]
         return {
             "revision": REVISION,
             "gap": [task.gap.before, task.z, task.gap.after],

@@ -64,6 +64,7 @@ def matched(slices: Slices, one: int, other: int, search: int) -> tuple[Match, t
         UserError: the search radius does not fit the slices.
     """
     seen = [slices.centre(z, search) for z in (one, other)]
-    aligner = Aligner(*seen[0].grey.shape, search)
+    height, width = seen[0].grey.shape
+    aligner = Aligner(height, width, search)
     match = aligner.match(*(aligner.prepare(filled(each.grey, each.tissue)) for each in seen))
     return match, (seen[0].tone, seen[1].tone)

@@ -14,7 +14,7 @@ from bench.repair.finding import Mask, Place
 from bench.repair.gaps import Task
 from bench.repair.neighbours import Neighbours, matched
 from bench.repair.patch import CONTEXT, patched
-from bench.repair.slices import Grey, Slice, Window
+from bench.repair.slices import Grey, Window
 from bench.repair.synthesis import synthesise, windows
 from bench.repair.trust import Trust
 from methods.interface import Interpolator
@@ -90,7 +90,9 @@ def mask_of(task: Task, shape: tuple[int, int]) -> Mask:
 def _places(task: Task, beside: Neighbours, means: Means) -> Iterator[Part]:
     slices, time = beside.slices, task.gap.time(task.z)
     damaged = mask_of(task, slices.shape)
-    shifts = [matched(slices, task.z, z, means.search)[0] for z in (task.gap.before, task.gap.after)]
+    shifts = [
+        matched(slices, task.z, z, means.search)[0] for z in (task.gap.before, task.gap.after)
+    ]
     for place in places_of(task):
         box = place.box
         inner = Window(box.top, box.left, box.bottom - box.top, box.right - box.left)

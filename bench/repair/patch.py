@@ -21,11 +21,10 @@ from methods.interface import Interpolator
 
 CONTEXT = 96  # pixels around a place that are looked at
 _RING = 32  # pixels around a place whose brightness it takes
+_SMOOTH = 2.0  # pixels: what is finer is no tissue to follow
 _FADE = 6.0  # pixels within which a step at the seam fades out
 _SPREADS = (4.0, 16.0, 64.0)  # pixels: how far what is known around a mask is carried into it
 _KNOWN = 0.02  # weight from which on something is known of a pixel
-_GAIN = (0.67, 1.5)  # contrast is changed by no more
-_LEAST = 64  # pixels of a ring that say something of contrast
 
 Flow = NDArray[np.float32]  # HW2 in pixels, x then y
 
@@ -66,8 +65,10 @@ def patched(
         What was synthesised, with the neighbours as they follow the slice; it counts inside of the
         mask.
     """
-    target = here.astype(np.float32) / 255
-    before, after = (_following(target, _toned(here, each, damaged), damaged) for each in neighbours)
+    target = np.asarray(here / 255, np.float32)
+    before, after = (
+        _following(target, _toned(here, each, damaged), damaged) for each in neighbours
+    )
     grey = between(model, before, after, time, device)
     fitted = _without_step(target, _as_bright(target, grey, damaged), damaged)
     return Patch(fitted, before, after)
@@ -76,9 +77,10 @@ def patched(
 def _toned(here: Slice, neighbour: Slice, damaged: Mask) -> Grey:
     """A neighbour as bright as the slice is around the mask, HW in [0, 1]."""
     if damaged.all():
-        return neighbour.astype(np.float32) / 255
+        return np.asarray(neighbour / 255, np.float32)
     tones = [
-        Tone(float(each[~damaged].mean()), float(each[~damaged].std())) for each in (here, neighbour)
+        Tone(float(each[~damaged].mean()), float(each[~damaged].std()))
+        for each in (here, neighbour)
     ]
     return tones[1].mapped(neighbour, tones[0])
 
@@ -98,7 +100,10 @@ def _flow(here: Grey, neighbour: Grey, damaged: Mask) -> Flow:
 
     What is damaged would pull the flow around it.
     """
-    seen = (cv2.GaussianBlur(each, (0, 0), 2.0) for each in (np.where(damaged, neighbour, here), neighbour))
+    seen = (
+        cv2.GaussianBlur(each, (0, 0), _SMOOTH)
+        for each in (np.where(damaged, neighbour, here), neighbour)
+    )
     one, other = (np.rint(255 * each).astype(np.uint8) for each in seen)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return np.asarray(flow.calc(one, other, np.zeros((*here.shape, 2), np.float32)), np.float32)
@@ -130,14 +135,14 @@ def carried_on(values: NDArray[np.float32], known: Mask) -> NDArray[np.float32]:
 
 
 def _as_bright(target: Grey, grey: Grey, damaged: Mask) -> Grey:
-    """The synthesised window with the brightness and contrast of the ring around the mask."""
+    """The synthesised window as bright as the ring around the mask.
+
+    Its contrast is left: what cannot be known is grey in it, and would be further off if stretched.
+    """
     ring = _grown(damaged, _RING) & ~damaged
-    if np.count_nonzero(ring) < _LEAST:
+    if not ring.any():
         return grey
-    wanted, found = target[ring], grey[ring]
-    spread = float(found.std())
-    gain = np.clip(float(wanted.std()) / spread, *_GAIN) if spread > 0 else 1.0
-    return np.asarray((grey - found.mean()) * gain + wanted.mean(), np.float32)
+    return np.asarray(grey + (target[ring].mean() - grey[ring].mean()), np.float32)
 
 
 def _without_step(target: Grey, grey: Grey, damaged: Mask) -> Grey:

@@ -139,7 +139,9 @@ def _filling(
         else:
             chosen = unlearned(filler.learned_from, sound, size, volume.corner)
         tick = display.stage("hide")
-        hidden = counted(hide(Slices(volume), chosen, model, device, order.search), len(chosen), tick)
+        hidden = counted(
+            hide(Slices(volume), chosen, model, device, order.search), len(chosen), tick
+        )
         means[size] = Means(model, learn(hidden), device, order.search)
     return Filling(volume, fillers, means, order.force, evidence)
 
@@ -205,7 +207,9 @@ def _write(
         for task in tasks
         if first + task.z in there
     }
-    words = {z: "synthesised" if each.filled == "whole" else "in places" for z, each in there.items()}
+    words = {
+        z: "synthesised" if each.filled == "whole" else "in places" for z, each in there.items()
+    }
     notes = Notes(volume.voxel_size, words, f"{filling.evidence.folder.name}/{RECORD}")
     if not path_of(order.out).exists():
         write_volume(order.out, volume.raw, kept, notes, tick)
