@@ -56,8 +56,18 @@ def print_record(record: RepairRecord, out: str, target: Console) -> None:
     for size, method in record.methods.items():
         gaps = "single slices" if int(size) == 1 else f"gaps of {size} slices"
         typer.echo(f"{gaps}: {method['method']}; {method['why']}.")
+    for note, slices in _left(record).items():
+        typer.echo(f"left: {', '.join(slices)}; {note}.")
     typer.echo(f"volume: {out}")
     typer.echo(f"evidence: {Evidence(out).folder}")
+
+
+def _left(record: RepairRecord) -> dict[str, list[str]]:
+    """The findings that were left, by the reason for it."""
+    found: dict[str, list[str]] = {}
+    for each in record.left:
+        found.setdefault(str(each["note"]), []).append(f"{each['slice']} ({each['reason']})")
+    return found
 
 
 def _cells(each: SliceRecord) -> tuple[str, ...]:

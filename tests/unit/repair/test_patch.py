@@ -63,7 +63,9 @@ def test_what_is_known_is_carried_on() -> None:
     values = np.full((SIDE, SIDE, 2), (3.0, -2.0), np.float32)
     known = ~disc(96, 96, 70)
     values[~known] = 99
-    np.testing.assert_allclose(carried_on(values, known), np.broadcast_to((3.0, -2.0), values.shape), atol=1e-4)
+    np.testing.assert_allclose(
+        carried_on(values, known), np.broadcast_to((3.0, -2.0), values.shape), atol=1e-4
+    )
     slope = np.broadcast_to(np.arange(SIDE, dtype=np.float32), (SIDE, SIDE)).copy()
     known = np.ones((SIDE, SIDE), np.bool_)
     known[90:100, 90:100] = False
