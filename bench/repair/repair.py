@@ -164,6 +164,7 @@ def _filled(
             "grey_range": None if volume.grey is None else list(volume.grey.range),
         },
         out=path_of(order.out).name,
+        first=volume.first,
         methods={
             size: filler.as_json() | {"hidden": len(filling.means[size].trust.hidden)}
             for size, filler in filling.fillers.items()

@@ -132,6 +132,36 @@ def test_what_is_there_is_never_written_over(
     assert "whole.tif-repair is there already" in told
 
 
+@pytest.mark.parametrize("name", ["whole.tif", "whole.h5", "whole.ome.zarr", "whole/"])
+def test_verify_knows_what_a_repair_wrote(
+    capsys: pytest.CaptureFixture[str], stack: Path, name: str
+) -> None:
+    boxes, out = stack.with_name("boxes.csv"), f"{stack.parent}/{name}"
+    boxes.write_text("z,y0,y1,x0,x1\n10,20,50,30,70\n")
+    words = ("--defects", boxes, "--method", "average", "--out", out)
+    assert bench(capsys, "repair", stack, *words)[0] == 0
+    folder = f"{out.rstrip('/')}-repair"
+    code, told, _ = bench(capsys, "verify", "--out", folder)
+    assert (code, told.strip()) == (0, "2 filled slices checked: all as they were written")
+
+
+def test_verify_finds_a_slice_that_was_changed(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    out = stack.with_name("whole.tif")
+    assert bench(capsys, "repair", stack, "--method", "average", "--out", out)[0] == 0
+    changed = repaired(out)
+    changed[4, 7, 7] ^= 1
+    tifffile.imwrite(out, changed)
+    code, told, _ = bench(capsys, "verify", "--out", stack.with_name("whole.tif-repair"))
+    assert code == 1
+    assert "Slice 4 of" in told
+    out.unlink()
+    code, told, _ = bench(capsys, "verify", "--out", stack.with_name("whole.tif-repair"))
+    assert code == 1
+    assert "is missing" in told
+
+
 def test_16_bits_stay_16_bits(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, grey: np.ndarray
 ) -> None:
