@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.triplets.dataset import Dataset
+from bench.triplets.file import TripletFile
 
 
 def split_indices(dataset: Dataset, split: str, most: int | None) -> NDArray[np.intp]:
@@ -17,7 +18,7 @@ def split_indices(dataset: Dataset, split: str, most: int | None) -> NDArray[np.
     Args:
         dataset: whose test split is predicted, and whose other splits are learned from.
         split: ``train``, ``validation`` or ``test``.
-        most: triplets at most, evenly spread; None for all.
+        most: triplets at most, evenly spread; None for all. Of wide gaps each time has its part.
 
     Raises:
         UserError: the split is empty.
@@ -31,7 +32,21 @@ def split_indices(dataset: Dataset, split: str, most: int | None) -> NDArray[np.
         )
     if most is None and split == "test":
         return file.indices(split, rejected=True)
-    return spread(indices, most)
+    return spread_over_times(file, indices, most)
+
+
+def spread_over_times(
+    file: TripletFile, indices: NDArray[np.intp], most: int | None
+) -> NDArray[np.intp]:
+    """At most so many of the triplets, evenly spread; of every time of a gap as many, at least one.
+
+    Triplets of a gap stand next to each other, so every second of all may be of one time.
+    """
+    if file.gap == 1 or most is None:
+        return spread(indices, most)
+    share = max(1, most // file.gap)
+    times = np.array([file.time(int(index)) for index in indices])
+    return np.sort(np.concatenate([spread(indices[times == time], share) for time in file.times]))
 
 
 def spread(indices: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:
