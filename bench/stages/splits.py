@@ -14,6 +14,8 @@ from bench.triplets.dataset import Dataset
 def split_indices(dataset: Dataset, split: str, most: int | None) -> NDArray[np.intp]:
     """The triplets of a split; the whole test split comes with the rejected ones, flagged.
 
+    The triplets of a gap are taken together.
+
     Args:
         dataset: whose test split is predicted, and whose other splits are learned from.
         split: ``train``, ``validation`` or ``test``.
@@ -31,7 +33,10 @@ def split_indices(dataset: Dataset, split: str, most: int | None) -> NDArray[np.
         )
     if most is None and split == "test":
         return file.indices(split, rejected=True)
-    return spread(indices, most)
+    if most is None:
+        return indices
+    gaps = indices.reshape(-1, file.gap)
+    return gaps[spread(np.arange(len(gaps)), max(1, most // file.gap))].ravel()
 
 
 def spread(indices: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:
