@@ -12,7 +12,7 @@ from bench.scores.membranes import OWN, RETUNED, label_truth, scored_again
 from bench.stages.masks import Further
 from bench.stages.predict import method_of, predict_frame
 from bench.stages.segmenter import Segmenter
-from bench.stages.splits import spread_over_times
+from bench.stages.splits import spread_over_gaps
 from bench.stages.stage import Context
 from segmentation.scores import Thresholds
 from segmentation.thresholds import THRESHOLDS, best_seed_threshold, dice_by_threshold
@@ -29,7 +29,7 @@ def own_thresholds(context: Context, segmenter: Segmenter) -> Thresholds | None:
     """
     file = context.dataset.training
     labelled = [int(i) for i in context.split("validation") if file.has_labels and file.labelled[i]]
-    chosen = spread_over_times(file, np.array(labelled, np.intp), _SLICES)
+    chosen = spread_over_gaps(file, np.array(labelled, np.intp), _SLICES)
     if len(chosen) == 0:
         return None
     model, tile = method_of(context), context.config.predict_tile

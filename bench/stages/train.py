@@ -26,7 +26,7 @@ from bench.scores.metrics import psnr
 from bench.stages.finished_training import take_over
 from bench.stages.keys import Inputs, method_settings, training_settings
 from bench.stages.memory_check import check_training
-from bench.stages.splits import centre, spread_over_times
+from bench.stages.splits import centre, spread_over_gaps
 from bench.stages.stage import Context, Facts, Result, Stage
 from bench.stages.training_step import (
     VALIDATION_SIDE,
@@ -244,7 +244,7 @@ def validate(model: Interpolator, training: Training) -> tuple[float, float]:
     The loss is the whole one; weights are kept only from steps that see all of it too. Where it
     is not finite no PSNR is taken.
     """
-    chosen = spread_over_times(training.file, training.validation, _VALIDATION_TRIPLETS)
+    chosen = spread_over_gaps(training.file, training.validation, _VALIDATION_TRIPLETS)
     model.eval()
     losses, scores = [], []
     with torch.inference_mode():

@@ -18,7 +18,7 @@ from bench.cells.variants import gap_of, parse_variant
 from bench.stages import train as stage
 from bench.stages.memory_needed import of_prediction, of_training
 from bench.stages.predict import FRAMES, predict, predict_frame, stored_frames, stored_triplets
-from bench.stages.splits import spread_over_times
+from bench.stages.splits import spread_over_gaps
 from bench.stages.train import fit, load_checkpoint, train
 from bench.stages.training_step import Training, gradient_step
 from bench.store.weights import load_tensors, load_weights
@@ -242,13 +242,13 @@ def test_some_of_a_split_are_of_every_time(gaps: dict[int, TripletFile]) -> None
     for gap, file in gaps.items():
         indices = file.indices("train")
         for most in (1, gap, 2 * gap, len(indices) // 2, len(indices) + 1):
-            chosen = spread_over_times(file, indices, most)
+            chosen = spread_over_gaps(file, indices, most)
             counts = pd.Series([file.time(int(i)) for i in chosen]).value_counts()
             assert set(counts.index) == set(file.times)
             assert (counts == counts.iloc[0]).all()
             assert len(chosen) <= max(most, gap)
             assert (np.diff(chosen) > 0).all()
-        assert list(spread_over_times(file, indices, None)) == list(indices)
+        assert list(spread_over_gaps(file, indices, None)) == list(indices)
 
 
 def test_the_memory_of_a_method_for_each_time_is_counted(gaps: dict[int, TripletFile]) -> None:
