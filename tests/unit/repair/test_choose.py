@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 import tiny
+import torch
 from conftest import moving_texture
 
 from bench.base.errors import UserError
@@ -16,6 +17,7 @@ from bench.repair import choose as choosing
 from bench.repair.choose import Wish, choose
 from bench.scores.results import load_results
 from bench.store.records import NONE
+from methods.timed import at_time
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +34,7 @@ def _tiny_methods() -> Iterator[None]:
 def wish(tmp_path: Path) -> Wish:
     """For a stack of 30 slices of texture that drifts."""
     source = tmp_path / "stack.tif"
-    tifffile.imwrite(source, moving_texture(30, 160))
+    tifffile.imwrite(source, moving_texture(30, 224))
     folders = {"data": tmp_path / "data", "out": tmp_path / "results", "threads": 1}
     return Wish("auto", None, "stack", {"source": str(source), "missing": "3"}, folders)
 
@@ -63,6 +65,21 @@ def test_a_network_that_is_named_is_trained_on_this_volume(wish: Wish) -> None:
     assert trained.digest == filler.digest
     both = (each.state_dict()["head.weight"] for each in (model, trained.model([0.5], "cpu")))
     np.testing.assert_array_equal(*(weight.numpy() for weight in both))
+
+
+def test_wider_gaps_have_triplets_of_their_own(wish: Wish) -> None:
+    """A network is trained for the times of the gap, and its weights are for no other."""
+    named = Wish("tiny", None, wish.dataset, wish.volume, wish.run)
+    filler = choose(named, 2, print)
+    assert filler.learned_from is not None
+    assert filler.learned_from.name == "stack[gap=2]"
+    one, other = torch.rand(2, 1, 1, 64, 64)
+    model = filler.model([1 / 3, 2 / 3], "cpu")
+    with torch.no_grad():
+        early, late = at_time(model, one, other, 1 / 3), at_time(model, other, one, 2 / 3)
+    torch.testing.assert_close(early.middle, late.middle)
+    with pytest.raises(UserError, match="do not fit"):
+        filler.model([0.5], "cpu")
 
 
 def test_a_method_without_weights_needs_no_triplets(wish: Wish) -> None:
