@@ -62,7 +62,7 @@ def print_record(record: RepairRecord, out: str, target: Console) -> None:
             typer.echo(f"slice {each.slice} is {what}: {each.note}.")
     for note, slices in _left(record).items():
         typer.echo(f"left: {', '.join(slices)}; {note}.")
-    typer.echo(f"volume: {out}")
+    typer.echo(f"volume: {out}" if record.filled else "Nothing was filled: no volume was written.")
     typer.echo(f"evidence: {Evidence(out).folder}")
 
 

@@ -99,6 +99,11 @@ class RepairRecord(BaseModel):
     left: tuple[Mapping[str, Any], ...]
     packages: Mapping[str, Any]
 
+    @property
+    def filled(self) -> list[SliceRecord]:
+        """The slices that were filled, as a whole or in places."""
+        return [each for each in self.slices if each.filled != "no"]
+
 
 def save_record(record: RepairRecord, folder: Path) -> None:
     """Write the record into the folder beside the volume."""

@@ -52,5 +52,5 @@ def _problems(stack: Stack, record: RepairRecord, filled: list[SliceRecord]) -> 
             continue
         # Where a kind of file cannot say that black is white, the values were turned.
         both = [values, np.invert(values)] if values.dtype.kind in "ui" else [values]
-        if each.sha256 not in map(digest_of, both):
+        if all(digest_of(one) != each.sha256 for one in both):
             yield f"{where} is not what the repair wrote; repeat the repair."
