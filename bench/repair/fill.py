@@ -137,6 +137,10 @@ class Kept:
         """The filled values, HW."""
         return np.asarray(self.evidence.array(self.name, GREY)[window])
 
+    def errors(self, window: Window) -> NDArray[np.uint8]:
+        """The expected absolute errors, HW in grey levels; 0 where nothing was filled."""
+        return np.asarray(self.evidence.array(self.name, ERROR)[window])
+
 
 def filled_digest(values: NDArray[Any], mask: NDArray[np.bool_] | None) -> str:
     """SHA-256 of what was filled of a slice, row by row."""
