@@ -19,9 +19,9 @@ from bench.repair.finding import Mask
 from bench.repair.slices import Slice
 
 PICTURES = "pictures"
-LIMIT = 15_000_000  # bytes of all pictures of slices; the maps of errors come on top of them
-_QUALITIES = (90, 75, 60, 45, 30)  # of WebP, until a picture fits
-_COLOURS = 254  # of the map; 0 is where nothing was filled
+LIMIT = 13_000_000  # bytes of all pictures of slices; the maps of errors come on top of them
+_QUALITIES = (90, 75, 60, 45, 30, 20)  # of WebP, until a picture fits
+COLOURS = 32  # of the map: more of them say no more, and take twice the bytes
 _STEP = 10  # grey levels: the scale ends at a multiple
 
 
@@ -55,11 +55,11 @@ class Album:
             top: grey levels at the end of the scale.
         """
         share = np.clip(errors / top, 0, 1)
-        places = np.where(filled, 1 + np.rint((_COLOURS - 1) * share), 0).astype(np.uint8)
+        places = np.where(filled, 1 + np.rint((COLOURS - 1) * share), 0).astype(np.uint8)
         image = Image.fromarray(places)
-        image.putpalette(bytes(3) + colours(_COLOURS).tobytes())
+        image.putpalette(bytes(3) + colours().tobytes())
         buffer = io.BytesIO()
-        image.save(buffer, format="PNG", transparency=0, optimize=True)
+        image.save(buffer, format="PNG", transparency=0)
         return self._save(name, buffer.getvalue(), "png")
 
     def _save(self, name: str, data: bytes, ending: str) -> str:
@@ -69,9 +69,9 @@ class Album:
         return address
 
 
-def colours(count: int) -> NDArray[np.uint8]:
+def colours() -> NDArray[np.uint8]:
     """The colours of errors from none to the largest, N3 in RGB: viridis, which has even steps."""
-    greys = np.linspace(0, 255, count).round().astype(np.uint8)[:, None]
+    greys = np.linspace(0, 255, COLOURS).round().astype(np.uint8)[:, None]
     return np.ascontiguousarray(cv2.applyColorMap(greys, cv2.COLORMAP_VIRIDIS)[:, 0, ::-1])
 
 

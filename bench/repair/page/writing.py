@@ -22,7 +22,6 @@ from bench.repair.page.words import provenance, row, summary, worst_first
 from bench.repair.record import RepairRecord, SliceRecord
 
 PAGE = "index.html"
-_STEPS = 33  # of the scale's colours
 
 
 def write_page(
@@ -66,7 +65,7 @@ def write_page(
         noted=any(each.note for each in slices),
         left=record.left,
         provenance=provenance(record, file_digest(folder / RECORD)),
-        scale=", ".join("rgb({} {} {})".format(*colour) for colour in colours(_STEPS).tolist()),
+        scale=", ".join("rgb({} {} {})".format(*colour) for colour in colours().tolist()),
         top=top,
         middle=MIDDLE,
     )

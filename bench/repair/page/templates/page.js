@@ -285,7 +285,7 @@ function viewer(slices) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || !(event.key in keys)) return;
     if (!free && !byId("viewer").contains(target)) return;
     if (free && ["ArrowUp", "ArrowDown"].includes(event.key)) return;
-    if (target.matches("input") && (event.key.startsWith("Arrow") || event.key === " ")) return;
+    if (target.matches("input") && event.key.startsWith("Arrow")) return;
     if (target.matches(".bar button, a") && event.key === " ") return;
     event.preventDefault();
     if (event.repeat && !event.key.startsWith("Arrow")) return;
