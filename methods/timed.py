@@ -48,6 +48,21 @@ def same_time(one: float, other: float) -> bool:
     return math.isclose(one, other, abs_tol=1e-9)
 
 
+def parts_of(model: Interpolator, times: Sequence[float]) -> list[tuple[float, Interpolator]]:
+    """What of a method learns at which time.
+
+    Args:
+        model: that ``for_times`` has made.
+        times: that it was made for.
+
+    Returns:
+        Each time up to 1/2 with the part of its own; or every time with the method itself.
+    """
+    if isinstance(model, Timed):
+        return [(time, model.part(time)) for time in model.times]
+    return [(time, model) for time in times]
+
+
 class Timed(Interpolator):
     """A method that knows the slice halfway, learned once for each time up to 1/2.
 

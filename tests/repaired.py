@@ -90,6 +90,7 @@ def _record(plan: Plan, tasks: list[Task]) -> RepairRecord:
             "voxel_size": (30.0, 4.0, 4.0), "grey_range": (LOW, HIGH),
         },
         out="out.tif",
+        first=FIRST,
         methods={1: method | {"method": "dis", "why": "it was named", "hidden": 20}},
         slices=tuple(map(_slice, tasks)),
         left=left_of(plan.items, FIRST),

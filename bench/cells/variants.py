@@ -6,6 +6,7 @@ weights scored; `init=FILE`, for every trained one, is where its training starts
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _FILES = ("weights", "init")
+GAP = "gap"  # among the facts of a file of weights
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,11 @@ class Variant:
             "deviations": list(self.info.deviations),
         }
 
-    def build(self) -> Interpolator:
-        """A fresh, untrained instance."""
-        return self.method(self.options)
+    def build(self, times: Sequence[float] = (0.5,)) -> Interpolator:
+        """A fresh, untrained instance that knows the times of a gap."""
+        from methods.timed import for_times
+
+        return for_times(self.method, self.options, times)
 
 
 def parse_variant(text: str, preset: str) -> Variant:
@@ -148,6 +152,18 @@ def _stored_options(path: Path, method: type[Interpolator]) -> Any | None:
         ) from error
 
 
+def gap_of(path: Path) -> int:
+    """How many slices were missing in a row where weights were trained."""
+    from bench.store.weights import load_tensors
+
+    return int(load_tensors(path)[1].get(GAP, 1))
+
+
+def gap_fact(gap: int) -> dict[str, int]:
+    """What a file of weights says of it; nothing where one was missing."""
+    return {GAP: gap} if gap > 1 else {}
+
+
 def _check_fits(variant: Variant, path: Path, sizes: str, wanted: dict[str, str]) -> None:
     """Refuse weights that are not of the network's sizes.
 
@@ -158,9 +174,10 @@ def _check_fits(variant: Variant, path: Path, sizes: str, wanted: dict[str, str]
         wanted: options that were asked for.
     """
     from bench.store.weights import load_weights
+    from bench.triplets.gap import times_of
 
     try:
-        load_weights(path, variant.build())
+        load_weights(path, variant.build(times_of(gap_of(path))))
     except UserError as error:
         name = variant.info.name
         if not wanted:

@@ -24,8 +24,8 @@ _Value = TypeVar("_Value")
 
 # Words that are build options as they stand.
 _WISHES = (
-    "every", "tile", "stride", "tiles", "search", "align", "histogram", "split", "split_axis",
-    "fold",
+    "every", "gap", "tile", "stride", "tiles", "search", "align", "histogram", "split",
+    "split_axis", "fold",
     "label_kind", "label_zero", "voxel_size",
 )  # fmt: skip
 

@@ -44,6 +44,9 @@ class BuildWords:
     every: Annotated[
         int | None, typer.Option(help="Take every n-th slice: thin slices become sections.")
     ] = None
+    gap: Annotated[
+        int | None, typer.Option(help="Slices missing in a row, 1 to 3; each becomes a triplet.")
+    ] = None
     tile: Annotated[int | None, typer.Option(help="Side of a triplet in pixels.")] = None
     stride: Annotated[int | None, typer.Option(help="Step of the grid in pixels.")] = None
     tiles: Annotated[

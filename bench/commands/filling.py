@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import typer
@@ -47,17 +47,31 @@ def fill_as_told(words: RepairWords, plan: Plan, volume: StackVolume) -> RepairR
 def print_record(record: RepairRecord, out: str, target: Console) -> None:
     """Print a row for each slice that was filled, and where what was written lies."""
     table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("slice", "filled", "from", "difference", "PSNR", "FRC < 0.1", "error"):
-        table.add_column(name, justify="left" if name in ("filled", "from") else "right")
-    table.add_column("note", overflow="fold")
+    for name in ("slice", "filled", "from", "PSNR", "FRC < 0.1", "error"):
+        justify: Literal["left", "right"] = "left" if name in ("filled", "from") else "right"
+        table.add_column(name, justify=justify, no_wrap=True)
     for each in record.slices:
         table.add_row(*map(Text, _cells(each)))
     target.print(table)
     for size, method in record.methods.items():
         gaps = "single slices" if int(size) == 1 else f"gaps of {size} slices"
         typer.echo(f"{gaps}: {method['method']}; {method['why']}.")
-    typer.echo(f"volume: {out}")
+    for each in record.slices:
+        if each.note:
+            what = "not filled" if each.filled == "no" else "filled, but not to be trusted"
+            typer.echo(f"slice {each.slice} is {what}: {each.note}.")
+    for note, slices in _left(record).items():
+        typer.echo(f"left: {', '.join(slices)}; {note}.")
+    typer.echo(f"volume: {out}" if record.filled else "Nothing was filled: no volume was written.")
     typer.echo(f"evidence: {Evidence(out).folder}")
+
+
+def _left(record: RepairRecord) -> dict[str, list[str]]:
+    """The findings that were left, by the reason for it."""
+    found: dict[str, list[str]] = {}
+    for each in record.left:
+        found.setdefault(str(each["note"]), []).append(f"{each['slice']} ({each['reason']})")
+    return found
 
 
 def _cells(each: SliceRecord) -> tuple[str, ...]:
@@ -71,11 +85,9 @@ def _cells(each: SliceRecord) -> tuple[str, ...]:
         str(each.slice),
         each.filled,
         f"{each.before}, {each.after}",
-        f"{each.difference:.1f}",
         interval("psnr", 1),
         interval("frc_10", 2),
         "" if each.mean_error is None else f"{each.mean_error:.1f}",
-        each.note,
     )
 
 

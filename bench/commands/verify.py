@@ -1,4 +1,4 @@
-"""``bench verify``: check the files of the results against their digests."""
+"""``bench verify``: check the files of the results, or of a repair, against their digests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ class VerifyWords:
 
 @takes(VerifyWords)
 def verify(words: VerifyWords) -> None:
-    """Check every file of the results, and their datasets, against the digests in the records."""
+    """Check every file of the results, and their datasets, against the digests in the records.
+
+    With --out NAME-repair: every filled slice of a repaired volume.
+    """
+    if (words.out / "repair.json").exists():
+        _verify_repair(words)
+        return
+
     from bench.check.verify import verify_store
 
     findings = verify_store(words.out, words.data)
@@ -31,4 +38,18 @@ def verify(words: VerifyWords) -> None:
     else:
         typer.echo("\n".join(findings.lines()))
     if findings.problems:
+        raise typer.Exit(1)
+
+
+def _verify_repair(words: VerifyWords) -> None:
+    from bench.repair.verify import verify_repair
+
+    checked, problems = verify_repair(words.out)
+    if words.as_json:
+        print_json({"checked": checked, "problems": problems})
+    else:
+        verdict = f"{len(problems)} problems" if problems else "all as they were written"
+        lines = [*(f"PROBLEM  {sentence}" for sentence in problems)]
+        typer.echo("\n".join([*lines, f"{checked} filled slices checked: {verdict}"]))
+    if problems:
         raise typer.Exit(1)

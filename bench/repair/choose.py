@@ -160,7 +160,7 @@ def _best(wish: Wish, size: int, tell: Tell) -> Filler:
             f"Nothing was measured on '{config.dataset[0]}' yet: {', '.join(COMPARED)} are "
             f"compared on its sound slices first (about {_LENGTH})."
         )
-        entries = _computed(config, tell)
+        entries = _compared(config, tell)
     [answer] = answers(entries)
     choice = answer.neurites or answer.psnr
     if choice is None:
@@ -214,6 +214,15 @@ def _measured(config: RunConfig) -> list[Entry]:
 def _tells(entries: Sequence[Entry]) -> bool:
     """Whether two methods or more were scored: the null alone is no comparison."""
     return len({entry.cell.method for entry in entries if entry.scores is not None}) > 1
+
+
+def _compared(config: RunConfig, tell: Tell) -> list[Entry]:
+    try:
+        return _computed(config, tell)
+    except UserError as error:
+        raise UserError(
+            f"{str(error).rstrip('.')}; or name a --method that needs no triplets, such as dis."
+        ) from error
 
 
 def _computed(config: RunConfig, tell: Tell) -> list[Entry]:

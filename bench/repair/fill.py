@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,6 +17,7 @@ from bench.repair.gaps import Task
 from bench.repair.neighbours import Neighbours, neighbours
 from bench.repair.parts import Means, mask_of, parts_of, places_of
 from bench.repair.slices import Slices
+from bench.volumes.formats.stack import Stack
 from bench.volumes.stack_volume import StackVolume
 from bench.volumes.writing.filled_stack import Window
 
@@ -98,9 +99,9 @@ class Filling:
                 pixels += int(np.count_nonzero(part.mask))
             if not task.whole:
                 room[MASK][:] = mask_of(task, shape)
-            digest = filled_digest(room[GREY], room.get(MASK))
+            written = _written(room[GREY], room.get(MASK), raw, task.z)
         mean = round(total / max(pixels, 1), 3)
-        return {"pixels": pixels, "mean_error": mean, "sha256": digest}
+        return {"pixels": pixels, "mean_error": mean, "sha256": written}
 
     def _key(self, task: Task, beside: Neighbours) -> dict[str, Any]:
         """Everything that what is filled depends on."""
@@ -142,9 +143,17 @@ class Kept:
         return np.asarray(self.evidence.array(self.name, ERROR)[window])
 
 
-def filled_digest(values: NDArray[Any], mask: NDArray[np.bool_] | None) -> str:
-    """SHA-256 of what was filled of a slice, row by row."""
+def digest_of(rows: Iterable[NDArray[Any]]) -> str:
+    """SHA-256 of a slice's values, row by row, in the byte order of small machines."""
     digest = sha256()
-    for number, row in enumerate(values):
-        digest.update((row if mask is None else row[mask[number]]).tobytes())
+    for row in rows:
+        digest.update(row.astype(row.dtype.newbyteorder("<"), copy=False).tobytes())
     return digest.hexdigest()
+
+
+def _written(grey: NDArray[Any], mask: NDArray[np.bool_] | None, raw: Stack, z: int) -> str:
+    """SHA-256 of a slice as it will be written; only one filled in places is read for it."""
+    if mask is None:
+        return digest_of(grey)
+    stored = raw.read(z)
+    return digest_of(np.where(*rows) for rows in zip(mask, grey, stored, strict=True))

@@ -53,11 +53,8 @@ def find_defects(
         if z in broken:
             continue
         seen = [*seen[-2:], look(volume, z, aligner)]
-        if len(seen) < 3 or seen[1].z in blurred:
-            continue
-        before, middle, after = seen
-        # Slices that lie further apart differ more: sound tissue would pass for damage.
-        if after.z - before.z == 2:
+        if len(seen) == 3 and seen[1].z not in blurred:
+            before, middle, after = seen
             candidates[middle.z] = find_regions(middle, (before, after), aligner)
     places = _unusual(candidates, (volume.shape[1], volume.shape[2]), limits)
     return sorted([*whole, *places], key=lambda finding: finding.z)

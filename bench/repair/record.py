@@ -52,7 +52,7 @@ class SliceRecord(BaseModel):
         mean_error: mean expected absolute error of its filled pixels, in grey levels.
         error: the file of its expected errors, from the folder of this one; uint8, in grey levels.
         pixels: how many were filled.
-        sha256: of its values as they were written, row by row.
+        sha256: of the slice as it was written, row by row.
         note: why it was left, or what has to be known of it.
     """
 
@@ -83,6 +83,7 @@ class RepairRecord(BaseModel):
         schema_: of the file.
         source: the volume: path, shape, type of its values, voxel size, grey range.
         out: the name of the volume that was written, which lies beside the folder of this file.
+        first: the number of the slice at position 0.
         methods: with what gaps of each size were filled, and what its promises rest on.
         slices: by number.
         left: what was found and not filled: slice, reason and note.
@@ -94,10 +95,16 @@ class RepairRecord(BaseModel):
     schema_: int = SCHEMA
     source: Mapping[str, Any]
     out: str
+    first: int
     methods: Mapping[int, Mapping[str, Any]]
     slices: tuple[SliceRecord, ...]
     left: tuple[Mapping[str, Any], ...]
     packages: Mapping[str, Any]
+
+    @property
+    def filled(self) -> list[SliceRecord]:
+        """The slices that were filled, as a whole or in places."""
+        return [each for each in self.slices if each.filled != "no"]
 
 
 def save_record(record: RepairRecord, folder: Path) -> None:

@@ -23,6 +23,7 @@ from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, SliceRecord, left_of, save_record
 from bench.repair.slices import Slices
 from bench.repair.trust import learn
+from bench.scores.notation import interval_json
 from bench.scores.results import Tell
 from bench.volumes.stack_volume import StackVolume
 from bench.volumes.writing.content import Notes
@@ -78,7 +79,7 @@ def carry_out(
 ) -> RepairRecord | None:
     """Fill what a plan names, and write the volume, its mask and its evidence.
 
-    A repair that was killed goes on where it was when the same is asked for again.
+    Where nothing could be filled, the evidence alone is written. A repair that was killed goes on where it was when the same is asked for again.
 
     Args:
         order: what is asked for.
@@ -105,7 +106,8 @@ def carry_out(
         try:
             filling = _filling(order, volume, fillers, evidence, display)
             record = _filled(order, filling, tasks, display)
-            _write(order, filling, tasks, record, display.stage("write"))
+            if record.filled:
+                _write(order, filling, tasks, record, display.stage("write"))
             write_page(record, tasks, filling, display.stage("page"))
         finally:
             display.close()
@@ -167,8 +169,13 @@ def _filled(
             "grey_range": None if volume.grey is None else list(volume.grey.range),
         },
         out=path_of(order.out).name,
+        first=volume.first,
         methods={
-            size: filler.as_json() | {"hidden": len(filling.means[size].trust.hidden)}
+            size: filler.as_json()
+            | {
+                "measured": {name: interval_json(each) for name, each in filler.measured.items()},
+                "hidden": len(filling.means[size].trust.hidden),
+            }
             for size, filler in filling.fillers.items()
         },
         slices=tuple(slices),

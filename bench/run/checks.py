@@ -7,6 +7,7 @@ import torch
 from bench.base.errors import UserError
 from bench.cells.cell import Cell, budget_of
 from bench.cells.config import RunConfig
+from bench.cells.variants import gap_of
 from bench.stages.membrane_truth import nothing_to_learn
 from bench.stages.training_step import check_parts
 from bench.triplets.dataset import Dataset
@@ -56,6 +57,29 @@ def check_crops(cells: list[Cell], datasets: dict[str, Dataset], config: RunConf
                 f"crops {crop}; train on smaller ones with --crop {training.tile}, or build it "
                 "with larger tiles."
             )
+
+
+def check_weights(cells: list[Cell], datasets: dict[str, Dataset]) -> None:
+    """Refuse weights of a method that were trained for gaps of another width.
+
+    Raises:
+        UserError: both widths.
+    """
+    for cell in cells:
+        path = cell.variant.weights or cell.variant.init
+        if path is None or cell.variant.info.any_time:
+            continue
+        trained, gap = gap_of(path), datasets[cell.dataset].test.gap
+        if trained != gap:
+            raise UserError(
+                f"The weights {path} were trained for gaps of {_slices(trained)}, and those of "
+                f"'{cell.dataset}' have {_slices(gap)}; give weights that were trained for these, "
+                f"or a dataset that was built with --gap {trained}."
+            )
+
+
+def _slices(gap: int) -> str:
+    return "one slice" if gap == 1 else f"{gap} slices"
 
 
 def check_teachers(cells: list[Cell], datasets: dict[str, Dataset], config: RunConfig) -> None:

@@ -10,7 +10,7 @@ from bench.base.errors import UserError
 from bench.base.progress import PlainDisplay, open_display
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
-from bench.run.checks import check_crops, check_options, check_teachers
+from bench.run.checks import check_crops, check_options, check_teachers, check_weights
 from bench.run.datasets import check_datasets, open_datasets
 from bench.run.job import Outcome
 from bench.run.worker import Worker
@@ -67,6 +67,7 @@ def _compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
         worker = Worker(cells, config, display)
         datasets = open_datasets(config, display)
         check_crops(cells, datasets, config)
+        check_weights(cells, datasets)
         check_teachers(cells, datasets, config)
         for name in dict.fromkeys(cell.dataset for cell in cells if cell.needs_teacher):
             worker.check_judge(datasets[name])

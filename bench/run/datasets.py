@@ -34,7 +34,8 @@ def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
     """Open every dataset of a run; a missing one is built where its source is available.
 
     Raises:
-        UserError: a dataset or its source is damaged, or was built from another source.
+        UserError: a dataset or its source is damaged, or was built from another source, or with
+            another gap than the one that is learned from.
     """
     check_datasets(config)
     variants = [parse_dataset(text) for text in config.dataset]
@@ -47,10 +48,23 @@ def open_datasets(config: RunConfig, display: Display) -> dict[str, Dataset]:
         name: open_dataset(name, config.data, config.fold, origin, display)
         for name, origin in origins.items()
     }
-    return {
+    datasets = {
         variant.text: Dataset(variant.text, files[variant.built], files[variant.trained_on])
         for variant in variants
     }
+    for dataset in datasets.values():
+        _check_gaps(dataset)
+    return datasets
+
+
+def _check_gaps(dataset: Dataset) -> None:
+    """Refuse to learn from gaps of another width than those that are predicted."""
+    learned, tested = dataset.training.gap, dataset.test.gap
+    if learned != tested:
+        raise UserError(
+            f"'{dataset.name}' has gaps of {tested}, but '{dataset.training.name}', which is "
+            f"learned from, was built with --gap {learned}; build both with the same --gap."
+        )
 
 
 def _origin(config: RunConfig) -> Origin:

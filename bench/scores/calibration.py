@@ -29,6 +29,7 @@ from bench.triplets.frames_and_tensors import to_frame
 REVISION = 1
 KINDS = ("average_blurred", "truth_blurred", "truth_noisy")
 
+TimedFrames = tuple[NDArray[np.uint8], float]  # of a triplet, 3HW, and its time
 _BLURS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)  # px, of the average: the best one counts
 _TRUTH_BLUR = 1.0  # px
 CHOSEN_ON = 16  # of the training split: enough for one number out of eight
@@ -38,7 +39,7 @@ _SEED = 0
 def calibrate(
     file: TripletFile,
     test: NDArray[np.intp],
-    training: Iterable[NDArray[np.uint8]],
+    training: Iterable[TimedFrames],
     target: Path,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def calibrate(
     Args:
         file: the triplets.
         test: those to score.
-        training: frames of the training triplets to choose on, 3HW each.
+        training: the training triplets to choose on.
         target: the parquet file to write: ``kind``, then the columns of ``scores.parquet``.
         progress: told after each triplet.
 
@@ -62,8 +63,9 @@ def calibrate(
     sigmas = {"average_blur": blur, "truth_blur": _TRUTH_BLUR, "noise": round(error, 1)}
     scores: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     for done, index in enumerate(test, start=1):
-        triplet = file.frames(int(index))
-        for kind, frame in calibration_frames(triplet, int(index), **sigmas).items():
+        triplet, moment = file.frames(int(index)), file.time(int(index))
+        made = calibration_frames(triplet, int(index), time=moment, **sigmas)
+        for kind, frame in made.items():
             scores[kind].append(score_frame(frame, triplet[1]))
         progress(done, len(test), "calibration")
     tables = {kind: with_keys(pd.DataFrame(rows), test, file) for kind, rows in scores.items()}
@@ -73,7 +75,13 @@ def calibrate(
 
 
 def calibration_frames(
-    triplet: NDArray[np.uint8], index: int, *, average_blur: float, truth_blur: float, noise: float
+    triplet: NDArray[np.uint8],
+    index: int,
+    *,
+    average_blur: float,
+    truth_blur: float,
+    noise: float,
+    time: float = 0.5,
 ) -> Mapping[str, Frame]:
     """The frame of each kind.
 
@@ -83,12 +91,13 @@ def calibration_frames(
         average_blur: sigma in pixels of the Gaussian that the average is blurred with.
         truth_blur: the same of the real slice.
         noise: standard deviation in grey levels of the noise that the real slice gets.
+        time: of the middle slice: the average is that of the method of this name.
     """
     truth = _unit(triplet[1])
     random = np.random.default_rng([_SEED, index])
     draws = random.standard_normal(truth.shape, np.float32)
     return {
-        "average_blurred": _blurred(_average(triplet), average_blur),
+        "average_blurred": _blurred(_average(triplet, time), average_blur),
         "truth_blurred": _blurred(truth, truth_blur),
         "truth_noisy": _rounded(truth + np.float32(noise / 255) * draws),
     }
@@ -113,12 +122,12 @@ def read_calibration(folder: Path, digest: str | None) -> dict[str, pd.DataFrame
     return {kind: kept(table[table["kind"] == kind]) for kind in KINDS}
 
 
-def best_blur(triplets: Iterable[NDArray[np.uint8]]) -> tuple[float, float]:
+def best_blur(triplets: Iterable[TimedFrames]) -> tuple[float, float]:
     """The sigma with the least mean squared error, and the root of that error in grey levels."""
     squares = np.mean(
         [
-            [ie_rms(_blurred(_average(each), sigma), each[1]) ** 2 for sigma in _BLURS]
-            for each in triplets
+            [ie_rms(_blurred(_average(each, time), sigma), each[1]) ** 2 for sigma in _BLURS]
+            for each, time in triplets
         ],
         axis=0,
     )
@@ -126,8 +135,9 @@ def best_blur(triplets: Iterable[NDArray[np.uint8]]) -> tuple[float, float]:
     return _BLURS[best], float(np.sqrt(squares[best]))
 
 
-def _average(triplet: NDArray[np.uint8]) -> NDArray[np.float32]:
-    mean: NDArray[np.float32] = (_unit(triplet[0]) + _unit(triplet[2])) / np.float32(2)
+def _average(triplet: NDArray[np.uint8], time: float) -> NDArray[np.float32]:
+    before, after = np.float32(1 - time), np.float32(time)
+    mean: NDArray[np.float32] = before * _unit(triplet[0]) + after * _unit(triplet[2])
     return mean
 
 

@@ -164,4 +164,4 @@ def _of_preset(cell: Cell, training: Training, name: str, preset: Preset) -> int
         return None  # the weights that it starts from have other widths
     terms = build_loss(loss.name, loss.options, training.loss.features, training.loss.teacher)
     smaller = replace(training, preset=preset, loss=terms)
-    return memory_needed.of_training(variant.build(), smaller)
+    return memory_needed.of_training(variant.build(training.times), smaller)

@@ -18,6 +18,7 @@ from bench.base.device import place
 from bench.base.live_storages import LiveStorages, without_values
 from bench.stages.training_step import VALIDATION_SIDE, Training, gradient_step
 from methods.interface import Interpolator, Triplets
+from methods.timed import HALF, at_time, parts_of
 
 
 def of_training(model: Interpolator, training: Training) -> int | None:
@@ -39,7 +40,8 @@ def of_training(model: Interpolator, training: Training) -> int | None:
         gradient_step(network.train(), optimiser, fake, training.steps, batch)
         triplet = _slices(1, min(VALIDATION_SIDE, training.file.tile), device)
         with torch.no_grad():
-            loss(network.eval()(triplet.before, triplet.after), triplet)
+            time = training.times[0]
+            loss(at_time(network.eval(), triplet.before, triplet.after, time), triplet)
 
     place(model, training.device)
     training.loss.to(training.device)
@@ -63,8 +65,9 @@ def of_prediction(model: Interpolator, side: int, device: torch.device) -> int |
 
     def forward(network: Any) -> None:
         slices = _slices(1, side, device)
+        [time, _], *_ = parts_of(network, (HALF,))  # one that it knows: all take as much
         with torch.no_grad():
-            network.eval()(slices.before, slices.after)
+            at_time(network.eval(), slices.before, slices.after, time)
 
     place(model, device)
     return _counted(forward, [model])

@@ -12,7 +12,7 @@ from bench.scores.membranes import OWN, RETUNED, label_truth, scored_again
 from bench.stages.masks import Further
 from bench.stages.predict import method_of, predict_frame
 from bench.stages.segmenter import Segmenter
-from bench.stages.splits import spread
+from bench.stages.splits import spread_over_gaps
 from bench.stages.stage import Context
 from segmentation.scores import Thresholds
 from segmentation.thresholds import THRESHOLDS, best_seed_threshold, dice_by_threshold
@@ -29,13 +29,14 @@ def own_thresholds(context: Context, segmenter: Segmenter) -> Thresholds | None:
     """
     file = context.dataset.training
     labelled = [int(i) for i in context.split("validation") if file.has_labels and file.labelled[i]]
-    chosen = spread(np.array(labelled, np.intp), _SLICES)
+    chosen = spread_over_gaps(file, np.array(labelled, np.intp), _SLICES)
     if len(chosen) == 0:
         return None
     model, tile = method_of(context), context.config.predict_tile
     found = []
     for index in chosen:
-        frame = predict_frame(model, file.frames(int(index)), context.device, tile)
+        frames, time = file.frames(int(index)), file.time(int(index))
+        frame = predict_frame(model, frames, context.device, tile, time)
         truth = label_truth(file, int(index))
         if truth is not None:
             found.append((segmenter.probability(frame), truth))

@@ -28,6 +28,7 @@ from bench.store.weights import load_weights
 from bench.triplets.file import TripletFile
 from bench.triplets.frames_and_tensors import NotFiniteError, to_frame, to_triplets
 from methods.interface import Interpolator
+from methods.timed import HALF, at_time
 
 REVISION = 1
 FRAMES = "frames.h5"
@@ -68,8 +69,9 @@ def predict(
         )
         out.create_dataset("triplets", data=indices.astype(np.int64), fletcher32=True)
         for i, index in enumerate(indices):
+            time = file.time(int(index))
             try:
-                frames[i] = predict_frame(model, file.frames(int(index)), device, tile)
+                frames[i] = predict_frame(model, file.frames(int(index)), device, tile, time)
             except NotFiniteError as error:
                 raise NotFiniteError(f"Test triplet {index}: {error}") from error
             check()
@@ -77,7 +79,11 @@ def predict(
 
 
 def predict_frame(
-    model: Interpolator, frames: NDArray[np.uint8], device: torch.device, tile: int | None = None
+    model: Interpolator,
+    frames: NDArray[np.uint8],
+    device: torch.device,
+    tile: int | None = None,
+    time: float = HALF,
 ) -> NDArray[np.uint8]:
     """Synthesise one middle slice.
 
@@ -86,6 +92,7 @@ def predict_frame(
         frames: 3HW grey levels; the middle one is not looked at.
         device: where to compute.
         tile: side of the tiles, or None for the whole frame at once.
+        time: of the slice, between before (0) and after (1).
 
     Returns:
         HW grey levels.
@@ -97,8 +104,8 @@ def predict_frame(
     before, after = triplet.before.to(device), triplet.after.to(device)
     with torch.inference_mode():
         if tile is None or tile >= max(before.shape[-2:]):
-            return to_frame(model(before, after).middle)
-        return to_frame(_tiled(model, before, after, tile))
+            return to_frame(at_time(model, before, after, time).middle)
+        return to_frame(_tiled(model, before, after, tile, time))
 
 
 def stored_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
@@ -135,7 +142,7 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from error
 
 
-def _tiled(model: Interpolator, before: Tensor, after: Tensor, tile: int) -> Tensor:
+def _tiled(model: Interpolator, before: Tensor, after: Tensor, tile: int, time: float) -> Tensor:
     """Predict in tiles whose rims are thrown away, but for those at the frame's border."""
     height, width = before.shape[-2:]
     result = torch.empty_like(before)
@@ -146,7 +153,7 @@ def _tiled(model: Interpolator, before: Tensor, after: Tensor, tile: int) -> Ten
                 slice(top, min(top + tile, height)),
                 slice(left, min(left + tile, width)),
             )
-            part = model(before[window], after[window]).middle
+            part = at_time(model, before[window], after[window], time).middle
             result[..., inner_top:bottom, inner_left:right] = part[
                 ..., inner_top - top : bottom - top, inner_left - left : right - left
             ]
@@ -206,7 +213,7 @@ def method_of(context: Context) -> Interpolator:
 def _method(context: Context) -> Interpolator:
     """The method of the cell, with the weights that were given or learned."""
     variant = context.cell.variant
-    model = variant.build()
+    model = variant.build(context.dataset.test.times)
     if variant.weights is not None:
         load_weights(variant.weights, model)
     elif context.cell.learns:

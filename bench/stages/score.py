@@ -19,7 +19,7 @@ from bench.scores.triplet_table import kept, with_keys
 from bench.stages import predict
 from bench.stages.keys import Inputs
 from bench.stages.predict import stored_frames, stored_triplets
-from bench.stages.splits import spread
+from bench.stages.splits import spread_over_gaps
 from bench.stages.stage import Context, Result, Stage
 from bench.store.facts import CalibrationFacts, ScoreFacts
 from bench.store.records import CALIBRATION
@@ -75,11 +75,11 @@ def _compute(context: Context, tick: Progress) -> Result:
 def _calibration(context: Context, test: NDArray[np.intp]) -> CalibrationFacts:
     """The calibration of the test triplets, chosen on a few of the training split."""
     training = context.dataset.training
-    few = spread(context.split("train"), calibration.CHOSEN_ON)
+    few = spread_over_gaps(training, context.split("train"), calibration.CHOSEN_ON)
     found = calibration.calibrate(
         context.dataset.test,
         test,
-        [training.frames(int(index)) for index in few],
+        [(training.frames(int(index)), training.time(int(index))) for index in few],
         context.folder / CALIBRATION,
         context.display.stage("calibration"),
     )

@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.triplets.dataset import Dataset
+from bench.triplets.file import TripletFile
 
 
 def split_indices(dataset: Dataset, split: str, most: int | None) -> NDArray[np.intp]:
     """The triplets of a split; the whole test split comes with the rejected ones, flagged.
 
+    The triplets of a gap are taken together.
+
     Args:
         dataset: whose test split is predicted, and whose other splits are learned from.
         split: ``train``, ``validation`` or ``test``.
-        most: triplets at most, evenly spread; None for all.
+        most: triplets at most, evenly spread; None for all. Of wide gaps each time has its part.
 
     Raises:
         UserError: the split is empty.
@@ -31,7 +34,19 @@ def split_indices(dataset: Dataset, split: str, most: int | None) -> NDArray[np.
         )
     if most is None and split == "test":
         return file.indices(split, rejected=True)
-    return spread(indices, most)
+    return spread_over_gaps(file, indices, most)
+
+
+def spread_over_gaps(
+    file: TripletFile, indices: NDArray[np.intp], most: int | None
+) -> NDArray[np.intp]:
+    """At most so many of the triplets, evenly spread; of a gap all of its slices or none."""
+    if most is None:
+        return indices
+    # The triplets of a gap stand next to each other.
+    gaps = indices - np.array([file.position(int(index)) for index in indices], np.intp)
+    chosen = spread(np.unique(gaps), max(1, most // file.gap))
+    return indices[np.isin(gaps, chosen)]
 
 
 def spread(indices: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:

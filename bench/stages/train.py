@@ -21,11 +21,12 @@ from bench.base.errors import DamagedError, UserError
 from bench.base.files import content_digest, set_aside, write_text
 from bench.base.progress import Progress, announcing, silent
 from bench.cells.cell import budget_of
+from bench.cells.variants import gap_fact
 from bench.scores.metrics import psnr
 from bench.stages.finished_training import take_over
 from bench.stages.keys import Inputs, method_settings, training_settings
 from bench.stages.memory_check import check_training
-from bench.stages.splits import centre, spread
+from bench.stages.splits import centre, spread_over_gaps
 from bench.stages.stage import Context, Facts, Result, Stage
 from bench.stages.training_step import (
     VALIDATION_SIDE,
@@ -41,11 +42,13 @@ from bench.store.checkpoints import below, load_optimiser, named, optimiser_tens
 from bench.store.facts import TrainFacts
 from bench.store.records import CHECKPOINT, LOG, WEIGHTS
 from bench.store.weights import load_tensors, load_weights, save_tensors, save_weights
+from bench.triplets.at_time import frames_at, indices_at
 from bench.triplets.file import TripletFile
 from bench.triplets.frames_and_tensors import to_frame, to_triplets
 from bench.triplets.training_crops import CropSampler
 from methods.interface import FittedInterpolator, Interpolator, Triplets
 from methods.losses import build_loss
+from methods.timed import at_time, parts_of
 
 REVISION = 1
 _ROWS = "rows"  # of the log, in a checkpoint: beside it the log is only for readers
@@ -91,18 +94,21 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     return found
 
 
-def fit(model: FittedInterpolator, file: TripletFile, train: NDArray[np.intp]) -> None:
-    """Fit a closed-form method on the training split, read a triplet at a time.
+def fit(model: Interpolator, file: TripletFile, train: NDArray[np.intp]) -> None:
+    """Fit a closed-form method on the training split, for each of its times, triplet by triplet.
 
     Raises:
         UserError: what it is left with is not finite.
     """
 
-    def stream() -> Iterator[Triplets]:
-        for index in train:
-            yield to_triplets(file.frames(int(index))[None])
+    def stream(moment: float) -> Iterator[Triplets]:
+        for index in indices_at(file, train, moment):
+            yield to_triplets(frames_at(file, int(index), moment)[None])
 
-    model.fit(stream())
+    for moment, part in parts_of(model, file.times):
+        if not isinstance(part, FittedInterpolator):
+            raise TypeError(f"'{model.info.name}' cannot be fitted.")
+        part.fit(stream(moment))
     for name, values in model.state_dict().items():
         if not torch.isfinite(values).all():
             raise UserError(
@@ -169,14 +175,16 @@ def train(
     model.load_state_dict(best)
     facts = _facts(training, state, rows)
     if ranks.is_first():
-        _leave(folder, model, facts)
+        _leave(folder, model, {**facts, **gap_fact(training.file.gap)})
     return facts
 
 
 def _batches(training: Training, step: int) -> Iterator[Triplets]:
     """The batches of all steps from ``step`` on."""
     preset = training.preset
-    sampler = CropSampler(training.file, training.train, preset.crop, preset.batch, training.seed)
+    sampler = CropSampler(
+        training.file, training.train, preset.crop, preset.batch, training.seed, training.times
+    )
     return sampler.steps(step, training.steps)
 
 
@@ -196,7 +204,7 @@ def _is_best(model: Interpolator, training: Training, state: _State, row: dict[s
     return True
 
 
-def _leave(folder: Path, model: Interpolator, facts: TrainFacts) -> None:
+def _leave(folder: Path, model: Interpolator, facts: Mapping[str, Any]) -> None:
     """Write the weights, without the seconds: the same training leaves the same file."""
     lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
     save_weights(folder / WEIGHTS, model, lasting)
@@ -236,7 +244,7 @@ def validate(model: Interpolator, training: Training) -> tuple[float, float]:
     The loss is the whole one; weights are kept only from steps that see all of it too. Where it
     is not finite no PSNR is taken.
     """
-    chosen = spread(training.validation, _VALIDATION_TRIPLETS)
+    chosen = spread_over_gaps(training.file, training.validation, _VALIDATION_TRIPLETS)
     model.eval()
     losses, scores = [], []
     with torch.inference_mode():
@@ -244,7 +252,8 @@ def validate(model: Interpolator, training: Training) -> tuple[float, float]:
             frames = centre(training.file.frames(int(index)), VALIDATION_SIDE)
             triplet = to_triplets(frames[None])
             triplet = Triplets(*(part.to(training.device) for part in triplet))
-            output = model(triplet.before, triplet.after)
+            moment = training.file.time(int(index))
+            output = at_time(model, triplet.before, triplet.after, moment)
             losses.append(float(training.loss(output, triplet).total))
             if not math.isfinite(losses[-1]):
                 break
@@ -313,19 +322,20 @@ def _key(inputs: Inputs) -> str | None:
 
 def _compute(context: Context, tick: Progress) -> Result:
     """Take over a finished training, or fit, or train; each leaves the weights."""
-    model = context.cell.variant.build()
+    file = context.dataset.training
+    model = context.cell.variant.build(file.times)
     taken = None if context.config.rerun else take_over(context, model)
     if taken is not None:
         return Result(taken)
-    if isinstance(model, FittedInterpolator):
+    if not context.cell.trained:
         indices = context.split("train")
-        fit(model, context.dataset.training, indices)
-        save_weights(context.folder / WEIGHTS, model, {})
+        fit(model, file, indices)
+        save_weights(context.folder / WEIGHTS, model, gap_fact(file.gap))
         return Result(TrainFacts(triplets=len(indices)))
     if context.cell.variant.init is not None:
         load_weights(context.cell.variant.init, model)
     teacher = context.teacher()
-    training = _training(context, teacher)
+    training = _training(context, teacher, model)
     found = _checkpoint(context, training.steps)
     hint = "" if context.cell.preset == "quick" else "; `--preset quick` takes minutes"
     tick = announcing(tick, context.cell.title, hint, context.display)
@@ -349,18 +359,19 @@ def _compute(context: Context, tick: Progress) -> Result:
 def take_part(context: Context) -> None:
     """Train beside the first process, which leaves the files; errors of the training are its."""
     torch.manual_seed(context.cell.seed)
-    model = context.cell.variant.build()
-    training = _training(context, context.teacher())
+    model = context.cell.variant.build(context.dataset.training.times)
+    training = _training(context, context.teacher(), model)
     with suppress(DivergenceError):
         train(model, training, context.folder, silent, load_checkpoint(context.folder))
 
 
-def _training(context: Context, teacher: nn.Module | None) -> Training:
+def _training(context: Context, teacher: nn.Module | None, model: Interpolator) -> Training:
+    file = context.dataset.training
     cell, config, loss = context.cell, context.config, context.cell.loss_variant
     if loss is None:
         raise ValueError(f"The trained cell {cell.title} has no loss.")
     return Training(
-        file=context.dataset.training,
+        file=file,
         train=context.split("train"),
         validation=context.split("validation"),
         preset=budget_of(cell, config),
@@ -368,6 +379,7 @@ def _training(context: Context, teacher: nn.Module | None) -> Training:
         seed=cell.seed,
         device=context.device,
         bf16=config.precision == "bf16",
+        times=tuple(moment for moment, _ in parts_of(model, file.times)),
     )
 
 

@@ -18,8 +18,10 @@ from bench.base import ranks
 from bench.base.errors import UserError
 from bench.cells.presets import Preset
 from bench.triplets.file import TripletFile
+from bench.triplets.training_crops import time_of_step
 from methods.interface import Interpolator, Triplets
 from methods.losses import LossTerms, TripletLoss, build_loss
+from methods.timed import HALF, at_time
 
 VALIDATION_SIDE = 256
 _READING = 50  # steps on CUDA
@@ -45,6 +47,7 @@ class Training:
         reading: after how many steps their numbers are read back together, at the latest; None
             for the device's own: each step by itself on a CPU, 50 on CUDA, where reading back
             waits for all that was sent to the card.
+        times: of the middle slices, which the steps take in turn.
     """
 
     file: TripletFile
@@ -56,6 +59,7 @@ class Training:
     device: torch.device
     bf16: bool = False
     reading: int | None = None
+    times: tuple[float, ...] = (HALF,)
 
     @property
     def steps_a_reading(self) -> int:
@@ -91,6 +95,10 @@ class Training:
     def loss_at(self, step: int) -> TripletLoss:
         """The loss of a step (counted from 0)."""
         return self._pixel_loss if step < self.opening else self.loss
+
+    def time_at(self, step: int) -> float:
+        """The time of the middle slices of a step."""
+        return time_of_step(self.times, step)
 
     def rates_at(self, step: int) -> tuple[float, float]:
         """Learning rates of a step: of most parameters, and of those that estimate motion."""
@@ -149,7 +157,7 @@ def gradient_step(
     step: int,
     batch: Triplets,
 ) -> Numbers:
-    """One optimiser step on a batch that is on the training's device."""
+    """One optimiser step on its batch, which is on the training's device."""
     if step == training.opening and training.begins_anew:
         optimiser.state.clear()
     rates = training.rates_at(step)
@@ -157,7 +165,7 @@ def gradient_step(
         group["lr"] = rate
     loss = training.loss_at(step)
     optimiser.zero_grad(set_to_none=True)
-    terms, gammas = _gradients(model, loss, training, batch)
+    terms, gammas = _gradients(model, training, step, batch)
     norm = nn.utils.get_total_norm(
         [p.grad for p in model.parameters() if p.grad is not None], foreach=True
     )
@@ -172,13 +180,14 @@ def gradient_step(
 
 
 def _gradients(
-    model: Interpolator, loss: TripletLoss, training: Training, batch: Triplets
+    model: Interpolator, training: Training, step: int, batch: Triplets
 ) -> tuple[LossTerms, Tensor]:
     """Add up the gradients of a batch, part by part; its loss, and the network's gammas.
 
     Every term is a mean over crops, so a part counts by its share of them. Where several processes
     train together, each computes its own crops.
     """
+    loss, time = training.loss_at(step), training.time_at(step)
     crops = len(batch.middle)
     own = (frames[ranks.own_share(crops)].split(training.micro_batch) for frames in batch)
     total, parts = batch.middle.new_zeros(()), dict[str, Tensor]()
@@ -186,7 +195,7 @@ def _gradients(
     for part in zip(*own, strict=True):
         triplets = Triplets(*part)
         with torch.autocast("cuda", torch.bfloat16) if training.bf16 else nullcontext():
-            output = model(triplets.before, triplets.after)
+            output = at_time(model, triplets.before, triplets.after, time)
         terms = loss(output._replace(middle=output.middle.to(triplets.middle.dtype)), triplets)
         share = len(triplets.middle) / crops
         (terms.total * share).backward()

@@ -1,7 +1,7 @@
 """From volumes to ``triplets.h5``: align, lay the grid, reject, split, specify, write.
 
-Each volume is read twice, three slices in memory at a time: the first pass measures (see
-``survey``), the second writes the windows that were found (see ``write``).
+Each volume is read twice, with the slices around one gap in memory at a time: the first pass
+measures (see ``survey``), the second writes the windows that were found (see ``write``).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from bench.triplets.digests import digest_path
 from bench.triplets.drift import drift_words
 from bench.triplets.file import TripletFile
 from bench.triplets.fitting_tile import with_tile
+from bench.triplets.gap import POSITION
 from bench.triplets.label_kind_check import doubt, refuse_image
 from bench.triplets.label_placement_check import misplacement
 from bench.triplets.labelled_slices import label_rows
@@ -88,7 +89,8 @@ def build(
     sources = _measure(volumes, options, progress)
     table = judged([seen.table for _, seen in sources], volumes, options)
     drift = drift_words(volumes, [part for part, _ in sources], table, options)
-    table = sort_into_splits(table, drift, volumes, options)[["source", *_KEYS]]
+    kept = ["source", *_KEYS, *([POSITION] if options.gap > 1 else [])]
+    table = sort_into_splits(table, drift, volumes, options)[kept]
     content = Content(_header(name, volumes, sources, card, options), volumes, sources, table)
     written = _write(target, content, progress)
     return summarise(target, content, written, asked, drift, time.monotonic() - started)

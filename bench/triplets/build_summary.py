@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.triplets.gap import gap_rows
 from bench.triplets.leakage import measured_leakage
 from bench.triplets.options import BuildOptions
 from bench.triplets.reject import REASONS, upsampled
@@ -113,6 +114,7 @@ def summarise(
         no_room=sum(seen.no_room for _, seen in content.sources),
         told=[
             *_tile_taken(asked, options),
+            *gap_rows(options.gap),
             *(("drawn", line) for line in drawn_words(len(table), runs, options)),
             *told(volumes),
             *([("drift", drift)] if drift else []),
@@ -123,7 +125,7 @@ def summarise(
         split=split_words(options.split, options.split_axis, options.fold),
         splits={name: int((kept & (table["split"] == name)).sum()) for name in SPLITS},
         labels=written.labels,
-        leakage=measured_leakage(content.keys, options.tile, options.every),
+        leakage=measured_leakage(content.keys, options.tile, options.every, options.gap),
         fingerprint=written.fingerprint,
         seconds=seconds,
     )

@@ -63,7 +63,8 @@ def sort_into_splits(
     """
     rejected = table["reason"] != ""
     if options.split == "paper":
-        blocks = random_blocks(rejected.to_numpy(), options.seed)
+        blocks = random_blocks(rejected.to_numpy()[:: options.gap], options.seed)
+        blocks = blocks.repeat(options.gap)  # the triplets of a gap stay together
     else:
         blocks = table["block"].to_numpy()
     table = table.assign(split=split_names(blocks, options.fold))
@@ -80,9 +81,10 @@ def sort_into_splits(
 def _all_rejected(
     name: str, table: pd.DataFrame, drift: str, volumes: Extents, options: BuildOptions
 ) -> str:
-    kept = int((table["reason"] == "").sum())
+    kept = int((table["reason"] == "").sum()) // options.gap
     if options.split == "paper":
-        here, what = table, f"A split at random takes {BLOCKS} triplets, and {kept} are kept"
+        what = "triplets" if options.gap == 1 else "gaps"
+        here, what = table, f"A split at random takes {BLOCKS} {what}, and {kept} are kept"
     else:
         here, what = table[table["split"] == name], f"Every {name} triplet is rejected"
     counts = here.loc[here["reason"] != "", "reason"].value_counts()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from bench.triplets.file import TripletFile
+from bench.triplets.gap import POSITION
 from bench.triplets.reject import REASONS
 from bench.volumes.cards import LabelKind
 from segmentation.labels import UNLABELLED
@@ -22,8 +23,9 @@ _HEAD = 3 * _LINE  # title, legend, headings
 _HEADINGS = ("before", "middle", "after", "middle, labels")
 _LEGEND = (
     "z: the middle slice; y, x: upper left corner of the tile, in pixels of the volume; "
-    "NCC: correlation of the middle with before and after"
+    "NCC: correlation of the middle with {}"
 )
+_ADJACENT = {False: "before and after", True: "the slices next to it, missing or not"}
 _TEXT, _HEADING = 11, 16  # font sizes
 _TINT = 0.4  # share of an id's colour over the slice
 _GOLDEN = 0.618034  # of a turn from one id's hue to the next: neighbours look different
@@ -52,7 +54,7 @@ def draw_contact_sheet(file: TripletFile, target: Path) -> None:
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
     large = ImageFont.load_default(_HEADING)
     pen.text((_MARGIN, _MARGIN), _title(file.keys, file.name), "black", large)
-    pen.text((_MARGIN, _MARGIN + _LINE), _LEGEND, "black", font)
+    pen.text((_MARGIN, _MARGIN + _LINE), _LEGEND.format(_ADJACENT[file.gap > 1]), "black", font)
     for column in range(min(_COLUMNS, len(chosen))):
         for i, heading in enumerate(_HEADINGS[:pictures]):
             corner = _MARGIN + column * width + i * (side + _GAP), _MARGIN + 2 * _LINE
@@ -90,10 +92,16 @@ def _title(keys: pd.DataFrame, name: str) -> str:
 def _caption(key: pd.Series) -> str:
     verdict = f"REJECTED: {key['reason'].upper()}" if key["reason"] else "kept"
     return (
-        f"{verdict} ({key['split']})  {key['volume']}  z {key['z']}  y {key['y']}  x {key['x']}\n"
+        f"{verdict} ({key['split']})  {key['volume']}  z {key['z']}{_position(key)}  "
+        f"y {key['y']}  x {key['x']}\n"
         f"NCC {key['ncc_before']:.2f} {key['ncc_after']:.2f}  continuity {key['continuity']:+.1f}  "
         f"duplicate {key['duplicate']:+.1f}  blur {key['blur']:.2f}  defect {key['defect']:.3f}"
     )
+
+
+def _position(key: pd.Series) -> str:
+    """Which slice of its gap the middle is, where a gap has several."""
+    return f" ({key[POSITION]} of its gap)" if POSITION in key else ""
 
 
 def _pictures(file: TripletFile, index: int, step: int) -> list[Image.Image]:

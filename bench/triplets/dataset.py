@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.triplets.file import TripletFile
+from bench.triplets.gap import POSITION, positions
 from bench.triplets.leakage import measured_leakage
 from bench.triplets.split import LEARNED_FROM
 
@@ -53,11 +54,15 @@ def leakage_between(training: TripletFile, test: TripletFile) -> float:
     """
     files = (training, LEARNED_FROM), (test, ("test",))
     by_content = pd.concat([_by_content(*each) for each in files], ignore_index=True)
-    found = measured_leakage(by_content, by_content["tile"], by_content["every"])
+    found = _leakage(by_content)
     if all(volume.region is None for file, _ in files for volume in file.volumes):
         return found
     by_name = pd.concat([_by_name(*each) for each in files], ignore_index=True)
-    return max(found, measured_leakage(by_name, by_name["tile"], by_name["every"]))
+    return max(found, _leakage(by_name))
+
+
+def _leakage(keys: pd.DataFrame) -> float:
+    return measured_leakage(keys, keys["tile"], keys["every"], keys["gap"])
 
 
 def _by_content(file: TripletFile, splits: Sequence[str]) -> pd.DataFrame:
@@ -79,5 +84,6 @@ def _by_name(
             for volume in file.volumes
         }
     keys = file.keys[file.keys["split"].isin(splits)]
-    places = {"tile": file.tile, "every": file.options.every}
-    return keys.assign(volume=keys["volume"].map(names), **places)
+    places = {"tile": file.tile, "every": file.options.every, "gap": file.gap}
+    volume, position = keys["volume"].map(names), positions(keys)
+    return keys.assign(volume=volume, **{POSITION: position}, **places)

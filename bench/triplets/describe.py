@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.triplets.file import TripletFile
+from bench.triplets.gap import gap_rows
 from bench.triplets.labelled_slices import label_rows
 from bench.triplets.reject import REASONS, upsampled
 from bench.triplets.split import SPLITS, split_words
@@ -49,6 +50,7 @@ def _preparation(file: TripletFile) -> Rows:
     shapes = [volume.shape for volume in file.volumes]
     return [
         ("tile, stride", f"{options.tile}, {options.stride} px"),
+        *gap_rows(options.gap),
         *told(file.volumes),
         *(("drawn", line) for line in _drawn(file)),
         *(("coverage", line) for line in poor_coverage(shapes, options)),
@@ -99,4 +101,7 @@ def _alignment(file: TripletFile) -> str:
         return "none"
     shifts = file.keys[[name for name in file.keys.columns if name.startswith("shift_")]]
     largest = np.abs(shifts.to_numpy()).max()
-    return f"largest shift {largest} px of {file.options.search} searched"
+    searched = file.options.search
+    if file.gap > 1:
+        return f"largest shift {largest} px, {searched} searched from slice to slice"
+    return f"largest shift {largest} px of {searched} searched"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.triplets.align import Aligner, Slice, ncc
 from bench.triplets.fitting_tile import Extents
+from bench.triplets.gap import POSITION
 from bench.triplets.options import BuildOptions
 from bench.triplets.shape_check import fitting_words
 from bench.volumes.tissue import filled, find_tissue
@@ -19,6 +20,7 @@ _LEAST_TEMPLATE = 96  # pixels
 _SUSPECT = 0.05  # of the triplets: fewer are damage
 _LOOKED_AT = 8  # triplets
 _BETTER = 0.15  # normalised cross-correlation
+_SIDES = {"before": -1, "after": 1}
 
 
 def drift_words(
@@ -55,26 +57,29 @@ def wider_search(parts: Sequence[Volume], table: pd.DataFrame, search: int) -> i
         table: a row for each triplet, with the number of its part, shifts, peaks and reason.
         search: the radius that was searched, in pixels.
     """
-    wider = max(_WIDER, 2 * search)
-    shifts = table[[name for name in table.columns if name.startswith("shift_")]]
+    wider, sides = max(_WIDER, 2 * search), list(_SIDES)
+    if POSITION in table:  # only the first slice of a gap is matched with that before by itself
+        table, sides = table[table[POSITION] == 1], ["before"]
+    shifts = table[[f"shift_{side}_{axis}" for side in sides for axis in "yx"]]
     at_the_edge = (shifts.abs() >= search).any(axis=1)
     doubtful = table[(table["reason"] == "continuity") | at_the_edge]
     if len(doubtful) < _SUSPECT * len(table):
         return 0
     slices = doubtful.drop_duplicates(["source", "z"])
     places = np.linspace(0, len(slices) - 1, min(_LOOKED_AT, len(slices))).astype(int)
-    rows = (row for _, row in slices.iloc[np.unique(places)].iterrows())
-    found = [_lies_beyond(parts[row["source"]], row, search, wider) for row in rows]
+    found = []
+    for _, row in slices.iloc[np.unique(places)].iterrows():
+        side = min(sides, key=lambda name: row[f"peak_{name}"])
+        found.append(_lies_beyond(parts[row["source"]], row, side, (search, wider)))
     return wider if 2 * sum(found) >= len(found) else 0
 
 
-def _lies_beyond(volume: Volume, row: pd.Series, search: int, wider: int) -> bool:
-    """Whether the neighbour that fits worse fits better beyond the search radius."""
-    _, height, width = volume.shape
+def _lies_beyond(volume: Volume, row: pd.Series, side: str, radii: tuple[int, int]) -> bool:
+    """Whether the neighbour on a side fits better beyond the search radius, within a wider one."""
+    (_, height, width), (search, wider) = volume.shape, radii
     if min(height, width) - 2 * wider < _LEAST_TEMPLATE:
         return False
-    side, step = ("before", -1) if row["peak_before"] <= row["peak_after"] else ("after", 1)
-    middle, neighbour = _grey(volume, row["z"]), _grey(volume, row["z"] + step)
+    middle, neighbour = _grey(volume, row["z"]), _grey(volume, row["z"] + _SIDES[side])
     aligner = Aligner(height, width, wider)
     match = aligner.match(aligner.prepare(middle), aligner.prepare(neighbour))
     if max(abs(match.y), abs(match.x)) <= search:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.triplets.dataset_paths import anew
+from bench.triplets.gap import positions, times_of
 from bench.triplets.layout import (
     SCHEMA,
     is_as_written,
@@ -44,6 +45,8 @@ class TripletFile:
         card: what is known of the dataset.
         options: of the build.
         tile: side of a frame in pixels.
+        gap: how many slices in a row are missing; the triplets of one gap stand next to each other.
+        times: how far each missing slice of a gap lies from before (0) towards after (1).
         voxel_size: in nm (z, y, x), or None where neither file nor card says; z may be None.
         volumes: what is kept of each volume.
         has_labels: whether there are labels of the middle slices.
@@ -52,7 +55,8 @@ class TripletFile:
         doubts: a sentence for each way in which the labels look like something else than they
             are taken for, or seem to lie elsewhere.
         keys: a row for each candidate: volume, z, y, x, the neighbours' shifts and peaks,
-            the values of the rejection rules, column, reason (empty: kept), split.
+            the values of the rejection rules, column, reason (empty: kept), split; where gaps are
+            wider than one slice, also the slice's position in its gap, from 1.
 
     Raises:
         UserError: the file is missing, damaged, or written by a newer version.
@@ -81,6 +85,7 @@ class TripletFile:
         self.card, self.options = header.card, header.options
         self.voxel_size, self.volumes = header.voxel_size, header.volumes
         self.tile = int(file.attrs["tile"])
+        self.gap, self.times = self.options.gap, times_of(self.options.gap)
         self.fingerprint = str(file.attrs["fingerprint"])
         self.has_labels = "labels" in file
         self.neighbours = read_neighbours(file)
@@ -91,6 +96,18 @@ class TripletFile:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def position(self, index: int) -> int:
+        """Which missing slice of its gap a triplet's middle is, from 1."""
+        return int(self._positions[index])
+
+    def time(self, index: int) -> float:
+        """How far a triplet's middle lies from before (0) towards after (1)."""
+        return self.times[self.position(index) - 1]
+
+    @cached_property
+    def _positions(self) -> NDArray[np.int64]:
+        return np.asarray(positions(self.keys), np.int64)
 
     def indices(self, split: str, *, rejected: bool = False) -> NDArray[np.intp]:
         """The triplets of a split in file order.
@@ -176,7 +193,7 @@ class TripletFile:
 
     def leakage(self) -> float:
         """Share of test triplets that share a pixel with a training or validation triplet."""
-        return measured_leakage(self.keys, self.tile, self.options.every)
+        return measured_leakage(self.keys, self.tile, self.options.every, self.gap)
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""

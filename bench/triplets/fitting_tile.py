@@ -71,7 +71,7 @@ def fitting_tile(volumes: Extents, options: BuildOptions) -> int:
 
 def _deep_enough(volumes: Extents, options: BuildOptions) -> bool:
     """Whether every block gets a triplet."""
-    depths = [(volume.shape[0], volume.missing) for volume in volumes]
+    depths = [(volume.shape[0], volume.missing, options.gap) for volume in volumes]
     if options.split == "blocked" and options.split_axis == "z":
         return {*range(BLOCKS)} <= set(np.concatenate([depth_blocks(*d) for d in depths]).tolist())
     most = sum(len(middle_slices(*depth)) for depth in depths)

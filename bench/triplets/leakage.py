@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_SLICES = (("before", -1), ("middle", 0), ("after", 1))
+from bench.triplets.gap import positions
 
 
 def measured_leakage(
-    keys: pd.DataFrame, tile: int | pd.Series[int], every: int | pd.Series[int] = 1
+    keys: pd.DataFrame,
+    tile: int | pd.Series[int],
+    every: int | pd.Series[int] = 1,
+    gap: int | pd.Series[int] = 1,
 ) -> float:
     """Share of test triplets that share a pixel with a training or validation triplet.
 
@@ -19,7 +22,8 @@ def measured_leakage(
     Args:
         keys: a row for each triplet.
         tile: side of a window, of all triplets or of each.
-        every: how many z the neighbours lie away, likewise.
+        every: how many z two slices that follow one another lie apart, likewise.
+        gap: how many slices are missing in a row, likewise.
 
     Returns:
         Between 0 and 1; 0 without test triplets.
@@ -28,8 +32,14 @@ def measured_leakage(
     tested = kept["split"] == "test"
     if not tested.any():
         return 0.0
-    kept = kept.assign(tile=tile, every=every)
-    windows = pd.concat([_windows(kept, name, step) for name, step in _SLICES])
+    kept = kept.assign(tile=tile, every=every, gap=gap)
+    before = positions(kept)
+    steps: dict[str, int | pd.Series[int]] = {
+        "before": -before,
+        "middle": 0,
+        "after": kept["gap"] + 1 - before,
+    }
+    windows = pd.concat([_windows(kept, name, step) for name, step in steps.items()])
     shared: set[int] = set()
     for _, there in windows.groupby(["volume", "slice"]):
         test = there[there["split"] == "test"]
@@ -48,7 +58,7 @@ def _overlap(some: pd.DataFrame, others: pd.DataFrame, axis: str) -> NDArray[np.
     return overlap
 
 
-def _windows(keys: pd.DataFrame, name: str, step: int) -> pd.DataFrame:
+def _windows(keys: pd.DataFrame, name: str, step: int | pd.Series[int]) -> pd.DataFrame:
     still = name == "middle"
     return pd.DataFrame(
         {

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.triplets.gap import first_missing
 from bench.triplets.histogram import (
     Reference,
     Table,
@@ -19,19 +20,21 @@ from bench.triplets.split import middle_slices
 from bench.triplets.survey import Source
 
 
-def dataset_reference(sources: list[Source], table: pd.DataFrame) -> Reference:
+def dataset_reference(sources: list[Source], table: pd.DataFrame, gap: int) -> Reference:
     """The mean quantile function of the slices, within their regions, of kept training triplets.
 
     Args:
         sources: the volumes.
         table: a row for each triplet, with split and reason.
+        gap: how many slices are missing in a row.
     """
     train = table[(table["split"] == "train") & (table["reason"] == "")]
     counts: list[NDArray[np.int64]] = []
     for number, (_, seen) in enumerate(sources):
         here = train[train["source"] == number]
-        middles = set(zip(here["z"].astype(int), here["region"].astype(int), strict=True))
-        used = {(z + step, region) for z, region in middles for step in (-1, 0, 1)}
+        first = first_missing(here).astype(int)
+        gaps = set(zip(first, here["region"].astype(int), strict=True))
+        used = {(z + step, region) for z, region in gaps for step in range(-1, gap + 1)}
         counts.extend(seen.counts[z, region] for z, region in sorted(used))
     return mean_reference(counts)
 
@@ -39,7 +42,9 @@ def dataset_reference(sources: list[Source], table: pd.DataFrame) -> Reference:
 def lookup_tables(
     source: Source, options: BuildOptions, reference: Reference | None
 ) -> NDArray[np.uint8]:
-    """The tables of before, middle and after for each middle slice and region: Z x R x 3 x 256.
+    """The tables of the slices around each gap, by its first slice and region: Z x R x N x 256.
+
+    N is 3 where gaps are of one slice: before, middle and after.
 
     Args:
         source: the volume.
@@ -49,22 +54,22 @@ def lookup_tables(
     """
     counts = source.seen.counts
     depth, regions = counts.shape[:2]
-    tables = np.zeros((depth, regions, 3, 256), dtype=np.uint8)
-    for z in middle_slices(depth, source.volume.missing):
+    tables = np.zeros((depth, regions, options.slices, 256), dtype=np.uint8)
+    for z in middle_slices(depth, source.volume.missing, options.gap):
         for region in range(regions):
-            three = counts[z - 1 : z + 2, region]
-            tables[z, region] = _three_tables(three, options, reference)
+            around = counts[z - 1 : z + options.gap + 1, region]
+            tables[z, region] = _tables(around, options, reference)
     return tables
 
 
-def _three_tables(
+def _tables(
     counts: NDArray[np.int64], options: BuildOptions, reference: Reference | None
 ) -> list[Table]:
     if reference is not None:
         return [lookup_table(each, reference) for each in counts]
     if options.histogram == "none":
-        return [identity_table()] * 3
-    chosen = 0 if options.histogram == "before" else 1
+        return [identity_table()] * len(counts)
+    chosen = 0 if options.histogram == "before" else options.reference
     target = reference_of(counts[chosen])
     return [
         identity_table() if i == chosen else lookup_table(each, target)

@@ -12,6 +12,7 @@ from bench.triplets.split import Axis, SplitName
 from bench.volumes.cards import SAID, LabelKind, LabelZero, VoxelSize
 
 LEAST_TILE = 32
+WIDEST_GAP = 3
 
 
 class BuildOptions(BaseModel):
@@ -20,6 +21,7 @@ class BuildOptions(BaseModel):
     Attributes:
         every: which of the volume's slices are taken: every one, every second and so on, so that
             thin slices become thicker sections. All sizes in z are those of the slices taken.
+        gap: how many slices in a row are missing; a triplet is made for each of them.
         tile: side of a triplet's frames in pixels; where it is not given, the build takes the
             largest of 512, 256 and 128 that fits.
         stride: step of the grid on the middle slice in pixels; the tile's side if not given.
@@ -29,7 +31,8 @@ class BuildOptions(BaseModel):
         histogram: what slices are mapped to: ``dataset``, the mean quantile function of the
             slices of training triplets, each slice by itself, so that nothing leaks;
             ``before``, middle and after to the slice before; ``middle``, both neighbours
-            to the middle, which a real repair does not have; ``none``.
+            to the middle, which a real repair does not have (all slices around a wider gap to
+            the one that the alignment starts from); ``none``.
         split: ``blocked`` into five equal blocks along ``split_axis``, or ``paper``: at
             random, whatever neighbouring triplets share.
         split_axis: z, y or x.
@@ -45,6 +48,7 @@ class BuildOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     every: int = Field(default=1, ge=1)
+    gap: int = Field(default=1, ge=1, le=WIDEST_GAP)
     tile: int = Field(default=512, ge=LEAST_TILE)
     stride: int = Field(default=512, ge=1)
     tiles: int | None = Field(default=None, ge=1)
@@ -66,18 +70,27 @@ class BuildOptions(BaseModel):
         return self.model_dump(include=set(SAID), exclude_none=True)
 
     def as_json(self) -> dict[str, Any]:
-        """The options as the file stores them; ``every`` slice is not said."""
-        return self.model_dump(
-            mode="json", exclude_none=True, exclude={"every"} if self.every == 1 else None
-        )
+        """The options as the file stores them; that ``every`` or ``gap`` is 1 is not said."""
+        usual = {name for name in ("every", "gap") if getattr(self, name) == 1}
+        return self.model_dump(mode="json", exclude_none=True, exclude=usual)
+
+    @property
+    def slices(self) -> int:
+        """How many slices a triplet is cut from, with the other missing ones of its gap."""
+        return self.gap + 2
+
+    @property
+    def reference(self) -> int:
+        """Which of those slices, from 0, the tiles are laid on and the alignment starts from."""
+        return (self.gap + 1) // 2
 
     @property
     def reach(self) -> int:
         """How many pixels a slice has to be wider than a tile, whatever the shifts.
 
-        Neighbours may lie as far from the middle as is searched, each on its own side.
+        Each slice may lie as far from the next one as is searched, all to the same side.
         """
-        return 2 * self.search if self.align else 0
+        return (self.gap + 1) * self.search if self.align else 0
 
     @model_validator(mode="before")
     @classmethod

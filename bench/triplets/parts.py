@@ -46,7 +46,7 @@ class _Group(NamedTuple):
 
     Attributes:
         region: of the slices.
-        middles: slices in the middle of its triplets.
+        middles: first slices of its gaps: of gaps of one slice, the middles of its triplets.
         block: its number.
         tiles: that are wanted of it.
     """
@@ -96,14 +96,14 @@ def looked_at(volume: Volume, options: BuildOptions) -> Volume:
 
 def _groups(volume: Volume, regions: Sequence[Region], options: BuildOptions) -> Iterator[_Group]:
     wanted, depth = options.tiles or 0, volume.shape[0]
-    middles = middle_slices(depth, volume.missing)
+    middles = middle_slices(depth, volume.missing, options.gap)
     if options.split == "paper":
         yield _Group(regions[0], middles, 0, wanted)
         return
     of_each = -(-wanted // BLOCKS)
     for block in range(BLOCKS):
         if options.split_axis == "z":
-            inside = np.flatnonzero(depth_blocks(depth, volume.missing) == block)
+            inside = np.flatnonzero(depth_blocks(depth, volume.missing, options.gap) == block)
             yield _Group(regions[0], inside, block, of_each)
         else:
             yield _Group(regions[block], middles, block, of_each)
@@ -118,7 +118,7 @@ def _drawn(
     for run, row, column in _evenly((len(runs), len(rows), len(columns)), sequence):
         if wanted <= 0:
             return
-        wanted -= len(runs[run])
+        wanted -= len(runs[run]) * options.gap
         yield _place(volume, group, runs[run], (rows[row], columns[column]), options)
 
 
@@ -160,7 +160,7 @@ def _place(
     top, height = _within(corner[0], region.top, region.bottom, side, options)
     left, width = _within(corner[1], region.left, region.right, side, options)
     box = (
-        slice(int(run[0]) - 1, int(run[-1]) + 2),
+        slice(int(run[0]) - 1, int(run[-1]) + options.gap + 1),
         slice(top, top + height),
         slice(left, left + width),
     )

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.triplets.gap import POSITION, first_missing
+
 REASONS = ("defect", "padding", "blend", "duplicate", "continuity", "blur")
 
 _WINDOW = 11  # triplets along z whose median is the expected correlation
@@ -74,9 +76,14 @@ def judge(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     A column of fewer than 7 triplets does not tell what is usual: there nothing but a copy is
     a duplicate, and nothing but the floor ends continuity.
 
+    Of a gap of several slices each has such a row, beside the slices next to it. They are compared
+    with those at the same position in the gaps of their column, and what one of them is rejected
+    for, all of the gap are.
+
     Args:
-        table: a row for each triplet with ``volume``, ``column`` and what
-            ``window_measures.measure`` returns, in order of z within a column.
+        table: a row for each triplet with ``volume``, ``column``, ``z``, where gaps are wider than
+            one slice ``position``, and what ``window_measures.measure`` returns, in order of z
+            within a column (and position).
         rules: the thresholds.
 
     Returns:
@@ -87,10 +94,12 @@ def judge(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     both = table[["ncc_before", "ncc_after"]]
     worse, better = both.min(axis=1), both.max(axis=1)
     lower, upper = _fisher(worse), _fisher(better)
-    enough = table.groupby("column")["column"].transform("size") >= ENOUGH
-    expected = lower.groupby(table["column"]).transform(_running_median)
+    position = [table[POSITION]] if POSITION in table else []
+    column, volume = [table["column"], *position], [table["volume"], *position]
+    enough = lower.groupby(column).transform("size") >= ENOUGH
+    expected = lower.groupby(column).transform(_running_median)
     deviation = (lower - expected).abs().where(enough)
-    spread = deviation.groupby(table["volume"]).transform("median") * 1.4826
+    spread = deviation.groupby(volume).transform("median") * 1.4826
     unit = spread.clip(lower=_LEAST_SPREAD)
     judged = table.assign(
         continuity=((lower - expected) / unit).where(enough, 0.0),
@@ -104,6 +113,9 @@ def judge(table: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         "continuity": (judged["continuity"] < -rules.continuity) | (worse < rules.floor),
         "blur": judged["blur"] > rules.blur,
     }
+    if position:
+        gap = [table["column"], first_missing(table)]
+        broken = {name: rows.groupby(gap).transform("any") for name, rows in broken.items()}
     reason = np.select([broken[name] for name in REASONS], list(REASONS), default="")
     return judged.assign(reason=reason)
 

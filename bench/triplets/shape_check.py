@@ -15,7 +15,7 @@ from bench.triplets.split import BLOCKS, LEARNED_OR_SCORED, depth_blocks, middle
 from bench.triplets.tile_coverage import SMALLEST_CROP
 from bench.volumes.volume import check_slices
 
-SHALLOWEST = 3 * BLOCKS  # slices, for a whole triplet in each block along z
+_COUNT = {3: "three", 4: "four", 5: "five"}
 _OTHERS: dict[str, list[dict[str, str]]] = {
     "blocked": [{"split_axis": "z"}, {"split_axis": "x"}, {"split_axis": "y"}, {"split": "paper"}],
     "paper": [{"split": "blocked", "split_axis": "x"}, {"split": "blocked", "split_axis": "y"}],
@@ -74,22 +74,25 @@ def _check_tile(volume: Extent, options: BuildOptions) -> None:
 
 
 def _check_depth(volumes: Extents, options: BuildOptions) -> None:
-    middles = [middle_slices(volume.shape[0], volume.missing) for volume in volumes]
+    middles = [middle_slices(volume.shape[0], volume.missing, options.gap) for volume in volumes]
     if not any(len(middle) for middle in middles):
         raise UserError(
-            "No three neighbouring slices are left beside those that are missing; give more slices."
+            f"No {_COUNT[options.slices]} neighbouring slices are left beside those that are "
+            "missing; give more slices."
         )
     if options.split == "paper":
         places = [_places(volume, options) for volume in volumes]
         most = sum(len(z) * tiles for z, tiles in zip(middles, places, strict=True))
         if most < BLOCKS:
             raise UserError(
-                f"A split at random takes {BLOCKS} triplets, and there are at most {most}; "
+                f"A split at random takes {BLOCKS} {'triplets' if options.gap == 1 else 'gaps'}, "
+                f"and there are at most {most}; "
                 f"{advice(volumes, options)}."
             )
     elif options.split_axis == "z":
         blocks = [
-            depth_blocks(v.shape[0], v.missing)[z] for v, z in zip(volumes, middles, strict=True)
+            depth_blocks(v.shape[0], v.missing, options.gap)[z]
+            for v, z in zip(volumes, middles, strict=True)
         ]
         there = split_names(np.concatenate(blocks), options.fold)
         for name in LEARNED_OR_SCORED:
@@ -101,8 +104,9 @@ def no_whole_triplet(name: str, volumes: Extents, options: BuildOptions) -> str:
     """The sentence for a split, blocked along an axis, that has no triplet."""
     depth = max(volume.shape[0] - len(volume.missing) for volume in volumes)
     why = "the volume is too small for five such blocks"
-    if options.split_axis == "z" and depth < SHALLOWEST:
-        why = f"five blocks take {SHALLOWEST} slices and there are {depth}"
+    shallowest = options.slices * BLOCKS  # for a whole triplet in each block along z
+    if options.split_axis == "z" and depth < shallowest:
+        why = f"five blocks take {shallowest} slices and there are {depth}"
     elif options.split_axis == "z" and any(volume.missing for volume in volumes):
         why = "too many slices there are missing"
     return (

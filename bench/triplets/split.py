@@ -23,34 +23,46 @@ def block_edges(length: int) -> list[int]:
     return [length * block // BLOCKS for block in range(BLOCKS + 1)]
 
 
-def middle_slices(depth: int, missing: frozenset[int] = frozenset()) -> NDArray[np.intp]:
-    """The z that can be the middle of a triplet: it and both its neighbours have a slice.
+def middle_slices(
+    depth: int, missing: frozenset[int] = frozenset(), gap: int = 1
+) -> NDArray[np.intp]:
+    """The z that can be the middle of a triplet, or the first middle of a wider gap.
+
+    It, the other middles of the gap and both its neighbours have a slice.
 
     Args:
         depth: of the volume.
         missing: the z that have no slice.
+        gap: how many middles follow one another.
     """
     there = np.ones(depth, dtype=bool)
     there[list(missing)] = False
-    return np.flatnonzero(there[:-2] & there[1:-1] & there[2:]) + 1
+    ends = depth - gap - 1  # of the slices before
+    if ends <= 0:
+        return np.empty(0, dtype=np.intp)
+    whole = np.all([there[step : step + ends] for step in range(gap + 2)], axis=0)
+    return np.flatnonzero(whole) + 1
 
 
-def depth_blocks(depth: int, missing: frozenset[int] = frozenset()) -> NDArray[np.intp]:
-    """For each z the block in which all three slices of its triplet lie, or -1.
+def depth_blocks(
+    depth: int, missing: frozenset[int] = frozenset(), gap: int = 1
+) -> NDArray[np.intp]:
+    """For each z the block in which all slices around the gap that it begins lie, or -1.
 
     The slices that there are, in order, are cut into five equal blocks.
 
     Args:
         depth: of the volume.
         missing: the z that have no slice.
+        gap: how many slices a gap has; of one slice, the block holds the triplet of z.
     """
     present = np.setdiff1d(np.arange(depth), list(missing))
     block_of = np.full(depth, _NO_BLOCK, dtype=np.intp)
     for block, (low, high) in enumerate(pairwise(block_edges(len(present)))):
         block_of[present[low:high]] = block
     blocks = np.full(depth, _NO_BLOCK, dtype=np.intp)
-    middle = middle_slices(depth, missing)
-    inside = middle[block_of[middle - 1] == block_of[middle + 1]]
+    first = middle_slices(depth, missing, gap)
+    inside = first[block_of[first - 1] == block_of[first + gap]]
     blocks[inside] = block_of[inside]
     return blocks
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -11,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.triplets.align import Aligner, Match, Prepared
-from bench.triplets.grid import Grid, Region, Tile, place_tiles
+from bench.triplets.gap import POSITION
+from bench.triplets.grid import Region, Shift, Tile, place_tiles
 from bench.triplets.histogram import grey_counts
 from bench.triplets.options import BuildOptions
 from bench.triplets.parts import Part
@@ -54,8 +56,15 @@ class Source(NamedTuple):
     seen: Survey
 
 
+class _Chain(NamedTuple):
+    """How slices that follow one another lie: shifts against one of them, peaks of the links."""
+
+    shifts: Sequence[Shift]
+    peaks: Sequence[float]
+
+
 class _Seen(NamedTuple):
-    """A slice of the three in memory."""
+    """A slice of those in memory."""
 
     z: int
     grey: Slice
@@ -66,7 +75,7 @@ class _Seen(NamedTuple):
 def survey(
     part: Part, options: BuildOptions, first_column: int, tick: Callable[[], None]
 ) -> Survey:
-    """Read a part of a volume once, three slices in memory at a time.
+    """Read a part of a volume once, with the slices around one gap in memory at a time.
 
     Args:
         part: of the source stack.
@@ -84,7 +93,7 @@ def survey(
     starts = [first_column + sum(sizes[:i]) for i in range(len(sizes))]
     aligner = Aligner(height, width, options.search if options.align else 0)
     counts = np.zeros((depth, len(regions), 256), dtype=np.int64)
-    blocks = depth_blocks(depth, volume.missing)
+    blocks = depth_blocks(depth, volume.missing, options.gap)
     digest, rows, no_room, padding = grey_digest(volume), list[Row](), 0, Padding()
     seen: list[_Seen] = []
     for z in present_slices(volume):
@@ -94,17 +103,17 @@ def survey(
         padding.add(volume.corner[0] + z * volume.every, tissue, grey.shape)
         for number, region in enumerate(regions):
             counts[z, number] = _tissue_counts(grey, tissue, region)
-        seen = [*seen[-2:], _Seen(z, grey, tissue, aligner.prepare(filled(grey, tissue)))]
+        earlier = seen[-options.gap - 1 :]
+        seen = [*earlier, _Seen(z, grey, tissue, aligner.prepare(filled(grey, tissue)))]
         tick()
-        if len(seen) < 3 or seen[0].z != z - 2:
+        if len(seen) < options.slices or seen[0].z != z - options.gap - 1:
             continue
-        before, middle, after = (each.prepared for each in seen)
-        matches = aligner.match(middle, before), aligner.match(middle, after)
+        chain = _chain(aligner, [each.prepared for each in seen], options.reference)
         for number, region in enumerate(regions):
-            block = int(blocks[z - 1]) if region.block is None else region.block
-            tiles = _tiles(region, grids[region], matches, options)
-            found = list(_rows((volume.name, block), seen, matches, tiles, options))
-            no_room += sizes[number] - len(found)
+            block = int(blocks[z - options.gap]) if region.block is None else region.block
+            tiles = place_tiles(region, chain.shifts, options.tile, grids[region])
+            found = list(_rows((volume.name, block), seen, chain, tiles, options))
+            no_room += sizes[number] - len(tiles)
             rows.extend(
                 {**row, "column": starts[number] + int(row["column"]), "region": number}
                 for row in found
@@ -144,38 +153,71 @@ def _shift(row: Mapping[Any, Any], name: str) -> tuple[int, int]:
     return int(row[f"shift_{name}_y"]), int(row[f"shift_{name}_x"])
 
 
-def _tiles(
-    region: Region, grid: Grid, matches: Sequence[Match], options: BuildOptions
-) -> list[Tile]:
-    return place_tiles(region, [(match.y, match.x) for match in matches], options.tile, grid)
+def _chain(aligner: Aligner, slices: Sequence[Prepared], reference: int) -> _Chain:
+    """Match each slice with the next one on the way from the reference outward; add the shifts."""
+    steps = range(len(slices) - 1)
+    links = [
+        aligner.match(slices[i + 1], slices[i])
+        if i < reference
+        else aligner.match(slices[i], slices[i + 1])
+        for i in steps
+    ]
+    before = accumulate(reversed(links[:reference]), _onward, initial=(0, 0))
+    after = accumulate(links[reference:], _onward, initial=(0, 0))
+    return _Chain([*reversed([*before]), *[*after][1:]], [link.peak for link in links])
+
+
+def _onward(shift: Shift, link: Match) -> Shift:
+    return shift[0] + link.y, shift[1] + link.x
 
 
 def _rows(
     place: tuple[str, int],
     seen: Sequence[_Seen],
-    matches: tuple[Match, Match],
+    chain: _Chain,
     tiles: Sequence[Tile],
     options: BuildOptions,
 ) -> Iterator[Row]:
-    """A row for each tile of a slice; its place is the volume and the block."""
-    (volume, block), (before, after) = place, matches
+    """A row for each tile and missing slice; its place is the volume and the block."""
+    volume, block = place
     for tile in tiles:
-        row: Row = {
-            "volume": volume,
-            "z": seen[1].z,
-            "y": tile.y,
-            "x": tile.x,
-            "shift_before_y": before.y,
-            "shift_before_x": before.x,
-            "shift_after_y": after.y,
-            "shift_after_x": after.x,
-            "peak_before": before.peak,
-            "peak_after": after.peak,
-            "column": tile.slot,
-            "block": block,
-        }
-        windows = cut_windows([each.grey for each in seen], row, options.tile)
-        yield {**row, **measure(windows, _tissue_windows(seen, row, options.tile))}
+        for position in range(1, options.gap + 1):
+            row: Row = {
+                "volume": volume,
+                "z": seen[position].z,
+                **_windows_at(chain, tile, position, (0, -1)),
+                "peak_before": min(chain.peaks[:position]),
+                "peak_after": min(chain.peaks[position:]),
+                "column": tile.slot,
+                "block": block,
+            }
+            if options.gap > 1:
+                row[POSITION] = position
+            yield {**row, **_measured(seen, chain, tile, position, options.tile)}
+
+
+def _windows_at(chain: _Chain, tile: Tile, middle: int, around: tuple[int, int]) -> Row:
+    """Where the window of a slice lies, and how far from it those of a slice before and after."""
+    y, x = chain.shifts[middle]
+    row: Row = {"y": tile.y + y, "x": tile.x + x}
+    for name, number in zip(("before", "after"), around, strict=True):
+        there = chain.shifts[number]
+        row |= {f"shift_{name}_y": there[0] - y, f"shift_{name}_x": there[1] - x}
+    return row
+
+
+def _measured(
+    seen: Sequence[_Seen], chain: _Chain, tile: Tile, position: int, side: int
+) -> dict[str, float]:
+    """What the rules look at: a missing slice between the slices next to it, missing or not.
+
+    Whether a slice is sound, blank, copied or mixed is seen beside its neighbours; how little
+    slices further apart have in common is no defect but what a wider gap asks.
+    """
+    three = seen[position - 1 : position + 2]
+    row = _windows_at(chain, tile, position, (position - 1, position + 1))
+    windows = cut_windows([each.grey for each in three], row, side)
+    return measure(windows, _tissue_windows(three, row, side))
 
 
 def _tissue_windows(seen: Sequence[_Seen], row: Row, tile: int) -> NDArray[np.bool_] | None:

@@ -20,7 +20,7 @@ def measure(windows: Windows, tissue: NDArray[np.bool_] | None = None) -> dict[s
     """What the rules need to know of one triplet.
 
     Args:
-        windows: 3HW, raw grey values of before, middle and after at their offsets.
+        windows: 3HW, raw grey values of a middle slice and of those next to it at their offsets.
         tissue: 3HW, where they show tissue; None where they show nothing else.
 
     Returns:

@@ -18,6 +18,7 @@ from bench.base.errors import UserError
 from bench.base.hdf5_sink import hdf5_sink
 from bench.base.progress import Progress
 from bench.triplets.digests import labels_digest, triplet_digest
+from bench.triplets.gap import POSITION, first_missing
 from bench.triplets.histogram import Reference
 from bench.triplets.layout import Header, write_header, write_keys
 from bench.triplets.lookup_tables import dataset_reference, lookup_tables
@@ -105,7 +106,8 @@ def write_triplets(path: Path, content: Content, progress: Progress) -> None:
         UserError: a slice cannot be read, or labels are not what the card says.
     """
     sources, table, options = content.sources, content.table, content.header.options
-    reference = dataset_reference(sources, table) if options.histogram == "dataset" else None
+    to_dataset = options.histogram == "dataset"
+    reference = dataset_reference(sources, table, options.gap) if to_dataset else None
     tables = [lookup_tables(source, options, reference) for source in sources]
     digests = np.zeros((len(table), 32), dtype=np.uint8)
     of_neighbours = np.zeros_like(digests)
@@ -148,7 +150,7 @@ def _create_datasets(file: h5py.File, content: Content) -> None:
         )
     if content.has_neighbours:
         stored["compression_opts"] = (
-            6  # half of the bytes of 1; a slice's ids come in three triplets
+            6  # half of the bytes of 1; a slice's ids come in three triplets and more
         )
         both = (2, tile, tile)
         file.create_dataset(
@@ -158,25 +160,23 @@ def _create_datasets(file: h5py.File, content: Content) -> None:
 
 def _triplets(content: Content, tables: list[NDArray[np.uint8]]) -> Iterator[_Triplet]:
     """The triplets in the order of the table."""
-    tile, kind = content.header.options.tile, content.header.card.label_kind
-    around = (-1, 0, 1) if content.has_neighbours else (0,)
+    options, kind = content.header.options, content.header.card.label_kind
     for number, ((volume, _), luts) in enumerate(zip(content.sources, tables, strict=True)):
         here = content.table[content.table["source"] == number]
-        rows = {z: group.to_dict("records") for z, group in here.groupby("z")}
+        rows = {z: group.to_dict("records") for z, group in here.groupby(first_missing(here))}
         slices: list[NDArray[np.uint8]] = []
-        labels_of: _Ids = lru_cache(3)(partial(_labels, volume, kind=kind))
+        labels_of: _Ids = lru_cache(options.slices)(partial(_labels, volume, kind=kind))
         for upper in present_slices(volume):
-            slices = [*slices[-2:], volume.slice(upper)]
-            z = upper - 1
-            if z not in rows:  # as is every z beside a missing slice
-                continue
-            ids = [labels for step in around if (labels := labels_of(z + step)) is not None]
-            for row in rows[z]:
-                windows = cut_windows(slices, row, tile)
-                mapped = np.stack(
-                    [lut[w] for lut, w in zip(luts[z, row["region"]], windows, strict=True)]
-                )
-                yield _Triplet(mapped, *_label_windows(ids, row, tile))
+            slices = [*slices[-options.gap - 1 :], volume.slice(upper)]
+            first = upper - options.gap
+            for row in rows.get(first, []):  # there are none beside a missing slice
+                three = [0, row.get(POSITION, 1), options.gap + 1]
+                windows = cut_windows([slices[i] for i in three], row, options.tile)
+                tables_of = luts[first, row["region"]][three]
+                mapped = np.stack([lut[w] for lut, w in zip(tables_of, windows, strict=True)])
+                read = three if content.has_neighbours else three[1:2]
+                ids = [labels for i in read if (labels := labels_of(first - 1 + i)) is not None]
+                yield _Triplet(mapped, *_label_windows(ids, row, options.tile))
 
 
 def _label_windows(

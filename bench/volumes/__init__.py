@@ -17,5 +17,8 @@ of labels become ids), ``label_offset`` (where labels lie), ``region`` (which pa
 ``thinned`` (which slices are), ``holes`` (how missing slices are named and printed), ``tissue``
 (which pixels show no tissue).
 
+How one is written: ``writing``, one module for each kind of file; ``write_volume`` chooses among
+them.
+
 What is kept of it: ``facts``, and ``facts_in_words`` for a reader.
 """

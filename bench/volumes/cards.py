@@ -18,7 +18,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LONGEST = 100  # of a name; a folder is called by it
 _OPTIONS = re.compile(r"[A-Za-z0-9_.,=+-]*")  # likewise
 _BUILD = (
-    "every", "tile", "stride", "tiles", "align", "search", "histogram", "split", "split_axis",
+    "every", "gap", "tile", "stride", "tiles", "align", "search", "histogram", "split",
+    "split_axis",
 )  # fmt: skip
 SAID = ("label_kind", "label_zero", "voxel_size")  # what the command line may say of a volume
 

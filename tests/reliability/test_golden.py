@@ -121,7 +121,7 @@ def of_training(file: TripletFile, folder: Path) -> Found:
 def of_calibration() -> Found:
     made = calibration.calibration_frames(frames(), 0, average_blur=1.5, truth_blur=1.0, noise=10.0)
     scores = [score_frame(frame, frames()[1]) for frame in made.values()]
-    blur, error = calibration.best_blur([frames()])
+    blur, error = calibration.best_blur([(frames(), 0.5)])
     return calibration.REVISION, [blur, error, *(float(v) for s in scores for v in s.values())]
 
 

@@ -21,8 +21,12 @@ _UNKNOWN = "too few slices could be hidden to say how many such intervals hold"
 
 
 def worst_first(slices: Sequence[SliceRecord]) -> list[SliceRecord]:
-    """What was refused, then by mean expected error."""
-    return sorted(slices, key=lambda each: (each.filled != "no", -(each.mean_error or 0)))
+    """What was refused, what was filled all the same, then by mean expected error."""
+
+    def key(each: SliceRecord) -> tuple[bool, bool, float]:
+        return each.filled != "no", not each.note, -_error(each)
+
+    return sorted(slices, key=key)
 
 
 def summary(record: RepairRecord) -> list[str]:
@@ -106,6 +110,9 @@ def _done(record: RepairRecord) -> Iterator[str]:
             f"{_counted(refused)} not filled, because the result could not be trusted: "
             f"{_listed(refused)}."
         )
+    forced = [each.slice for each in record.filled if each.note]
+    if forced:
+        yield f"{_counted(forced)} filled by force, and not to be trusted: {_listed(forced)}."
     left = len(record.left)
     if left == 1:
         yield "1 finding was left as it is; its reason is listed below."
@@ -123,9 +130,9 @@ def _methods(record: RepairRecord) -> Iterator[str]:
 
 
 def _errors(slices: Sequence[SliceRecord]) -> Iterator[str]:
-    known = [each for each in worst_first(slices) if each.mean_error is not None]
+    known = [each for each in slices if each.mean_error is not None]
     if len(known) > 1:
-        most, least = known[0], known[-1]
+        most, least = (pick(known, key=_error) for pick in (max, min))
         yield (
             f"The mean expected error is largest in slice {most.slice}, {most.mean_error:.1f} grey "
             f"levels of 255, and smallest in slice {least.slice}, {least.mean_error:.1f}."
@@ -141,6 +148,10 @@ def _what(each: SliceRecord) -> str:
         return "synthesised as a whole"
     places = "1 place" if len(each.boxes) == 1 else f"{len(each.boxes)} places"
     return f"{places} filled, {each.pixels:,} pixels"
+
+
+def _error(each: SliceRecord) -> float:
+    return each.mean_error or 0.0
 
 
 def _expected(each: SliceRecord) -> Iterator[Fact]:
@@ -177,7 +188,7 @@ def _source(record: RepairRecord, digest: str) -> list[Fact]:
         ("type of its values", source["dtype"]),
         ("voxel size (nm)", "unknown" if size is None else _sides(size)),
         ("grey range", "" if grey is None else " to ".join(f"{end:g}" for end in grey)),
-        ("written to", record.out),
+        ("written to", record.out if record.filled else ""),
         ("repair.json, SHA-256", digest),
     ]
     return [(name, text) for name, text in found if text]

@@ -19,7 +19,7 @@ from bench.repair.page.exhibits import Exhibits
 from bench.repair.page.pictures import LIMIT, Album, colours, scale_end
 from bench.repair.page.views import MIDDLE, parts
 from bench.repair.page.words import provenance, row, summary, worst_first
-from bench.repair.record import RepairRecord, SliceRecord
+from bench.repair.record import RepairRecord
 
 PAGE = "index.html"
 
@@ -39,7 +39,7 @@ def write_page(
     """
     slices = worst_first(record.slices)
     folder, top = filling.evidence.folder, scale_end([each.mean_error or 0 for each in slices])
-    made = Exhibits(filling, Album(folder, LIMIT // _pictures(record.slices, tasks, filling)), top)
+    made = Exhibits(filling, Album(folder, LIMIT // _pictures(record, tasks, filling)), top)
     by_number = {filling.volume.first + task.z: task for task in tasks}
     shown = list[dict[str, Any]]()
     for done, each in enumerate(slices, start=1):
@@ -72,12 +72,13 @@ def write_page(
     write_text(folder / PAGE, page)
 
 
-def _pictures(slices: Sequence[SliceRecord], tasks: Sequence[Task], filling: Filling) -> int:
+def _pictures(record: RepairRecord, tasks: Sequence[Task], filling: Filling) -> int:
     """How many pictures of slices there will be."""
     volume = filling.volume
     seen = {z for task in tasks for z in (task.gap.before, task.z, task.gap.after)}
-    filled = sum(each.filled != "no" for each in slices)
-    return (filled + len(seen - volume.missing)) * len(parts((volume.shape[1], volume.shape[2])))
+    return (len(record.filled) + len(seen - volume.missing)) * len(
+        parts((volume.shape[1], volume.shape[2]))
+    )
 
 
 def _source(environment: Environment, name: str) -> Markup:

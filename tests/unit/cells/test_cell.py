@@ -70,6 +70,22 @@ def test_labels_of_neighbours_change_the_key_of_the_membranes_alone() -> None:
     assert changed == {"segment"}
 
 
+KNOWN = {
+    "average": "6f36ed13d9848bfa371b4e5b16e0f5d26763eb96f4f59228d764f0fc29f18373",
+    "linear": "9e11c059cdddd067e5c8e51f4d772bf1c8da322efe3ae80d26d0a52d0698c85b",
+    "flow": "aa08fcc8f442aad52f586a73e55d2271a2b419e7d4c793a27d860c4d12a8c7cd",
+    "rife l1": "eab28c9c1736d4e1f74977bd0fc176d78f2badb82cbb4da0cd7717ba11e733d5",
+    "tiny l1": "81b4d826dc62801d1d57a627adaee1a8d337b46b77688b98abc113aaa80327e9",
+}
+
+
+@pytest.mark.usefixtures("tiny_bench")
+def test_the_keys_of_cells_that_are_kept_still_hold() -> None:
+    """What is computed with some version is found by a later one, unless figures have changed."""
+    config = RunConfig.model_validate(BASE | {"methods": "average,linear,flow,rife,tiny"})
+    assert {cell.title: keys(cell, config).cell for cell in plan(config)} == KNOWN
+
+
 def test_every_field_is_covered_here() -> None:
     assert set(CHANGES) | BY_DIGEST == RESULT_FIELDS
     assert set(RUNTIME_CHANGES) == RUNTIME_FIELDS

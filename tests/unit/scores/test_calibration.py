@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from command import bench
 from scipy import ndimage
 
@@ -45,6 +46,25 @@ def test_without_blur_and_noise_they_are_the_average_and_the_truth() -> None:
     assert np.array_equal(frames["truth_noisy"], triplet[1])
 
 
+@pytest.mark.parametrize("time", [0.25, 1 / 3, 2 / 3])
+def test_the_average_is_that_of_the_time(time: float) -> None:
+    triplet = noisy_triplets(1)[0]
+    made = calibration_frames(triplet, 7, time=time, **NOTHING)["average_blurred"]
+    expected = predict.predict_frame(Average().eval(), triplet, torch.device("cpu"), None, time)
+    assert np.array_equal(made, expected)
+
+
+def test_the_blur_is_chosen_on_averages_of_their_times() -> None:
+    """The slice at 1/4 is three parts before and one after, exactly: any blur is too much."""
+    slices = noisy_triplets(1)[0].astype(float)
+    middle = np.rint(0.75 * slices[0] + 0.25 * slices[2])
+    triplet = np.stack([slices[0], middle, slices[2]]).astype(np.uint8)
+    sigma, error = best_blur([(triplet, 0.25)])
+    assert sigma == 0
+    assert error < 0.1  # an exact half may be rounded either way
+    assert best_blur([(triplet, 0.5)])[1] > 1
+
+
 def test_blur_is_a_convolution_with_a_gaussian() -> None:
     triplet = noisy_triplets(1)[0]
     offsets = np.arange(-6, 7)
@@ -72,7 +92,7 @@ def test_noise_has_the_stated_size_and_is_the_triplets_own() -> None:
 
 def test_the_blur_is_the_best_of_all_and_the_error_its_own() -> None:
     triplets = noisy_triplets()
-    sigma, error = best_blur(triplets)
+    sigma, error = best_blur([(each, 0.5) for each in triplets])
     reached = {
         blur: np.mean([
             np.mean((frames["average_blurred"].astype(float) - triplet[1]) ** 2)
@@ -88,7 +108,7 @@ def test_the_blur_is_the_best_of_all_and_the_error_its_own() -> None:
 
 def test_noise_and_blur_of_one_psnr_are_told_apart_by_the_other_metrics() -> None:
     triplets = noisy_triplets()
-    sigma, error = best_blur(triplets)
+    sigma, error = best_blur([(each, 0.5) for each in triplets])
     settings = {"average_blur": sigma, "truth_blur": 1.0, "noise": error}
     for triplet in triplets:
         frames = calibration_frames(triplet, 0, **settings)

@@ -302,24 +302,22 @@ def test_absurd_sizes_are_refused_before_anything_is_read(tmp_path: Path) -> Non
         slices(open_volume(path))
 
 
-def inverted(stack: np.ndarray) -> ArrayStack:
+def grey_volume(stack: np.ndarray, grey_range, *, turned: bool) -> StackVolume:
     raw = ArrayStack("v", stack)
-    raw.inverted = True
-    return raw
+    raw.inverted = turned
+    return StackVolume("v", raw, None, grey_range)
 
 
-@pytest.mark.parametrize("kind", [ArrayStack, inverted], ids=["black is 0", "white is 0"])
-def test_8_bit_grey_goes_back_to_the_value_that_is_stored(kind) -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_8_bit_grey_goes_back_to_the_value_that_is_stored(turned: bool) -> None:
     every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16).repeat(3, axis=0)
-    raw = kind("v", every) if kind is ArrayStack else kind(every)
-    volume = StackVolume("v", raw, None, None)
-    grey = volume.slice(1).astype(np.float32) / 255
-    stored = volume.stored(grey)
+    volume = grey_volume(every, None, turned=turned)
+    stored = volume.stored(volume.slice(1).astype(np.float32) / 255)
     assert stored.dtype == np.uint8
     np.testing.assert_array_equal(stored, every[1])
     np.testing.assert_array_equal(volume.raw.read(1), every[1])
     beyond = volume.stored(np.array([-0.2, 1.2], np.float32))
-    assert beyond.tolist() == ([255, 0] if raw.inverted else [0, 255])
+    assert beyond.tolist() == ([255, 0] if turned else [0, 255])
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -330,21 +328,20 @@ def test_grey_of_other_depths_goes_back_to_the_value_that_is_stored(
     """Exactly from float32, where the type has 16 bits; from 8 bits within half a grey level."""
     low, high = 1_000.0, 31_000.0
     stack = np.random.default_rng(0).uniform(low, high, (3, 40, 50)).astype(dtype)
-    raw = ArrayStack("v", stack)
-    raw.inverted = turned
-    volume = StackVolume("v", raw, None, (low, high))
-    exact = (stack[1].astype(np.float32) - np.float32(low)) / np.float32(high - low)
-    back = volume.stored(1 - exact if turned else exact)
+    volume = grey_volume(stack, (low, high), turned=turned)
+    shown = (stack[1].astype(np.float32) - np.float32(low)) / np.float32(high - low)
+    back = volume.stored(1 - shown if turned else shown)
     assert back.dtype == dtype
     if dtype == "float32":
-        np.testing.assert_allclose(back, stack[1], rtol=0, atol=30_000 * 2**-22)
+        np.testing.assert_allclose(back, stack[1], rtol=0, atol=(high - low) * 2**-22)
     else:
         np.testing.assert_array_equal(back, stack[1])
     from_8_bits = volume.stored(volume.slice(1).astype(np.float32) / 255)
-    difference = np.abs(from_8_bits.astype(np.float64) - stack[1])
+    apart = np.abs(from_8_bits.astype(np.float64) - stack[1]).max()
     rounding = 0.0 if dtype == "float32" else 0.5
-    assert difference.max() <= (high - low) / 510 + rounding + 0.01
-    assert difference.max() > (high - low) / 600  # the bound is no wider than it has to be
-    least, most = volume.stored(np.array([-9.0, 9.0], np.float32))
-    if dtype == "int16" and not turned:
-        assert (least, most) == (-32768, 32767)
+    assert (high - low) / 600 < apart <= (high - low) / 510 + rounding + 0.01
+
+
+def test_stored_values_are_those_that_the_type_has() -> None:
+    volume = grey_volume(np.zeros((3, 4, 4), np.int16), (-30_000.0, 30_000.0), turned=False)
+    assert volume.stored(np.array([-9.0, 9.0], np.float32)).tolist() == [-32768, 32767]

@@ -428,7 +428,7 @@ def test_what_is_there_is_left_as_it_is(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "size", "words"),
     [
-        ("a.nrrd", made("uint8"), SIZE, r"ends in \.nrrd.*\.ome\.zarr, .*\.h5.*ends in / for a fol"),
+        ("a.nrrd", made("uint8"), SIZE, r"ends in \.nrrd.*\.ome\.zarr, .*\.h5.*ends in / for"),
         ("s3://mine/a.zarr", made("uint8"), SIZE, "is on a server"),
         ("a.n5", made("float16"), SIZE, "holds float16 values"),
         ("a.precomputed", made("float64"), SIZE, "holds float64 values"),
@@ -537,3 +537,30 @@ def test_the_written_volume_is_a_source_like_any_other(tmp_path: Path) -> None:
     with open_volume(tmp_path / "a.ome.zarr", grey_range=(100, 60_000)) as volume:
         scaled = (values[4].astype(float) - 100) * 255 / 59_900
         np.testing.assert_array_equal(volume.slice(4), np.rint(np.clip(scaled, 0, 255)))
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_zeros_keep_their_sign_and_what_is_no_number_its_bits(name: str, tmp_path: Path) -> None:
+    """Also in a chunk of which all values equal 0, which a store may leave out."""
+    values = np.zeros(SHAPE, np.float32)
+    values[:4] = -0.0
+    values[4, 0, :2] = np.nan, -np.inf
+    write_volume(f"{tmp_path}/{name}", source_of(values), {}, NOTES)
+    found, _ = READERS[name](tmp_path / name)
+    np.testing.assert_array_equal(found.view(np.uint32), values.view(np.uint32))
+    write_volume(f"{tmp_path}/all/{name}", source_of(-np.zeros(SHAPE, np.float32)), {}, NOTES)
+    found, _ = READERS[name](tmp_path / "all" / name)
+    assert np.signbit(found).all()
+
+
+@pytest.mark.parametrize("name", ["a.tif", 'é&"1.ome.tif', "a/"])
+def test_tiff_says_the_size_of_a_pixel_where_that_of_a_slice_is_not_known(
+    name: str, tmp_path: Path
+) -> None:
+    size = (None, 6.07, 4.1)
+    write_volume(f"{tmp_path}/{name}", source_of(made("uint8"), size), {}, Notes(size))
+    found, stack = read(tmp_path / name)
+    np.testing.assert_array_equal(found, made("uint8"))
+    assert stack.resolution is not None
+    assert stack.resolution[0] is None
+    assert stack.resolution[1:] == pytest.approx(size[1:], rel=1e-9)

@@ -1,0 +1,56 @@
+"""Whether a repaired volume is as its record says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from bench.base.errors import UserError
+from bench.repair.fill import digest_of
+from bench.repair.record import RepairRecord, SliceRecord, load_record
+from bench.volumes.formats.open_stack import open_stack
+from bench.volumes.formats.stack import Asked, Stack
+
+
+def verify_repair(folder: Path) -> tuple[int, list[str]]:
+    """Compare every filled slice of a repaired volume with its digest.
+
+    Args:
+        folder: that the repair left beside the volume.
+
+    Returns:
+        How many slices were compared, and a sentence for each that is not as it was written.
+
+    Raises:
+        UserError: the record cannot be read.
+    """
+    record = load_record(folder)
+    filled = [each for each in record.slices if each.sha256 is not None]
+    path = folder.parent / record.out
+    if not path.exists():
+        return 0, [f"{path} is missing; repeat the repair, or put it back beside {folder.name}."]
+    try:
+        stack = open_stack(path, "volumes/raw", Asked())
+    except UserError as error:
+        return 0, [str(error)]
+    try:
+        return len(filled), list(_problems(stack, record, filled))
+    finally:
+        stack.close()
+
+
+def _problems(stack: Stack, record: RepairRecord, filled: list[SliceRecord]) -> Iterator[str]:
+    for each in filled:
+        z = each.slice - record.first
+        where = f"Slice {each.slice} of {stack.where}"
+        try:
+            values = stack.read(z)
+        except (UserError, OSError, IndexError, ValueError) as error:
+            yield f"{where} cannot be read ({error}); repeat the repair."
+            continue
+        # Where a kind of file cannot say that black is white, the values were turned.
+        both = [values, np.invert(values)] if values.dtype.kind in "ui" else [values]
+        if all(digest_of(one) != each.sha256 for one in both):
+            yield f"{where} is not what the repair wrote; repeat the repair."

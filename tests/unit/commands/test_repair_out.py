@@ -1,0 +1,217 @@
+"""``bench repair --out``: what is written, what stays as it was, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from command import bench
+from conftest import moving_texture
+
+from bench.repair.fill import Filling
+
+DEPTH, SIDE = 14, 96
+
+
+@pytest.fixture(scope="module")
+def grey() -> np.ndarray:
+    return moving_texture(DEPTH, SIDE)
+
+
+@pytest.fixture
+def stack(tmp_path: Path, grey: np.ndarray) -> Path:
+    """A stack in which slice 4 is blank."""
+    lost = grey.copy()
+    lost[4] = 0
+    tifffile.imwrite(tmp_path / "stack.tif", lost)
+    return tmp_path / "stack.tif"
+
+
+def repaired(path: Path) -> np.ndarray:
+    return np.asarray(tifffile.imread(path))
+
+
+def record_of(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out.parent / f"{out.name}-repair/repair.json").read_text())
+    return found
+
+
+def test_what_is_missing_is_filled_and_all_else_stays(
+    capsys: pytest.CaptureFixture[str], stack: Path, grey: np.ndarray
+) -> None:
+    out, mask = stack.with_name("whole.tif"), stack.with_name("mask.tif")
+    before = stack.read_bytes()
+    words = ("--missing", "8-9", "--method", "average", "--out", out, "--mask-out", mask)
+    code, told, _ = bench(capsys, "repair", stack, *words)
+    assert code == 0
+    assert stack.read_bytes() == before
+    filled, sound = repaired(out), [z for z in range(DEPTH) if z not in (4, 8, 9)]
+    np.testing.assert_array_equal(filled[sound], grey[sound])
+    np.testing.assert_array_equal(
+        repaired(mask).any(axis=(1, 2)), [z not in sound for z in range(DEPTH)]
+    )
+    weights = {4: (3, 5, 1 / 2), 8: (7, 10, 1 / 3), 9: (7, 10, 2 / 3)}
+    for z, (one, other, time) in weights.items():
+        mean = (1 - time) * grey[one].mean() + time * grey[other].mean()
+        assert abs(filled[z].mean() - mean) < 2
+    slices = {each["slice"]: each for each in record_of(out)["slices"]}
+    assert {z: (each["before"], each["after"]) for z, each in slices.items()} == {
+        z: places[:2] for z, places in weights.items()
+    }
+    assert all(each["expected"]["psnr"]["score"] > 10 for each in slices.values())
+    assert "average" in told
+    assert str(out) in told
+
+
+def test_a_place_is_filled_where_a_plan_says_so(
+    capsys: pytest.CaptureFixture[str], stack: Path, grey: np.ndarray
+) -> None:
+    boxes, out = stack.with_name("boxes.csv"), stack.with_name("whole.tif")
+    boxes.write_text("z,y0,y1,x0,x1\n10,20,50,30,70\n")
+    words = ("--defects", boxes, "--method", "average", "--out", out)
+    assert bench(capsys, "repair", stack, *words)[0] == 0
+    changed = np.argwhere(repaired(out)[10] != grey[10])
+    assert (changed.min(axis=0) >= (20, 30)).all()
+    assert (changed.max(axis=0) < (50, 70)).all()
+    [whole, place] = record_of(out)["slices"]
+    assert (whole["slice"], whole["filled"], place["slice"], place["filled"]) == (
+        4,
+        "whole",
+        10,
+        "places",
+    )
+    assert place["boxes"] == [[20, 50, 30, 70]]
+    assert place["pixels"] == 30 * 40
+
+
+def test_a_repair_that_broke_off_goes_on_and_leaves_the_same_bytes(
+    capsys: pytest.CaptureFixture[str], stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was filled before is not filled again."""
+    words = ("repair", stack, "--missing", "7,10", "--method", "dis", "--out")
+    assert bench(capsys, *words, stack.with_name("once.tif"))[0] == 0
+    fill, filled = Filling._filled, list[int]()
+
+    def breaking(self: Filling, task: Any, *rest: Any) -> Any:
+        if len(filled) == 1:
+            raise KeyboardInterrupt
+        filled.append(task.z)
+        return fill(self, task, *rest)
+
+    monkeypatch.setattr(Filling, "_filled", breaking)
+    out = stack.with_name("twice.tif")
+    assert bench(capsys, *words, out)[0] != 0
+    assert not out.exists()
+    monkeypatch.setattr(Filling, "_filled", lambda *all_: filled.append(all_[1].z) or fill(*all_))
+    assert bench(capsys, *words, out)[0] == 0
+    assert filled == [4, 7, 10]
+    assert repaired(out).tobytes() == repaired(stack.with_name("once.tif")).tobytes()
+    once, twice = (record_of(stack.with_name(name)) for name in ("once.tif", "twice.tif"))
+    assert once["slices"] == twice["slices"]
+
+
+def test_what_is_there_is_never_written_over(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    out = stack.with_name("whole.tif")
+    words = ("repair", stack, "--method", "average", "--out", out)
+    out.write_bytes(b"mine")
+    code, _, told = bench(capsys, *words)
+    assert code != 0
+    assert "is there already" in told
+    assert out.read_bytes() == b"mine"
+    out.unlink()
+    assert bench(capsys, *words)[0] == 0
+    out.unlink()
+    code, _, told = bench(capsys, *words)
+    assert code != 0
+    assert "whole.tif-repair is there already" in told
+
+
+@pytest.mark.parametrize("name", ["whole.tif", "whole.h5", "whole.ome.zarr", "whole/"])
+def test_verify_knows_what_a_repair_wrote(
+    capsys: pytest.CaptureFixture[str], stack: Path, name: str
+) -> None:
+    boxes, out = stack.with_name("boxes.csv"), f"{stack.parent}/{name}"
+    boxes.write_text("z,y0,y1,x0,x1\n10,20,50,30,70\n")
+    words = ("--defects", boxes, "--method", "average", "--out", out)
+    assert bench(capsys, "repair", stack, *words)[0] == 0
+    folder = f"{out.rstrip('/')}-repair"
+    code, told, _ = bench(capsys, "verify", "--out", folder)
+    assert (code, told.strip()) == (0, "2 filled slices checked: all as they were written")
+
+
+def test_verify_finds_a_slice_that_was_changed(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    out = stack.with_name("whole.tif")
+    assert bench(capsys, "repair", stack, "--method", "average", "--out", out)[0] == 0
+    changed = repaired(out)
+    changed[4, 7, 7] ^= 1
+    tifffile.imwrite(out, changed)
+    code, told, _ = bench(capsys, "verify", "--out", stack.with_name("whole.tif-repair"))
+    assert code == 1
+    assert "Slice 4 of" in told
+    out.unlink()
+    code, told, _ = bench(capsys, "verify", "--out", stack.with_name("whole.tif-repair"))
+    assert code == 1
+    assert "is missing" in told
+
+
+def test_16_bits_stay_16_bits(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, grey: np.ndarray
+) -> None:
+    deep = 1000 + 80 * grey.astype(np.uint16)
+    tifffile.imwrite(tmp_path / "deep.tif", deep)
+    out = tmp_path / "whole.tif"
+    words = ("--grey-range", "1000,21400", "--missing", "6", "--method", "average", "--out", out)
+    assert bench(capsys, "repair", tmp_path / "deep.tif", *words)[0] == 0
+    filled = repaired(out)
+    assert filled.dtype == np.uint16
+    sound = [z for z in range(DEPTH) if z != 6]
+    np.testing.assert_array_equal(filled[sound], deep[sound])
+    assert abs(filled[6].mean() - deep[[5, 7]].mean()) < 160
+    assert (filled[6] % 80 != 0).any()  # a mean of two of the 256 levels lies between them
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--missing", "0-13"), "All 14 slices"),
+        (("--missing", "0"), "no slice before it"),
+        (("--out", "whole.nrrd"), r"ends in .nrrd, which is not written"),
+        (("--method", "nothing"), "nothing"),
+        (("--plan", "no.toml"), "cannot be read"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+    stack: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    told: str,
+) -> None:
+    monkeypatch.chdir(stack.parent)
+    given = ("repair", "stack.tif", "--method", "average", "--out", "whole.tif", *words)
+    code, out, error = bench(capsys, *given)
+    assert told in out + error
+    assert "Traceback" not in error
+    if code != 0:
+        assert not Path("whole.tif").exists()
+
+
+def test_a_sound_volume_is_not_written_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, grey: np.ndarray
+) -> None:
+    tifffile.imwrite(tmp_path / "sound.tif", grey)
+    out = tmp_path / "whole.tif"
+    code, told, _ = bench(
+        capsys, "repair", tmp_path / "sound.tif", "--method", "average", "--out", out
+    )
+    assert code == 0
+    assert "Nothing is to be filled" in told
+    assert not out.exists()

@@ -1,0 +1,101 @@
+"""What a gap is filled with: named, or the best of what was measured on this volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import tiny
+import torch
+from conftest import moving_texture
+
+from bench.base.errors import UserError
+from bench.repair import choose as choosing
+from bench.repair.choose import Wish, choose
+from bench.scores.results import load_results
+from bench.store.records import NONE
+from methods.timed import at_time
+
+
+@pytest.fixture(autouse=True)
+def _tiny_methods() -> Iterator[None]:
+    patches = tiny.patches()
+    for patch in patches:
+        patch.start()
+    yield
+    for patch in patches:
+        patch.stop()
+
+
+@pytest.fixture
+def wish(tmp_path: Path) -> Wish:
+    """For a stack of 30 slices of texture that drifts."""
+    source = tmp_path / "stack.tif"
+    tifffile.imwrite(source, moving_texture(30, 224))
+    folders = {"data": tmp_path / "data", "out": tmp_path / "results", "threads": 1}
+    return Wish("auto", None, "stack", {"source": str(source), "missing": "3"}, folders)
+
+
+def test_the_best_on_this_volume_is_taken(wish: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is measured once; the next repair takes what is there."""
+    monkeypatch.setattr(choosing, "COMPARED", ("before", "average", "dis"))
+    told = list[str]()
+    filler = choose(wish, 1, told.append)
+    assert "compared on its sound slices first" in told[0]
+    entries = load_results(wish.run["out"], wish.run["data"], print).select(dataset="stack")
+    psnr = {each.cell.method: each.record.means["psnr"] for each in entries}
+    assert filler.variant.text == max(psnr, key=lambda name: psnr[name] or 0)
+    assert "best PSNR" in filler.why
+    again = choose(wish, 1, told.append)
+    assert (again.name, len(told)) == (filler.name, 1)
+
+
+def test_a_network_that_is_named_is_trained_on_this_volume(wish: Wish) -> None:
+    named = Wish("tiny", None, wish.dataset, wish.volume, wish.run)
+    filler = choose(named, 1, print)
+    assert (filler.loss, filler.variant.text) == ("l1", "tiny")
+    assert filler.weights is not None
+    assert filler.learned_from is not None
+    assert filler.learned_from.name == "stack"
+    model = filler.model([0.5], "cpu")
+    trained = choose(Wish(f"tiny[weights={filler.weights}]", None, "-", {}, {}), 1, print)
+    assert trained.digest == filler.digest
+    both = (each.state_dict()["head.weight"] for each in (model, trained.model([0.5], "cpu")))
+    np.testing.assert_array_equal(*(weight.numpy() for weight in both))
+
+
+def test_wider_gaps_have_triplets_of_their_own(wish: Wish) -> None:
+    """A network is trained for the times of the gap, and its weights are for no other."""
+    named = Wish("tiny", None, wish.dataset, wish.volume, wish.run)
+    filler = choose(named, 2, print)
+    assert filler.learned_from is not None
+    assert filler.learned_from.name == "stack[gap=2]"
+    one, other = torch.rand(2, 1, 1, 64, 64)
+    model = filler.model([1 / 3, 2 / 3], "cpu")
+    with torch.no_grad():
+        early, late = at_time(model, one, other, 1 / 3), at_time(model, other, one, 2 / 3)
+    torch.testing.assert_close(early.middle, late.middle)
+    with pytest.raises(UserError, match="do not fit"):
+        filler.model([0.5], "cpu")
+
+
+def test_a_method_without_weights_needs_no_triplets(wish: Wish) -> None:
+    filler = choose(Wish("dis", None, "-", {}, wish.run), 3, print)
+    assert (filler.name, filler.loss, filler.weights, filler.learned_from) == (
+        "dis",
+        NONE,
+        None,
+        None,
+    )
+    assert not Path(wish.run["data"]).exists()
+
+
+def test_a_volume_that_is_too_small_to_learn_from_says_so(tmp_path: Path) -> None:
+    source = tmp_path / "small.tif"
+    tifffile.imwrite(source, moving_texture(6, 160))
+    run = {"data": tmp_path / "data", "out": tmp_path / "results"}
+    with pytest.raises(UserError, match=r"or name a --method that needs no triplets, such as dis"):
+        choose(Wish("auto", None, "small", {"source": str(source)}, run), 1, print)
