@@ -20,7 +20,10 @@ _NAMES = (
     "google-chrome-stable",
 )  # fmt: skip
 _PATIENCE = 180.0  # seconds; a sign that something hangs, not a measure of speed
-_KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Home": 36, "End": 35}
+_KEYS = {
+    "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Home": 36, "End": 35,
+    " ": 32, "e": 69, "m": 77, "o": 79,
+}  # fmt: skip
 
 
 def find_chromium() -> str | None:

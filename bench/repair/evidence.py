@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
-from bench.base.files import atomic_path, content_digest, file_digest, locked, write_text
+from bench.base.files import (
+    atomic_path,
+    content_digest,
+    file_digest,
+    locked,
+    remove_leftovers,
+    write_text,
+)
 from bench.volumes.formats.open_stack import split_source
 
 _KEPT, _ASKED = "filled", "asked.json"
@@ -106,6 +113,8 @@ class Evidence:
             path.unlink()
         if self._kept.exists():
             self._kept.rmdir()
+        for folder in (self.folder, *filter(Path.is_dir, self.folder.iterdir())):
+            remove_leftovers(folder)
         (self.folder / _ASKED).unlink(missing_ok=True)
 
     def _path(self, name: str, what: str) -> Path:

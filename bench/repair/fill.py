@@ -139,6 +139,10 @@ class Kept:
         """The filled values, HW."""
         return np.asarray(self.evidence.array(self.name, GREY)[window])
 
+    def errors(self, window: Window) -> NDArray[np.uint8]:
+        """The expected absolute errors, HW in grey levels; 0 where nothing was filled."""
+        return np.asarray(self.evidence.array(self.name, ERROR)[window])
+
 
 def digest_of(rows: Iterable[NDArray[Any]]) -> str:
     """SHA-256 of a slice's values, row by row, in the byte order of small machines."""

@@ -51,6 +51,7 @@ class SliceRecord(BaseModel):
         detail: how many times more fine detail one has than the other.
         expected: scores, by metric.
         mean_error: mean expected absolute error of its filled pixels, in grey levels.
+        error: the file of its expected errors, from the folder of this one; uint8, in grey levels.
         pixels: how many were filled.
         sha256: of the slice as it was written, row by row.
         note: why it was left, or what has to be known of it.
@@ -71,6 +72,7 @@ class SliceRecord(BaseModel):
     detail: float
     expected: Mapping[str, ExpectedScore] = {}
     mean_error: float | None = None
+    error: str | None = None
     pixels: int = 0
     sha256: str | None = None
     note: str = ""

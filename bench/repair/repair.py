@@ -11,11 +11,13 @@ from bench.base.device import choose_device
 from bench.base.progress import Display, Progress
 from bench.base.provenance import provenance
 from bench.repair.choose import Filler, Wish, choose
+from bench.repair.error_file import write_errors
 from bench.repair.evidence import RECORD, Evidence, path_of
-from bench.repair.fill import Filling, Kept
+from bench.repair.fill import ERROR, Filling, Kept
 from bench.repair.finding import Place
 from bench.repair.gaps import Task, sound_slices, tasks_of
 from bench.repair.hidden import counted, hide, places, unlearned
+from bench.repair.page import write_page
 from bench.repair.parts import Means, places_of
 from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, SliceRecord, left_of, save_record
@@ -106,6 +108,7 @@ def carry_out(
             record = _filled(order, filling, tasks, display)
             if record.filled:
                 _write(order, filling, tasks, record, display.stage("write"))
+            write_page(record, tasks, filling, display.stage("page"))
         finally:
             display.close()
         evidence.clear()
@@ -185,7 +188,8 @@ def _filled(
 
 def _slice_record(filling: Filling, task: Task, facts: Mapping[str, Any]) -> SliceRecord:
     first, refused = filling.volume.first, str(facts["refused"])
-    filled = "sha256" in facts
+    filled, name = "sha256" in facts, filling.name(task)
+    evidence = filling.evidence
     return SliceRecord(
         slice=first + task.z,
         filled=("whole" if task.whole else "places") if filled else "no",
@@ -194,6 +198,7 @@ def _slice_record(filling: Filling, task: Task, facts: Mapping[str, Any]) -> Sli
         before=first + task.gap.before,
         after=first + task.gap.after,
         time=round(task.gap.time(task.z), 4),
+        error=write_errors(evidence.array(name, ERROR), evidence.folder, name) if filled else None,
         note=refused,
         **{name: value for name, value in facts.items() if name != "refused"},
     )

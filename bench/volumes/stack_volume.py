@@ -103,8 +103,11 @@ class StackVolume:
         Raises:
             UserError: the slice is missing, cannot be read, or holds NaN or infinity.
         """
-        values, use = self._finite(self._raw, z), self.grey
-        grey = values if use is None else to_8_bits(values, *use.range)
+        return self.shown(self._finite(self._raw, z))
+
+    def shown(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        """The grey values of what is stored; neither NaN nor infinity is among it."""
+        grey = values if self.grey is None else to_8_bits(values, *self.grey.range)
         return 255 - grey if self._raw.inverted else grey
 
     @cached_property

@@ -1,0 +1,344 @@
+"use strict";
+
+/* The viewer of a repair. What is shown is one state; the address holds it, and everything is drawn
+   from it. Pictures lie beside the page, and a page from disk may not read their pixels: they are
+   laid over each other and cut by style alone. */
+
+const FLICKER = 500; // milliseconds a picture; faster than three flashes a second is not safe
+const PICTURES = ["before", "damaged", "filled", "after"];
+const SIDES = ["before", "damaged", "after"]; // what the filled slice is compared with
+const NAMES = { before: "before", damaged: "as it was", filled: "filled", after: "after" };
+const PARTS = { whole: "whole slice", middle: "middle" };
+const STATES = { whole: "filled", places: "filled in places", no: "not filled" };
+
+const byId = (id) => document.getElementById(id);
+
+function element(name, properties, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+function viewer(slices) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const state = { slice: slices[0].slice, left: "before", split: 50, part: "whole", error: false, places: true, zoom: 1 };
+  let flickering = null; // timer
+  let flicked = ""; // the picture that flickering shows
+
+  const current = () => slices.find((each) => each.slice === state.slice);
+  const part = () => current().parts[state.part] ?? current().parts.whole;
+  const right = () => (part().filled ? "filled" : "after");
+  const sides = () => SIDES.filter((name) => part()[name] && name !== right());
+  const left = () => (sides().includes(state.left) ? state.left : sides()[0]);
+  const turn = () => ["before", "filled", "after"].filter((name) => part()[name]);
+
+  const called = (name) => {
+    const number = current().numbers[name] ?? current().slice;
+    return `${NAMES[name]}, slice ${number}`;
+  };
+
+  /* State and address. */
+
+  const readAddress = () => {
+    const given = new URLSearchParams(location.hash.slice(1));
+    const number = (name, low, high) => {
+      const value = parseInt(given.get(name) ?? "", 10);
+      return Number.isNaN(value) ? state[name] : Math.min(high, Math.max(low, value));
+    };
+    const slice = parseInt(given.get("slice") ?? "", 10);
+    if (slices.some((each) => each.slice === slice)) state.slice = slice;
+    if (SIDES.includes(given.get("left"))) state.left = given.get("left");
+    if (given.get("part") in PARTS) state.part = given.get("part");
+    state.split = number("split", 0, 100);
+    state.zoom = number("zoom", 1, 8);
+    for (const name of ["error", "places"]) {
+      if (given.has(name)) state[name] = given.get(name) === "1";
+    }
+    return given.has("slice");
+  };
+
+  const change = (changes) => {
+    Object.assign(state, changes);
+    const words = { ...state, error: Number(state.error), places: Number(state.places) };
+    history.replaceState(null, "", `#${new URLSearchParams(words)}`);
+    show();
+  };
+
+  /* What is said of the slice. */
+
+  const mark = () => {
+    const list = byId("list");
+    const focused = list.contains(document.activeElement);
+    for (const button of list.querySelectorAll("button")) {
+      const here = Number(button.dataset.slice) === state.slice;
+      button.tabIndex = here ? 0 : -1;
+      button.setAttribute("aria-current", here);
+      if (!here) continue;
+      if (focused) button.focus({ preventScroll: true });
+      const [outer, inner] = [list.getBoundingClientRect(), button.getBoundingClientRect()];
+      list.scrollTop += Math.min(0, inner.top - outer.top) + Math.max(0, inner.bottom - outer.bottom);
+      list.scrollLeft += Math.min(0, inner.left - outer.left) + Math.max(0, inner.right - outer.right);
+    }
+  };
+
+  const tell = () => {
+    const each = current();
+    const place = slices.indexOf(each) + 1;
+    byId("status").textContent = `Slice ${each.slice}, ${STATES[each.filled]} (${place} of ${slices.length})`;
+    byId("note").textContent = each.note;
+    byId("note").hidden = !each.note;
+    byId("reasons").replaceChildren(...each.reasons.map((text) => element("li", { textContent: text })));
+    const rows = each.facts.flatMap(([name, text]) => [
+      element("dt", { textContent: name }),
+      element("dd", { textContent: text }),
+    ]);
+    if (each.file) {
+      rows.push(element("dt", { textContent: "error map" }));
+      rows.push(element("dd", {}, element("a", { href: each.file, textContent: each.file })));
+    }
+    byId("facts").replaceChildren(...rows);
+  };
+
+  const tellQuality = () => {
+    const { shrunk } = current();
+    const [, , width, height] = part().box;
+    const lossy = PICTURES.some((name) => part()[name]?.endsWith(".webp"));
+    const size = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels`;
+    const scale = state.part === "middle" && current().parts.middle
+      ? `The middle ${size}, at full resolution.`
+      : `${size}${shrunk > 1 ? `, shrunk ${shrunk} times` : ", at full resolution"}.`;
+    byId("quality").textContent = `${scale} ${lossy ? "Compressed with some loss: look at the volume for noise and fine texture." : "Lossless."}`;
+  };
+
+  /* Pictures. */
+
+  const choose = (fieldset, names, titles, chosen, onChange) => {
+    fieldset.querySelectorAll("label").forEach((label) => label.remove());
+    fieldset.append(
+      ...names.map((name) =>
+        element(
+          "label",
+          {},
+          element("input", { type: "radio", name: fieldset.id, value: name, checked: name === chosen, onchange: () => onChange(name) }),
+          element("span", { textContent: titles[name] }),
+        ),
+      ),
+    );
+  };
+
+  const load = async () => {
+    const shown = part();
+    const wanted = { before: shown.before, damaged: shown.damaged, filled: shown.filled, after: shown.after, errors: shown.error };
+    const images = Object.entries(wanted).map(([id, address]) => {
+      const image = byId(id);
+      if (address) image.src = address;
+      else image.removeAttribute("src");
+      return address ? image.decode() : null;
+    });
+    byId("paper").dataset.ready = "";
+    const [x, y, width, height] = shown.box;
+    byId("paper").style.aspectRatio = `${width} / ${height}`;
+    byId("outline").setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
+    byId("outline").querySelectorAll("path").forEach((path) => path.setAttribute("d", current().outline));
+    byId("strip").replaceChildren(
+      ...PICTURES.filter((name) => shown[name]).map((name) =>
+        element(
+          "figure",
+          {},
+          element("img", { src: shown[name], alt: called(name), width, height }),
+          element("figcaption", {}, element("b", { textContent: NAMES[name] }), `slice ${current().numbers[name] ?? current().slice}`),
+        ),
+      ),
+    );
+    await Promise.allSettled(images);
+    if (shown === part()) byId("paper").dataset.ready = `${state.slice} ${state.part}`;
+  };
+
+  const draw = () => {
+    const one = flicked;
+    const cut = `inset(0 0 0 ${state.split}%)`;
+    for (const name of PICTURES) {
+      const image = byId(name);
+      image.hidden = one ? name !== one : name !== left() && name !== right();
+      image.style.zIndex = name === right() ? 1 : 0;
+      image.style.clipPath = !one && name === right() ? cut : "none";
+    }
+    const error = state.error && Boolean(part().error) && !one;
+    byId("errors").hidden = !error;
+    byId("errors").style.clipPath = cut;
+    byId("legend").hidden = !error;
+    byId("outline").toggleAttribute("hidden", !(state.places && current().outline));
+    byId("divider").hidden = Boolean(one);
+    byId("divider").style.left = `${state.split}%`;
+    for (const id of ["errors", "outline", "divider"]) byId(id).style.zIndex = 2;
+    byId("left-name").textContent = called(one || left());
+    byId("right-name").textContent = one ? "" : called(right());
+    byId("stage").classList.toggle("comparing", !one && state.zoom === 1);
+  };
+
+  /* A picture fits into its frame at zoom 1, whatever its shape. */
+  const zoom = () => {
+    const stage = byId("stage");
+    const middle = (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth;
+    const centre = (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight;
+    const [, , width, height] = part().box;
+    const tallest = parseFloat(getComputedStyle(stage).maxHeight);
+    const fitting = Math.min(stage.clientWidth, (tallest * width) / height);
+    stage.style.height = `${(fitting * height) / width}px`;
+    byId("paper").style.width = `${fitting * state.zoom}px`;
+    byId("paper").classList.toggle("fine", state.zoom > 1);
+    stage.classList.toggle("zoomed", state.zoom > 1);
+    stage.scrollLeft = middle * stage.scrollWidth - stage.clientWidth / 2;
+    stage.scrollTop = centre * stage.scrollHeight - stage.clientHeight / 2;
+    byId("factor").value = `${state.zoom}×`;
+  };
+
+  /* Everything from the state; words and pictures only where they changed. */
+
+  const drawn = { slice: null, part: null };
+
+  const show = () => {
+    const [newSlice, newPart] = [drawn.slice !== state.slice, drawn.part !== state.part];
+    Object.assign(drawn, { slice: state.slice, part: state.part });
+    if (newSlice) {
+      mark();
+      tell();
+      choose(byId("left-side"), sides(), NAMES, left(), (name) => change({ left: name }));
+    }
+    if (newSlice || newPart) {
+      const parts = Object.keys(PARTS).filter((name) => name in current().parts);
+      byId("part").hidden = parts.length < 2;
+      choose(byId("part"), parts, PARTS, state.part, (name) => change({ part: name }));
+      tellQuality();
+      load();
+    }
+    for (const input of byId("left-side").querySelectorAll("input")) input.checked = input.value === left();
+    byId("split").value = state.split;
+    byId("split").setAttribute("aria-valuetext", `${state.split} % ${NAMES[left()]}, ${100 - state.split} % ${NAMES[right()]}`);
+    byId("flicker").setAttribute("aria-pressed", flicked !== "");
+    byId("error").setAttribute("aria-pressed", state.error);
+    byId("error").disabled = !part().error;
+    byId("places").setAttribute("aria-pressed", state.places);
+    byId("places").hidden = !current().outline;
+    byId("zoom").value = state.zoom;
+    zoom();
+    draw();
+  };
+
+  /* Controls. */
+
+  const go = (by) => {
+    const place = slices.indexOf(current()) + by;
+    change({ slice: slices[Math.min(slices.length - 1, Math.max(0, place))].slice });
+  };
+
+  const stopFlicker = () => {
+    clearInterval(flickering);
+    flickering = null;
+    flicked = "";
+  };
+
+  const flick = () => {
+    const names = turn();
+    flicked = names[(names.indexOf(flicked) + 1) % names.length];
+    draw();
+  };
+
+  /* Without motion, each press shows the next picture, and the last one leads back. */
+  const toggleFlicker = () => {
+    if (still.matches) {
+      if (flicked === turn().at(-1)) stopFlicker();
+      else flick();
+    } else if (flickering !== null) {
+      stopFlicker();
+    } else {
+      flick();
+      flickering = setInterval(flick, FLICKER);
+    }
+    show();
+  };
+
+  const toggleError = () => {
+    stopFlicker();
+    change({ error: !state.error });
+  };
+  const togglePlaces = () => change({ places: !state.places });
+  const togglePart = () => {
+    if (current().parts.middle) change({ part: state.part === "whole" ? "middle" : "whole" });
+  };
+
+  const keys = {
+    ArrowLeft: () => go(-1),
+    ArrowRight: () => go(1),
+    ArrowUp: () => go(-1),
+    ArrowDown: () => go(1),
+    " ": toggleFlicker,
+    e: toggleError,
+    o: togglePlaces,
+    m: togglePart,
+  };
+
+  /* Up and down scroll the page unless the viewer has the focus; a control keeps its own keys. */
+  const onKey = (event) => {
+    const target = event.target;
+    const free = target === document.body;
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || !(event.key in keys)) return;
+    if (!free && !byId("viewer").contains(target)) return;
+    if (free && ["ArrowUp", "ArrowDown"].includes(event.key)) return;
+    if (target.matches("input") && event.key.startsWith("Arrow")) return;
+    if (target.matches(".bar button, a") && event.key === " ") return;
+    event.preventDefault();
+    if (event.repeat && !event.key.startsWith("Arrow")) return;
+    keys[event.key]();
+  };
+
+  const onDrag = (stage) => {
+    const compare = (event) => {
+      const box = byId("paper").getBoundingClientRect();
+      const share = Math.round((100 * (event.clientX - box.left)) / box.width);
+      stopFlicker();
+      change({ split: Math.min(100, Math.max(0, share)) });
+    };
+    stage.addEventListener("pointerdown", (event) => {
+      if (event.pointerType !== "mouse" || event.button !== 0) return;
+      stage.setPointerCapture(event.pointerId);
+      if (state.zoom === 1) compare(event);
+    });
+    stage.addEventListener("pointermove", (event) => {
+      if (!stage.hasPointerCapture(event.pointerId)) return;
+      if (state.zoom === 1) compare(event);
+      else stage.scrollBy(-event.movementX, -event.movementY);
+    });
+  };
+
+  const connect = () => {
+    byId("list").addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button) change({ slice: Number(button.dataset.slice) });
+    });
+    byId("split").addEventListener("input", (event) => {
+      stopFlicker();
+      change({ split: event.target.valueAsNumber });
+    });
+    byId("zoom").addEventListener("input", (event) => change({ zoom: event.target.valueAsNumber }));
+    byId("previous").addEventListener("click", () => go(-1));
+    byId("next").addEventListener("click", () => go(1));
+    byId("flicker").addEventListener("click", toggleFlicker);
+    byId("error").addEventListener("click", toggleError);
+    byId("places").addEventListener("click", togglePlaces);
+    onDrag(byId("stage"));
+    document.addEventListener("keydown", onKey);
+    window.addEventListener("resize", zoom);
+    window.addEventListener("hashchange", () => {
+      if (readAddress()) byId("viewer").scrollIntoView();
+      show();
+    });
+  };
+
+  connect();
+  readAddress();
+  show();
+}
+
+const { slices } = JSON.parse(byId("data").textContent);
+if (slices.length) viewer(slices);

@@ -1,0 +1,226 @@
+"""What the page says: a summary in sentences, the facts of each slice, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bench.base.files import canonical_json
+from bench.repair.finding import PLACES, WHOLE, Finding
+from bench.repair.gaps import Task
+from bench.repair.record import ExpectedScore, RepairRecord, SliceRecord
+from bench.repair.words import number_words, size_words
+from bench.scores.metrics import METRICS
+
+Fact = tuple[str, str]
+
+STATES = {"whole": "filled", "places": "filled in places", "no": "not filled"}
+_DIGITS = {"psnr": 1, "frc_10": 2}
+_HELD = "{} % of such intervals hold the true score"
+_UNKNOWN = "too few slices could be hidden to say how many such intervals hold"
+
+
+def worst_first(slices: Sequence[SliceRecord]) -> list[SliceRecord]:
+    """What was refused, what was filled all the same, then by mean expected error."""
+
+    def key(each: SliceRecord) -> tuple[bool, bool, float]:
+        return each.filled != "no", not each.note, -_error(each)
+
+    return sorted(slices, key=key)
+
+
+def summary(record: RepairRecord) -> list[str]:
+    """What was done, how far to trust it, and what was left."""
+    if not record.slices:
+        return ["Nothing was filled."]
+    return [*_done(record), *_methods(record), *_errors(record.slices)]
+
+
+def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
+    """What is known of a slice: name and text."""
+    found = [("what was done", _what(each)), *_expected(each)]
+    if each.mean_error is not None:
+        found.append(("mean expected error", f"{each.mean_error:.1f} grey levels"))
+    y, x = each.shift
+    method = record.methods[each.after - each.before - 1]
+    return [
+        *found,
+        ("difference of the neighbours", f"{each.difference:.1f} grey levels"),
+        ("from", f"slices {each.before} and {each.after}"),
+        ("time between them", f"{each.time:.2f}"),
+        ("shift between them", f"y {_signed(y)}, x {_signed(x)} px; correlation {each.peak:.2f}"),
+        ("method", _named(method)),
+        ("why this method", method["why"]),
+        *([("SHA-256", each.sha256)] if each.sha256 else []),
+    ]
+
+
+def reasons(task: Task) -> list[str]:
+    """What was wrong with a slice, a line for each finding."""
+    return [_reason(item.finding) for item in task.items]
+
+
+def row(each: SliceRecord, record: RepairRecord) -> dict[str, Any]:
+    """The cells of a slice in the table."""
+    method = record.methods[each.after - each.before - 1]
+    return {
+        "slice": each.slice,
+        "state": STATES[each.filled],
+        "refused": each.filled == "no",
+        "reasons": ", ".join(dict.fromkeys(each.reasons)),
+        "error": "–" if each.mean_error is None else f"{each.mean_error:.1f}",
+        "scores": [_score(each.expected.get(name), digits) for name, digits in _DIGITS.items()],
+        "difference": f"{each.difference:.1f}",
+        "between": f"{each.before}, {each.after}",
+        "time": f"{each.time:.2f}",
+        "shift": ", ".join(map(_signed, each.shift)),
+        "method": _named(method),
+        "note": each.note,
+    }
+
+
+def provenance(record: RepairRecord, digest: str) -> list[list[Fact]]:
+    """Source, methods and versions.
+
+    Args:
+        record: of the repair.
+        digest: of ``repair.json``.
+    """
+    packages = ", ".join(f"{name} {found}" for name, found in record.packages.items() if found)
+    methods = [_method(size, method) for size, method in record.methods.items()]
+    return [[*_source(record, digest), ("versions", packages)], *methods]
+
+
+def gap_words(size: int) -> str:
+    """What gaps of a size are called."""
+    return "single slices" if size == 1 else f"gaps of {size} slices"
+
+
+def _done(record: RepairRecord) -> Iterator[str]:
+    numbers = {
+        state: [each.slice for each in record.slices if each.filled == state] for state in STATES
+    }
+    whole, places, refused = (numbers[state] for state in ("whole", "places", "no"))
+    if whole:
+        yield f"{_counted(whole)} synthesised as a whole: {_listed(whole)}."
+    if places:
+        yield f"{_counted(places)} filled in places: {_listed(places)}."
+    if refused:
+        yield (
+            f"{_counted(refused)} not filled, because the result could not be trusted: "
+            f"{_listed(refused)}."
+        )
+    forced = [each.slice for each in record.filled if each.note]
+    if forced:
+        yield f"{_counted(forced)} filled by force, and not to be trusted: {_listed(forced)}."
+    left = len(record.left)
+    if left == 1:
+        yield "1 finding was left as it is; its reason is listed below."
+    elif left:
+        yield f"{left} findings were left as they are; their reasons are listed below."
+
+
+def _methods(record: RepairRecord) -> Iterator[str]:
+    for size, method in record.methods.items():
+        windows = "1 window" if method["hidden"] == 1 else f"{method['hidden']} windows"
+        yield (
+            f"The method for {gap_words(size)} was {_named(method)}: {method['why']}. What is "
+            f"expected of them rests on {windows} of sound slices, hidden and filled alike."
+        )
+
+
+def _errors(slices: Sequence[SliceRecord]) -> Iterator[str]:
+    known = [each for each in slices if each.mean_error is not None]
+    if len(known) > 1:
+        most, least = (pick(known, key=_error) for pick in (max, min))
+        yield (
+            f"The mean expected error is largest in slice {most.slice}, {most.mean_error:.1f} grey "
+            f"levels of 255, and smallest in slice {least.slice}, {least.mean_error:.1f}."
+        )
+    elif known:
+        yield f"The mean expected error is {known[0].mean_error:.1f} grey levels of 255."
+
+
+def _what(each: SliceRecord) -> str:
+    if each.filled == "no":
+        return STATES["no"]
+    if each.filled == "whole":
+        return "synthesised as a whole"
+    places = "1 place" if len(each.boxes) == 1 else f"{len(each.boxes)} places"
+    return f"{places} filled, {each.pixels:,} pixels"
+
+
+def _error(each: SliceRecord) -> float:
+    return each.mean_error or 0.0
+
+
+def _expected(each: SliceRecord) -> Iterator[Fact]:
+    for name, digits in _DIGITS.items():
+        score = each.expected.get(name)
+        if score is not None:
+            held = _UNKNOWN if score.coverage is None else _HELD.format(round(100 * score.coverage))
+            yield f"expected {METRICS[name].title}", f"{_score(score, digits)}; {held}"
+
+
+def _score(score: ExpectedScore | None, digits: int) -> str:
+    if score is None:
+        return "–"
+    return f"{score.score:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"
+
+
+def _reason(finding: Finding) -> str:
+    meaning = (WHOLE | PLACES).get(finding.reason)
+    words = [*([meaning] if meaning else []), *number_words(finding), *size_words(finding)]
+    return f"{finding.reason}: {'; '.join(words)}" if words else finding.reason
+
+
+def _named(method: Any) -> str:
+    loss = method.get("loss", "-")
+    return str(method["method"] if loss == "-" else f"{method['method']} ({loss})")
+
+
+def _source(record: RepairRecord, digest: str) -> list[Fact]:
+    source = record.source
+    size, grey = source["voxel_size"], source["grey_range"]
+    found = [
+        ("source", source["path"]),
+        ("shape (z, y, x)", " x ".join(f"{length:,}" for length in source["shape"])),
+        ("type of its values", source["dtype"]),
+        ("voxel size (nm)", "unknown" if size is None else _sides(size)),
+        ("grey range", "" if grey is None else " to ".join(f"{end:g}" for end in grey)),
+        ("written to", record.out if record.filled else ""),
+        ("repair.json, SHA-256", digest),
+    ]
+    return [(name, text) for name, text in found if text]
+
+
+def _sides(size: Sequence[float | None]) -> str:
+    return " x ".join("unknown" if side is None else f"{side:g}" for side in size)
+
+
+def _method(size: int, method: Any) -> list[Fact]:
+    options = ", ".join(
+        f"{name} {canonical_json(value)}" for name, value in method["options"].items()
+    )
+    found = [
+        ("gaps", gap_words(size)),
+        ("method", _named(method)),
+        ("options", ", ".join(options)),
+        ("revision", str(method["revision"])),
+        ("weights, SHA-256", method["weights"] or ""),
+        ("hidden windows", str(method["hidden"])),
+    ]
+    return [(name, text) for name, text in found if text]
+
+
+def _counted(numbers: Sequence[int]) -> str:
+    return "1 slice was" if len(numbers) == 1 else f"{len(numbers)} slices were"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *most, last = map(str, numbers)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _signed(pixels: int) -> str:
+    return f"{pixels:+d}".replace("-", "−") if pixels else "0"

@@ -1,0 +1,147 @@
+"""The page of a repair in a real browser: keys, switches, and what they show."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chromium import Page, chromium, find_chromium
+from repaired import REFUSED, repaired
+
+REQUIRED = "INTERSLICE_REQUIRE_CHROMIUM"
+READY = "document.querySelector('#paper').dataset.ready === '{} whole'"
+STATUS = "document.querySelector('#status').textContent"
+NAMES = "['left', 'right'].map(side => document.querySelector(`#${side}-name`).textContent)"
+# The pictures that are on the screen, from the lowest to the highest.
+VISIBLE = """[...document.querySelectorAll('#paper img:not([hidden])')]
+  .sort((a, b) => a.style.zIndex - b.style.zIndex)
+  .map(image => image.getAttribute('src').replace('pictures/', ''))"""
+HIDDEN = "document.querySelector('{}').hasAttribute('hidden')"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return repaired(tmp_path_factory.mktemp("repaired")).folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Page]:
+    executable = find_chromium()
+    if executable is None:
+        if os.environ.get(REQUIRED) == "1":
+            pytest.fail(f"{REQUIRED}=1, but there is no Chromium on the PATH")
+        pytest.skip("there is no Chromium on the PATH")
+    with chromium(executable) as page:
+        yield page
+
+
+@pytest.fixture
+def page(browser: Page, folder: Path) -> Iterator[Page]:
+    """The page, opened afresh from disk; the console has to stay silent."""
+    browser.errors.clear()
+    browser.requests.clear()
+    browser.media()
+    browser.open((folder / "index.html").as_uri(), 1400)
+    browser.wait(READY.format(109))
+    yield browser
+    assert browser.errors == []
+    assert [
+        url for url in browser.requests if not url.startswith(("file:", "data:", "about:"))
+    ] == []
+
+
+def test_the_arrows_go_from_the_worst_slice_to_the_best(page: Page) -> None:
+    assert page.value(STATUS) == "Slice 109, not filled (1 of 4)"
+    assert page.value("document.querySelector('#note').textContent") == REFUSED
+    assert page.value(VISIBLE) == ["00108.png", "00110.png"]
+    for status, visible in (
+        ("Slice 106, filled in places (2 of 4)", ["00105.png", "00106-filled.png"]),
+        ("Slice 112, filled (3 of 4)", ["00111.png", "00112-filled.png"]),
+        ("Slice 103, filled (4 of 4)", ["00102.png", "00103-filled.png"]),
+    ):
+        page.press("ArrowRight")
+        assert page.value(STATUS) == status
+        assert page.value(VISIBLE) == visible
+    page.press("ArrowLeft")
+    assert page.value(STATUS) == "Slice 112, filled (3 of 4)"
+    page.click("#list li:nth-child(4) button")
+    page.press("ArrowUp")
+    assert page.value(STATUS) == "Slice 112, filled (3 of 4)"
+    page.click("#left-side [value=damaged]")
+    assert page.value(VISIBLE) == ["00112.png", "00112-filled.png"]
+
+
+def test_the_slider_cuts_the_filled_slice(page: Page) -> None:
+    page.press("ArrowRight")
+    page.value("document.querySelector('#split').focus()")
+    page.press("Home")
+    cut = "document.querySelector('#filled').style.clipPath"
+    assert page.value(cut) == "inset(0px 0px 0px 0%)"
+    page.press("End")
+    assert page.value(cut) == "inset(0px 0px 0px 100%)"
+    assert page.value(STATUS).startswith("Slice 106")  # the slider's own keys
+    assert "split=100" in page.value("location.hash")
+
+
+def test_space_flickers_before_filled_after_in_turn(page: Page) -> None:
+    page.press("ArrowRight")
+    page.click("#left-side [value=after]")  # space is of no use to what has the focus now
+    page.press(" ")
+    for name in ("before, slice 105", "filled, slice 106", "after, slice 107", "before, slice 105"):
+        page.wait(f"document.querySelector('#left-name').textContent === '{name}'")
+        assert len(page.value(VISIBLE)) == 1
+    page.press(" ")
+    assert page.value(NAMES) == ["after, slice 107", "filled, slice 106"]
+    assert page.value("document.querySelector('#flicker').ariaPressed") == "false"
+
+
+def test_flicker_waits_for_the_hand_where_motion_is_not_wanted(page: Page) -> None:
+    page.media(prefers_reduced_motion="reduce")
+    page.press("ArrowRight")
+    for name in ("before, slice 105", "filled, slice 106", "after, slice 107"):
+        page.click("#flicker")
+        assert page.value(NAMES) == [name, ""]
+    page.click("#flicker")
+    assert page.value(NAMES) == ["before, slice 105", "filled, slice 106"]
+
+
+def test_the_error_map_and_the_outline_are_switched(page: Page) -> None:
+    page.press("e")
+    assert page.value(HIDDEN.format("#errors"))  # a slice that was not filled has none
+    page.press("ArrowRight")
+    page.wait(READY.format(106))
+    assert page.value(VISIBLE)[-1] == "00106-error.png"
+    assert not page.value(HIDDEN.format("#legend"))
+    assert not page.value(HIDDEN.format("#outline"))
+    assert page.value("document.querySelector('#outline .line').getBBox().width") > 60
+    page.press("o")
+    page.click("#error")
+    assert page.value(HIDDEN.format("#outline"))
+    assert page.value(HIDDEN.format("#errors"))
+
+
+def test_the_address_brings_the_view_back(page: Page) -> None:
+    page.press("ArrowRight")
+    page.press("e")
+    page.click("#left-side [value=after]")
+    address = page.value("location.href")
+    page.open(address, 1400)
+    page.wait(READY.format(106))
+    assert page.value(VISIBLE) == ["00107.png", "00106-filled.png", "00106-error.png"]
+
+
+def test_every_control_has_a_name(page: Page) -> None:
+    page.press("ArrowRight")
+    page.press("e")
+    controls = {"button", "link", "slider", "radio", "region", "image"}
+    found = [(role, name) for role, name in page.accessible() if role in controls]
+    assert {role for role, _ in found} == controls
+    assert [role for role, name in found if not name.strip()] == []
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_no_part_of_the_page_is_wider_than_the_window(page: Page, width: int) -> None:
+    page.resize(width)
+    page.press("ArrowRight")
+    page.press("e")
+    assert page.value("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,215 @@
+"""The page of a repair: every slice is there, the worst first, with the right pictures."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from conftest import moving_texture
+from PIL import Image
+from repaired import FIRST, MEANS, REFUSED, Repaired, repaired
+
+from bench.base.progress import open_display
+from bench.repair.choose import Wish
+from bench.repair.finding import Finding
+from bench.repair.page.pictures import COLOURS, Album, colours
+from bench.repair.plan import make_plan
+from bench.repair.record import load_record
+from bench.repair.repair import Order, carry_out
+from bench.volumes.stack_volume import ArrayVolume
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Repaired:
+    return repaired(tmp_path_factory.mktemp("repaired"))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Repaired:
+    """Slices of 600 x 2,051 pixels: three in a row become one, and two columns are left over."""
+    grey = np.random.default_rng(0).integers(0, 256, (16, 600, 2051)).astype(np.uint8)
+    return repaired(tmp_path_factory.mktemp("large"), grey)
+
+
+def html(made: Repaired) -> str:
+    return (made.folder / "index.html").read_text(encoding="utf-8")
+
+
+def slices(made: Repaired) -> dict[int, dict[str, Any]]:
+    """What the page's script reads of each slice, by its position, in its order."""
+    [text] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html(made))
+    return {each["slice"] - FIRST: each for each in json.loads(text)["slices"]}
+
+
+def picture(made: Repaired, address: str) -> np.ndarray:
+    with Image.open(made.folder / address) as found:
+        return np.asarray(found)
+
+
+def whole(made: Repaired, z: int) -> np.ndarray:
+    """A slice of the repaired volume in grey levels."""
+    grey = made.volume.shown(made.filled[z])
+    return grey if made.masks[z].all() else np.where(made.masks[z], grey, made.volume.slice(z))
+
+
+def test_every_slice_is_there_the_refused_first_then_the_worst(done: Repaired) -> None:
+    order = [9, 6, 12, 3]
+    assert list(slices(done)) == order
+    numbers = [str(FIRST + z) for z in order]
+    assert re.findall(r'data-slice="(\d+)"', html(done)) == numbers
+    assert re.findall(r'<th scope="row"><a href="#slice=(\d+)">', html(done)) == numbers
+
+
+def test_what_was_refused_or_left_says_why(done: Repaired) -> None:
+    refused = slices(done)[9]
+    assert refused["note"] == REFUSED
+    assert {"filled", "error"}.isdisjoint(refused["parts"]["whole"])
+    assert html(done).count(REFUSED) >= 2  # the table says it without a script
+    assert '<td>jump</td><td class="words">sections may be &lt;lost&gt;</td>' in html(done)
+
+
+def test_the_reasons_are_told_with_their_numbers(done: Repaired) -> None:
+    found = slices(done)
+    assert found[12]["reasons"] == [
+        "duplicate: excess of likeness to a neighbour, in robust standard deviations; "
+        "number 58, limit 10"
+    ]
+    assert found[6]["reasons"][0].startswith("stain: a spot darker than both neighbours; number 61")
+    assert found[6]["reasons"][1].startswith("knife </script> mark: 600 pixels; rows 66:96")
+
+
+def test_the_summary_counts_and_names(done: Repaired) -> None:
+    for sentence in (
+        "2 slices were synthesised as a whole: 103 and 112.",
+        "1 slice was filled in places: 106.",
+        "1 slice was not filled, because the result could not be trusted: 109.",
+        "1 finding was left as it is; its reason is listed below.",
+        "The method for single slices was dis: it was named. What is expected of them rests on 20 "
+        "windows of sound slices, hidden and filled alike.",
+        "The mean expected error is largest in slice 106, 34.0 grey levels of 255, and smallest in "
+        "slice 103, 12.0.",
+    ):
+        assert f"<p>{sentence}</p>" in html(done)
+
+
+@pytest.mark.parametrize("z", [3, 6, 9, 12])
+def test_the_pictures_show_the_slice_and_its_neighbours(done: Repaired, z: int) -> None:
+    shown = slices(done)[z]["parts"]["whole"]
+    for side, other in (("before", z - 1), ("after", z + 1)):
+        assert np.array_equal(picture(done, shown[side]), done.volume.slice(other))
+    if z == 3:
+        assert "damaged" not in shown
+    else:
+        assert np.array_equal(picture(done, shown["damaged"]), done.volume.slice(z))
+    if MEANS[z] is not None:
+        assert np.array_equal(picture(done, shown["filled"]), whole(done, z))
+
+
+@pytest.mark.parametrize("z", [3, 6])
+def test_the_error_map_has_the_colour_of_each_error_and_is_clear_elsewhere(
+    done: Repaired, z: int
+) -> None:
+    assert "<span>70 or more</span>" in html(done)
+    with Image.open(done.folder / slices(done)[z]["parts"]["whole"]["error"]) as found:
+        seen = np.asarray(found.convert("RGBA"))
+    mask = done.masks[z]
+    wanted = colours()[np.rint(done.errors[z][mask] / 70 * (COLOURS - 1)).astype(int)]
+    assert np.array_equal(seen[mask][:, :3], wanted)
+    assert np.array_equal(seen[..., 3] > 0, mask)
+
+
+def test_colours_go_from_dark_to_bright_in_even_steps() -> None:
+    brightness = colours() @ np.array([0.2126, 0.7152, 0.0722])
+    assert (np.diff(brightness) > 2).all()
+
+
+def test_the_outline_goes_around_what_was_filled(done: Repaired) -> None:
+    path = slices(done)[6]["outline"]
+    lines = [
+        np.array([list(map(float, point.split())) for point in line.strip("MZ").split("L")])
+        for line in re.findall(r"M[^Z]*Z", path)
+    ]
+    assert len(lines) == 3  # a ring has an outer and an inner edge
+    rows, columns = np.nonzero(done.masks[6])
+    points = np.concatenate(lines)
+    assert points.min(axis=0) == pytest.approx([columns.min() + 0.5, rows.min() + 0.5], abs=0.6)
+    assert points.max(axis=0) == pytest.approx([columns.max() + 0.5, rows.max() + 0.5], abs=0.6)
+    assert slices(done)[3]["outline"] == ""
+
+
+def test_a_large_slice_is_shrunk_and_its_middle_shown_as_it_is(large: Repaired) -> None:
+    shown = slices(large)[12]["parts"]
+    assert shown["whole"]["box"] == [0, 0, 2049, 600]
+    blocks = whole(large, 12)[:, :2049].reshape(200, 3, 683, 3).mean(axis=(1, 3))
+    assert np.abs(picture(large, shown["whole"]["filled"]) - blocks).max() <= 0.51
+    left, top, width, height = shown["middle"]["box"]
+    assert (top, left, height, width) == (44, 769, 512, 512)
+    for name, grey in (("filled", whole(large, 12)), ("before", large.volume.slice(11))):
+        assert np.array_equal(picture(large, shown["middle"][name]), grey[44:556, 769:1281])
+
+
+def test_errors_of_a_shrunk_place_are_the_mean_of_its_filled_pixels(large: Repaired) -> None:
+    with Image.open(large.folder / slices(large)[6]["parts"]["whole"]["error"]) as found:
+        seen = np.asarray(found)
+    by = 5  # 2,051 pixels become at most 512
+    rows, columns = (length // by * by for length in (600, 2049))
+    mask, errors = large.masks[6][:rows, :columns], large.errors[6][:rows, :columns]
+    count, total = (
+        each.reshape(rows // by, by, columns // by, by).sum(axis=(1, 3), dtype=float)
+        for each in (mask, errors)
+    )
+    assert np.array_equal(seen > 0, count > 0)
+    step = 70 / (COLOURS - 1)
+    levels = step * (seen[count > 0] - 1.0)
+    assert np.abs(levels - total[count > 0] / count[count > 0]).max() < 0.501 * step
+
+
+def test_a_picture_without_room_is_compressed_and_fits(tmp_path: Path) -> None:
+    [grey] = moving_texture(1, 256)
+    assert Album(tmp_path, 100_000).add("exact", grey) == "pictures/exact.png"
+    room = (tmp_path / "pictures" / "exact.png").stat().st_size // 3
+    address = Album(tmp_path, room).add("small", grey)
+    assert address == "pictures/small.webp"
+    assert (tmp_path / address).stat().st_size <= room
+    with Image.open(tmp_path / address) as found:
+        seen = np.asarray(found.convert("L"), float)
+    assert np.abs(seen - grey).mean() < 8
+
+
+def test_two_pages_of_one_repair_are_the_same(done: Repaired, tmp_path: Path) -> None:
+    again = repaired(tmp_path)
+    found = [
+        {
+            path.relative_to(made.folder): path.read_bytes()
+            for path in made.folder.rglob("*")
+            if path.suffix in (".html", ".png", ".tif", ".json")
+        }
+        for made in (done, again)
+    ]
+    assert len(found[0]) == 1 + 17 + 3 + 1
+    assert found[0] == found[1]
+
+
+def test_a_repair_leaves_its_page_and_the_errors_at_full_resolution(tmp_path: Path) -> None:
+    volume = ArrayVolume("texture", moving_texture(12, 96), missing=(5,))
+    plan = make_plan("texture.tif", volume, [Finding(5, "missing")], 3)
+    wish = Wish("average", None, "texture", {}, {})
+    order = Order(plan, wish, str(tmp_path / "out.tif"), None, 16, False, "cpu")
+    record = carry_out(order, volume, pytest.fail, open_display)
+    folder = tmp_path / "out.tif-repair"
+    assert record == load_record(folder)
+    [each] = record.slices
+    assert each.error == "error/00005.tif"
+    errors = tifffile.imread(folder / each.error)
+    assert (errors.dtype, errors.shape) == (np.uint8, (96, 96))
+    assert errors.mean() == pytest.approx(each.mean_error, abs=0.5)
+    with Image.open(folder / "pictures" / "00005-filled.png") as found:
+        assert np.array_equal(np.asarray(found), tifffile.imread(tmp_path / "out.tif")[5])
+    assert {path.name for path in folder.iterdir() if path.name != ".lock"} == {
+        "repair.json", "index.html", "pictures", "error",
+    }  # fmt: skip
