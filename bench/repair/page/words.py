@@ -112,7 +112,7 @@ def _done(record: RepairRecord) -> Iterator[str]:
         )
     forced = [each.slice for each in record.filled if each.note]
     if forced:
-        yield f"{_counted(forced)} filled by force, and not to be trusted: {_listed(forced)}."
+        yield f"{_counted(forced)} filled by force, though not to be trusted: {_listed(forced)}."
     left = len(record.left)
     if left == 1:
         yield "1 finding was left as it is; its reason is listed below."

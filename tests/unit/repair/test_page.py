@@ -18,6 +18,7 @@ from bench.base.progress import open_display
 from bench.repair.choose import Wish
 from bench.repair.finding import Finding
 from bench.repair.page.pictures import COLOURS, Album, colours
+from bench.repair.page.words import summary, worst_first
 from bench.repair.plan import make_plan
 from bench.repair.record import load_record
 from bench.repair.repair import Order, carry_out
@@ -95,6 +96,16 @@ def test_the_summary_counts_and_names(done: Repaired) -> None:
         "slice 103, 12.0.",
     ):
         assert f"<p>{sentence}</p>" in html(done)
+
+
+def test_what_was_filled_by_force_stands_before_what_can_be_trusted(done: Repaired) -> None:
+    forced = [
+        each.model_copy(update={"note": "its neighbours differ"}) if each.slice == 103 else each
+        for each in done.record.slices
+    ]
+    record = done.record.model_copy(update={"slices": tuple(forced)})
+    assert [each.slice for each in worst_first(record.slices)] == [109, 103, 106, 112]
+    assert "1 slice was filled by force, though not to be trusted: 103." in summary(record)
 
 
 @pytest.mark.parametrize("z", [3, 6, 9, 12])
