@@ -85,7 +85,7 @@ def places(depth: int) -> tuple[list[int], list[int]]:
 
 def print_hidden(grey: Grey, filled: Grey, slices: list[dict[str, Any]]) -> None:
     """A row for each hidden slice: what was promised, and what came."""
-    print_head("slice", "gap", "PSNR expected", "PSNR", "FRC expected", "FRC < 0.1", "error expected",
+    print_head("slice", "gap", "PSNR expected", "PSNR", "FRC expected", "FRC < 0.1", "error exp.",
                "error")  # fmt: skip
     held = {"psnr": 0, "frc_10": 0}
     for each in slices:
