@@ -75,7 +75,8 @@ class Filling:
             "peak": round(beside.match.peak, 4),
             "unlikeness": round(difference.unlikeness, 5),
             "detail": round(difference.detail, 3),
-            "expected": means.trust.expected(difference),
+            # Of whole slices: what follows the slice around a place is better than that.
+            "expected": means.trust.expected(difference) if task.whole else {},
             "refused": means.trust.refusal(difference),
         }
 
