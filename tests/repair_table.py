@@ -85,10 +85,8 @@ def places(depth: int) -> tuple[list[int], list[int]]:
 
 def print_hidden(grey: Grey, filled: Grey, slices: list[dict[str, Any]]) -> None:
     """A row for each hidden slice: what was promised, and what came."""
-    print(
-        "| slice | gap | expected PSNR | PSNR | expected FRC < 0.1 | FRC < 0.1 | expected error | error |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    print_head("slice", "gap", "PSNR expected", "PSNR", "FRC expected", "FRC < 0.1", "error expected",
+               "error")  # fmt: skip
     held = {"psnr": 0, "frc_10": 0}
     for each in slices:
         z = each["slice"]
@@ -110,15 +108,18 @@ def print_hidden(grey: Grey, filled: Grey, slices: list[dict[str, Any]]) -> None
 
 def print_places(grey: Grey, lost: Grey, filled: Grey, masks: dict[int, NDArray[np.bool_]]) -> None:
     """A row for each damaged place: damaged, filled, and the step at its seam."""
-    print(
-        "| slice | pixels | PSNR damaged | PSNR filled | step at the seam: real | damaged | filled |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    print_head("slice", "pixels", "PSNR damaged", "PSNR filled", "seam: real", "damaged", "filled")
     for z, mask in masks.items():
         both = [psnr(each[z], grey[z], mask) for each in (lost, filled)]
         steps = [seam(each[z], mask) for each in (grey, lost, filled)]
         cells = [str(z), f"{mask.sum():,}", *(f"{x:.1f}" for x in (*both, *steps))]
         print(f"| {' | '.join(cells)} |")
+
+
+def print_head(*names: str) -> None:
+    """The first two lines of a table."""
+    print(f"| {' | '.join(names)} |")
+    print("|---" * len(names) + "|")
 
 
 def toned(grey: Grey, z: int, each: dict[str, Any]) -> Grey:

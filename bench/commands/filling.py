@@ -18,6 +18,7 @@ from bench.repair.choose import AUTO, Wish
 from bench.repair.evidence import Evidence
 from bench.repair.find import SEARCH
 from bench.repair.finding import WHOLE
+from bench.repair.page.writing import PAGE
 from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, SliceRecord
 from bench.repair.repair import Order, carry_out
@@ -63,7 +64,7 @@ def print_record(record: RepairRecord, out: str, target: Console) -> None:
     for note, slices in _left(record).items():
         typer.echo(f"left: {', '.join(slices)}; {note}.")
     typer.echo(f"volume: {out}" if record.filled else "Nothing was filled: no volume was written.")
-    typer.echo(f"evidence: {Evidence(out).folder}")
+    typer.echo(f"page: {Evidence(out).folder / PAGE}")
 
 
 def _left(record: RepairRecord) -> dict[str, list[str]]:

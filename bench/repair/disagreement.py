@@ -56,7 +56,7 @@ def moved(before: Slice, after: Slice, time: float = 0.5) -> Moved:
     return Moved(
         _PEAK * _map(backward_warp(one, time * back)),
         _PEAK * _map(backward_warp(other, (1 - time) * there)),
-        _rough(_map(there - back) / 2),
+        _rough(_map((there - back) / 2)),
         np.hypot(*_map(there + back)),
     )
 

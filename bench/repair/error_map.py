@@ -32,7 +32,7 @@ FEATURES = (
     "unmoved 2",
     "unmoved 8",
     "gradient 2",
-    "texture 2",
+    "texture",
     "noise 3",
     "noise 12",
     "rough 4",
@@ -40,13 +40,17 @@ FEATURES = (
     "dark 2",
     "constant",
 )
+_AXES = ((0, 1), (1, 0))  # derivatives along x and y
+_AROUND = 2.0  # pixels: where texture is measured
 _NOISE = 1.5  # pixels: what is finer is taken for noise
 _CELLS = 10_000  # of a hidden slice: more of them say the same
 _KNOTS = 50  # of the curve
+_RIDGE = 1e-4  # squared grey levels or pixels: a feature of which the mean square is less is none
 _PEAK = 255.0
 _ROUNDING = 0.5  # grey levels: how far apart a slice is from itself once it is rounded
 
 Map = NDArray[np.float32]
+Values = NDArray[np.float64]
 Slice = NDArray[np.uint8]
 
 
@@ -86,26 +90,23 @@ def features(before: Slice, filled: Slice, after: Slice, neighbours: Moved) -> F
     here = filled.astype(np.float32)
     one, other = neighbours.before, neighbours.after
     small = shrunk(here, CELL)
-    down, across = (cv2.Sobel(small, cv2.CV_32F, *axis) / 8 for axis in ((0, 1), (1, 0)))
-    found = {
+    down, across = (np.asarray(cv2.Sobel(small, cv2.CV_32F, *axis) / 8) for axis in _AXES)
+    found: dict[str, Map] = {
         "disagreement": shrunk(np.abs(one - other), CELL),
-        "apart": shrunk(np.maximum(np.abs(here - (one + other) / 2) - _ROUNDING, 0), CELL),
+        "apart": shrunk(np.maximum(np.abs(here - _mean(one, other)) - _ROUNDING, 0), CELL),
         "unmoved": shrunk(cv2.absdiff(before, after).astype(np.float32), CELL),
         "gradient": np.hypot(down, across),
-        "noise": shrunk((_noise(one) + _noise(other)) / 2, CELL),
+        "texture": _mean(_texture(shrunk(one, CELL)), _texture(shrunk(other, CELL))),
+        "noise": shrunk(_mean(_noise(one), _noise(other)), CELL),
         "rough": shrunk(neighbours.rough, CELL),
         "past": shrunk(neighbours.past, CELL),
         "dark": _PEAK - small,
         "constant": np.ones_like(small),
     }
-    half = [shrunk(each, CELL) for each in (one, other)]
     maps = []
     for name in FEATURES:
         what, _, pixels = name.partition(" ")
-        if what == "texture":
-            maps.append((_texture(half[0], float(pixels)) + _texture(half[1], float(pixels))) / 2)
-        else:
-            maps.append(_smoothed(found[what], float(pixels)) if pixels else found[what])
+        maps.append(_smoothed(found[what], float(pixels)) if pixels else found[what])
     return Features(np.stack(maps), (filled.shape[0], filled.shape[1]))
 
 
@@ -157,7 +158,10 @@ class ErrorModel(BaseModel):
         errors = np.concatenate([each.errors for each in seen]).astype(np.float64)
         # The triangle of a QR decomposition has the same least squares, in a few rows.
         triangle = np.linalg.qr(np.column_stack([values, errors]), mode="r")
-        weights, _ = nnls(triangle[:, :-1], triangle[:, -1])
+        # A feature that is next to nothing in what was seen must not count a million times.
+        small = np.sqrt(_RIDGE * len(errors)) * np.eye(len(FEATURES), len(FEATURES) + 1)
+        rows = np.vstack([triangle, small])
+        weights, _ = nnls(rows[:, :-1], rows[:, -1])
         scores, expected = _curve(values @ weights, errors)
         named = zip(FEATURES, weights, strict=True)
         return cls(
@@ -175,7 +179,7 @@ class ErrorModel(BaseModel):
         return np.asarray(cv2.resize(cells, (width, height)), np.float32)
 
 
-def _curve(scores: NDArray[np.float64], errors: NDArray[np.float64]) -> tuple[Map, Map]:
+def _curve(scores: Values, errors: Values) -> tuple[Values, Values]:
     """A rising curve through the mean errors of equally many cells; its mean is theirs."""
     from scipy.optimize import isotonic_regression
 
@@ -190,21 +194,25 @@ def _curve(scores: NDArray[np.float64], errors: NDArray[np.float64]) -> tuple[Ma
     return knots, rising * (errors.mean() / mean if mean > 0 else 1.0)
 
 
-def _on_curve(score: NDArray[np.floating], knots: Map, errors: Map) -> Map:
+def _on_curve(score: NDArray[np.floating], knots: Values, errors: Values) -> Map:
     """The curve; beyond its last knot the error grows as the score does, up to black for white."""
     beyond = np.maximum(1.0, score / max(float(knots[-1]), 1e-6))
-    return np.minimum(np.interp(score, knots, errors) * beyond, _PEAK).astype(np.float32)
+    return np.asarray(np.minimum(np.interp(score, knots, errors) * beyond, _PEAK), np.float32)
 
 
 def _smoothed(values: Map, pixels: float) -> Map:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), pixels / CELL), np.float32)
 
 
-def _texture(grey: Map, pixels: float) -> Map:
+def _mean(one: Map, other: Map) -> Map:
+    return (one + other) / np.float32(2)
+
+
+def _texture(cells: Map) -> Map:
     """The standard deviation of grey values around each cell."""
-    mean, square = _smoothed(grey, pixels), _smoothed(grey * grey, pixels)
-    return np.sqrt(np.maximum(square - mean**2, 0))
+    mean, square = (_smoothed(each, _AROUND) for each in (cells, cells * cells))
+    return np.asarray(np.sqrt(np.maximum(square - mean**2, 0)), np.float32)
 
 
 def _noise(grey: Map) -> Map:
-    return np.abs(grey - cv2.GaussianBlur(grey, (0, 0), _NOISE))
+    return np.asarray(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), _NOISE)), np.float32)

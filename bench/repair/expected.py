@@ -86,4 +86,5 @@ def _lines(x: Values, y: Values, taken: NDArray[np.bool_], at: Values) -> Values
     spread = weights @ x**2 - mean_x**2
     common = weights @ (x * y) - mean_x * mean_y
     slope = np.divide(common, spread, out=np.zeros_like(spread), where=spread > 1e-12)
-    return mean_y[:, None] + slope[:, None] * (at - mean_x[:, None])
+    read: Values = mean_y[:, None] + slope[:, None] * (at - mean_x[:, None])
+    return read

@@ -73,7 +73,8 @@ class Filling:
         return {
             "shift": [beside.match.y, beside.match.x],
             "peak": round(beside.match.peak, 4),
-            "difference": round(difference, 5),
+            "unlikeness": round(difference.unlikeness, 5),
+            "detail": round(difference.detail, 3),
             "expected": means.trust.expected(difference),
             "refused": means.trust.refusal(difference),
         }

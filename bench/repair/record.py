@@ -47,7 +47,8 @@ class SliceRecord(BaseModel):
         time: where it lies between them.
         shift: of the slice after against that before, y and x in pixels.
         peak: their correlation there.
-        difference: of the two after their tissue follows each other.
+        unlikeness: of the two, where the tissue of one follows the other's: 1 less correlation.
+        detail: how many times more fine detail one has than the other.
         expected: scores, by metric.
         mean_error: mean expected absolute error of its filled pixels, in grey levels.
         error: the file of its expected errors, from the folder of this one; uint8, in grey levels.
@@ -67,7 +68,8 @@ class SliceRecord(BaseModel):
     time: float
     shift: tuple[int, int]
     peak: float
-    difference: float
+    unlikeness: float
+    detail: float
     expected: Mapping[str, ExpectedScore] = {}
     mean_error: float | None = None
     error: str | None = None

@@ -79,7 +79,8 @@ def carry_out(
 ) -> RepairRecord | None:
     """Fill what a plan names, and write the volume, its mask and its evidence.
 
-    Where nothing could be filled, the evidence alone is written. A repair that was killed goes on where it was when the same is asked for again.
+    Where nothing could be filled, the evidence alone is written. A repair that was killed goes on
+    where it was when the same is asked for again.
 
     Args:
         order: what is asked for.

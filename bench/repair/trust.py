@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.files import content_digest
-from bench.repair.disagreement import Moved, moved
+from bench.repair.disagreement import moved
 from bench.repair.error_map import ErrorModel, Sample, features, sample
 from bench.repair.expected import expected_score
 from bench.repair.hidden import Hidden
 from bench.repair.neighbours import Neighbours
+from bench.repair.refusal import Difference, difference, refusal
 from bench.repair.slices import Grey, Slice, Window
 from bench.scores.metrics import score_frame
 
 SCORES: Mapping[str, tuple[float, float]] = {"psnr": (0.0, 100.0), "frc_10": (0.0, 1.0)}
 _SIDE = 1024  # pixels: of the middle of a slice whose difference is that of the gap
+
+
+class Reached(NamedTuple):
+    """What a window says that was hidden and filled.
+
+    Attributes:
+        difference: of its neighbours.
+        scores: that it reached, by metric.
+    """
+
+    difference: Difference
+    scores: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -27,16 +41,17 @@ class Trust:
 
     Attributes:
         errors: expected absolute error of a pixel.
-        hidden: of each window that was hidden: the difference of its neighbours, and its scores.
+        hidden: what each window says that was hidden.
     """
 
     errors: ErrorModel
-    hidden: tuple[Mapping[str, float], ...]
+    hidden: tuple[Reached, ...]
 
     @property
     def digest(self) -> str:
         """SHA-256 of all of it."""
-        return content_digest([self.errors.model_dump(mode="json"), *map(dict, self.hidden)])
+        reached = [[*each.difference, *each.scores.values()] for each in self.hidden]
+        return content_digest([self.errors.model_dump(mode="json"), reached])
 
     def error(self, before: Grey, grey: Grey, after: Grey, time: float) -> NDArray[np.float32]:
         """The expected absolute error of each pixel, HW, in grey levels.
@@ -50,25 +65,25 @@ class Trust:
         one, here, other = map(_levels, (before, grey, after))
         return self.errors.expected(features(one, here, other, moved(one, other, time)))
 
-    def difference(self, beside: Neighbours, z: int) -> float:
+    def difference(self, beside: Neighbours, z: int) -> Difference:
         """How much the neighbours of a slice differ, where their tissue follows each other."""
         height, width = beside.slices.shape
         rows, columns = min(height, _SIDE), min(width, _SIDE)
         window = Window((height - rows) // 2, (width - columns) // 2, rows, columns)
         before, after = map(_levels, beside.laid_on(z, window))
-        return _difference(moved(before, after, beside.gap.time(z)))
+        return difference(before, after, moved(before, after, beside.gap.time(z)))
 
-    def refusal(self, difference: float) -> str:
+    def refusal(self, gap: Difference) -> str:
         """Why a gap is not filled whose neighbours differ that much; empty where it is."""
-        return ""
+        return refusal(gap, [each.difference for each in self.hidden])
 
-    def expected(self, difference: float) -> dict[str, dict[str, float | None]]:
+    def expected(self, gap: Difference) -> dict[str, dict[str, float | None]]:
         """The scores that a slice is expected to have, each with its interval."""
-        differences = [each["difference"] for each in self.hidden]
+        differences = [each.difference.unlikeness for each in self.hidden]
         found = {}
         for name, bounds in SCORES.items():
-            scores = [each[name] for each in self.hidden]
-            expected = expected_score(difference, differences, scores, bounds)
+            scores = [each.scores[name] for each in self.hidden]
+            expected = expected_score(gap.unlikeness, differences, scores, bounds)
             if expected is not None:
                 found[name] = {
                     "score": round(expected.score, 4),
@@ -85,20 +100,18 @@ def learn(hidden: Iterable[Hidden]) -> Trust:
     Raises:
         UserError: there are none.
     """
-    samples, rows = list[Sample](), list[dict[str, float]]()
+    samples, reached = list[Sample](), list[Reached]()
     for each in hidden:
         before, grey, after, truth = map(_levels, (each.before, each.grey, each.after, each.truth))
         beside = moved(before, after, each.place.gap.time(each.place.z))
         samples.append(sample(features(before, grey, after, beside), grey, truth))
         scores = score_frame(grey, truth)
-        rows.append(
-            {"difference": _difference(beside)} | {name: float(scores[name]) for name in SCORES}
+        reached.append(
+            Reached(
+                difference(before, after, beside), {name: float(scores[name]) for name in SCORES}
+            )
         )
-    return Trust(ErrorModel.fit(samples), tuple(rows))
-
-
-def _difference(beside: Moved) -> float:
-    return float(np.abs(beside.before - beside.after).mean())
+    return Trust(ErrorModel.fit(samples), tuple(reached))
 
 
 def _levels(grey: Grey) -> Slice:

@@ -45,7 +45,7 @@ def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
     method = record.methods[each.after - each.before - 1]
     return [
         *found,
-        ("difference of the neighbours", f"{each.difference:.1f} grey levels"),
+        ("unlikeness of the neighbours", f"{each.unlikeness:.2f} (1 less their correlation)"),
         ("from", f"slices {each.before} and {each.after}"),
         ("time between them", f"{each.time:.2f}"),
         ("shift between them", f"y {_signed(y)}, x {_signed(x)} px; correlation {each.peak:.2f}"),
@@ -70,7 +70,7 @@ def row(each: SliceRecord, record: RepairRecord) -> dict[str, Any]:
         "reasons": ", ".join(dict.fromkeys(each.reasons)),
         "error": "–" if each.mean_error is None else f"{each.mean_error:.1f}",
         "scores": [_score(each.expected.get(name), digits) for name, digits in _DIGITS.items()],
-        "difference": f"{each.difference:.1f}",
+        "unlikeness": f"{each.unlikeness:.2f}",
         "between": f"{each.before}, {each.after}",
         "time": f"{each.time:.2f}",
         "shift": ", ".join(map(_signed, each.shift)),
