@@ -62,7 +62,8 @@ def expected_score(
     everything = np.ones((1, len(y)), np.bool_)
     score = float(np.clip(_lines(x, y, everything, np.array([here])), *bounds)[0, 0])
     if len(y) < FEWEST:
-        return Expected(score, float(y.min()), float(y.max()), len(y), None)
+        low, high = float(y.min()), float(y.max())
+        return Expected(min(max(score, low), high), low, high, len(y), None)
     low, high = np.clip(_jackknife(x, y, here), *bounds)
     return Expected(score, float(low), float(high), len(y), COVERAGE)
 

@@ -118,7 +118,8 @@ def hide(
         done = synthesise(beside, place.z, place.window, model, device)
         tone = slices.centre(place.z, search).tone
         truth = tone.mapped(slices.read(place.z, place.window), beside.tone(place.z))
-        yield Hidden(place, done.before, done.grey, done.after, truth)
+        inside = done.inside
+        yield Hidden(place, done.before[inside], done.grey[inside], done.after[inside], truth)
 
 
 def counted(hidden: Iterable[Hidden], total: int, tick: Progress) -> Iterator[Hidden]:

@@ -70,7 +70,8 @@ def parts_of(task: Task, beside: Neighbours, means: Means) -> Iterator[Part]:
     for window in windows(beside.slices.shape):
         done = synthesise(beside, task.z, window, means.model, means.device)
         error = means.trust.error(done.before, done.grey, done.after, task.gap.time(task.z))
-        yield Part(window, np.ones(done.grey.shape, np.bool_), done.grey, error)
+        grey = done.grey[done.inside]
+        yield Part(window, np.ones(grey.shape, np.bool_), grey, error[done.inside])
 
 
 def places_of(task: Task) -> list[Place]:

@@ -19,16 +19,16 @@ _MARGIN = 32  # pixels around a window that are computed and thrown away
 
 
 class Synthesised(NamedTuple):
-    """A window of a slice.
+    """A window of a slice, with a margin that is only there to be looked at.
 
     Attributes:
-        window: where it lies.
+        inside: rows and columns of the window itself.
         grey: HW in [0, 1], what was synthesised.
         before: HW in [0, 1], what the slice before shows there.
         after: HW in [0, 1], what the slice after shows there.
     """
 
-    window: Window
+    inside: tuple[slice, slice]
     grey: Grey
     before: Grey
     after: Grey
@@ -52,8 +52,7 @@ def synthesise(
     larger = window.grown(_MARGIN, beside.slices.shape)
     before, after = beside.laid_on(z, larger)
     grey = between(model, before, after, beside.gap.time(z), device)
-    inside = window.within(larger)
-    return Synthesised(window, grey[inside], before[inside], after[inside])
+    return Synthesised(window.within(larger), grey, before, after)
 
 
 def windows(shape: tuple[int, int]) -> Iterator[Window]:
