@@ -18,6 +18,7 @@ from bench.repair.neighbours import Neighbours
 from bench.repair.refusal import Difference, difference, refusal
 from bench.repair.slices import Grey, Slice, Window
 from bench.scores.metrics import score_frame
+from bench.scores.notation import finite
 
 SCORES: Mapping[str, tuple[float, float]] = {"psnr": (0.0, 100.0), "frc_10": (0.0, 1.0)}
 _SIDE = 1024  # pixels: of the middle of a slice whose difference is that of the gap
@@ -51,7 +52,9 @@ class Trust:
     def digest(self) -> str:
         """SHA-256 of all of it."""
         reached = [[*each.difference, *each.scores.values()] for each in self.hidden]
-        return content_digest([self.errors.model_dump(mode="json"), reached])
+        # A slice that was filled to the bit has no finite PSNR.
+        numbers = [[finite(number) for number in row] for row in reached]
+        return content_digest([self.errors.model_dump(mode="json"), numbers])
 
     def error(self, before: Grey, grey: Grey, after: Grey, time: float) -> NDArray[np.float32]:
         """The expected absolute error of each pixel, HW, in grey levels.

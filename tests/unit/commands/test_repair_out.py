@@ -204,6 +204,20 @@ def test_a_mistake_is_one_sentence(
         assert not Path("whole.tif").exists()
 
 
+def test_slices_that_are_all_alike_are_filled_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, grey: np.ndarray
+) -> None:
+    """What was hidden is then filled to the bit, and its PSNR is infinite."""
+    alike = np.repeat(grey[:1], 9, axis=0)
+    tifffile.imwrite(tmp_path / "alike.tif", alike)
+    plan, out = tmp_path / "plan.toml", tmp_path / "whole.tif"
+    entry = '[[entry]]\nslice = 4\nreason = "missing"\naction = "fill slice"\n'
+    plan.write_text(f'source = "alike.tif"\nshape = [9, {SIDE}, {SIDE}]\n{entry}')
+    words = ("--plan", plan, "--method", "average", "--out", out)
+    assert bench(capsys, "repair", tmp_path / "alike.tif", *words)[0] == 0
+    np.testing.assert_array_equal(repaired(out), alike)
+
+
 def test_a_sound_volume_is_not_written_again(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, grey: np.ndarray
 ) -> None:
