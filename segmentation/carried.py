@@ -1,13 +1,15 @@
 """Whether a neurite is followed across the gap that a slice fills: the metric ``carried``.
 
 A neurite of the slice before is followed by largest overlap into the segments of the slice
-between, and from the segment it came to by largest overlap into the slice after. It is carried if
-it ends on its own id. Pixels without a known id count in no overlap.
+between, and from the segment it came to by largest overlap into the slice after. Where the gap has
+several slices, it is followed from each to the next. It is carried if it ends on its own id. Pixels
+without a known id count in no overlap.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,10 @@ LEAST_AREA = 10_000.0
 Labels = NDArray[np.int32]
 Ids = NDArray[np.uint64]
 Counts = dict[str, float]
+COUNTED = (
+    "neurites", "neurites_carried", "neurites_wrong", "neurites_lost",
+    "neurite_pixels", "neurite_pixels_carried",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,12 +67,12 @@ def neurites(before: Ids, after: Ids, pixel_size: float) -> Neurites:
     return Neurites(one, other, ids, ids_after, pixels, counted)
 
 
-def carried_through(found: Neurites, segments: Labels) -> Counts:
-    """What becomes of the neurites through the segments of the slice between.
+def carried_through(found: Neurites, *segments: Labels) -> Counts:
+    """What becomes of the neurites through the segments of the slices between.
 
     Args:
         found: on both sides of the gap.
-        segments: int HW, from 1; 0 where there is none.
+        segments: of each slice in order, int HW, from 1; 0 where there is none.
 
     Returns:
         ``neurites``: those that count; of them ``neurites_carried`` ended on their own id,
@@ -74,13 +80,14 @@ def carried_through(found: Neurites, segments: Labels) -> Counts:
         ``neurite_pixels``: of those that count, in the slice before; ``neurite_pixels_carried``:
         of those that ended on their own id.
     """
-    to_segment = largest_overlaps(found.before, segments, len(found.ids))
-    onward = largest_overlaps(segments, found.after, int(segments.max()) + 1)
-    return _count(found, onward[to_segment])
+    reached = np.arange(len(found.ids))
+    for here, there in pairwise([found.before, *segments, found.after]):
+        reached = largest_overlaps(here, there, int(here.max()) + 1)[reached]
+    return _count(found, reached)
 
 
 def carried_directly(found: Neurites, moved: Labels | None = None) -> Counts:
-    """What becomes of the neurites with the slice between left out: the null of ``carried``.
+    """What becomes of the neurites with the slices between left out: the null of ``carried``.
 
     Args:
         found: on both sides of the gap.
@@ -129,11 +136,12 @@ def _count(found: Neurites, reached: NDArray[np.int64]) -> Counts:
     lost = reached == 0
     own = ~lost & (found.ids_after[reached] == found.ids)
     counted, pixels = found.counted, found.pixels
-    return {
-        "neurites": int(counted.sum()),
-        "neurites_carried": int((counted & own).sum()),
-        "neurites_wrong": int((counted & ~own & ~lost).sum()),
-        "neurites_lost": int((counted & lost).sum()),
-        "neurite_pixels": int(pixels[counted].sum()),
-        "neurite_pixels_carried": int(pixels[counted & own].sum()),
-    }
+    counts = (
+        counted.sum(),
+        (counted & own).sum(),
+        (counted & ~own & ~lost).sum(),
+        (counted & lost).sum(),
+        pixels[counted].sum(),
+        pixels[counted & own].sum(),
+    )
+    return dict(zip(COUNTED, map(int, counts), strict=True))

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.triplets.file import TripletFile
+from bench.triplets.gap import POSITION
 
 KEYS = ["volume", "z", "y", "x", "column", "reason"]
 _OVERLAP = 0.1  # of a tile's side: what two tiles may share and still count as two
@@ -15,10 +16,12 @@ _OVERLAP = 0.1  # of a tile's side: what two tiles may share and still count as 
 def with_keys(scores: pd.DataFrame, indices: NDArray[np.intp], file: TripletFile) -> pd.DataFrame:
     """Scores of triplets, led by the index and the keys of each.
 
-    Where tiles overlap by more than a tenth, a ``column`` is not one tile but all in a square two
-    tiles wide.
+    Behind the keys stands the position in its gap, where gaps are wider than one slice. Where
+    tiles overlap by more than a tenth, a ``column`` is not one tile but all in a square two tiles
+    wide.
     """
-    keys = file.keys.loc[indices, KEYS].reset_index(drop=True)
+    names = [*KEYS, *([POSITION] if file.gap > 1 else [])]
+    keys = file.keys.loc[indices, names].reset_index(drop=True)
     if file.options.stride < (1 - _OVERLAP) * file.tile:
         keys["column"] = keys["column"].map(_squares(file))
     return pd.concat([pd.Series(indices, name="triplet"), keys, scores], axis=1)

@@ -35,7 +35,7 @@ def segment(
 
     The table has one row a triplet: ``triplet``, its keys, the scores of
     ``segmentation.scores.score_membranes`` and, where the neighbours' labels are known, the counts
-    of ``segmentation.carried.carried_through``. The HDF5 file holds ``masks`` (bool NHW, one
+    of ``bench.scores.carried.Followed``. The HDF5 file holds ``masks`` (bool NHW, one
     compressed chunk a frame) and ``triplets`` (the index of each in the triplet file).
 
     Args:

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from bench.base.device import place
 from bench.base.errors import UserError
+from bench.scores.carried import Followed
 from bench.scores.membranes import label_neurites, label_truth, pixel_size
 from bench.store.weights import load_tensors, save_weights
 from bench.triplets.file import TripletFile
-from segmentation.carried import carried_through
 from segmentation.network import MembraneNetwork
 from segmentation.networks import as_facts, from_facts
 from segmentation.scores import (
@@ -55,7 +55,8 @@ class Segmenter:
         self.pixel_size = pixel_size(file)
         self.truth = lru_cache(_REMEMBERED)(self._truth)
         # Of one triplet: a frame is scored again with its method's own thresholds.
-        self._neurites = lru_cache(1)(partial(label_neurites, file))
+        neurites_of = lru_cache(1)(partial(label_neurites, file))
+        self._followed = lru_cache(2)(lambda _: Followed(file, neurites_of))  # by thresholds
 
     def probability(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """How likely each pixel of a frame (HW) is membrane.
@@ -78,18 +79,17 @@ class Segmenter:
 
         Args:
             membrane: HW in [0, 1], of each pixel to be membrane.
-            index: of the triplet.
+            index: of the triplet; those of one gap have to come one after the other.
             thresholds: other ones than the segmenter's.
 
         Returns:
             What ``segmentation.scores.score_membranes`` and, where the labels of the slices before
-            and after are known, ``segmentation.carried.carried_through`` return.
+            and after are known, ``bench.scores.carried.Followed.counts`` return.
         """
         thresholds = thresholds or self.thresholds
         segments = watershed(membrane, thresholds.seeds, self.pixel_size)
         scores = score_membranes(membrane, thresholds, self.truth(index), segments)
-        found = self._neurites(index)
-        return scores if found is None else scores | carried_through(found, segments)
+        return scores | self._followed(thresholds).counts(index, segments)
 
     def _truth(self, index: int) -> Truth:
         """The membranes that those of a triplet's frame are compared with."""

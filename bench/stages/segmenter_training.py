@@ -195,9 +195,12 @@ def _labelled(file: TripletFile, split: str, most: int, side: int) -> NDArray[np
 
 
 def _scorable(file: TripletFile, split: str, side: int) -> NDArray[np.intp]:
-    """The triplets whose central square is labelled throughout, or has both classes."""
-    indices = file.indices(split)
-    return np.array([i for i in indices if _is_scorable(file, int(i), side)], np.intp)
+    """The triplets whose central square is labelled throughout, or has both classes.
+
+    Of gaps of several slices the first slice: the others are the first ones of other gaps.
+    """
+    indices = [i for i in map(int, file.indices(split)) if file.position(i) == 1]
+    return np.array([i for i in indices if _is_scorable(file, i, side)], np.intp)
 
 
 def _is_scorable(file: TripletFile, index: int, side: int) -> bool:

@@ -15,10 +15,12 @@ from bench.triplets.file import TripletFile
 def split_indices(dataset: Dataset, split: str, most: int | None) -> NDArray[np.intp]:
     """The triplets of a split; the whole test split comes with the rejected ones, flagged.
 
+    The triplets of a gap are taken together.
+
     Args:
         dataset: whose test split is predicted, and whose other splits are learned from.
         split: ``train``, ``validation`` or ``test``.
-        most: triplets at most, evenly spread; None for all. Of wide gaps each time has its part.
+        most: triplets at most, evenly spread; None for all.
 
     Raises:
         UserError: the split is empty.
@@ -40,7 +42,8 @@ def spread_over_times(
 ) -> NDArray[np.intp]:
     """At most so many of the triplets, evenly spread; of every time of a gap as many, at least one.
 
-    Triplets of a gap stand next to each other, so every second of all may be of one time.
+    Triplets of a gap stand next to each other, so every second of all may be of one time. Of gaps
+    that are whole, all triplets of some are taken.
     """
     if file.gap == 1 or most is None:
         return spread(indices, most)

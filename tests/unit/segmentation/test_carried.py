@@ -32,9 +32,10 @@ def two_rows(text: str) -> Ids:
     return np.array([row, row], np.uint64)
 
 
-def through(before: str, between: str, after: str) -> dict[str, float]:
+def through(before: str, *between_and_after: str) -> dict[str, float]:
+    *between, after = between_and_after
     found = neurites(two_rows(before), two_rows(after), PIXEL)
-    return carried_through(found, two_rows(between).astype(np.int32))
+    return carried_through(found, *(two_rows(each).astype(np.int32) for each in between))
 
 
 def directly(before: str, after: str) -> dict[str, float]:
@@ -63,6 +64,27 @@ def test_the_worked_example_of_the_documentation() -> None:
     found = neurites(two_rows(BEFORE), two_rows(AFTER), PIXEL)
     between = carried_through(found, components(two_rows(true)))
     assert between == counts(4, pixels=24, pixels_carried=24)
+
+
+# The worked example of two slices: 1 arrives, 2 is joined with 1 in the second slice, 3 lost there.
+GAP_BEFORE, GAP_AFTER = "11112223333", "11112222333"
+GAP_SEGMENTS = "aaaabbbcccc", "aaaaaaa----"
+
+
+def test_the_worked_example_of_two_slices() -> None:
+    lost = [text.replace("-", "0") for text in GAP_SEGMENTS]  # membrane is no segment
+    assert through(GAP_BEFORE, *lost, GAP_AFTER) == counts(1, 1, 1, pixels=22, pixels_carried=8)
+    assert through(GAP_BEFORE, lost[0], GAP_AFTER)["neurites_carried"] == 3
+
+
+def test_a_neurite_that_moves_on_is_followed_from_slice_to_slice() -> None:
+    # 1 moves by two pixels a slice: from before to after nothing of it overlaps.
+    before, after = "11110000", "00001111"
+    assert through(before, "aaaa0000", "00aaaa00", after) == counts(1, pixels=8, pixels_carried=8)
+    assert through(before, "00aaaa00", after)["neurites_carried"] == 1
+    assert directly(before, after)["neurites_lost"] == 1
+    # In the other order it is lost.
+    assert through(before, "00aaaa00", "aaaa0000", after)["neurites_lost"] == 1
 
 
 @pytest.mark.parametrize(
@@ -146,8 +168,11 @@ def test_it_is_what_plain_python_counts(seed: int) -> None:
     before, after = (patches(random, 16, 5) for _ in range(2))
     segments = random.integers(0, 9, (8, 8)).repeat(2, axis=0).repeat(2, axis=1).astype(np.int32)
     found = neurites(before, after, PIXEL)
-    assert carried_through(found, segments) == plainly(before, segments, after)
-    assert carried_directly(found) == plainly(before, None, after)
+    assert carried_through(found, segments) == plainly(before, after, segments)
+    assert carried_directly(found) == plainly(before, after)
+    further = [random.integers(0, 9, (16, 16)).astype(np.int32) for _ in range(2)]
+    chain = carried_through(found, segments, *further)
+    assert chain == plainly(before, after, segments, *further)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -194,7 +219,7 @@ def heaviest(pairs: list[tuple[int, int]], start: int) -> int:
     return min(shared, key=lambda label: (-shared[label], label), default=0)
 
 
-def plainly(before: Ids, segments: NDArray[np.int32] | None, after: Ids) -> dict[str, float]:
+def plainly(before: Ids, after: Ids, *segments: NDArray[np.int32]) -> dict[str, float]:
     flat = [n for row in flooded(before) for n in row]
     goal = [n for row in flooded(after) for n in row]
     ids, ids_after = before.ravel().tolist(), after.ravel().tolist()
@@ -204,11 +229,10 @@ def plainly(before: Ids, segments: NDArray[np.int32] | None, after: Ids) -> dict
         size = flat.count(number)
         if size * PIXEL**2 < LEAST_AREA or own not in ids_after:
             continue
-        at = number, flat
-        if segments is not None:
-            between = segments.ravel().tolist()
-            at = heaviest(list(zip(flat, between, strict=True)), number), between
-        end = heaviest(list(zip(at[1], goal, strict=True)), at[0]) if at[0] else 0
+        end, here = number, flat
+        for there in [*(each.ravel().tolist() for each in segments), goal]:
+            end = heaviest(list(zip(here, there, strict=True)), end) if end else 0
+            here = there
         what = "lost" if end == 0 else "wrong"
         if end and ids_after[goal.index(end)] == own:
             what = "carried"
