@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from bench.report.gap_table import gaps
 from bench.report.judges_table import judges
 from bench.report.layer_table import layers
 from bench.report.membrane_table import segmentation
@@ -20,6 +21,7 @@ TABLES: Mapping[str, Callable[[Selection], list[Table]]] = {
     "3": aggregations,
     "4": methods,
     "5": segmentation,
+    "gaps": gaps,
     "preparation": preparation,
     "judges": judges,
 }

@@ -20,7 +20,7 @@ def split_indices(dataset: Dataset, split: str, most: int | None) -> NDArray[np.
     Args:
         dataset: whose test split is predicted, and whose other splits are learned from.
         split: ``train``, ``validation`` or ``test``.
-        most: triplets at most, evenly spread; None for all. Of wide gaps each time has its part.
+        most: triplets at most, evenly spread; None for all.
 
     Raises:
         UserError: the split is empty.
