@@ -39,7 +39,7 @@ def main() -> None:
         load_weights(variant.weights, model)
     with open_volume(given.source) as volume:
         slices = Slices(volume)
-        places = unlearned(file, range(volume.shape[0]), file.gap, volume.corner)
+        places = unlearned(file, range(volume.shape[0]), file.gap, volume)
         hidden = list(hide(slices, places, model, torch.device("cpu"), SEARCH))
     trust = learn(hidden)
     before = hidden[given.number].place.gap.before

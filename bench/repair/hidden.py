@@ -19,11 +19,13 @@ from bench.repair.neighbours import neighbours
 from bench.repair.slices import Grey, Slices, Window
 from bench.repair.synthesis import synthesise
 from bench.triplets.file import TripletFile
+from bench.triplets.gap import POSITION
+from bench.volumes.volume import Volume
 from methods.interface import Interpolator
 
 MOST = 48  # windows that are hidden
 _SIDE = 512  # pixels
-_LEARNED = ("validation", "test")  # of the triplets that a network did not learn from
+_UNSEEN = ("validation", "test")  # of the triplets that a network did not learn from
 
 
 @dataclass(frozen=True)
@@ -79,25 +81,28 @@ def places(sound: Sequence[int], size: int, shape: tuple[int, int, int]) -> list
     ]
 
 
-def unlearned(
-    file: TripletFile, sound: Sequence[int], size: int, corner: tuple[int, int, int]
-) -> list[Place]:
+def unlearned(file: TripletFile, sound: Sequence[int], size: int, volume: Volume) -> list[Place]:
     """Windows to hide from which a network did not learn: those of the other splits' triplets.
 
     Args:
         file: the triplets that it was trained on.
         sound: positions of the sound slices.
         size: how many slices are hidden in a row.
-        corner: voxel (z, y, x) of the source where the volume begins.
+        volume: that is repaired, all or a part of what the triplets are from.
     """
     keys, known = file.keys, set(sound)
-    rows = keys[keys["split"].isin(_LEARNED) & (keys["reason"] == "")]
+    rows = keys[keys["split"].isin(_UNSEEN) & (keys["reason"] == "")]
+    _, height, width = volume.shape
     found = []
     for row in rows.to_dict("records"):
-        z, top, left = (int(row[name]) - low for name, low in zip("zyx", corner, strict=True))
-        gap = Gap(z - int(row.get("position", 1)), z - int(row.get("position", 1)) + size + 1)
-        if known.issuperset(range(gap.before, gap.after + 1)):
-            found.append(Place(gap, z, Window(top, left, file.tile, file.tile)))
+        z, top, left = (
+            int(row[name]) - low for name, low in zip("zyx", volume.corner, strict=True)
+        )
+        before = z - int(row.get(POSITION, 1))
+        inside = 0 <= top <= height - file.tile and 0 <= left <= width - file.tile
+        if inside and known.issuperset(range(before, before + size + 2)):
+            window = Window(top, left, file.tile, file.tile)
+            found.append(Place(Gap(before, before + size + 1), z, window))
     return [found[i] for i in _spread(len(found))]
 
 

@@ -143,7 +143,7 @@ def _filling(
         if filler.learned_from is None:
             chosen = places(sound, size, volume.shape)
         else:
-            chosen = unlearned(filler.learned_from, sound, size, volume.corner)
+            chosen = unlearned(filler.learned_from, sound, size, volume)
         tick = display.stage("hide")
         hidden = counted(
             hide(Slices(volume), chosen, model, device, order.search), len(chosen), tick
