@@ -21,7 +21,7 @@ TABLES: Mapping[str, Callable[[Selection], list[Table]]] = {
     "3": aggregations,
     "4": methods,
     "5": segmentation,
-    "gaps": gaps,
     "preparation": preparation,
+    "gaps": gaps,
     "judges": judges,
 }
