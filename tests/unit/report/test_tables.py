@@ -655,7 +655,7 @@ def test_the_whole_report_says_where_to_begin(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--tables", "6"), "There is no table '6'; choose from neurites, 1, 2, 3, 4, 5, gaps"),
+        (("--tables", "6"), "There is no table '6'; choose from neurites, 1, 2, 3, 4, 5, prep"),
         (("--tables", "1", "--format", "latx"), "There is no format 'latx'; did you mean 'latex'?"),
         (("--tables", "1", "--preset", "paper"), "No cell of the store has the preset 'paper'"),
         (("--tables", "1", "--preset", "quik"), "There is no preset 'quik'; did you mean 'quick'?"),
