@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.base.progress import open_display
+from bench.cells.variants import parse_variant
 from bench.commands.repair import RepairWords
 from bench.repair.choose import AUTO, Wish
 from bench.repair.evidence import Evidence
@@ -23,6 +24,9 @@ from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, SliceRecord
 from bench.repair.repair import Order, carry_out
 from bench.volumes.stack_volume import StackVolume
+from bench.volumes.writing.write_volume import check_target
+
+_FEW = "*"  # the mark of an interval that no share of true scores is promised for
 
 
 def fill_as_told(words: RepairWords, plan: Plan, volume: StackVolume) -> RepairRecord | None:
@@ -45,15 +49,33 @@ def fill_as_told(words: RepairWords, plan: Plan, volume: StackVolume) -> RepairR
     return carry_out(order, volume, lambda text: typer.echo(text, err=True), open_display)
 
 
-def print_record(record: RepairRecord, out: str, target: Console) -> None:
+def check_filling(words: RepairWords, volume: StackVolume) -> None:
+    """Refuse what could not be written, or a method that there is not, before hours go into it.
+
+    Raises:
+        UserError: a target is there already or of no kind that is written, or the method is not
+            known.
+    """
+    if words.method not in (None, AUTO):
+        parse_variant(str(words.method), words.preset or "quick")
+    for target in filter(None, (words.out, words.mask_out)):
+        # What a repair that was killed had finished is not in the way.
+        if not Evidence(str(words.out)).is_open:
+            check_target(target, volume.raw, volume.voxel_size)
+
+
+def print_record(record: RepairRecord, out: str, mask_out: str | None, target: Console) -> None:
     """Print a row for each slice that was filled, and where what was written lies."""
     table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("slice", "filled", "from", "PSNR", "FRC < 0.1", "error"):
+    typer.echo("What is expected, from slices of this volume that were hidden and filled alike:")
+    for name in ("slice", "filled", "from", "PSNR (dB)", "FRC < 0.1", "error (grey levels)"):
         justify: Literal["left", "right"] = "left" if name in ("filled", "from") else "right"
         table.add_column(name, justify=justify, no_wrap=True)
     for each in record.slices:
         table.add_row(*map(Text, _cells(each)))
     target.print(table)
+    if any(score.coverage is None for each in record.slices for score in each.expected.values()):
+        typer.echo(f"{_FEW} too few slices could be hidden: the range of their scores.")
     for size, method in record.methods.items():
         gaps = "single slices" if int(size) == 1 else f"gaps of {size} slices"
         typer.echo(f"{gaps}: {method['method']}; {method['why']}.")
@@ -62,8 +84,11 @@ def print_record(record: RepairRecord, out: str, target: Console) -> None:
             what = "not filled" if each.filled == "no" else "filled, but not to be trusted"
             typer.echo(f"slice {each.slice} is {what}: {each.note}.")
     for note, slices in _left(record).items():
-        typer.echo(f"left: {', '.join(slices)}; {note}.")
+        count = f"{len(slices)} finding{'s' * (len(slices) > 1)}"
+        typer.echo(f"{count} left (slice {', '.join(dict.fromkeys(slices))}): {note}.")
     typer.echo(f"volume: {out}" if record.filled else "Nothing was filled: no volume was written.")
+    if record.filled and mask_out is not None:
+        typer.echo(f"mask: {mask_out}")
     typer.echo(f"page: {Evidence(out).folder / PAGE}")
 
 
@@ -71,7 +96,7 @@ def _left(record: RepairRecord) -> dict[str, list[str]]:
     """The findings that were left, by the reason for it."""
     found: dict[str, list[str]] = {}
     for each in record.left:
-        found.setdefault(str(each["note"]), []).append(f"{each['slice']} ({each['reason']})")
+        found.setdefault(str(each["note"]), []).append(str(each["slice"]))
     return found
 
 
@@ -80,7 +105,9 @@ def _cells(each: SliceRecord) -> tuple[str, ...]:
         score = each.expected.get(name)
         if score is None:
             return ""
-        return f"{score.score:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"
+        mark = _FEW if score.coverage is None else ""
+        low, high = f"{score.low:.{digits}f}", f"{score.high:.{digits}f}"
+        return f"{score.score:.{digits}f} [{low}, {high}]{mark}"
 
     return (
         str(each.slice),

@@ -98,7 +98,8 @@ def main() -> None:
         _leave(_advised(words, error), 2)
     if code == _INTERRUPTED:  # by us or by typer, which turns Ctrl-C into this code
         # A run can go on from what it left; the files of a build are not whole.
-        goes_on = "goes on from here" if sys.argv[1:2] == ["run"] else "begins anew"
+        keeps = sys.argv[1:2] in (["run"], ["repair"])
+        goes_on = "goes on from here" if keeps else "begins anew"
         _leave(f"interrupted; the same command {goes_on}.", _INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 

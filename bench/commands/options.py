@@ -32,7 +32,7 @@ Threads = Annotated[int | None, typer.Option(help="Threads torch computes with."
 Preset = Annotated[str | None, typer.Option(help="quick, overnight, medium or paper.")]
 
 KINDS = "HDF5, TIFF, MRC, DM3, DM4, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."
-MISSING = "Slices that are not there, for instance 105,111-112."
+MISSING = "Slices that are not there: 105,111-112, by the numbers of files, else from 0."
 REGION = "z0:z1,y0:y1,x0:x1 in voxels, or with a unit: 0:2um,:,1um:."
 REGION_OF_EACH = f"{REGION} One for each source."
 MISSING_OF_EACH = f"{MISSING} One for each source."

@@ -42,6 +42,8 @@ def repair_as_told(words: RepairWords) -> None:
     """
     _check(words)
     with _opened(words, _missing(words)) as volume:
+        if words.out is not None:
+            _check_filling(words, volume)  # before a slice is read
         plan = _found(words, volume) if words.plan is None else read_plan(words.plan, volume)
         if words.plan_out is not None:
             write_plan(plan, words.plan_out)
@@ -59,22 +61,35 @@ def _tell_plan(words: RepairWords, plan: Plan) -> None:
     if words.as_json:
         print_json(as_json(plan))
         return
-    print_plan(plan, console(PAGE))
+    print_plan(plan, console(PAGE), looked_at=_looked_at(words))
     _tell_files(words)
+
+
+def _looked_at(words: RepairWords) -> bool:
+    """Whether somebody has looked at the places: those that are found are not all damaged."""
+    return words.plan is not None or words.defects is not None
+
+
+def _check_filling(words: RepairWords, volume: StackVolume) -> None:
+    from bench.commands.filling import check_filling
+
+    check_filling(words, volume)
 
 
 def _fill(words: RepairWords, plan: Plan, volume: StackVolume) -> None:
     from bench.commands.filling import fill_as_told, print_record  # torch is loaded for no list
 
-    if words.plan is None and words.defects is None:
-        plan = whole_slices_of(plan)
+    found = plan
+    plan = plan if _looked_at(words) else whole_slices_of(plan)
     record = fill_as_told(words, plan, volume)
     if words.as_json:
         print_json(as_json(plan) | {"repair": record and record.model_dump(mode="json")})
     elif record is None:
         typer.echo("Nothing is to be filled, so nothing was written.")
+        if found.filled()[1]:
+            typer.echo(summary(found, looked_at=_looked_at(words)))
     else:
-        print_record(record, str(words.out), console(PAGE))
+        print_record(record, str(words.out), words.mask_out, console(PAGE))
 
 
 def _check(words: RepairWords) -> None:
@@ -86,7 +101,9 @@ def _check(words: RepairWords) -> None:
             ("longest", words.longest),
         ):
             if given is not None:
-                raise UserError(f"--plan says what is filled; leave --{option} out.")
+                raise UserError(
+                    f"--plan says what is filled; leave --{option} out, or change the plan."
+                )
     if words.longest is not None and words.longest < 1:
         raise UserError(f"--longest takes 1 or more slices, not {words.longest}.")
     if words.search < 1:
@@ -138,7 +155,7 @@ def _found(words: RepairWords, volume: StackVolume) -> Plan:
     return make_plan(words.source, volume, findings, words.longest or LONGEST)
 
 
-def print_plan(plan: Plan, target: Console) -> None:
+def print_plan(plan: Plan, target: Console, *, looked_at: bool) -> None:
     """Print a row for each finding, and what would be done in a sentence."""
     if plan.items:
         table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
@@ -160,7 +177,8 @@ def print_plan(plan: Plan, target: Console) -> None:
             )
             table.add_row(*map(Text, cells))
         target.print(table)
-    typer.echo(summary(plan))
+        typer.echo(f"The number of the first slice is {plan.first}.")
+    typer.echo(summary(plan, looked_at=looked_at))
 
 
 def _tell_files(words: RepairWords) -> None:

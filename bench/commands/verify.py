@@ -24,11 +24,13 @@ class VerifyWords:
 def verify(words: VerifyWords) -> None:
     """Check every file of the results, and their datasets, against the digests in the records.
 
-    With --out NAME-repair: every filled slice of a repaired volume.
+    With --out NAME of a repaired volume, or NAME-repair: every slice that was filled.
     """
-    if (words.out / "repair.json").exists():
-        _verify_repair(words)
-        return
+    beside = words.out.with_name(f"{words.out.name}-repair")
+    for folder in (words.out, beside):
+        if (folder / "repair.json").exists():
+            _verify_repair(folder, as_json=words.as_json)
+            return
 
     from bench.check.verify import verify_store
 
@@ -41,15 +43,16 @@ def verify(words: VerifyWords) -> None:
         raise typer.Exit(1)
 
 
-def _verify_repair(words: VerifyWords) -> None:
+def _verify_repair(folder: Path, *, as_json: bool) -> None:
     from bench.repair.verify import verify_repair
 
-    checked, problems = verify_repair(words.out)
-    if words.as_json:
+    checked, problems = verify_repair(folder)
+    if as_json:
         print_json({"checked": checked, "problems": problems})
     else:
-        verdict = f"{len(problems)} problems" if problems else "all as they were written"
-        lines = [*(f"PROBLEM  {sentence}" for sentence in problems)]
-        typer.echo("\n".join([*lines, f"{checked} filled slices checked: {verdict}"]))
+        wrong = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+        verdict = wrong if problems else "all as they were written"
+        lines = [f"PROBLEM  {sentence}" for sentence in problems]
+        typer.echo("\n".join([*lines, f"{checked} filled slices checked, no others: {verdict}"]))
     if problems:
         raise typer.Exit(1)

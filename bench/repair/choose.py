@@ -142,6 +142,10 @@ def choose(wish: Wish, size: int, tell: Tell) -> Filler:
     if given is not None or variant.info.kind == "classical":
         return Filler(variant, NONE, "it was named", given)
     config = _config(wish, size, (wish.method,))
+    tell(
+        f"{wish.method} is trained on '{config.dataset[0]}', sound slices of this volume, unless "
+        f"that was done before; '{wish.method}[weights=FILE]' takes weights that are there."
+    )
     own = [entry for entry in _computed(config, tell) if entry.cell.method == variant.text]
     if own[-1].record.failure is not None:
         raise UserError(
@@ -157,12 +161,12 @@ def _best(wish: Wish, size: int, tell: Tell) -> Filler:
     entries = _measured(config)
     if not _tells(entries):
         tell(
-            f"Nothing was measured on '{config.dataset[0]}' yet: {', '.join(COMPARED)} are "
-            f"compared on its sound slices first (about {_LENGTH})."
+            f"Nothing was measured on '{config.dataset[0]}' yet: {', '.join(COMPARED)} and linear "
+            f"are compared on its sound slices first (about {_LENGTH})."
         )
         entries = _compared(config, tell)
     [answer] = answers(entries)
-    choice = answer.neurites or answer.psnr
+    choice = answer.neurites or answer.frc or answer.psnr
     if choice is None:
         raise UserError(
             f"No method was scored on '{config.dataset[0]}'; `bench run --dataset "
@@ -242,6 +246,8 @@ def _of_contender(best: Contender, choice: Choice, config: RunConfig) -> Filler:
         f"of {choice.compared} methods measured on '{config.dataset[0]}' it has the best {title} "
         f"({mean})"
     )
+    if tied := [each.name for each in choice.tied if each is not best]:
+        why += f"; not told apart from it: {', '.join(tied)}"
     return _of_entry(best.entries[0], config, why)
 
 

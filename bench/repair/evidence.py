@@ -46,6 +46,11 @@ class Evidence:
         path = self.folder / _ASKED
         return path.exists() and path.read_text(encoding="utf-8") == _text(asked)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a repair was begun and not finished."""
+        return (self.folder / _ASKED).exists()
+
     def held(self, tell: Callable[[str], None]) -> AbstractContextManager[None]:
         """Hold the folder; whoever comes second waits for the first."""
         return locked(self.folder, lambda who: tell(f"{who} fills this volume; waiting for it."))
@@ -60,7 +65,7 @@ class Evidence:
             UserError: a repair with other options was begun there, or one was finished.
         """
         path = self.folder / _ASKED
-        if path.exists() and not self.was_begun(asked):
+        if path.exists() and not self.was_begun(asked) and any(self._kept.glob("[0-9]*.json")):
             raise UserError(
                 f"{self.folder} holds a repair that was begun with other options; repeat these, "
                 "remove it, or give another --out."

@@ -29,7 +29,7 @@ _UNSEEN = ("validation", "test")  # of the triplets that a network did not learn
 
 
 @dataclass(frozen=True)
-class Place:
+class HiddenPlace:
     """A window of a sound slice in the middle of sound ones.
 
     Attributes:
@@ -55,14 +55,14 @@ class Hidden:
         truth: HW in [0, 1], what the slice shows, with the tone that it was taken to have.
     """
 
-    place: Place
+    place: HiddenPlace
     before: Grey
     grey: Grey
     after: Grey
     truth: Grey
 
 
-def places(sound: Sequence[int], size: int, shape: tuple[int, int, int]) -> list[Place]:
+def places(sound: Sequence[int], size: int, shape: tuple[int, int, int]) -> list[HiddenPlace]:
     """Windows to hide, evenly spread over the gaps of a size among sound slices.
 
     Args:
@@ -76,12 +76,14 @@ def places(sound: Sequence[int], size: int, shape: tuple[int, int, int]) -> list
     chosen = [found[i] for i in _spread(len(found))]
     corners = _corners(shape)
     return [
-        Place(Gap(z, z + size + 1), z + position, corners[number % len(corners)])
+        HiddenPlace(Gap(z, z + size + 1), z + position, corners[number % len(corners)])
         for number, (z, position) in enumerate(chosen)
     ]
 
 
-def unlearned(file: TripletFile, sound: Sequence[int], size: int, volume: Volume) -> list[Place]:
+def unlearned(
+    file: TripletFile, sound: Sequence[int], size: int, volume: Volume
+) -> list[HiddenPlace]:
     """Windows to hide from which a network did not learn: those of the other splits' triplets.
 
     Args:
@@ -102,12 +104,16 @@ def unlearned(file: TripletFile, sound: Sequence[int], size: int, volume: Volume
         inside = 0 <= top <= height - file.tile and 0 <= left <= width - file.tile
         if inside and known.issuperset(range(before, before + size + 2)):
             window = Window(top, left, file.tile, file.tile)
-            found.append(Place(Gap(before, before + size + 1), z, window))
+            found.append(HiddenPlace(Gap(before, before + size + 1), z, window))
     return [found[i] for i in _spread(len(found))]
 
 
 def hide(
-    slices: Slices, chosen: Sequence[Place], model: Interpolator, device: torch.device, search: int
+    slices: Slices,
+    chosen: Sequence[HiddenPlace],
+    model: Interpolator,
+    device: torch.device,
+    search: int,
 ) -> Iterator[Hidden]:
     """Fill windows as if their slices were missing.
 

@@ -137,7 +137,7 @@ def left_of(items: Sequence[Any], first: int) -> tuple[dict[str, Any], ...]:
         {
             "slice": first + item.finding.z,
             "reason": item.finding.reason,
-            "note": item.note,
+            "note": item.note or "the plan leaves it",
         }
         for item in items
         if item.action == "leave"

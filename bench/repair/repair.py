@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from bench.base.device import choose_device
+from bench.base.errors import UserError
 from bench.base.progress import Display, Progress
 from bench.base.provenance import provenance
 from bench.repair.choose import Filler, Wish, choose
@@ -16,15 +17,16 @@ from bench.repair.evidence import RECORD, Evidence, path_of
 from bench.repair.fill import ERROR, Filling, Kept
 from bench.repair.finding import Place
 from bench.repair.gaps import Task, sound_slices, tasks_of
-from bench.repair.hidden import counted, hide, places, unlearned
+from bench.repair.hidden import HiddenPlace, counted, hide, places, unlearned
 from bench.repair.page import write_page
 from bench.repair.parts import Means, places_of
 from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, SliceRecord, left_of, save_record
 from bench.repair.slices import Slices
-from bench.repair.trust import learn
+from bench.repair.trust import Trust, learn
 from bench.scores.notation import interval_json
 from bench.scores.results import Tell
+from bench.triplets.gap import times_of
 from bench.volumes.stack_volume import StackVolume
 from bench.volumes.writing.content import Notes
 from bench.volumes.writing.filled_stack import FilledMask
@@ -135,21 +137,48 @@ def _filling(
     display: Display,
 ) -> Filling:
     """Every method ready to fill, with what hidden slices say of it."""
-    device = choose_device(order.device)
-    sound, means = sound_slices(order.plan, volume), dict[int, Means]()
+    device, means = choose_device(order.device), dict[int, Means]()
     for size, filler in fillers.items():
-        times = [position / (size + 1) for position in range(1, size + 1)]
-        model = filler.model(times, order.device)
-        if filler.learned_from is None:
-            chosen = places(sound, size, volume.shape)
-        else:
-            chosen = unlearned(filler.learned_from, sound, size, volume)
-        tick = display.stage("hide")
-        hidden = counted(
-            hide(Slices(volume), chosen, model, device, order.search), len(chosen), tick
-        )
-        means[size] = Means(model, learn(hidden), device, order.search)
+        model = filler.model(times_of(size), order.device)
+        chosen = _hidden_places(order.plan, volume, filler, size)
+        name, key = f"trust-{size}", _trust_key(filler, chosen, Slices(volume), order.search)
+        known = evidence.kept(name, key)
+        if known is None:
+            tick = display.stage(f"hide gaps of {size}")
+            hidden = hide(Slices(volume), chosen, model, device, order.search)
+            known = learn(counted(hidden, len(chosen), tick)).as_json()
+            evidence.vouch(name, key, (), known)
+        means[size] = Means(model, Trust.of_json(known), device, order.search)
     return Filling(volume, fillers, means, order.force, evidence)
+
+
+def _hidden_places(plan: Plan, volume: StackVolume, filler: Filler, size: int) -> list[HiddenPlace]:
+    """The windows that are hidden to see how far to trust a method.
+
+    Raises:
+        UserError: there is none.
+    """
+    sound = sound_slices(plan, volume)
+    if filler.learned_from is None:
+        chosen = places(sound, size, volume.shape)
+    else:
+        chosen = unlearned(filler.learned_from, sound, size, volume)
+    if not chosen:
+        raise UserError(
+            f"Nothing says how far to trust a gap of {size}, for nowhere are {size + 2} sound "
+            "slices in a row that could be hidden; take what is falsely found out of the plan "
+            "(--plan-out, --plan)."
+        )
+    return chosen
+
+
+def _trust_key(
+    filler: Filler, chosen: Sequence[HiddenPlace], slices: Slices, search: int
+) -> dict[str, Any]:
+    """All that what hidden slices say depends on; the first one stands for the volume."""
+    windows = [[each.gap.before, each.gap.after, each.z, *each.window] for each in chosen]
+    seen = slices.digest(chosen[0].z)
+    return {"method": filler.as_json(), "windows": windows, "seen": seen, "search": search}
 
 
 def _filled(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,20 @@ class Trust:
 
     errors: ErrorModel
     hidden: tuple[Reached, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, to be kept."""
+        hidden = [[*each.difference, *each.scores.values()] for each in self.hidden]
+        return {"errors": self.errors.model_dump(mode="json"), "hidden": hidden}
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> Trust:
+        """What was kept."""
+        hidden = tuple(
+            Reached(Difference(unlike, detail), dict(zip(SCORES, scores, strict=True)))
+            for unlike, detail, *scores in kept["hidden"]
+        )
+        return cls(ErrorModel.model_validate(kept["errors"]), hidden)
 
     @property
     def digest(self) -> str:

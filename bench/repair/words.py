@@ -31,14 +31,31 @@ def shown(number: float) -> str:
     return f"{number:.2f}" if abs(number) < 10 else f"{number:.0f}"
 
 
-def summary(plan: Plan) -> str:
-    """One sentence: what would be done."""
+def summary(plan: Plan, *, looked_at: bool = True) -> str:
+    """One sentence: what would be done.
+
+    Args:
+        plan: what is to be filled.
+        looked_at: whether somebody has looked at its places; those of no other plan are filled.
+    """
     if not plan.items:
         return "Nothing is missing or damaged."
+    if not looked_at and plan.filled()[1]:
+        return _unseen(plan)
     slices, places = plan.filled()
     left = sum(item.action == "leave" for item in plan.items)
     filled = f"{_counted(slices, 'slice')} and {_counted(places, 'place')} would be filled"
     return f"{filled}, {_counted(left, 'finding')} left as {'it is' if left == 1 else 'they are'}."
+
+
+def _unseen(plan: Plan) -> str:
+    slices, places = plan.filled()
+    they = "it" if places == 1 else "them"
+    return (
+        f"{_counted(slices, 'slice')} would be filled by --out; {_counted(places, 'place')} only "
+        f"when you have looked at {they}: some are sound. --sheet draws {they}, --plan-out writes "
+        "a plan; take the false ones out of it, and give it back with --plan."
+    )
 
 
 def _counted(count: int, what: str) -> str:

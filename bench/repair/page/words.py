@@ -205,7 +205,7 @@ def _method(size: int, method: Any) -> list[Fact]:
     found = [
         ("gaps", gap_words(size)),
         ("method", _named(method)),
-        ("options", ", ".join(options)),
+        ("options", options),
         ("revision", str(method["revision"])),
         ("weights, SHA-256", method["weights"] or ""),
         ("hidden windows", str(method["hidden"])),

@@ -30,7 +30,7 @@ def test_the_list_is_printed_and_nothing_is_written(
     assert code == 0
     for words in ("blank", "duplicate", "missing", "fill slice", "fill place"):
         assert words in out
-    assert "4 slices and 1 place would be filled" in out
+    assert "4 slices would be filled by --out; 1 place only when you have looked at it" in out
     assert sorted(stack.parent.rglob("*")) == before
 
 
@@ -61,8 +61,9 @@ def test_a_plan_that_is_given_back_is_printed_alike(
     assert sheet.read_bytes()[:4] == b"\x89PNG"
     code, second, _ = bench(capsys, "repair", stack, "--plan", plan)
     assert code == 0
-    ending = "would be filled, 0 findings left as they are."
+    ending = "4 slices "
     assert first.partition(ending)[0] == second.partition(ending)[0]
+    assert "4 slices and 1 place would be filled, 0 findings left as they are." in second
 
 
 def test_places_of_ones_own_are_taken_for_those_that_would_be_found(

@@ -141,8 +141,12 @@ def test_verify_knows_what_a_repair_wrote(
     words = ("--defects", boxes, "--method", "average", "--out", out)
     assert bench(capsys, "repair", stack, *words)[0] == 0
     folder = f"{out.rstrip('/')}-repair"
+    assert bench(capsys, "verify", "--out", out.rstrip("/"))[0] == 0
     code, told, _ = bench(capsys, "verify", "--out", folder)
-    assert (code, told.strip()) == (0, "2 filled slices checked: all as they were written")
+    assert (code, told.strip()) == (
+        0,
+        "2 filled slices checked, no others: all as they were written",
+    )
 
 
 def test_verify_finds_a_slice_that_was_changed(
@@ -216,6 +220,34 @@ def test_slices_that_are_all_alike_are_filled_too(
     words = ("--plan", plan, "--method", "average", "--out", out)
     assert bench(capsys, "repair", tmp_path / "alike.tif", *words)[0] == 0
     np.testing.assert_array_equal(repaired(out), alike)
+
+
+def test_a_mistyped_method_leaves_nothing_in_the_way(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    """It is refused before a slice is read, and the command that is put right goes through."""
+    before = sorted(stack.parent.rglob("*"))
+    out = stack.with_name("whole.tif")
+    code, _, told = bench(capsys, "repair", stack, "--method", "diss", "--out", out)
+    assert code != 0
+    assert "did you mean 'dis'" in told
+    assert "slices:" not in told
+    assert sorted(stack.parent.rglob("*")) == before
+    assert bench(capsys, "repair", stack, "--method", "dis", "--out", out)[0] == 0
+
+
+def test_places_that_wait_for_somebody_are_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, grey: np.ndarray
+) -> None:
+    torn = moving_texture(25, 160)
+    torn[20, :80, :90] = 240
+    tifffile.imwrite(tmp_path / "torn.tif", torn)
+    words = ("repair", tmp_path / "torn.tif")
+    _, told, _ = bench(capsys, *words)
+    assert "0 slices would be filled by --out; 1 place only when you have looked at it" in told
+    _, told, _ = bench(capsys, *words, "--method", "average", "--out", tmp_path / "whole.tif")
+    assert "Nothing is to be filled" in told
+    assert "give it back with --plan" in told
 
 
 def test_a_sound_volume_is_not_written_again(

@@ -46,9 +46,9 @@ def test_the_best_on_this_volume_is_taken(wish: Wish, monkeypatch: pytest.Monkey
     filler = choose(wish, 1, told.append)
     assert "compared on its sound slices first" in told[0]
     entries = load_results(wish.run["out"], wish.run["data"], print).select(dataset="stack")
-    psnr = {each.cell.method: each.record.means["psnr"] for each in entries}
-    assert filler.variant.text == max(psnr, key=lambda name: psnr[name] or 0)
-    assert "best PSNR" in filler.why
+    frc = {each.cell.method: each.record.means["frc_10"] for each in entries}
+    assert filler.variant.text == max(frc, key=lambda name: frc[name] or 0)
+    assert "best FRC" in filler.why
     again = choose(wish, 1, told.append)
     assert (again.name, len(told)) == (filler.name, 1)
 
