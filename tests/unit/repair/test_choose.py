@@ -46,8 +46,8 @@ def test_the_best_on_this_volume_is_taken(wish: Wish, monkeypatch: pytest.Monkey
     filler = choose(wish, 1, told.append)
     assert "compared on its sound slices first" in told[0]
     entries = load_results(wish.run["out"], wish.run["data"], print).select(dataset="stack")
-    frc = {each.cell.method: each.record.means["frc_10"] for each in entries}
-    assert filler.variant.text == max(frc, key=lambda name: frc[name] or 0)
+    frc = {each.cell.method: round(each.record.means["frc_10"] or 0, 4) for each in entries}
+    assert frc[filler.variant.text] == max(frc.values())
     assert "best FRC" in filler.why
     again = choose(wish, 1, told.append)
     assert (again.name, len(told)) == (filler.name, 1)
