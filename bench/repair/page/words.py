@@ -165,7 +165,8 @@ def _expected(each: SliceRecord) -> Iterator[Fact]:
 def _score(score: ExpectedScore | None, digits: int) -> str:
     if score is None:
         return "–"
-    return f"{score.score:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"
+    mark = "*" if score.coverage is None else ""
+    return f"{score.score:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]{mark}"
 
 
 def _reason(finding: Finding) -> str:
