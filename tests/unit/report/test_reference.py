@@ -26,7 +26,7 @@ VOLUMES = ("mouse_triplet", "vnc_triplet")
         ("quick", "preparation", (), ("preparation",)),
         ("seeds", "4", VOLUMES, ("table4", "table4_extended")),
         ("neurons", "neurites,4,5", (), ("neurites", "table4_extended", "table5")),
-        ("neurons/overnight", "neurites", ("mouse_triplet",), ("neurites",)),
+        ("neurons/overnight", "neurites", VOLUMES, ("neurites",)),
     ],
 )
 def test_the_committed_tables_come_from_the_committed_records(
@@ -45,9 +45,12 @@ def test_the_committed_tables_come_from_the_committed_records(
         assert made == (report / f"{name}.md").read_text(encoding="utf-8"), name
 
 
-def test_the_committed_budgets_come_from_the_committed_records(tmp_path: Path) -> None:
-    name, study = "budget-mouse_triplet.csv", REFERENCE / "neurons"
-    shutil.copytree(study / "runs" / "mouse_triplet", tmp_path / "runs" / "mouse_triplet")
+@pytest.mark.parametrize("dataset", VOLUMES)
+def test_the_committed_budgets_come_from_the_committed_records(
+    dataset: str, tmp_path: Path
+) -> None:
+    name, study = f"budget-{dataset}.csv", REFERENCE / "neurons"
+    shutil.copytree(study / "runs" / dataset, tmp_path / "runs" / dataset)
     write_report(tmp_path, tmp_path / "data", wanted(None, "budget", None), (), None, pytest.fail)
     made = pd.read_csv(tmp_path / "report" / "figures" / name)
     pd.testing.assert_frame_equal(made, pd.read_csv(study / name), rtol=1e-4, atol=1e-6)
