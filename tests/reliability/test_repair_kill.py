@@ -16,7 +16,7 @@ from faults import times
 from processes import kill, start
 
 # Where a kill may strike, and how many steps each has in the repair below.
-PLACES = {"hide": 6, "fill": 4, "write": 1, "writing": 14, "page": 4}
+PLACES = {"hide gaps of 1": 4, "fill": 4, "write": 1, "writing": 14, "page": 4}
 NAMES = ("whole.tif", "whole.h5", "whole.zarr", "whole.ome.zarr", "whole.n5", "whole/")
 
 
