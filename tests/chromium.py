@@ -15,6 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+_REQUIRED = "INTERSLICE_REQUIRE_CHROMIUM"
+
 _NAMES = (
     "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome",
     "google-chrome-stable",
@@ -207,3 +211,14 @@ def _as_three_and_four(read: int, write: int) -> Callable[[], None]:
             os.set_inheritable(number, True)
 
     return place
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Page]:
+    executable = find_chromium()
+    if executable is None:
+        if os.environ.get(_REQUIRED) == "1":
+            pytest.fail(f"{_REQUIRED}=1, but there is no Chromium on the PATH")
+        pytest.skip("there is no Chromium on the PATH")
+    with chromium(executable) as page:
+        yield page

@@ -26,7 +26,7 @@ from bench.volumes.stack_volume import ArrayVolume
 # The cores are shared among the processes of pytest-xdist.
 _PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 torch.set_num_threads(max(1, min(2, (os.cpu_count() or 1) // _PROCESSES)))
-pytest_plugins = ["faults"]
+pytest_plugins = ["chromium", "faults"]
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,10 @@ number that share of them, and prints the table.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,6 +32,17 @@ Answer = tuple[int, str, str]  # exit code, standard output, standard error
 def times(sample: int, full: int) -> range:
     """How often to try a fault."""
     return range(max(sample, round(SHARE * full)))
+
+
+@contextlib.contextmanager
+def limited(size: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes: refused half way, as by a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

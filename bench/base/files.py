@@ -44,6 +44,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def refuse_existing(path: Path) -> None:
+    """Refuse to write over something.
+
+    Raises:
+        UserError: it is there.
+    """
+    if os.path.lexists(path):
+        raise UserError(f"{path} is there already; give another name, or remove it first.")
+
+
 def take_name(temporary: Path, path: Path) -> None:
     """Give a whole file its name in the same folder, after its data has reached the disk."""
     _sync(temporary)

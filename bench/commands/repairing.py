@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.base.errors import UserError
+from bench.base.files import refuse_existing
 from bench.base.progress import open_display
 from bench.commands.options import parsed
 from bench.commands.printing import PAGE, console, print_json
@@ -20,7 +21,7 @@ from bench.repair.find import find_defects
 from bench.repair.given import given_places
 from bench.repair.limits import Limits
 from bench.repair.plan import LONGEST, Plan, make_plan, whole_slices_of
-from bench.repair.plan_file import read_plan, refuse_existing, write_plan
+from bench.repair.plan_file import read_plan, write_plan
 from bench.repair.sheet import draw_sheet
 from bench.repair.words import as_json, shown, summary
 from bench.volumes.formats.stack import Asked

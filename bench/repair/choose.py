@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class Filler:
         """What a sentence calls it."""
         return self.variant.text if self.loss == NONE else f"{self.variant.text} ({self.loss})"
 
-    @property
+    @cached_property
     def digest(self) -> str | None:
         """SHA-256 of its weights."""
         return None if self.weights is None else file_digest(self.weights)

@@ -108,9 +108,6 @@ class Filling:
     def _key(self, task: Task, beside: Neighbours) -> dict[str, Any]:
         """Everything that what is filled depends on."""
         size, slices = task.gap.size, beside.slices
-        masks = [
-            [*place.box, sha256(place.mask.tobytes()).hexdigest()] for place in places_of(task)
-        ]
         return {
             "revision": REVISION,
             "gap": [task.gap.before, task.z, task.gap.after],
@@ -120,7 +117,7 @@ class Filling:
             "method": self.fillers[size].as_json(),
             "trust": self.means[size].trust.digest,
             "force": self.force,
-            "places": masks,
+            "places": [place.as_json() for place in places_of(task)],
         }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,10 @@ class Place:
     def pixels(self) -> int:
         """How many are damaged."""
         return int(np.count_nonzero(self.mask))
+
+    def as_json(self) -> list[Any]:
+        """Its box, and the SHA-256 of its mask."""
+        return [*self.box, sha256(self.mask.tobytes()).hexdigest()]
 
     def within(self, shape: tuple[int, int]) -> Mask:
         """The mask in a slice of that shape, HW."""

@@ -13,7 +13,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.base.errors import UserError
-from bench.base.files import atomic_path, write_text
+from bench.base.files import atomic_path, refuse_existing, write_text
 from bench.repair.finding import Box, Finding, Mask, Place
 from bench.repair.plan import Action, Item, Plan
 from bench.volumes.volume import Volume
@@ -74,16 +74,6 @@ def write_plan(plan: Plan, path: Path) -> None:
             _write_mask(item.finding.place.within(plan.shape[1:]), path.parent / name)
     file = _File(source=plan.source, shape=plan.shape, entry=tuple(entries))
     write_text(path, "\n".join(_lines(file)) + "\n")
-
-
-def refuse_existing(path: Path) -> None:
-    """Refuse to write over something.
-
-    Raises:
-        UserError: it is there.
-    """
-    if path.exists():
-        raise UserError(f"{path} is there already; give another name, or remove it first.")
 
 
 def read_plan(path: Path, volume: Volume) -> Plan:

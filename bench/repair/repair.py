@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from bench.base.device import choose_device
@@ -15,7 +14,6 @@ from bench.repair.choose import Filler, Wish, choose
 from bench.repair.error_file import write_errors
 from bench.repair.evidence import RECORD, Evidence, path_of
 from bench.repair.fill import ERROR, Filling, Kept
-from bench.repair.finding import Place
 from bench.repair.gaps import Task, sound_slices, tasks_of
 from bench.repair.hidden import HiddenPlace, counted, hide, places, unlearned
 from bench.repair.page import write_page
@@ -58,8 +56,9 @@ class Order:
     def as_json(self) -> dict[str, Any]:
         """All that changes what is filled."""
         entries = [
-            [item.finding.z, item.finding.reason, item.action, *_box(item.finding.place)]
+            [each.z, each.reason, item.action, *(each.place.as_json() if each.place else ())]
             for item in self.plan.items
+            for each in [item.finding]
         ]
         return {
             "source": self.plan.source,
@@ -243,7 +242,7 @@ def _write(
 ) -> None:
     """Write the volume, and its mask; one that is there already was written before a kill."""
     volume, first = filling.volume, filling.volume.first
-    there = {each.slice: each for each in record.slices if each.filled != "no"}
+    there = {each.slice: each for each in record.filled}
     kept = {
         task.z: Kept(filling.evidence, filling.name(task), task.whole)
         for task in tasks
@@ -257,9 +256,3 @@ def _write(
         write_volume(order.out, volume.raw, kept, notes, tick)
     if order.mask_out is not None and not path_of(order.mask_out).exists():
         write_volume(order.mask_out, FilledMask(volume.raw, kept), {}, notes, tick)
-
-
-def _box(place: Place | None) -> list[Any]:
-    if place is None:
-        return []
-    return [*place.box, sha256(place.mask.tobytes()).hexdigest()]

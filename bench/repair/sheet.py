@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from bench.base.files import atomic_path
+from bench.base.files import atomic_path, refuse_existing
 from bench.repair.finding import PLACES, WHOLE, Box, Finding, Mask
 from bench.repair.plan import Item, Plan
-from bench.repair.plan_file import refuse_existing
 from bench.repair.words import number_words, size_words
 from bench.volumes.volume import Volume, present_slices
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,13 +63,13 @@ class Trust:
         )
         return cls(ErrorModel.model_validate(kept["errors"]), hidden)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of all of it."""
-        reached = [[*each.difference, *each.scores.values()] for each in self.hidden]
+        kept = self.as_json()
         # A slice that was filled to the bit has no finite PSNR.
-        numbers = [[finite(number) for number in row] for row in reached]
-        return content_digest([self.errors.model_dump(mode="json"), numbers])
+        numbers = [[finite(number) for number in row] for row in kept["hidden"]]
+        return content_digest([kept["errors"], numbers])
 
     def error(self, before: Grey, grey: Grey, after: Grey, time: float) -> NDArray[np.float32]:
         """The expected absolute error of each pixel, HW, in grey levels.

@@ -1,14 +1,12 @@
 """The page of a repair in a real browser: keys, switches, and what they show."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import Page, chromium, find_chromium
+from chromium import Page
 from repaired import REFUSED, repaired
 
-REQUIRED = "INTERSLICE_REQUIRE_CHROMIUM"
 READY = "document.querySelector('#paper').dataset.ready === '{} whole'"
 STATUS = "document.querySelector('#status').textContent"
 NAMES = "['left', 'right'].map(side => document.querySelector(`#${side}-name`).textContent)"
@@ -22,17 +20,6 @@ HIDDEN = "document.querySelector('{}').hasAttribute('hidden')"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return repaired(tmp_path_factory.mktemp("repaired")).folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    executable = find_chromium()
-    if executable is None:
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(f"{REQUIRED}=1, but there is no Chromium on the PATH")
-        pytest.skip("there is no Chromium on the PATH")
-    with chromium(executable) as page:
-        yield page
 
 
 @pytest.fixture

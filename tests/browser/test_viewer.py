@@ -1,12 +1,11 @@
 """The page in a real browser, driven by clicks and keys."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import Page, chromium, find_chromium
+from chromium import Page
 from PIL import Image
 from stored import add_cell, add_unfinished
 
@@ -15,7 +14,6 @@ from bench.report.picture import Picture
 from bench.scores.results import load_results
 from bench.triplets.file import TripletFile
 
-REQUIRED = "INTERSLICE_REQUIRE_CHROMIUM"
 DRAWN = "!document.querySelector('#paper').hidden && document.querySelector('#canvas').width > 1"
 CURRENT = "document.querySelector('#triplets [aria-current=true]').dataset.triplet"
 TITLES = (
@@ -25,17 +23,6 @@ TITLES = (
 PIXEL = "[...document.querySelector('#canvas').getContext('2d').getImageData({}, {}, 1, 1).data]"
 WHOLE = """[...document.querySelector('#canvas').getContext('2d')
   .getImageData(0, 0, 80, 80).data].filter((_, i) => i % 4 === 0)"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    executable = find_chromium()
-    if executable is None:
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(f"{REQUIRED}=1, but there is no Chromium on the PATH")
-        pytest.skip("there is no Chromium on the PATH")
-    with chromium(executable) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ import contextlib
 import errno
 import os
 import random
-import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faults import Answer, run_words, times
+from faults import Answer, limited, run_words, times
 from processes import at
 
 
@@ -96,17 +95,6 @@ def test_a_file_that_does_not_get_its_name(trial: Trial, tally) -> None:
         trial.clear()
         fault = failing_replace(random.Random(seed).randint(1, 16))
         tally("os.replace fails", *trial.fate(fault))
-
-
-@contextlib.contextmanager
-def limited(size: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes: refused half way, as by a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_disk_that_is_full(trial: Trial, tally) -> None:

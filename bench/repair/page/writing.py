@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from bench.base.files import file_digest, write_text
+from bench.base.html_page import html_page
 from bench.base.progress import Progress
 from bench.repair.evidence import RECORD
 from bench.repair.fill import Filling
@@ -45,18 +41,8 @@ def write_page(
     for done, each in enumerate(slices, start=1):
         shown.append(made.of(by_number[each.slice], each, record))
         tick(done, len(slices), "slices")
-    environment = Environment(
-        loader=PackageLoader("bench.repair.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style, script = (_source(environment, name) for name in ("page.css", "page.js"))
-    page = environment.get_template("page.html").render(
-        style=style,
-        script=script,
-        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    page = html_page(
+        "bench.repair.page",
         out=record.out,
         source=record.source["path"],
         summary=summary(record),
@@ -79,10 +65,3 @@ def _pictures(record: RepairRecord, tasks: Sequence[Task], filling: Filling) -> 
     return (len(record.filled) + len(seen - volume.missing)) * len(
         parts((volume.shape[1], volume.shape[2]))
     )
-
-
-def _source(environment: Environment, name: str) -> Markup:
-    """A template's own text, which the page takes as it is."""
-    if environment.loader is None:
-        raise ValueError("The page's templates have no loader.")
-    return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.base.files import write_text
+from bench.base.html_page import html_page
 from bench.report.index import FIGURES
 from bench.report.page.gallery import gallery
 from bench.report.page.leaderboard import leaderboard
@@ -53,22 +51,12 @@ def write_page(
         tell: told of frames that cannot be read; the page says so too.
         answers: what to take, a dataset each.
     """
-    environment = Environment(
-        loader=PackageLoader("bench.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style, script = (_source(environment, name) for name in ("page.css", "page.js"))
     shown = gallery(results)
     for problem in shown.problems:
         tell(problem)
     board = leaderboard(results)
-    page = environment.get_template("page.html").render(
-        style=style,
-        script=script,
-        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    page = html_page(
+        "bench.report",
         datasets=results.datasets,
         summary=_summary(results),
         answers=[(answer.dataset, paragraphs(answer)) for answer in answers],
@@ -90,13 +78,6 @@ def write_page(
         preset_facts=preset_facts(results),
     )
     write_text(path, page)
-
-
-def _source(environment: Environment, name: str) -> Markup:
-    """A template's own text, which the page takes as it is."""
-    if environment.loader is None:
-        raise ValueError("The page's templates have no loader.")
-    return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704
 
 
 def _summary(results: Results) -> str:

@@ -9,17 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.base.errors import UserError
-from bench.base.files import is_full, probe_folder, take_name
-
-
-def refuse_existing(target: Path) -> None:
-    """Refuse to write over something.
-
-    Raises:
-        UserError: it is there.
-    """
-    if os.path.lexists(target):
-        raise UserError(f"{target} is there already; give another name, or remove it first.")
+from bench.base.files import is_full, probe_folder, refuse_existing, take_name
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.base.errors import UserError
+from bench.base.files import refuse_existing
 from bench.base.progress import Progress, silent
 from bench.volumes.formats.location import is_address
 from bench.volumes.formats.open_stack import split_source
@@ -23,7 +24,7 @@ from bench.volumes.writing.filled_stack import Filled, FilledStack
 from bench.volumes.writing.hdf5 import write_hdf5
 from bench.volumes.writing.pictures import write_pictures
 from bench.volumes.writing.tiff import write_ome_tiff, write_tiff
-from bench.volumes.writing.whole import refuse_existing, whole
+from bench.volumes.writing.whole import whole
 
 _PRECOMPUTED = "precomputed://"
 

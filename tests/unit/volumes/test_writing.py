@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import stores
 import tensorstore as ts
 import tifffile
 import zarr
+from faults import limited
 from filelock import FileLock
 from PIL import Image
 
@@ -452,17 +452,6 @@ def test_nothing_is_written_into_the_source(tmp_path: Path) -> None:
         Image.fromarray(made("uint8")[z]).save(tmp_path / "s" / f"{z}.png")
     with pytest.raises(UserError, match="lies in the source"):
         write_volume(tmp_path / "s" / "a.tif", open_stack(tmp_path / "s", ""), {}, NOTES)
-
-
-@contextlib.contextmanager
-def limited(size: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes: refused half way, as by a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("name", ENDINGS)
