@@ -63,13 +63,21 @@ def _bench(
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence and exit code 2."""
+    # A batch system stops a job by this signal, and kills it a while later.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _run()
+    finally:
+        # Whoever called this from a program of their own, and forks, gets it back as it was.
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run() -> None:
     # matplotlib opens no window here, and fails at once where it does not know this one.
     os.environ.pop("MPLBACKEND", None)
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold bytes that are not UTF-8
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    # A batch system stops a job by this signal, and kills it a while later.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
     except UserError as error:

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib import metadata
@@ -492,6 +493,15 @@ def test_without_a_command_the_help_is_printed_as_it_is_for_help(
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = bench(capsys, "--version")
     assert (code, out.strip()) == (0, f"interslice {metadata.version('interslice')}")
+
+
+def test_a_program_that_calls_it_keeps_its_own_way_to_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    for words in (["list", "methods"], ["list", "nothing"]):
+        bench(capsys, *words)
+        assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize(
