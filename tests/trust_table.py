@@ -24,8 +24,10 @@ from bench.cells.variants import parse_variant
 from bench.repair.disagreement import moved
 from bench.repair.error_map import ErrorModel, Features, features, sample
 from bench.repair.expected import expected_score
+from bench.repair.judged import judged
 from bench.repair.refusal import Difference, difference, refusal
 from bench.scores.metrics import frc_10, psnr
+from bench.scores.triplet_table import kept
 from bench.stages.predict import predict_frame
 from bench.store.weights import load_weights
 from bench.triplets.align import Aligner
@@ -151,22 +153,15 @@ def _coverage(
 
 def membrane_rows(file: TripletFile, table: Path) -> Iterator[str]:
     """Coverage of Dice and carried in a stored table of the test split, of draws of its slices."""
-    told = pd.read_parquet(table).set_index("triplet")
-    told["carried"] = told["neurites_carried"] / told["neurites"]
-    differs = {}
-    for index in told.index:
-        before, _, after = file.frames(int(index))
-        differs[index] = difference(before, after, moved(before, after)).unlikeness
-    told["unlikeness"] = pd.Series(differs)
-    by_slice = told.groupby("z")[["dice", "carried", "unlikeness"]].mean()
+    gaps = judged(kept(pd.read_parquet(table)), file)
+    by_slice = pd.DataFrame([{**each.scores, **each.difference._asdict()} for each in gaps])
     draw = np.random.default_rng(0)
-    for score in ("dice", "carried"):
+    for score in (each for each in ("dice", "carried") if by_slice[each].notna().all()):
         held, widths = list[bool](), list[float]()
         for _ in range(_DRAWS):
             order = draw.permutation(by_slice.index)
-            more = _coverage(
-                by_slice.loc[order[:12]], by_slice.loc[order[12:]], score, "unlikeness"
-            )
+            known, unknown = by_slice.loc[order[:12]], by_slice.loc[order[12:]]
+            more = _coverage(known, unknown, score, "unlikeness")
             held += more[0]
             widths += more[1]
         yield (

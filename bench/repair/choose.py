@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -29,10 +29,13 @@ from bench.scores.statistics import Interval
 from bench.store.records import NONE, WEIGHTS
 from bench.store.weights import load_weights
 from bench.triplets.dataset_paths import dataset_path
-from bench.triplets.file import TripletFile
+from bench.triplets.file import TripletFile, readable
 from bench.volumes.cards import fold_of
 from methods.interface import Interpolator
 from methods.timed import for_times
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AUTO = "auto"
 COMPARED = ("before", "average", "dis", "dain")  # where nothing was measured
@@ -75,21 +78,28 @@ class Filler:
         loss: it was trained under; ``NONE`` of what is not trained.
         why: it was taken, in a sentence.
         weights: the file of its weights; None where it has none.
-        learned_from: the triplets that it was trained on; None where it was not trained here.
         measured: what it reached on test triplets of this volume, by metric.
+        membranes: its membrane scores of these, a row each; None where nothing was judged.
+        tested_on: the triplets; None where nothing was measured.
     """
 
     variant: Variant
     loss: str
     why: str
     weights: Path | None = None
-    learned_from: TripletFile | None = None
     measured: dict[str, Interval] = field(default_factory=dict)
+    membranes: pd.DataFrame | None = None
+    tested_on: TripletFile | None = None
 
     @property
     def name(self) -> str:
         """What a sentence calls it."""
         return self.variant.text if self.loss == NONE else f"{self.variant.text} ({self.loss})"
+
+    @property
+    def learned_from(self) -> TripletFile | None:
+        """The triplets that it was trained on; None where it was not trained here."""
+        return None if self.weights is None else self.tested_on
 
     @cached_property
     def digest(self) -> str | None:
@@ -267,12 +277,11 @@ def _of_entry(entry: Entry, config: RunConfig, why: str) -> Filler:
         for metric in _PROMISED
         if (mean := Contender(entry.cell.method, entry.cell.loss, (entry,)).mean(metric))
     }
-    weights = entry.folder / WEIGHTS
+    path = dataset_path(config.data, config.dataset[0], fold_of(config.dataset[0], config.fold))
     if variant.info.kind == "classical":
-        return Filler(variant, entry.cell.loss, why, measured=measured)
-    if not weights.exists():
-        raise UserError(f"{weights} is missing; repeat the run of '{config.dataset[0]}'.")
-    file = TripletFile(
-        dataset_path(config.data, config.dataset[0], fold_of(config.dataset[0], config.fold))
-    )
-    return Filler(variant, entry.cell.loss, why, weights, file, measured)
+        weights, tested_on = None, readable(path)
+    else:
+        weights, tested_on = entry.folder / WEIGHTS, TripletFile(path)
+        if not weights.exists():
+            raise UserError(f"{weights} is missing; repeat the run of '{config.dataset[0]}'.")
+    return Filler(variant, entry.cell.loss, why, weights, measured, entry.membranes, tested_on)

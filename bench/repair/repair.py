@@ -16,12 +16,13 @@ from bench.repair.evidence import RECORD, Evidence, path_of
 from bench.repair.fill import ERROR, Filling, Kept
 from bench.repair.gaps import Task, sound_slices, tasks_of
 from bench.repair.hidden import HiddenPlace, counted, hide, places, unlearned
+from bench.repair.judged import judged
 from bench.repair.page import write_page
 from bench.repair.parts import Means, places_of
 from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, SliceRecord, left_of, save_record
 from bench.repair.slices import Slices
-from bench.repair.trust import Trust, learn
+from bench.repair.trust import Reached, Trust, learn
 from bench.scores.notation import interval_json
 from bench.scores.results import Tell
 from bench.triplets.gap import times_of
@@ -145,10 +146,17 @@ def _filling(
         if known is None:
             tick = display.stage(f"hide gaps of {size}")
             hidden = hide(Slices(volume), chosen, model, device, order.search)
-            known = learn(counted(hidden, len(chosen), tick)).as_json()
+            known = learn(counted(hidden, len(chosen), tick), _judged(filler)).as_json()
             evidence.vouch(name, key, (), known)
         means[size] = Means(model, Trust.of_json(known), device, order.search)
     return Filling(volume, fillers, means, order.force, evidence)
+
+
+def _judged(filler: Filler) -> tuple[Reached, ...]:
+    """What the benchmark of this volume says of neurites."""
+    if filler.membranes is None or filler.tested_on is None:
+        return ()
+    return judged(filler.membranes, filler.tested_on)
 
 
 def _hidden_places(plan: Plan, volume: StackVolume, filler: Filler, size: int) -> list[HiddenPlace]:
@@ -176,8 +184,13 @@ def _trust_key(
 ) -> dict[str, Any]:
     """All that what hidden slices say depends on; the first one stands for the volume."""
     windows = [[each.gap.before, each.gap.after, each.z, *each.window] for each in chosen]
-    seen = slices.digest(chosen[0].z)
-    return {"method": filler.as_json(), "windows": windows, "seen": seen, "search": search}
+    return {
+        "method": filler.as_json(),
+        "windows": windows,
+        "seen": slices.digest(chosen[0].z),
+        "search": search,
+        "judged": None if filler.membranes is None else filler.membranes.to_csv(index=False),
+    }
 
 
 def _filled(

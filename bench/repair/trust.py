@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -21,12 +21,15 @@ from bench.repair.slices import Grey, Slice, Window
 from bench.scores.metrics import score_frame
 from bench.scores.notation import finite
 
-SCORES: Mapping[str, tuple[float, float]] = {"psnr": (0.0, 100.0), "frc_10": (0.0, 1.0)}
+Bounds = Mapping[str, tuple[float, float]]
+
+SCORES: Bounds = {"psnr": (0.0, 100.0), "frc_10": (0.0, 1.0)}
+JUDGED: Bounds = {"dice": (0.0, 1.0), "carried": (0.0, 1.0)}
 _SIDE = 1024  # pixels: of the middle of a slice whose difference is that of the gap
 
 
 class Reached(NamedTuple):
-    """What a window says that was hidden and filled.
+    """What a window says that was hidden and filled, or a gap of test triplets.
 
     Attributes:
         difference: of its neighbours.
@@ -44,31 +47,40 @@ class Trust:
     Attributes:
         errors: expected absolute error of a pixel.
         hidden: what each window says that was hidden.
+        judged: what each gap of test triplets says whose neurites were judged; empty where that
+            was not measured.
     """
 
     errors: ErrorModel
     hidden: tuple[Reached, ...]
+    judged: tuple[Reached, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """All of it, to be kept."""
-        hidden = [[*each.difference, *each.scores.values()] for each in self.hidden]
-        return {"errors": self.errors.model_dump(mode="json"), "hidden": hidden}
+        hidden, judged = (
+            [[*each.difference, *each.scores.values()] for each in reached]
+            for reached in (self.hidden, self.judged)
+        )
+        return {"errors": self.errors.model_dump(mode="json"), "hidden": hidden, "judged": judged}
 
     @classmethod
     def of_json(cls, kept: Mapping[str, Any]) -> Trust:
         """What was kept."""
-        hidden = tuple(
-            Reached(Difference(unlike, detail), dict(zip(SCORES, scores, strict=True)))
-            for unlike, detail, *scores in kept["hidden"]
+        hidden, judged = (
+            tuple(
+                Reached(Difference(unlike, detail), dict(zip(names, scores, strict=True)))
+                for unlike, detail, *scores in kept[what]
+            )
+            for what, names in (("hidden", SCORES), ("judged", JUDGED))
         )
-        return cls(ErrorModel.model_validate(kept["errors"]), hidden)
+        return cls(ErrorModel.model_validate(kept["errors"]), hidden, judged)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all of it."""
         kept = self.as_json()
         # A slice that was filled to the bit has no finite PSNR.
-        numbers = [[finite(number) for number in row] for row in kept["hidden"]]
+        numbers = [[finite(number) for number in row] for row in (*kept["hidden"], *kept["judged"])]
         return content_digest([kept["errors"], numbers])
 
     def error(self, before: Grey, grey: Grey, after: Grey, time: float) -> NDArray[np.float32]:
@@ -97,23 +109,33 @@ class Trust:
 
     def expected(self, gap: Difference) -> dict[str, dict[str, float | None]]:
         """The scores that a slice is expected to have, each with its interval."""
-        differences = [each.difference.unlikeness for each in self.hidden]
-        found = {}
-        for name, bounds in SCORES.items():
-            scores = [each.scores[name] for each in self.hidden]
-            expected = expected_score(gap.unlikeness, differences, scores, bounds)
-            if expected is not None:
-                found[name] = {
-                    "score": round(expected.score, 4),
-                    "low": round(expected.low, 4),
-                    "high": round(expected.high, 4),
-                    "coverage": expected.coverage,
-                }
-        return found
+        return _expected(gap, self.hidden, SCORES) | _expected(gap, self.judged, JUDGED)
 
 
-def learn(hidden: Iterable[Hidden]) -> Trust:
+def _expected(
+    gap: Difference, reached: Sequence[Reached], bounds: Bounds
+) -> dict[str, dict[str, float | None]]:
+    differences = [each.difference.unlikeness for each in reached]
+    found = {}
+    for name, ends in bounds.items():
+        scores = [each.scores[name] for each in reached]
+        expected = expected_score(gap.unlikeness, differences, scores, ends)
+        if expected is not None:
+            found[name] = {
+                "score": round(expected.score, 4),
+                "low": round(expected.low, 4),
+                "high": round(expected.high, 4),
+                "coverage": expected.coverage,
+            }
+    return found
+
+
+def learn(hidden: Iterable[Hidden], judged: tuple[Reached, ...] = ()) -> Trust:
     """What windows say that were hidden and filled.
+
+    Args:
+        hidden: the windows.
+        judged: what gaps of test triplets say.
 
     Raises:
         UserError: there are none.
@@ -129,7 +151,7 @@ def learn(hidden: Iterable[Hidden]) -> Trust:
                 difference(before, after, beside), {name: float(scores[name]) for name in SCORES}
             )
         )
-    return Trust(ErrorModel.fit(samples), tuple(reached))
+    return Trust(ErrorModel.fit(samples), tuple(reached), judged)
 
 
 def _levels(grey: Grey) -> Slice:
