@@ -42,7 +42,8 @@ class RepairWords:
         Path | None, typer.Option(help="Write the plan: TOML, with masks beside it.")
     ] = None
     sheet: Annotated[
-        Path | None, typer.Option(help="Draw each finding between its neighbours: PNG.")
+        Path | None,
+        typer.Option(help="Draw each finding between its neighbours: .png, .jpg or .pdf."),
     ] = None
     out: Annotated[
         str | None,

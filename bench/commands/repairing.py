@@ -22,7 +22,7 @@ from bench.repair.given import given_places
 from bench.repair.limits import Limits
 from bench.repair.plan import LONGEST, Plan, make_plan, whole_slices_of
 from bench.repair.plan_file import read_plan, write_plan
-from bench.repair.sheet import draw_sheet
+from bench.repair.sheet import check_sheet, draw_sheet
 from bench.repair.words import as_json, shown, summary
 from bench.volumes.formats.stack import Asked
 from bench.volumes.grey_range import parse_grey_range
@@ -109,9 +109,10 @@ def _check(words: RepairWords) -> None:
         raise UserError(f"--longest takes 1 or more slices, not {words.longest}.")
     if words.search < 1:
         raise UserError(f"--search takes 1 pixel or more, not {words.search}.")
-    for path in (words.plan_out, words.sheet):
-        if path is not None:
-            refuse_existing(path)
+    if words.plan_out is not None:
+        refuse_existing(words.plan_out)
+    if words.sheet is not None:
+        check_sheet(words.sheet)
 
 
 def _missing(words: RepairWords) -> tuple[int, ...]:

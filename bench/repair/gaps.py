@@ -85,6 +85,17 @@ def sound_slices(plan: Plan, volume: Volume) -> list[int]:
     return [z for z in range(volume.shape[0]) if z not in named]
 
 
+def beside(z: int, plan: Plan, volume: Volume) -> tuple[int | None, int | None]:
+    """The nearest slices before and after one that show their own section; None where none does.
+
+    Args:
+        z: position of the slice.
+        plan: that says which slices are filled, or show another section.
+        volume: of the plan.
+    """
+    return _nearest_two(z, _unsound(plan, volume), volume)
+
+
 def _by_slice(plan: Plan) -> Iterator[tuple[int, tuple[Item, ...]]]:
     """The items of each slice that is filled; its places do not count where all of it is."""
     wanted = [item for item in plan.items if item.action != "leave"]
@@ -105,9 +116,13 @@ def _unsound(plan: Plan, volume: Volume) -> Collection[int]:
 
 
 def _gap(z: int, unsound: Collection[int], volume: Volume) -> Gap | None:
-    before = _nearest(range(z - 1, -1, -1), unsound)
-    after = _nearest(range(z + 1, volume.shape[0]), unsound)
+    before, after = _nearest_two(z, unsound, volume)
     return None if before is None or after is None else Gap(before, after)
+
+
+def _nearest_two(z: int, unsound: Collection[int], volume: Volume) -> tuple[int | None, int | None]:
+    before = _nearest(range(z - 1, -1, -1), unsound)
+    return before, _nearest(range(z + 1, volume.shape[0]), unsound)
 
 
 def _nearest(candidates: Sequence[int], unsound: Collection[int]) -> int | None:

@@ -1,148 +1,161 @@
-"""A sheet of pictures: each finding beside the slices before and after it, the worst first."""
+"""A sheet of pictures: each finding beside the slices before and after it."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from bench.base.errors import UserError
 from bench.base.files import atomic_path, refuse_existing
-from bench.repair.finding import PLACES, WHOLE, Box, Finding, Mask
-from bench.repair.plan import Item, Plan
-from bench.repair.words import number_words, size_words
-from bench.volumes.volume import Volume, present_slices
+from bench.repair.finding import Box, Mask
+from bench.repair.plan import Plan
+from bench.repair.scene import Panel, Scene, scenes
+from bench.repair.slices import Slices, Window
+from bench.repair.words import measured_words, size_words
+from bench.volumes.volume import Volume
 
-_MOST = 24  # findings that are drawn
-_SIDE, _TEXT = 288, 268  # pixels: of a picture, and of the words beside a row
-_GAP, _MARGIN, _HEAD = 6, 24, 96  # pixels
-_AROUND = 0.5  # of a place's longer side: what is shown around it
-_LEAST = 192  # pixels of the slice that a picture shows at least
-_INK, _FAINT, _PAPER, _EMPTY = "#1a1a1a", "#767676", "#ffffff", "#eeeeee"
-_COLOURS = {"fill slice": "#D55E00", "fill place": "#D55E00", "leave": "#0072B2"}
-_LINE = (213, 94, 0)  # of the outline, as _COLOURS has it
+_MOST = 120  # findings that are drawn
+_COLUMNS = 3  # as wide as a screen
+_OF_A_PAGE = 12  # findings, in a file that has pages
+_SIDE, _BETWEEN = 192, 4  # pixels: of a picture, and between those of a finding
+_WORDS, _CAPTION = 60, 17  # pixels: above the pictures, and below them
+_GAP, _MARGIN, _HEAD = 28, 24, 84  # pixels
+_WIDTH = 3 * _SIDE + 2 * _BETWEEN  # pixels, of a finding
+_HEIGHT = _WORDS + _SIDE + _CAPTION
+_LETTERS = 96  # of a line
+_INK, _FAINT, _PAPER, _EMPTY = "#1a1a1a", "#6a6a6a", "#ffffff", "#eeeeee"
+_COLOURS = {"fill slice": "#B34700", "fill place": "#B34700", "leave": "#0072B2"}
+_LINE = (213, 94, 0)  # of the outline
 _INSIDE = 0.25  # of a pixel of the picture
-_NAMES = ("before", "damaged", "after")
+_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".pdf": "PDF"}
+
+
+def check_sheet(target: Path) -> None:
+    """Refuse a sheet before hours of work go into it.
+
+    Raises:
+        UserError: it is there already, or its ending is of no kind that is written.
+    """
+    refuse_existing(target)
+    if target.suffix.lower() not in _KINDS:
+        ending = f"ends in {target.suffix}" if target.suffix else "has no ending"
+        raise UserError(
+            f"The sheet {target} {ending}; give a name that ends in {', '.join(_KINDS)}."
+        )
 
 
 def draw_sheet(plan: Plan, volume: Volume, target: Path) -> None:
-    """Draw up to 24 findings, a row for each.
+    """Draw up to 120 findings by slice, in three columns; a PDF has pages of twelve.
 
     Args:
         plan: of the volume.
         volume: read three slices at a time.
-        target: of the PNG.
+        target: whose ending says of which kind it is.
 
     Raises:
-        UserError: it is there already.
+        UserError: ``check_sheet`` refuses it.
     """
-    refuse_existing(target)
-    worst = sorted(plan.items, key=lambda item: item.finding.beyond, reverse=True)
-    rows = worst[:_MOST]
-    width = 2 * _MARGIN + _TEXT + 3 * _SIDE + 2 * _GAP
-    height = _HEAD + max(len(rows), 1) * (_SIDE + _GAP) + _MARGIN
-    sheet = Image.new("RGB", (width, height), _PAPER)
-    pen = ImageDraw.Draw(sheet)
-    _draw_head(pen, plan, volume, len(rows))
-    for number, item in enumerate(rows):
-        top = _HEAD + number * (_SIDE + _GAP)
-        _draw_words(pen, item, plan.first, top)
-        for column, picture in enumerate(_pictures(item, volume)):
-            sheet.paste(picture, (_MARGIN + _TEXT + column * (_SIDE + _GAP), top))
+    check_sheet(target)
+    kind = _KINDS[target.suffix.lower()]
+    found = scenes(plan.items, plan, volume)
+    worst = sorted(found, key=lambda scene: scene.item.finding.beyond, reverse=True)
+    rows = sorted(worst[:_MOST], key=lambda scene: scene.item.finding.z)
+    step = _OF_A_PAGE if kind == "PDF" else _MOST
+    pages = [rows[low : low + step] for low in range(0, len(rows), step)] or [[]]
+    subtitle = _subtitle(plan, volume, sum(len(scene.items) for scene in rows))
+    drawn = [_page(page, plan, volume, subtitle) for page in pages]
+    options: dict[str, Any] = {"PNG": {}, "JPEG": {"quality": 90}}.get(
+        kind, {"save_all": True, "append_images": drawn[1:], "resolution": 160, "quality": 90}
+    )
     with atomic_path(target) as temporary:
-        sheet.save(temporary, format="png")
+        drawn[0].save(temporary, format=kind, **options)
 
 
-def _draw_head(pen: ImageDraw.ImageDraw, plan: Plan, volume: Volume, shown: int) -> None:
-    large, small = _font(24), _font(13)
-    pen.text((_MARGIN, 20), volume.name, _INK, large)
-    count = f"{len(plan.items)} findings" if shown < len(plan.items) else f"{shown} findings"
-    if shown < len(plan.items):
-        count += f", the {shown} worst are shown"
-    z, y, x = volume.shape
-    pen.text((_MARGIN, 52), f"{count}; {z} slices of {y} x {x} pixels", _FAINT, small)
-    for column, name in enumerate(_NAMES):
-        left = _MARGIN + _TEXT + column * (_SIDE + _GAP)
-        pen.text((left, _HEAD - 22), name, _INK, small)
+def _subtitle(plan: Plan, volume: Volume, shown: int) -> str:
+    """What a sheet is of."""
+    (z, y, x), found = volume.shape, len(plan.items)
+    count = f"{found} finding{'' if found == 1 else 's'}"
+    if shown < found:
+        count += f", the {shown} furthest beyond their limits are shown"
+    return f"{count}; {z} slices of {y} x {x} pixels; the number of the first is {plan.first}"
 
 
-def _draw_words(pen: ImageDraw.ImageDraw, item: Item, first: int, top: int) -> None:
-    finding = item.finding
-    colour = _COLOURS[item.action]
-    pen.rectangle((_MARGIN, top, _MARGIN + 3, top + _SIDE - 1), fill=colour)
-    left = _MARGIN + 16
-    pen.text((left, top + 6), f"slice {first + finding.z}", _FAINT, _font(14))
-    pen.text((left, top + 26), finding.reason, _INK, _font(24))
-    meaning = (WHOLE | PLACES).get(finding.reason, "")
-    lines = [*_wrapped(meaning, 34), *number_words(finding), *size_words(finding), ""]
-    pen.multiline_text((left, top + 62), "\n".join(lines), _INK, _font(13), spacing=5)
-    below = top + 62 + 20 * len(lines)
-    pen.text((left, below), item.action, colour, _font(15))
-    note = "\n".join(_wrapped(item.note, 34))
-    pen.multiline_text((left, below + 22), note, _FAINT, _font(13), spacing=5)
+def _page(rows: Sequence[Scene], plan: Plan, volume: Volume, subtitle: str) -> Image.Image:
+    columns = max(min(len(rows), _COLUMNS), 1)
+    deep = max(-(-len(rows) // columns), 1)
+    width = 2 * _MARGIN + columns * _WIDTH + (columns - 1) * _GAP
+    page = Image.new("RGB", (width, _HEAD + deep * (_HEIGHT + _GAP)), _PAPER)
+    pen, slices = ImageDraw.Draw(page), Slices(volume)
+    pen.text((_MARGIN, 18), _fitting(pen, volume.name, width - 2 * _MARGIN, 24), _INK, _font(24))
+    pen.text((_MARGIN, 50), _fitting(pen, subtitle, width - 2 * _MARGIN, 13), _FAINT, _font(13))
+    for number, scene in enumerate(rows):
+        row, column = divmod(number, columns)
+        left, top = _MARGIN + column * (_WIDTH + _GAP), _HEAD + row * (_HEIGHT + _GAP)
+        _draw_words(pen, scene, plan.first, (left, top))
+        for panel in scene.panels:
+            page.paste(_picture(panel, scene, slices), (left, top + _WORDS))
+            caption = f"{panel.name}: {panel.words}"
+            pen.text(
+                (left, top + _WORDS + _SIDE + 2), _fitting(pen, caption, _SIDE, 12), _INK, _font(12)
+            )
+            left += _SIDE + _BETWEEN
+    return page
 
 
-def _pictures(item: Item, volume: Volume) -> list[Image.Image]:
-    """Before, damaged and after, cut to the same part of the slice."""
-    finding = item.finding
-    present = present_slices(volume)
-    before = next((z for z in reversed(present) if z < finding.z), None)
-    after = next((z for z in present if z > finding.z), None)
-    here = finding.z if finding.z not in volume.missing else None
-    box = _shown(finding, volume.shape[1:])
-    pictures = [_picture(volume, z, box) for z in (before, here, after)]
-    if finding.place is not None:
-        mask = finding.place.within(volume.shape[1:])
-        pictures[1] = _outlined(pictures[1], mask[box.top : box.bottom, box.left : box.right])
-    return pictures
+def _draw_words(
+    pen: ImageDraw.ImageDraw, scene: Scene, first: int, corner: tuple[int, int]
+) -> None:
+    item, (left, top) = scene.item, corner
+    pen.line((left, top, left + _WIDTH - 1, top), _EMPTY)
+    title = f"{scene.called(first)}: {item.finding.reason}"
+    pen.text((left, top + 5), _fitting(pen, title, _WIDTH - 90, 17), _INK, _font(17))
+    pen.text((left + _WIDTH, top + 7), item.action, _COLOURS[item.action], _font(14), anchor="ra")
+    words = [*measured_words(item.finding), *size_words(item.finding)]
+    said = [". ".join(words), item.note] if item.note else textwrap.wrap("; ".join(words), _LETTERS)
+    for line, text in enumerate(said[:2]):
+        at = left, top + 27 + 15 * line
+        pen.text(at, _fitting(pen, text, _WIDTH, 12), _FAINT, _font(12))
 
 
-def _picture(volume: Volume, z: int | None, box: Box) -> Image.Image:
-    """A part of a slice, as large as a picture; an empty one where there is no slice."""
-    if z is None:
-        empty = Image.new("RGB", (_SIDE, _SIDE), _EMPTY)
-        middle = _SIDE // 2, _SIDE // 2
-        ImageDraw.Draw(empty).text(middle, "no slice", _FAINT, _font(14), anchor="mm")
-        return empty
-    part = volume.slice(z)[box.top : box.bottom, box.left : box.right]
-    shrinks = max(part.shape) > _SIDE
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+def _picture(panel: Panel, scene: Scene, slices: Slices) -> Image.Image:
+    """What a panel shows, as large as a picture; an empty one where there is no slice."""
     square = Image.new("RGB", (_SIDE, _SIDE), _EMPTY)
+    if panel.z is None:
+        middle = _SIDE // 2, _SIDE // 2
+        word = "missing" if panel.name == "damaged" else "no slice"
+        ImageDraw.Draw(square).text(middle, word, _FAINT, _font(14), anchor="mm")
+        return square
+    box, place = scene.box, scene.item.finding.place
+    window = Window(box.top, box.left, box.bottom - box.top, box.right - box.left)
+    part = slices.read(panel.z, window)
+    how = cv2.INTER_AREA if max(part.shape) > _SIDE else cv2.INTER_CUBIC
     size = _fitted(part.shape)
     grey = np.asarray(cv2.resize(part, size, interpolation=how), np.uint8)
-    square.paste(Image.fromarray(grey), ((_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2))
-    return square
+    corner = (_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2
+    square.paste(Image.fromarray(grey), corner)
+    if place is None or panel.name != "damaged":
+        return square
+    return _outlined(square, _cut(place.within(slices.shape), box), corner)
 
 
-def _outlined(picture: Image.Image, mask: Mask) -> Image.Image:
+def _cut(mask: Mask, box: Box) -> Mask:
+    return mask[box.top : box.bottom, box.left : box.right]
+
+
+def _outlined(picture: Image.Image, mask: Mask, corner: tuple[int, int]) -> Image.Image:
     """A picture with a line around a mask of the part that it shows."""
     size = _fitted(mask.shape)
     small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > _INSIDE
     edges, _ = cv2.findContours(small.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     drawn = np.array(picture)
-    corner = (_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2
     cv2.drawContours(drawn, edges, -1, _LINE, 2, cv2.LINE_AA, offset=corner)
     return Image.fromarray(drawn)
-
-
-def _shown(finding: Finding, shape: tuple[int, int]) -> Box:
-    """The square part of a slice that is shown: a place and what is around it, or all."""
-    height, width = shape
-    if finding.place is None:
-        return Box(0, height, 0, width)
-    top, bottom, left, right = finding.place.box
-    side = max(bottom - top, right - left)
-    side = max(int(side * (1 + 2 * _AROUND)), _LEAST)
-    rows = _within((top + bottom) // 2, side, height)
-    columns = _within((left + right) // 2, side, width)
-    return Box(*rows, *columns)
-
-
-def _within(middle: int, side: int, length: int) -> tuple[int, int]:
-    low = min(max(middle - side // 2, 0), max(length - side, 0))
-    return low, min(low + side, length)
 
 
 def _fitted(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -151,8 +164,13 @@ def _fitted(shape: tuple[int, ...]) -> tuple[int, int]:
     return max(round(shape[1] * scale), 1), max(round(shape[0] * scale), 1)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width)
+def _fitting(pen: ImageDraw.ImageDraw, text: str, width: int, size: int) -> str:
+    """A text, cut where it is wider than so many pixels."""
+    if pen.textlength(text, _font(size)) <= width:
+        return text
+    while text and pen.textlength(f"{text}...", _font(size)) > width:
+        text = text[:-1]
+    return f"{text.rstrip()}..."
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.repair.finding import Finding
+from bench.repair.finding import PLACES, WHOLE, Finding
 from bench.repair.plan import Item, Plan
 
 
-def number_words(finding: Finding) -> list[str]:
-    """The number of a finding and its limit; nothing where nothing was measured."""
+def measured_words(finding: Finding) -> list[str]:
+    """What a finding is, and what was measured of it: the number, its unit and its limit."""
+    meaning, measure = WHOLE.get(finding.reason), PLACES.get(finding.reason)
     if finding.number is None or finding.limit is None:
-        return []
-    return [f"number {shown(finding.number)}, limit {shown(finding.limit)}"]
+        return [text for text in (meaning, measure) if text]
+    number = f"{shown(finding.number)} (limit {shown(finding.limit)})"
+    if measure is None:
+        return [f"{meaning or 'number'}: {number}"]
+    what = "lack of texture" if finding.reason == "flat" else "departure from both"
+    return [measure, f"{what}, in robust standard deviations: {number}"]
 
 
 def size_words(finding: Finding) -> list[str]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.base.files import canonical_json
-from bench.repair.finding import PLACES, WHOLE, Finding
+from bench.repair.finding import Finding
 from bench.repair.gaps import Task
 from bench.repair.record import ExpectedScore, RepairRecord, SliceRecord
-from bench.repair.words import number_words, size_words
+from bench.repair.words import measured_words, size_words
 from bench.scores.metrics import METRICS
 
 Fact = tuple[str, str]
@@ -170,8 +170,7 @@ def _score(score: ExpectedScore | None, digits: int) -> str:
 
 
 def _reason(finding: Finding) -> str:
-    meaning = (WHOLE | PLACES).get(finding.reason)
-    words = [*([meaning] if meaning else []), *number_words(finding), *size_words(finding)]
+    words = [*measured_words(finding), *size_words(finding)]
     return f"{finding.reason}: {'; '.join(words)}" if words else finding.reason
 
 

@@ -77,10 +77,12 @@ def test_what_was_refused_or_left_says_why(done: Repaired) -> None:
 def test_the_reasons_are_told_with_their_numbers(done: Repaired) -> None:
     found = slices(done)
     assert found[12]["reasons"] == [
-        "duplicate: excess of likeness to a neighbour, in robust standard deviations; "
-        "number 58, limit 10"
+        "duplicate: excess of likeness to a neighbour, in robust standard deviations: 58 (limit 10)"
     ]
-    assert found[6]["reasons"][0].startswith("stain: a spot darker than both neighbours; number 61")
+    assert found[6]["reasons"][0].startswith(
+        "stain: a spot darker than both neighbours; departure from both, in robust standard "
+        "deviations: 61 (limit 40); "
+    )
     assert found[6]["reasons"][1].startswith("knife </script> mark: 600 pixels; rows 66:96")
 
 

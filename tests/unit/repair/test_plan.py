@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import moving_texture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -242,22 +241,3 @@ def test_a_mistake_in_a_table_of_boxes_is_one_sentence(
     path.write_text(text)
     with pytest.raises(UserError, match=sentence):
         given_places(str(path), volume())
-
-
-def test_the_sheet_shows_a_row_for_each_finding(tmp_path: Path) -> None:
-    from bench.repair.sheet import draw_sheet
-
-    grey = moving_texture(12, 64)
-    there = ArrayVolume("stack", grey, missing=(7,))
-    mask = np.zeros((64, 64), np.bool_)
-    mask[20:40, 10:30] = True
-    found = [Finding(3, "stain", 61.0, 40.0, Place.of(mask)), Finding(7, "missing")]
-    heights = []
-    for count in (1, 2):
-        made = make_plan("stack.tif", there, found[:count], 3)
-        draw_sheet(made, there, tmp_path / f"{count}.png")
-        with Image.open(tmp_path / f"{count}.png") as picture:
-            heights.append(picture.size[1])
-            colours = {colour for _, colour in picture.getcolors(2**20) or []}
-        assert (213, 94, 0) in colours  # the outline
-    assert heights[1] > heights[0]
