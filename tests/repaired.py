@@ -112,7 +112,10 @@ def _slice(task: Task) -> SliceRecord:
         peak=0.25,
         unlikeness=0.41,
         detail=1.1,
-        expected={"psnr": ExpectedScore(score=17.46, low=16.6, high=18.2, coverage=0.9)},
+        expected={
+            "psnr": ExpectedScore(score=17.46, low=16.6, high=18.2, coverage=0.9),
+            "carried": ExpectedScore(score=0.912, low=0.874, high=0.948, coverage=0.9),
+        },
         mean_error=mean,
         error=None if refused else f"error/{number:05d}.tif",
         sha256=None if refused else "0123456789abcdef" * 4,

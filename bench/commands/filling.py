@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,10 +24,10 @@ from bench.repair.page.writing import PAGE
 from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, SliceRecord
 from bench.repair.repair import Order, carry_out
+from bench.repair.trust import JUDGED
+from bench.repair.words import FEW, named_method, promised, score_words, title_of
 from bench.volumes.stack_volume import StackVolume
 from bench.volumes.writing.write_volume import check_target
-
-_FEW = "*"  # the mark of an interval that no share of true scores is promised for
 
 
 def fill_as_told(words: RepairWords, plan: Plan, volume: StackVolume) -> RepairRecord | None:
@@ -68,17 +69,20 @@ def print_record(record: RepairRecord, out: str, mask_out: str | None, target: C
     """Print a row for each slice that was filled, and where what was written lies."""
     table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     typer.echo("What is expected, from slices of this volume that were hidden and filled alike:")
-    for name in ("slice", "filled", "from", "PSNR (dB)", "FRC < 0.1", "error (grey levels)"):
+    scores = promised(record)
+    for name in ("slice", "filled", "from", *map(title_of, scores), "error (grey levels)"):
         justify: Literal["left", "right"] = "left" if name in ("filled", "from") else "right"
-        table.add_column(name, justify=justify, no_wrap=True)
+        table.add_column(name, justify=justify)
     for each in record.slices:
-        table.add_row(*map(Text, _cells(each)))
+        table.add_row(*map(Text, _cells(each, scores)))
     target.print(table)
+    if not set(JUDGED).isdisjoint(scores):
+        typer.echo("Carried and Dice: from the test triplets of this volume that were judged.")
     if any(score.coverage is None for each in record.slices for score in each.expected.values()):
-        typer.echo(f"{_FEW} too few slices could be hidden: the range of their scores.")
+        typer.echo(f"{FEW} too few slices could be hidden: the range of their scores.")
     for size, method in record.methods.items():
         gaps = "single slices" if int(size) == 1 else f"gaps of {size} slices"
-        typer.echo(f"{gaps}: {method['method']}; {method['why']}.")
+        typer.echo(f"{gaps}: {named_method(method)}; {method['why']}.")
     for each in record.slices:
         if each.note:
             what = "not filled" if each.filled == "no" else "filled, but not to be trusted"
@@ -100,21 +104,12 @@ def _left(record: RepairRecord) -> dict[str, list[str]]:
     return found
 
 
-def _cells(each: SliceRecord) -> tuple[str, ...]:
-    def interval(name: str, digits: int) -> str:
-        score = each.expected.get(name)
-        if score is None:
-            return ""
-        mark = _FEW if score.coverage is None else ""
-        low, high = f"{score.low:.{digits}f}", f"{score.high:.{digits}f}"
-        return f"{score.score:.{digits}f} [{low}, {high}]{mark}"
-
+def _cells(each: SliceRecord, scores: Sequence[str]) -> tuple[str, ...]:
     return (
         str(each.slice),
         each.filled,
         f"{each.before}, {each.after}",
-        interval("psnr", 1),
-        interval("frc_10", 2),
+        *(score_words(name, each.expected.get(name)) for name in scores),
         "" if each.mean_error is None else f"{each.mean_error:.1f}",
     )
 

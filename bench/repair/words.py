@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bench.repair.finding import PLACES, WHOLE, Finding
 from bench.repair.plan import Item, Plan
+from bench.repair.record import ExpectedScore, RepairRecord
+from bench.scores.columns import EVERY
+from bench.store.records import NONE
+
+_DIGITS = {"carried": 2, "dice": 2, "frc_10": 2, "psnr": 1}  # in the order of their columns
+FEW = "*"  # the mark of an interval that no share of true scores is promised for
 
 
 def measured_words(finding: Finding) -> list[str]:
@@ -29,6 +36,32 @@ def size_words(finding: Finding) -> list[str]:
         f"{finding.place.pixels:,} pixels",
         f"rows {box.top}:{box.bottom}, columns {box.left}:{box.right}",
     ]
+
+
+def named_method(method: Mapping[str, Any]) -> str:
+    """What a record's method is called, with the loss that it was trained under."""
+    loss = method.get("loss", NONE)
+    return str(method["method"] if loss == NONE else f"{method['method']} ({loss})")
+
+
+def promised(record: RepairRecord) -> list[str]:
+    """The metrics that some slice is expected to reach, in the order of their columns."""
+    return [name for name in _DIGITS if any(name in each.expected for each in record.slices)]
+
+
+def title_of(metric: str) -> str:
+    """What a column of expected scores is called."""
+    return EVERY[metric].title
+
+
+def score_words(metric: str, score: ExpectedScore | None) -> str:
+    """An expected score with its interval; a dash where there is none."""
+    if score is None:
+        return "–"
+    middle, low, high = (
+        f"{number:.{_DIGITS[metric]}f}" for number in (score.score, score.low, score.high)
+    )
+    return f"{middle} [{low}, {high}]{FEW if score.coverage is None else ''}"
 
 
 def shown(number: float) -> str:

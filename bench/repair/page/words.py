@@ -8,14 +8,19 @@ from typing import Any
 from bench.base.files import canonical_json
 from bench.repair.finding import Finding
 from bench.repair.gaps import Task
-from bench.repair.record import ExpectedScore, RepairRecord, SliceRecord
-from bench.repair.words import measured_words, size_words
-from bench.scores.metrics import METRICS
+from bench.repair.record import RepairRecord, SliceRecord
+from bench.repair.words import (
+    measured_words,
+    named_method,
+    promised,
+    score_words,
+    size_words,
+    title_of,
+)
 
 Fact = tuple[str, str]
 
 STATES = {"whole": "filled", "places": "filled in places", "no": "not filled"}
-_DIGITS = {"psnr": 1, "frc_10": 2}
 _HELD = "{} % of such intervals hold the true score"
 _UNKNOWN = "too few slices could be hidden to say how many such intervals hold"
 
@@ -38,7 +43,7 @@ def summary(record: RepairRecord) -> list[str]:
 
 def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
     """What is known of a slice: name and text."""
-    found = [("what was done", _what(each)), *_expected(each)]
+    found = [("what was done", _what(each)), *_expected(each, record)]
     if each.mean_error is not None:
         found.append(("mean expected error", f"{each.mean_error:.1f} grey levels"))
     y, x = each.shift
@@ -49,7 +54,7 @@ def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
         ("from", f"slices {each.before} and {each.after}"),
         ("time between them", f"{each.time:.2f}"),
         ("shift between them", f"y {_signed(y)}, x {_signed(x)} px; correlation {each.peak:.2f}"),
-        ("method", _named(method)),
+        ("method", named_method(method)),
         ("why this method", method["why"]),
         *([("SHA-256", each.sha256)] if each.sha256 else []),
     ]
@@ -69,12 +74,12 @@ def row(each: SliceRecord, record: RepairRecord) -> dict[str, Any]:
         "refused": each.filled == "no",
         "reasons": ", ".join(dict.fromkeys(each.reasons)),
         "error": "–" if each.mean_error is None else f"{each.mean_error:.1f}",
-        "scores": [_score(each.expected.get(name), digits) for name, digits in _DIGITS.items()],
+        "scores": [score_words(name, each.expected.get(name)) for name in promised(record)],
         "unlikeness": f"{each.unlikeness:.2f}",
         "between": f"{each.before}, {each.after}",
         "time": f"{each.time:.2f}",
         "shift": ", ".join(map(_signed, each.shift)),
-        "method": _named(method),
+        "method": named_method(method),
         "note": each.note,
     }
 
@@ -124,8 +129,8 @@ def _methods(record: RepairRecord) -> Iterator[str]:
     for size, method in record.methods.items():
         windows = "1 window" if method["hidden"] == 1 else f"{method['hidden']} windows"
         yield (
-            f"The method for {gap_words(size)} was {_named(method)}: {method['why']}. What is "
-            f"expected of them rests on {windows} of sound slices, hidden and filled alike."
+            f"The method for {gap_words(size)} was {named_method(method)}: {method['why']}. What "
+            f"is expected of them rests on {windows} of sound slices, hidden and filled alike."
         )
 
 
@@ -154,29 +159,17 @@ def _error(each: SliceRecord) -> float:
     return each.mean_error or 0.0
 
 
-def _expected(each: SliceRecord) -> Iterator[Fact]:
-    for name, digits in _DIGITS.items():
+def _expected(each: SliceRecord, record: RepairRecord) -> Iterator[Fact]:
+    for name in promised(record):
         score = each.expected.get(name)
         if score is not None:
             held = _UNKNOWN if score.coverage is None else _HELD.format(round(100 * score.coverage))
-            yield f"expected {METRICS[name].title}", f"{_score(score, digits)}; {held}"
-
-
-def _score(score: ExpectedScore | None, digits: int) -> str:
-    if score is None:
-        return "–"
-    mark = "*" if score.coverage is None else ""
-    return f"{score.score:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]{mark}"
+            yield f"expected {title_of(name)}", f"{score_words(name, score)}; {held}"
 
 
 def _reason(finding: Finding) -> str:
     words = [*measured_words(finding), *size_words(finding)]
     return f"{finding.reason}: {'; '.join(words)}" if words else finding.reason
-
-
-def _named(method: Any) -> str:
-    loss = method.get("loss", "-")
-    return str(method["method"] if loss == "-" else f"{method['method']} ({loss})")
 
 
 def _source(record: RepairRecord, digest: str) -> list[Fact]:
@@ -204,7 +197,7 @@ def _method(size: int, method: Any) -> list[Fact]:
     )
     found = [
         ("gaps", gap_words(size)),
-        ("method", _named(method)),
+        ("method", named_method(method)),
         ("options", options),
         ("revision", str(method["revision"])),
         ("weights, SHA-256", method["weights"] or ""),

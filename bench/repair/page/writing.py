@@ -16,6 +16,8 @@ from bench.repair.page.pictures import LIMIT, Album, colours, scale_end
 from bench.repair.page.views import MIDDLE, parts
 from bench.repair.page.words import provenance, row, summary, worst_first
 from bench.repair.record import RepairRecord
+from bench.repair.trust import JUDGED
+from bench.repair.words import promised, title_of
 
 PAGE = "index.html"
 
@@ -48,6 +50,8 @@ def write_page(
         summary=summary(record),
         data={"slices": shown},
         rows=[row(each, record) for each in slices],
+        scores=[title_of(name) for name in promised(record)],
+        judged=not set(JUDGED).isdisjoint(promised(record)),
         noted=any(each.note for each in slices),
         left=record.left,
         provenance=provenance(record, file_digest(folder / RECORD)),

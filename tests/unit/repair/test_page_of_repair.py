@@ -100,6 +100,14 @@ def test_the_summary_counts_and_names(done: Repaired) -> None:
         assert f"<p>{sentence}</p>" in html(done)
 
 
+def test_scores_that_some_slice_is_expected_to_reach_have_columns(done: Repaired) -> None:
+    page = html(done)
+    columns = re.findall(r'<th scope="col" class="number">([^<]*)</th>', page)
+    assert columns == ["Expected error", "Carried", "PSNR (dB)", "Unlikeness", "Time"]
+    assert '<td class="number">0.91 [0.87, 0.95]</td>' in page
+    assert "Carried (the share of neurites" in page
+
+
 def test_what_was_filled_by_force_stands_before_what_can_be_trusted(done: Repaired) -> None:
     forced = [
         each.model_copy(update={"note": "its neighbours differ"}) if each.slice == 103 else each
