@@ -28,6 +28,7 @@ VOLUMES = ("mouse_triplet", "vnc_triplet")
         ("neurons", "neurites,4,5", (), ("neurites", "table4_extended", "table5")),
         ("neurons/overnight", "neurites", VOLUMES, ("neurites",)),
         ("gaps", "gaps", (), ("gaps",)),
+        ("gaps/overnight", "gaps", (), ("gaps",)),
     ],
 )
 def test_the_committed_tables_come_from_the_committed_records(
