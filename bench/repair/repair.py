@@ -264,7 +264,9 @@ def _write(
     words = {
         z: "synthesised" if each.filled == "whole" else "in places" for z, each in there.items()
     }
-    notes = Notes(volume.voxel_size, words, f"{filling.evidence.folder.name}/{RECORD}")
+    # What the source holds in place of a slice that is called missing is the user's: it stays.
+    left = sorted(first + z for z in volume.missing - volume.raw.missing - set(kept))
+    notes = Notes(volume.voxel_size, words, f"{filling.evidence.folder.name}/{RECORD}", left)
     if not path_of(order.out).exists():
         write_volume(order.out, volume.raw, kept, notes, tick)
     if order.mask_out is not None and not path_of(order.mask_out).exists():

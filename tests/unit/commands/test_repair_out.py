@@ -67,6 +67,25 @@ def test_what_is_missing_is_filled_and_all_else_stays(
     assert str(out) in told
 
 
+def test_what_stands_in_place_of_a_missing_slice_that_is_left_is_copied(
+    capsys: pytest.CaptureFixture[str], stack: Path, grey: np.ndarray
+) -> None:
+    out = stack.with_name("whole.tif")
+    words = ("--missing", "7-10", "--method", "average", "--out", out)
+    assert bench(capsys, "repair", stack, *words)[0] == 0
+    np.testing.assert_array_equal(repaired(out)[7:11], grey[7:11])
+    with tifffile.TiffFile(out) as file:
+        lines = str(file.pages[0].description).splitlines()  # type: ignore[union-attr]
+    [mark] = [line.removeprefix("interslice=") for line in lines if line.startswith("interslice=")]
+    assert json.loads(mark) == {
+        "synthetic": {"4": "synthesised"},
+        "left": [7, 8, 9, 10],
+        "repair": "whole.tif-repair/repair.json",
+    }
+    why = {each["slice"]: each["note"] for each in record_of(out)["left"]}
+    assert why == dict.fromkeys(range(7, 11), "4 slices in a row, more than 3")
+
+
 def test_a_place_is_filled_where_a_plan_says_so(
     capsys: pytest.CaptureFixture[str], stack: Path, grey: np.ndarray
 ) -> None:
