@@ -49,6 +49,8 @@ def _verify_repair(folder: Path, *, as_json: bool) -> None:
     checked, problems = verify_repair(folder)
     if as_json:
         print_json({"checked": checked, "problems": problems})
+    elif not checked and not problems:
+        typer.echo("Nothing was filled, so no volume was written: there is nothing to check.")
     else:
         wrong = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         verdict = wrong if problems else "all as they were written"

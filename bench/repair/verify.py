@@ -21,13 +21,16 @@ def verify_repair(folder: Path) -> tuple[int, list[str]]:
         folder: that the repair left beside the volume.
 
     Returns:
-        How many slices were compared, and a sentence for each that is not as it was written.
+        How many slices were compared, and a sentence for each that is not as it was written. None
+        of both where nothing was filled: no volume was written then.
 
     Raises:
         UserError: the record cannot be read.
     """
     record = load_record(folder)
     filled = [each for each in record.slices if each.sha256 is not None]
+    if not filled:
+        return 0, []
     path = folder.parent / record.out
     if not path.exists():
         return 0, [f"{path} is missing; repeat the repair, or put it back beside {folder.name}."]

@@ -151,6 +151,26 @@ def test_what_is_there_is_never_written_over(
     assert "whole.tif-repair is there already" in told
 
 
+def test_verify_says_that_nothing_was_filled(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The neighbours of slice 10 are of two tissues: it is refused, and no volume is written."""
+    two = moving_texture(21, SIDE)
+    two[11:] = moving_texture(21, SIDE)[11:, ::-1, ::-1]
+    tifffile.imwrite(tmp_path / "two.tif", two)
+    plan, out = tmp_path / "plan.toml", tmp_path / "whole.tif"
+    entry = '[[entry]]\nslice = 10\nreason = "missing"\naction = "fill slice"\n'
+    plan.write_text(f'source = "two.tif"\nshape = [21, {SIDE}, {SIDE}]\n{entry}')
+    words = ("--plan", plan, "--method", "average", "--out", out)
+    assert bench(capsys, "repair", tmp_path / "two.tif", *words)[0] == 0
+    assert not out.exists()
+    code, told, _ = bench(capsys, "verify", "--out", out)
+    assert code == 0
+    assert "Nothing was filled, so no volume was written" in told
+    code, told, _ = bench(capsys, "verify", "--out", out, "--json")
+    assert (code, json.loads(told)) == (0, {"checked": 0, "problems": []})
+
+
 @pytest.mark.parametrize("name", ["whole.tif", "whole.h5", "whole.ome.zarr", "whole/"])
 def test_verify_knows_what_a_repair_wrote(
     capsys: pytest.CaptureFixture[str], stack: Path, name: str
