@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.base.device import choose_device
 from bench.base.errors import UserError
+from bench.base.files import file_digest
 from bench.base.progress import Display, Progress
 from bench.base.provenance import provenance
 from bench.repair.choose import Filler, Wish, choose
@@ -232,6 +233,7 @@ def _slice_record(filling: Filling, task: Task, facts: Mapping[str, Any]) -> Sli
     first, refused = filling.volume.first, str(facts["refused"])
     filled, name = "sha256" in facts, filling.name(task)
     evidence = filling.evidence
+    error = write_errors(evidence.array(name, ERROR), evidence.folder, name) if filled else None
     return SliceRecord(
         slice=first + task.z,
         filled=("whole" if task.whole else "places") if filled else "no",
@@ -240,7 +242,8 @@ def _slice_record(filling: Filling, task: Task, facts: Mapping[str, Any]) -> Sli
         before=first + task.gap.before,
         after=first + task.gap.after,
         time=round(task.gap.time(task.z), 4),
-        error=write_errors(evidence.array(name, ERROR), evidence.folder, name) if filled else None,
+        error=error,
+        error_sha256=error and file_digest(evidence.folder / error),
         note=refused,
         **{name: value for name, value in facts.items() if name != "refused"},
     )

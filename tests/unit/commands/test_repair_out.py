@@ -205,6 +205,40 @@ def test_verify_finds_a_slice_that_was_changed(
     assert "is missing" in told
 
 
+def test_verify_finds_a_byte_of_an_error_map_that_was_flipped(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    out = stack.with_name("whole.tif")
+    assert bench(capsys, "repair", stack, "--method", "average", "--out", out)[0] == 0
+    errors = stack.parent / "whole.tif-repair/error/00004.tif"
+    values = bytearray(errors.read_bytes())
+    values[len(values) // 2] ^= 1
+    errors.write_bytes(values)
+    code, told, _ = bench(capsys, "verify", "--out", out)
+    assert code == 1
+    assert f"The error map {errors} is not what the repair wrote" in told
+    errors.unlink()
+    code, told, _ = bench(capsys, "verify", "--out", out)
+    assert code == 1
+    assert f"The error map {errors} cannot be read" in told
+
+
+def test_a_record_without_digests_of_error_maps_is_still_valid(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    out = stack.with_name("whole.tif")
+    assert bench(capsys, "repair", stack, "--method", "average", "--out", out)[0] == 0
+    old = record_of(out)
+    for each in old["slices"]:
+        assert each.pop("error_sha256")
+    stack.with_name("whole.tif-repair").joinpath("repair.json").write_text(json.dumps(old))
+    code, told, _ = bench(capsys, "verify", "--out", out)
+    assert (code, told.strip()) == (
+        0,
+        "1 filled slices checked, no others: all as they were written",
+    )
+
+
 def test_16_bits_stay_16_bits(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, grey: np.ndarray
 ) -> None:
