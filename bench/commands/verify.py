@@ -24,7 +24,7 @@ class VerifyWords:
 def verify(words: VerifyWords) -> None:
     """Check every file of the results, and their datasets, against the digests in the records.
 
-    With --out NAME of a repaired volume, or NAME-repair: every slice that was filled, and its map.
+    With --out NAME of a repaired volume, or NAME-repair: every filled slice and error map.
     """
     beside = words.out.with_name(f"{words.out.name}-repair")
     for folder in (words.out, beside):
