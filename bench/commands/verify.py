@@ -24,7 +24,7 @@ class VerifyWords:
 def verify(words: VerifyWords) -> None:
     """Check every file of the results, and their datasets, against the digests in the records.
 
-    With --out NAME of a repaired volume, or NAME-repair: every slice that was filled.
+    With --out NAME of a repaired volume, or NAME-repair: every filled slice and error map.
     """
     beside = words.out.with_name(f"{words.out.name}-repair")
     for folder in (words.out, beside):
@@ -49,6 +49,8 @@ def _verify_repair(folder: Path, *, as_json: bool) -> None:
     checked, problems = verify_repair(folder)
     if as_json:
         print_json({"checked": checked, "problems": problems})
+    elif not checked and not problems:
+        typer.echo("Nothing was filled, so no volume was written: there is nothing to check.")
     else:
         wrong = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         verdict = wrong if problems else "all as they were written"

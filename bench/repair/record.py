@@ -52,6 +52,7 @@ class SliceRecord(BaseModel):
         expected: scores, by metric.
         mean_error: mean expected absolute error of its filled pixels, in grey levels.
         error: the file of its expected errors, from the folder of this one; uint8, in grey levels.
+        error_sha256: of that file; None in records that were written before it was kept.
         pixels: how many were filled.
         sha256: of the slice as it was written, row by row.
         note: why it was left, or what has to be known of it.
@@ -73,6 +74,7 @@ class SliceRecord(BaseModel):
     expected: Mapping[str, ExpectedScore] = {}
     mean_error: float | None = None
     error: str | None = None
+    error_sha256: str | None = None
     pixels: int = 0
     sha256: str | None = None
     note: str = ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.base.device import choose_device
 from bench.base.errors import UserError
+from bench.base.files import file_digest
 from bench.base.progress import Display, Progress
 from bench.base.provenance import provenance
 from bench.repair.choose import Filler, Wish, choose
@@ -232,6 +233,7 @@ def _slice_record(filling: Filling, task: Task, facts: Mapping[str, Any]) -> Sli
     first, refused = filling.volume.first, str(facts["refused"])
     filled, name = "sha256" in facts, filling.name(task)
     evidence = filling.evidence
+    error = write_errors(evidence.array(name, ERROR), evidence.folder, name) if filled else None
     return SliceRecord(
         slice=first + task.z,
         filled=("whole" if task.whole else "places") if filled else "no",
@@ -240,7 +242,8 @@ def _slice_record(filling: Filling, task: Task, facts: Mapping[str, Any]) -> Sli
         before=first + task.gap.before,
         after=first + task.gap.after,
         time=round(task.gap.time(task.z), 4),
-        error=write_errors(evidence.array(name, ERROR), evidence.folder, name) if filled else None,
+        error=error,
+        error_sha256=error and file_digest(evidence.folder / error),
         note=refused,
         **{name: value for name, value in facts.items() if name != "refused"},
     )
@@ -264,7 +267,9 @@ def _write(
     words = {
         z: "synthesised" if each.filled == "whole" else "in places" for z, each in there.items()
     }
-    notes = Notes(volume.voxel_size, words, f"{filling.evidence.folder.name}/{RECORD}")
+    # What the source holds in place of a slice that is called missing is the user's: it stays.
+    left = sorted(first + z for z in volume.missing - volume.raw.missing - set(kept))
+    notes = Notes(volume.voxel_size, words, f"{filling.evidence.folder.name}/{RECORD}", left)
     if not path_of(order.out).exists():
         write_volume(order.out, volume.raw, kept, notes, tick)
     if order.mask_out is not None and not path_of(order.mask_out).exists():

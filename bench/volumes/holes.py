@@ -4,31 +4,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Annotated
 
 from pydantic import BeforeValidator
 
 from bench.base.errors import UserError
 
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_RANGE = re.compile(r"([0-9]{1,18})(?:\s*-\s*([0-9]{1,18}))?")
+_MOST = 1_000_000  # slices that are named at once
 
 
 def parse_missing(value: object) -> tuple[int, ...]:
-    """The numbers of ``105,111-112``; a list of whole numbers is taken as it is.
+    """The numbers of ``105,111-112``, each once, in order; a list of them is taken as it is.
 
     Raises:
-        ValueError: it is not written like that.
+        ValueError: it is not written like that, or names more than a million slices.
     """
     if isinstance(value, list | tuple) and all(isinstance(number, int) for number in value):
         return tuple(value)
-    numbers = list[int]()
-    for part in filter(None, (part.strip() for part in str(value).split(","))):
-        match = _RANGE.fullmatch(part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if first > last:
-            raise ValueError("give the numbers of slices, for instance 105,111-112")
-        numbers.extend(range(first, last + 1))
-    return tuple(numbers)
+    ranges = [_range(part) for part in filter(None, map(str.strip, str(value).split(",")))]
+    named = sum(each.stop - each.start for each in ranges)
+    if named > _MOST:
+        raise ValueError(
+            f"it names {named:,} slices, and {_MOST:,} are the most; "
+            "name only slices that are not there, for instance 105,111-112"
+        )
+    return tuple(sorted(set(chain.from_iterable(ranges))))
+
+
+def _range(part: str) -> range:
+    """The numbers of ``105`` or ``111-112``; the last is not below the first."""
+    match = _RANGE.fullmatch(part)
+    if match is None:
+        raise ValueError(
+            f"{part!r} is no number and no range; give the numbers of slices, for instance "
+            "105,111-112"
+        )
+    first, last = int(match[1]), int(match[2] or match[1])
+    if first > last:
+        raise ValueError(f"{part!r} runs backwards; write {last}-{first}")
+    return range(first, last + 1)
 
 
 Missing = Annotated[tuple[int, ...], BeforeValidator(parse_missing)]

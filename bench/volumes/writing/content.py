@@ -28,11 +28,14 @@ class Notes:
         voxel_size: in nm (z, y, x), where it is known; z may be unknown.
         synthetic: how a slice was filled, in a word or two, by the number that the source gives it.
         repair: the name of the file that says more.
+        left: numbers of slices that are called missing and were not filled, in order; what the
+            source holds in their place is copied.
     """
 
     voxel_size: Resolution | None = None
     synthetic: Mapping[int, str] = field(default_factory=dict)
     repair: str = ""
+    left: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -85,14 +88,19 @@ class Content:
 
     @property
     def marks(self) -> dict[str, Any]:
-        """What is synthetic, and which slices are still missing, as JSON has it; empty if nothing.
+        """What is synthetic, left or still missing, as JSON has it; empty if nothing.
 
         Slices have the numbers that the source gives them.
         """
         first = self.stack.first
         synthetic = {str(z): self.notes.synthetic[z] for z in sorted(self.notes.synthetic)}
         missing = [first + z for z in sorted(self.stack.missing)]
-        given = {"synthetic": synthetic, "missing": missing, "repair": self.notes.repair}
+        given = {
+            "synthetic": synthetic,
+            "left": list(self.notes.left),
+            "missing": missing,
+            "repair": self.notes.repair,
+        }
         return {name: value for name, value in given.items() if value}
 
     @property

@@ -42,7 +42,10 @@ def test_a_file_says_of_a_volume_what_the_command_line_can_say(tmp_path: Path) -
         ({"methods": ""}, "--methods"),
         ({"dataset": None}, "--dataset"),
         ({"grey_range": "1,2,3"}, "--grey-range is not valid: give LOW,HIGH or auto."),
-        ({"missing": "7-3", "source": "a.tif"}, "--missing is not valid: give the numbers"),
+        (
+            {"missing": "7-3", "source": "a.tif"},
+            "--missing is not valid: '7-3' runs backwards; write 3-7.",
+        ),
         ({"missing": "7"}, "--missing goes with --source, which is not given."),
         ({"labels": "ids.tif"}, "--labels goes with --source, which is not given."),
         ({"mask": "tissue.tif"}, "--mask goes with --source, which is not given."),

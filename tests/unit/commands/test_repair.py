@@ -88,7 +88,7 @@ def test_a_sound_volume_has_nothing_to_fill(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--missing", "x"), "--missing is not valid: give the numbers of slices"),
+        (("--missing", "x"), "--missing is not valid: 'x' is no number and no range"),
         (("--missing", "25"), "which is not among them"),
         (("--missing", "0-24"), "All 25 slices of 'stack' are missing"),
         (("--longest", "0"), "--longest takes 1 or more slices"),

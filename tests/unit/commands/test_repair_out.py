@@ -67,6 +67,25 @@ def test_what_is_missing_is_filled_and_all_else_stays(
     assert str(out) in told
 
 
+def test_what_stands_in_place_of_a_missing_slice_that_is_left_is_copied(
+    capsys: pytest.CaptureFixture[str], stack: Path, grey: np.ndarray
+) -> None:
+    out = stack.with_name("whole.tif")
+    words = ("--missing", "7-10", "--method", "average", "--out", out)
+    assert bench(capsys, "repair", stack, *words)[0] == 0
+    np.testing.assert_array_equal(repaired(out)[7:11], grey[7:11])
+    with tifffile.TiffFile(out) as file:
+        lines = str(file.pages[0].description).splitlines()  # type: ignore[union-attr]
+    [mark] = [line.removeprefix("interslice=") for line in lines if line.startswith("interslice=")]
+    assert json.loads(mark) == {
+        "synthetic": {"4": "synthesised"},
+        "left": [7, 8, 9, 10],
+        "repair": "whole.tif-repair/repair.json",
+    }
+    why = {each["slice"]: each["note"] for each in record_of(out)["left"]}
+    assert why == dict.fromkeys(range(7, 11), "4 slices in a row, more than 3")
+
+
 def test_a_place_is_filled_where_a_plan_says_so(
     capsys: pytest.CaptureFixture[str], stack: Path, grey: np.ndarray
 ) -> None:
@@ -132,6 +151,26 @@ def test_what_is_there_is_never_written_over(
     assert "whole.tif-repair is there already" in told
 
 
+def test_verify_says_that_nothing_was_filled(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The neighbours of slice 10 are of two tissues: it is refused, and no volume is written."""
+    two = moving_texture(21, SIDE)
+    two[11:] = moving_texture(21, SIDE)[11:, ::-1, ::-1]
+    tifffile.imwrite(tmp_path / "two.tif", two)
+    plan, out = tmp_path / "plan.toml", tmp_path / "whole.tif"
+    entry = '[[entry]]\nslice = 10\nreason = "missing"\naction = "fill slice"\n'
+    plan.write_text(f'source = "two.tif"\nshape = [21, {SIDE}, {SIDE}]\n{entry}')
+    words = ("--plan", plan, "--method", "average", "--out", out)
+    assert bench(capsys, "repair", tmp_path / "two.tif", *words)[0] == 0
+    assert not out.exists()
+    code, told, _ = bench(capsys, "verify", "--out", out)
+    assert code == 0
+    assert "Nothing was filled, so no volume was written" in told
+    code, told, _ = bench(capsys, "verify", "--out", out, "--json")
+    assert (code, json.loads(told)) == (0, {"checked": 0, "problems": []})
+
+
 @pytest.mark.parametrize("name", ["whole.tif", "whole.h5", "whole.ome.zarr", "whole/"])
 def test_verify_knows_what_a_repair_wrote(
     capsys: pytest.CaptureFixture[str], stack: Path, name: str
@@ -164,6 +203,40 @@ def test_verify_finds_a_slice_that_was_changed(
     code, told, _ = bench(capsys, "verify", "--out", stack.with_name("whole.tif-repair"))
     assert code == 1
     assert "is missing" in told
+
+
+def test_verify_finds_a_byte_of_an_error_map_that_was_flipped(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    out = stack.with_name("whole.tif")
+    assert bench(capsys, "repair", stack, "--method", "average", "--out", out)[0] == 0
+    errors = stack.parent / "whole.tif-repair/error/00004.tif"
+    values = bytearray(errors.read_bytes())
+    values[len(values) // 2] ^= 1
+    errors.write_bytes(values)
+    code, told, _ = bench(capsys, "verify", "--out", out)
+    assert code == 1
+    assert f"The error map {errors} is not what the repair wrote" in told
+    errors.unlink()
+    code, told, _ = bench(capsys, "verify", "--out", out)
+    assert code == 1
+    assert f"The error map {errors} cannot be read" in told
+
+
+def test_a_record_without_digests_of_error_maps_is_still_valid(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    out = stack.with_name("whole.tif")
+    assert bench(capsys, "repair", stack, "--method", "average", "--out", out)[0] == 0
+    old = record_of(out)
+    for each in old["slices"]:
+        assert each.pop("error_sha256")
+    stack.with_name("whole.tif-repair").joinpath("repair.json").write_text(json.dumps(old))
+    code, told, _ = bench(capsys, "verify", "--out", out)
+    assert (code, told.strip()) == (
+        0,
+        "1 filled slices checked, no others: all as they were written",
+    )
 
 
 def test_16_bits_stay_16_bits(

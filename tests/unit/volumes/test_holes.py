@@ -11,11 +11,12 @@ import pytest
 import tifffile
 from command import bench
 from conftest import moving_texture
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from bench.base.errors import UserError
+from bench.commands.options import parsed
 from bench.triplets.build import build
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
@@ -140,8 +141,8 @@ def test_numbers_are_those_of_the_file() -> None:
     assert parse_missing("105,111-112") == (105, 111, 112)
     assert parse_missing([3, 4]) == (3, 4)
     assert parse_missing("") == ()
-    for text in ("1-", "a", "5-3", "-2", "1.5"):
-        with pytest.raises(ValueError, match="111-112"):
+    for text in ("1-", "a", "-2", "1.5", "3-4-5", "9" * 5000):
+        with pytest.raises(ValueError, match=r"is no number and no range.*111-112"):
             parse_missing(text)
     assert as_ranges([105, 111, 112, 113, 120]) == "105, 111-113, 120"
     volume = VolumeFacts(
@@ -150,6 +151,42 @@ def test_numbers_are_those_of_the_file() -> None:
     )  # fmt: skip
     assert told([volume]) == [("missing slices", "105, 111-112")]
     assert told([volume.model_copy(update={"missing": ()})]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [(" 5 ", (5,)), ("3,,5", (3, 5)), ("9, 7 - 8,8", (7, 8, 9)), ("4,4,4", (4,)), (",", ())],
+)
+def test_numbers_are_in_order_and_each_stands_once(text: str, numbers: tuple[int, ...]) -> None:
+    assert parse_missing(text) == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("1,34-33", "'34-33' runs backwards; write 33-34"),
+        ("0-9999999999", "names 10,000,000,000 slices, and 1,000,000 are the most"),
+        ("0-700000,0-700000", "names 1,400,002 slices"),
+        ("7,5-", "'5-' is no number and no range"),
+    ],
+)
+def test_a_mistake_is_named(text: str, wrong: str) -> None:
+    with pytest.raises(UserError, match=f"--missing is not valid.*{wrong}"):
+        parsed("missing", parse_missing, text)
+
+
+@settings(max_examples=300)
+@given(st.text("0123456789-, a\n٣²", max_size=24) | st.text(max_size=24))
+def test_any_text_is_numbers_in_order_or_one_sentence(text: str) -> None:
+    try:
+        numbers = parsed("missing", parse_missing, text)
+    except UserError as error:
+        assert "\n" not in str(error)
+        assert str(error).endswith(".")
+        return
+    assert isinstance(numbers, tuple)
+    assert all(type(number) is int for number in numbers)
+    assert list(numbers) == sorted(set(numbers))
 
 
 @pytest.fixture
