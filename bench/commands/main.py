@@ -19,11 +19,12 @@ from bench.base.errors import UserError, lacks_memory_to_load
 from bench.commands import data, weights
 from bench.commands.check import check
 from bench.commands.check_method import check_method
+from bench.commands.grouping import InGroups, WithExamples
 from bench.commands.list import list_names
 from bench.commands.profile import profile
-from bench.commands.repair import repair
-from bench.commands.report import report
-from bench.commands.run import run
+from bench.commands.repair import REPAIR_EXAMPLES, repair
+from bench.commands.report import REPORT_EXAMPLES, report
+from bench.commands.run import RUN_EXAMPLES, run
 from bench.commands.verify import verify
 
 _INTERRUPTED = 130
@@ -36,7 +37,11 @@ app = typer.Typer(
     context_settings={"max_content_width": 120},
     help="Compare methods that synthesise a missing slice of an EM volume from its neighbours.",
 )
-for command in (run, repair, profile, report, verify, check, check_method):
+app.command(cls=InGroups, epilog=RUN_EXAMPLES)(run)
+app.command(cls=InGroups, epilog=REPAIR_EXAMPLES)(repair)
+app.command()(profile)
+app.command(cls=WithExamples, epilog=REPORT_EXAMPLES)(report)
+for command in (verify, check, check_method):
     app.command()(command)
 app.command("list")(list_names)
 app.add_typer(data.app, name="data")

@@ -11,25 +11,26 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from bench.base.errors import UserError
+from bench.commands.grouping import of_data, of_machine, of_output, of_training
 
 _Value = TypeVar("_Value")
 Words = TypeVar("Words")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-Data = Annotated[Path, typer.Option(help="Folder of the datasets.")]
-OtherData = Annotated[Path | None, typer.Option(help="Folder of the datasets.")]
+Json = Annotated[bool, of_output("--json", help="One JSON document on standard output.")]
+Data = Annotated[Path, of_data(help="Folder of the datasets.")]
+OtherData = Annotated[Path | None, of_data(help="Folder of the datasets.")]
 Results = Annotated[Path, typer.Option(help="Folder of the results.")]
 Built = Annotated[str | None, typer.Argument(help="A dataset that has been built.")]
 Fold = Annotated[int | None, typer.Option(help="The card's, or 0, if not given.")]
-LabelKind = Annotated[str | None, typer.Option(help="ids or membrane_mask; ids if not given.")]
-LabelZero = Annotated[str | None, typer.Option(help="Id 0 is membrane, or ignore.")]
-GreyRange = Annotated[str | None, typer.Option(help="LOW,HIGH of a 16-bit volume, or auto.")]
-VoxelSize = Annotated[str | None, typer.Option(help="Z,Y,X in nm.")]
-Axes = Annotated[str | None, typer.Option(help="Of the array as stored, for instance xyz.")]
-Channel = Annotated[int | None, typer.Option(help="Which one along C is read, from 0.")]
-Level = Annotated[int | None, typer.Option(help="Which scale is read, from 0; 0 if not given.")]
-Threads = Annotated[int | None, typer.Option(help="Threads torch computes with.")]
-Preset = Annotated[str | None, typer.Option(help="quick, overnight, medium or paper.")]
+LabelKind = Annotated[str | None, of_data(help="ids or membrane_mask; ids if not given.")]
+LabelZero = Annotated[str | None, of_data(help="Id 0 is membrane, or ignore.")]
+GreyRange = Annotated[str | None, of_data(help="LOW,HIGH of a 16-bit volume, or auto.")]
+VoxelSize = Annotated[str | None, of_data(help="Z,Y,X in nm.")]
+Axes = Annotated[str | None, of_data(help="Of the array as stored, for instance xyz.")]
+Channel = Annotated[int | None, of_data(help="Which one along C is read, from 0.")]
+Level = Annotated[int | None, of_data(help="Which scale is read, from 0; 0 if not given.")]
+Threads = Annotated[int | None, of_machine(help="Threads torch computes with.")]
+Preset = Annotated[str | None, of_training(help="quick, overnight, medium or paper.")]
 
 KINDS = "HDF5, TIFF, MRC, DM3, DM4, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."
 MISSING = "Slices that are not there: 105,111-112, by the numbers of files, else from 0."

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bench.commands.grouping import of_data, of_machine, of_output, of_places, of_training
 from bench.commands.options import (
     KINDS,
     MISSING,
@@ -23,6 +24,11 @@ from bench.commands.options import (
     takes,
 )
 
+REPAIR_EXAMPLES = """\
+bench repair stack.tif --plan-out plan.toml --sheet sheet.png
+bench repair stack.tif --missing 105,111-112 --out whole.ome.zarr
+bench repair stack.tif --plan plan.toml --out whole.ome.zarr"""
+
 
 @dataclass(frozen=True)
 class RepairWords:
@@ -32,57 +38,57 @@ class RepairWords:
         str,
         typer.Argument(help=KINDS),
     ]
-    missing: Annotated[str | None, typer.Option(help=MISSING)] = None
+    missing: Annotated[str | None, of_places(help=MISSING)] = None
     defects: Annotated[
         str | None,
-        typer.Option(help="Places of your own: masks, or a CSV headed z,y0,y1,x0,x1[,reason]."),
+        of_places(help="Places of your own: masks, or a CSV headed z,y0,y1,x0,x1[,reason]."),
     ] = None
-    plan: Annotated[Path | None, typer.Option(help="A plan that was written, and edited.")] = None
+    plan: Annotated[Path | None, of_places(help="A plan that was written, and edited.")] = None
     plan_out: Annotated[
-        Path | None, typer.Option(help="Write the plan: TOML, with masks beside it.")
+        Path | None, of_output(help="Write the plan: TOML, with masks beside it.")
     ] = None
     sheet: Annotated[
         Path | None,
-        typer.Option(help="Draw each finding between its neighbours: .png, .jpg or .pdf."),
+        of_output(help="Draw each finding between its neighbours: .png, .jpg or .pdf."),
     ] = None
     out: Annotated[
         str | None,
-        typer.Option(help="Write the repaired volume: .ome.zarr, .tif, .h5, a folder/ and others."),
+        of_output(help="Write the repaired volume: .ome.zarr, .tif, .h5, a folder/ and others."),
     ] = None
     mask_out: Annotated[
-        str | None, typer.Option(help="Write what of it is synthetic: 255 there, 0 elsewhere.")
+        str | None, of_output(help="Write what of it is synthetic: 255 there, 0 elsewhere.")
     ] = None
     method: Annotated[
         str | None,
-        typer.Option(help="That fills; the best on this volume (auto) if not given."),
+        of_training(help="That fills; the best on this volume (auto) if not given."),
     ] = None
     loss: Annotated[
         str | None,
-        typer.Option(help="That a network is trained under; lm with --labels, else l1."),
+        of_training(help="That a network is trained under; lm with --labels, else l1."),
     ] = None
     preset: Preset = None
     dataset: Annotated[
         str | None,
-        typer.Option(help="Triplets of this volume; called as the volume is, if not given."),
+        of_data(help="Triplets of this volume; called as the volume is, if not given."),
     ] = None
     labels: Annotated[
-        str | None, typer.Option(help="Of the volume, where its triplets are to be built.")
+        str | None, of_data(help="Of the volume, where its triplets are to be built.")
     ] = None
     data: OtherData = None
     results: Annotated[
-        Path | None, typer.Option(help="Folder of the results of runs; results if not given.")
+        Path | None, of_training(help="Folder of the results of runs; results if not given.")
     ] = None
     force: Annotated[
-        bool, typer.Option("--force", help="Fill what cannot be trusted too, and mark it.")
+        bool, of_places("--force", help="Fill what cannot be trusted too, and mark it.")
     ] = False
-    device: Annotated[str | None, typer.Option(help="cuda, cpu or auto.")] = None
+    device: Annotated[str | None, of_machine(help="cuda, cpu or auto.")] = None
     threads: Threads = None
     longest: Annotated[
-        int | None, typer.Option(help="Slices in a row that are filled at most; 3 if not given.")
+        int | None, of_places(help="Slices in a row that are filled at most; 3 if not given.")
     ] = None
-    search: Annotated[int, typer.Option(help="Search radius of the alignment in pixels.")] = 16
+    search: Annotated[int, of_places(help="Search radius of the alignment in pixels.")] = 16
     grey_range: GreyRange = None
-    region: Annotated[str | None, typer.Option(help=REGION)] = None
+    region: Annotated[str | None, of_data(help=REGION)] = None
     level: Level = None
     axes: Axes = None
     channel: Channel = None

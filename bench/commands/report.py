@@ -10,6 +10,11 @@ import typer
 
 from bench.commands.options import Data, Preset, Results, takes
 
+REPORT_EXAMPLES = """\
+bench report
+bench report --tables 1,3 --format markdown
+bench report --dataset phantom --preset quick"""
+
 
 @dataclass(frozen=True)
 class ReportWords:

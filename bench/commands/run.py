@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.commands.grouping import of_data, of_judging, of_machine, of_output, of_training
 from bench.commands.options import (
     MISSING,
     REGION,
@@ -26,29 +27,32 @@ from bench.commands.options import (
 )
 from bench.commands.printing import PAGE, console, print_json
 
+RUN_EXAMPLES = """\
+bench run --methods average,flow --dataset phantom
+bench run --methods average,ssan --losses l1 --dataset mine --source stack.tif
+bench run --config run.toml --jobs 2"""
+
 
 @dataclass(frozen=True)
 class RunWords:
     """What ``bench run`` is told; what is not given is None, and then the configuration says it."""
 
-    methods: Annotated[str | None, typer.Option(help="For instance ssan,sepconv[taps=25].")] = None
-    dataset: Annotated[
-        str | None, typer.Option(help="For instance phantom, phantom[noise=20].")
-    ] = None
-    losses: Annotated[str | None, typer.Option(help="l1, lf, ls, lm; ls if not given.")] = None
-    seeds: Annotated[str | None, typer.Option(help="One training each; 0 if not given.")] = None
-    fold: Annotated[int | None, typer.Option(help="Which block is the test split, 0 to 4.")] = None
+    methods: Annotated[str | None, of_training(help="For instance ssan,sepconv[taps=25].")] = None
+    dataset: Annotated[str | None, of_data(help="For instance phantom, phantom[noise=20].")] = None
+    losses: Annotated[str | None, of_training(help="l1, lf, ls, lm; ls if not given.")] = None
+    seeds: Annotated[str | None, of_training(help="One training each; 0 if not given.")] = None
+    fold: Annotated[int | None, of_data(help="Which block is the test split, 0 to 4.")] = None
     preset: Preset = None
     config: Annotated[Path | None, typer.Option(help="TOML file with these options.")] = None
-    source: Annotated[str | None, typer.Option(help="Volume to build the dataset from.")] = None
-    labels: Annotated[str | None, typer.Option(help="Labels of that volume.")] = None
-    mask: Annotated[str | None, typer.Option(help="0 where it shows no tissue.")] = None
+    source: Annotated[str | None, of_data(help="Volume to build the dataset from.")] = None
+    labels: Annotated[str | None, of_data(help="Labels of that volume.")] = None
+    mask: Annotated[str | None, of_data(help="0 where it shows no tissue.")] = None
     download: Annotated[
-        bool, typer.Option("--download", help="Fetch the volumes of public datasets.")
+        bool, of_data("--download", help="Fetch the volumes of public datasets.")
     ] = False
     grey_range: GreyRange = None
-    missing: Annotated[str | None, typer.Option(help=MISSING)] = None
-    region: Annotated[str | None, typer.Option(help=REGION)] = None
+    missing: Annotated[str | None, of_data(help=MISSING)] = None
+    region: Annotated[str | None, of_data(help=REGION)] = None
     level: Level = None
     axes: Axes = None
     channel: Channel = None
@@ -56,49 +60,49 @@ class RunWords:
     label_zero: LabelZero = None
     voxel_size: VoxelSize = None
     data: OtherData = None
-    out: Annotated[Path | None, typer.Option(help="Folder of the results.")] = None
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None
-    precision: Annotated[str | None, typer.Option(help="float32, or bf16 on CUDA.")] = None
+    out: Annotated[Path | None, of_output(help="Folder of the results.")] = None
+    device: Annotated[str | None, of_machine(help="auto, cpu or cuda.")] = None
+    precision: Annotated[str | None, of_machine(help="float32, or bf16 on CUDA.")] = None
     threads: Threads = None
-    jobs: Annotated[int | None, typer.Option(help="Workers side by side, a process each.")] = None
-    scheduler: Annotated[
-        str | None, typer.Option(help="Of a Dask cluster, as tcp://HOST:8786.")
-    ] = None
-    scheduler_file: Annotated[Path | None, typer.Option(help="With its address.")] = None
-    stages: Annotated[str | None, typer.Option(help="train,predict,score,segment.")] = None
-    max_triplets: Annotated[int | None, typer.Option(help="Of each split: to try out.")] = None
-    samples: Annotated[int | None, typer.Option(help="Crops to train on: to try out.")] = None
-    crop: Annotated[int | None, typer.Option(help="Side of the training crops in pixels.")] = None
+    jobs: Annotated[int | None, of_machine(help="Workers side by side, a process each.")] = None
+    scheduler: Annotated[str | None, of_machine(help="Of a Dask cluster, as tcp://HOST:8786.")] = (
+        None
+    )
+    scheduler_file: Annotated[Path | None, of_machine(help="With its address.")] = None
+    stages: Annotated[str | None, of_output(help="train,predict,score,segment.")] = None
+    max_triplets: Annotated[int | None, of_data(help="Of each split: to try out.")] = None
+    samples: Annotated[int | None, of_training(help="Crops to train on: to try out.")] = None
+    crop: Annotated[int | None, of_training(help="Side of the training crops in pixels.")] = None
     micro_batch: Annotated[
-        int | None, typer.Option(help="Crops of a step at once: fewer, less memory.")
+        int | None, of_training(help="Crops of a step at once: fewer, less memory.")
     ] = None
-    predict_tile: Annotated[int | None, typer.Option(help="Predict in tiles of this side.")] = None
-    vgg_weights: Annotated[str | None, typer.Option(help="FILE.safetensors or random.")] = None
+    predict_tile: Annotated[int | None, of_machine(help="Predict in tiles of this side.")] = None
+    vgg_weights: Annotated[str | None, of_training(help="FILE.safetensors or random.")] = None
     teacher: Annotated[
         Path | None,
-        typer.Option(
+        of_training(
             help="Weights of the network through which the loss lm sees membranes; it is trained "
             "on the labels if not given."
         ),
     ] = None
     segmenter: Annotated[
         Path | None,
-        typer.Option(
+        of_judging(
             help="Weights of the network that finds membranes in the frames to score them; it is "
             "trained on the labels if not given."
         ),
     ] = None
-    segmenter_encoder: Annotated[str | None, typer.Option(help="resnet18 if not given.")] = None
-    segmenter_weights: Annotated[str | None, typer.Option(help="For instance imagenet.")] = None
+    segmenter_encoder: Annotated[str | None, of_judging(help="resnet18 if not given.")] = None
+    segmenter_weights: Annotated[str | None, of_judging(help="For instance imagenet.")] = None
     segmenter_steps: Annotated[
         int | None,
-        typer.Option(
+        of_judging(
             help="Steps at most that the networks of --segmenter and --teacher are trained for "
             "where they are not given; 2500 if not given."
         ),
     ] = None
-    judges: Annotated[int | None, typer.Option(help="2: another network judges too.")] = None
-    rerun: Annotated[bool, typer.Option("--rerun", help="Compute again what is there.")] = False
+    judges: Annotated[int | None, of_judging(help="2: another network judges too.")] = None
+    rerun: Annotated[bool, of_output("--rerun", help="Compute again what is there.")] = False
     as_json: Json = False
 
     def settings(self) -> dict[str, Any]:
