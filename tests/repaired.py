@@ -77,7 +77,7 @@ def _items(shape: tuple[int, int]) -> tuple[Item, ...]:
         Item(Finding(6, "stain", 61.25, 40.0, Place.of(ring)), "fill place"),
         Item(Finding(6, "knife </script> mark", place=Place.of(box)), "fill place"),
         Item(Finding(9, "blank", 0.9, 0.5), "fill slice"),
-        Item(Finding(12, "duplicate", 58.3, 10.0), "fill slice"),
+        Item(Finding(12, "duplicate", 58.3, 10.0, twin="before"), "fill slice"),
         Item(Finding(14, "jump", 5.0, 4.0), "leave", "sections may be <lost>"),
     )
 

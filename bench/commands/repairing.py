@@ -170,7 +170,7 @@ def print_plan(plan: Plan, target: Console, *, looked_at: bool) -> None:
             where = "" if place is None else "{}:{}, {}:{}".format(*place.box)
             cells = (
                 str(plan.first + finding.z),
-                finding.reason,
+                f"{finding.reason} of the one {finding.twin}" if finding.twin else finding.reason,
                 "" if finding.number is None else shown(finding.number),
                 "" if finding.limit is None else shown(finding.limit),
                 where,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
+Twin = Literal["before", "after"]
 
 WHOLE = {
     "missing": "there is no such slice",
@@ -84,6 +85,7 @@ class Finding:
         number: what was measured; None where nothing was, as of a missing slice.
         limit: beyond which it was found; likewise.
         place: where in the slice; None where it is the slice as a whole.
+        twin: of a duplicate, the neighbour whose section it shows.
     """
 
     z: int
@@ -91,6 +93,7 @@ class Finding:
     number: float | None = None
     limit: float | None = None
     place: Place | None = None
+    twin: Twin | None = None
 
     @property
     def beyond(self) -> float:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.base.errors import UserError
 from bench.base.files import atomic_path, refuse_existing, write_text
-from bench.repair.finding import Box, Finding, Mask, Place
+from bench.repair.finding import Box, Finding, Mask, Place, Twin
 from bench.repair.plan import Action, Item, Plan
 from bench.volumes.volume import Volume
 
@@ -38,6 +38,7 @@ class _Entry(BaseModel):
     number: float | None = None
     limit: float | None = None
     action: Action
+    twin: Twin | None = None
     mask: str | None = None
     box: _Side | None = Field(default=None, strict=False)
     note: str = ""
@@ -114,6 +115,7 @@ def _entry(item: Item, first: int, mask: str) -> _Entry:
         number=None if finding.number is None else float(f"{finding.number:.4g}"),
         limit=None if finding.limit is None else float(f"{finding.limit:.4g}"),
         action=item.action,
+        twin=finding.twin,
         mask=None if finding.place is None else mask,
         note=item.note,
     )
@@ -180,7 +182,7 @@ def _item(entry: _Entry, where: str, path: Path, volume: Volume) -> Item:
         raise UserError(f"{where} fills a place of a slice that is missing; fill the slice.")
     if entry.action != "leave" and z in (0, depth - 1):
         raise UserError(f"{where} has a neighbour on one side only; leave it.")
-    finding = Finding(z, entry.reason, entry.number, entry.limit, place)
+    finding = Finding(z, entry.reason, entry.number, entry.limit, place, entry.twin)
     return Item(finding, entry.action, entry.note)
 
 

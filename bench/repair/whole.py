@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.repair.finding import Finding
+from bench.repair.finding import Finding, Twin
 from bench.repair.limits import Limits
 from bench.repair.places import Seen
 from bench.triplets.align import Aligner
@@ -116,7 +116,8 @@ def _copied(chain: _Chain, excess: Numbers, limit: float, known: Found) -> Found
     for i, (like, number) in enumerate(zip(chain.like, excess.tolist(), strict=True)):
         if (like >= _COPY or number > limit) and not {i, i + 1} & (found.keys() | known.keys()):
             copy = i if _beside(excess, i - 1) < _beside(excess, i + 1) else i + 1
-            found[copy] = Finding(chain.z[copy], "duplicate", number, limit)
+            twin: Twin = "after" if copy == i else "before"
+            found[copy] = Finding(chain.z[copy], "duplicate", number, limit, twin=twin)
     return found
 
 

@@ -22,7 +22,8 @@ def measured_words(finding: Finding) -> list[str]:
         return [text for text in (meaning, measure) if text]
     number = f"{shown(finding.number)} (limit {shown(finding.limit)})"
     if measure is None:
-        return [f"{meaning or 'number'}: {number}"]
+        shows = [f"shows the section of the slice {finding.twin} it"] if finding.twin else []
+        return [*shows, f"{meaning or 'number'}: {number}"]
     what = "lack of texture" if finding.reason == "flat" else "departure from both"
     return [measure, f"{what}, in robust standard deviations: {number}"]
 
@@ -120,6 +121,7 @@ def _finding(item: Item, first: int) -> dict[str, Any]:
         "reason": finding.reason,
         "number": finding.number,
         "limit": finding.limit,
+        "twin": finding.twin,
         "box": None if place is None else list(place.box),
         "pixels": None if place is None else place.pixels,
         "action": item.action,

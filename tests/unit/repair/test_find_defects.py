@@ -109,7 +109,9 @@ def test_a_copy_is_told_from_the_slice_that_was_copied(sound: np.ndarray) -> Non
     for shown in (7, 9):
         grey = sound.copy()
         grey[8] = planted.duplicate(sound[shown], np.random.default_rng(0), 1).grey
-        assert [(each.z, each.reason) for each in findings(grey)] == [(8, "duplicate")]
+        twin = "before" if shown < 8 else "after"
+        found = [(each.z, each.reason, each.twin) for each in findings(grey)]
+        assert found == [(8, "duplicate", twin)]
 
 
 def test_a_step_between_sound_slices_is_no_damage_of_either(sound: np.ndarray) -> None:

@@ -77,7 +77,8 @@ def test_what_was_refused_or_left_says_why(done: Repaired) -> None:
 def test_the_reasons_are_told_with_their_numbers(done: Repaired) -> None:
     found = slices(done)
     assert found[12]["reasons"] == [
-        "duplicate: excess of likeness to a neighbour, in robust standard deviations: 58 (limit 10)"
+        "duplicate: shows the section of the slice before it; excess of likeness to a neighbour, "
+        "in robust standard deviations: 58 (limit 10)"
     ]
     assert found[6]["reasons"][0].startswith(
         "stain: a spot darker than both neighbours; departure from both, in robust standard "

@@ -92,7 +92,9 @@ def same(one: Plan, other: Plan) -> None:
 
 
 def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    made = plan(spot(2), spot(2, 40, 7), Finding(4, "blur", 2.5, 1.7), Finding(7, "missing"))
+    copied = Finding(9, "duplicate", 60.0, 10.0, twin="after")
+    other = Finding(4, "blur", 2.5, 1.7), Finding(7, "missing"), copied
+    made = plan(spot(2), spot(2, 40, 7), *other)
     write_plan(made, tmp_path / "plan.toml")
     same(read_plan(tmp_path / "plan.toml", volume()), made)
 
