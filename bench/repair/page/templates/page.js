@@ -8,7 +8,7 @@ const FLICKER = 500; // milliseconds a picture; faster than three flashes a seco
 const PICTURES = ["before", "damaged", "filled", "after"];
 const SIDES = ["before", "damaged", "after"]; // what the filled slice is compared with
 const NAMES = { before: "before", damaged: "as it was", filled: "filled", after: "after" };
-const PARTS = { whole: "whole slice", middle: "middle" };
+const PARTS = { whole: "whole slice" }; // the others are called what they are
 const STATES = { whole: "filled", places: "filled in places", no: "not filled" };
 
 const byId = (id) => document.getElementById(id);
@@ -21,12 +21,13 @@ function element(name, properties, ...children) {
 
 function viewer(slices) {
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const state = { slice: slices[0].slice, left: "before", split: 50, part: "whole", error: false, places: true, zoom: 1 };
+  const state = { slice: slices[0].slice, left: "before", split: 50, part: "", error: false, places: true, zoom: 1 };
   let flickering = null; // timer
   let flicked = ""; // the picture that flickering shows
 
   const current = () => slices.find((each) => each.slice === state.slice);
-  const part = () => current().parts[state.part] ?? current().parts.whole;
+  /* A slice opens on its first part, unless a part was chosen that it has too. */
+  const part = () => current().parts.find((each) => each.name === state.part) ?? current().parts[0];
   const right = () => (part().filled ? "filled" : "after");
   const sides = () => SIDES.filter((name) => part()[name] && name !== right());
   const left = () => (sides().includes(state.left) ? state.left : sides()[0]);
@@ -48,7 +49,7 @@ function viewer(slices) {
     const slice = parseInt(given.get("slice") ?? "", 10);
     if (slices.some((each) => each.slice === slice)) state.slice = slice;
     if (SIDES.includes(given.get("left"))) state.left = given.get("left");
-    if (given.get("part") in PARTS) state.part = given.get("part");
+    state.part = given.get("part") ?? state.part;
     state.split = number("split", 0, 100);
     state.zoom = number("zoom", 1, 8);
     for (const name of ["error", "places"]) {
@@ -100,13 +101,11 @@ function viewer(slices) {
   };
 
   const tellQuality = () => {
-    const { shrunk } = current();
-    const [, , width, height] = part().box;
+    const { shrunk, box } = part();
+    const [, , width, height] = box;
     const lossy = PICTURES.some((name) => part()[name]?.endsWith(".webp"));
     const size = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels`;
-    const scale = state.part === "middle" && current().parts.middle
-      ? `The middle ${size}, at full resolution.`
-      : `${size}${shrunk > 1 ? `, shrunk ${shrunk} times` : ", at full resolution"}.`;
+    const scale = `${size}${shrunk > 1 ? `, shrunk ${shrunk} times` : ", at full resolution"}.`;
     byId("quality").textContent = `${scale} ${lossy ? "Compressed with some loss: look at the volume for noise and fine texture." : "Lossless."}`;
   };
 
@@ -120,7 +119,7 @@ function viewer(slices) {
           "label",
           {},
           element("input", { type: "radio", name: fieldset.id, value: name, checked: name === chosen, onchange: () => onChange(name) }),
-          element("span", { textContent: titles[name] }),
+          element("span", { textContent: titles[name] ?? name }),
         ),
       ),
     );
@@ -139,7 +138,7 @@ function viewer(slices) {
     const [x, y, width, height] = shown.box;
     byId("paper").style.aspectRatio = `${width} / ${height}`;
     byId("outline").setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
-    byId("outline").querySelectorAll("path").forEach((path) => path.setAttribute("d", current().outline));
+    byId("outline").querySelectorAll("path").forEach((path) => path.setAttribute("d", shown.outline));
     byId("strip").replaceChildren(
       ...PICTURES.filter((name) => shown[name]).map((name) =>
         element(
@@ -151,7 +150,7 @@ function viewer(slices) {
       ),
     );
     await Promise.allSettled(images);
-    if (shown === part()) byId("paper").dataset.ready = `${state.slice} ${state.part}`;
+    if (shown === part()) byId("paper").dataset.ready = `${state.slice} ${shown.name}`;
   };
 
   const draw = () => {
@@ -167,7 +166,7 @@ function viewer(slices) {
     byId("errors").hidden = !error;
     byId("errors").style.clipPath = cut;
     byId("legend").hidden = !error;
-    byId("outline").toggleAttribute("hidden", !(state.places && current().outline));
+    byId("outline").toggleAttribute("hidden", !(state.places && part().outline));
     byId("divider").hidden = Boolean(one);
     byId("divider").style.left = `${state.split}%`;
     for (const id of ["errors", "outline", "divider"]) byId(id).style.zIndex = 2;
@@ -198,17 +197,17 @@ function viewer(slices) {
   const drawn = { slice: null, part: null };
 
   const show = () => {
-    const [newSlice, newPart] = [drawn.slice !== state.slice, drawn.part !== state.part];
-    Object.assign(drawn, { slice: state.slice, part: state.part });
+    const [newSlice, newPart] = [drawn.slice !== state.slice, drawn.part !== part().name];
+    Object.assign(drawn, { slice: state.slice, part: part().name });
     if (newSlice) {
       mark();
       tell();
       choose(byId("left-side"), sides(), NAMES, left(), (name) => change({ left: name }));
     }
     if (newSlice || newPart) {
-      const parts = Object.keys(PARTS).filter((name) => name in current().parts);
+      const parts = current().parts.map((each) => each.name);
       byId("part").hidden = parts.length < 2;
-      choose(byId("part"), parts, PARTS, state.part, (name) => change({ part: name }));
+      choose(byId("part"), parts, PARTS, part().name, (name) => change({ part: name }));
       tellQuality();
       load();
     }
@@ -219,7 +218,7 @@ function viewer(slices) {
     byId("error").setAttribute("aria-pressed", state.error);
     byId("error").disabled = !part().error;
     byId("places").setAttribute("aria-pressed", state.places);
-    byId("places").hidden = !current().outline;
+    byId("places").hidden = !part().outline;
     byId("zoom").value = state.zoom;
     zoom();
     draw();
@@ -263,8 +262,9 @@ function viewer(slices) {
     change({ error: !state.error });
   };
   const togglePlaces = () => change({ places: !state.places });
-  const togglePart = () => {
-    if (current().parts.middle) change({ part: state.part === "whole" ? "middle" : "whole" });
+  const nextPart = () => {
+    const { parts } = current();
+    change({ part: parts[(parts.indexOf(part()) + 1) % parts.length].name });
   };
 
   const keys = {
@@ -275,7 +275,7 @@ function viewer(slices) {
     " ": toggleFlicker,
     e: toggleError,
     o: togglePlaces,
-    m: togglePart,
+    m: nextPart,
   };
 
   /* Up and down scroll the page unless the viewer has the focus; a control keeps its own keys. */
