@@ -75,7 +75,8 @@ def make_plan(source: str, volume: Volume, findings: Sequence[Finding], longest:
 def whole_slices_of(plan: Plan) -> Plan:
     """A plan that nobody has looked at, as far as it is carried out: places are left as they are.
 
-    Of the places that are found, some are sound (docs/damage.md): what is filled there is lost.
+    Of the places that are found, some are sound (docs/explanation/damage.md): what is filled
+    there is lost.
     """
     note = "not looked at yet; filled only when it is given back with --plan"
     items = (
