@@ -179,6 +179,24 @@ def test_the_address_brings_the_view_back(page: Page, folder: Path) -> None:
     assert page.value("document.querySelector('#error').ariaPressed") == "true"
 
 
+def test_light_and_dark_follow_the_system_until_they_are_switched(page: Page) -> None:
+    paper, dark = "getComputedStyle(document.body).backgroundColor", "rgb(21, 24, 26)"
+    pressed = "document.querySelector('#dark').ariaPressed"
+    light = page.value(paper)
+    assert light != dark
+    page.media(prefers_color_scheme="dark")
+    assert [page.value(paper), page.value(pressed)] == [dark, "true"]
+    page.value("document.querySelector('#dark').focus()")
+    page.press(" ")
+    assert [page.value(paper), page.value(pressed)] == [light, "false"]
+    page.open(page.value("location.href"), 1280)  # it is remembered, whatever the system wants
+    assert page.value(paper) == light
+    page.click("#dark")
+    page.media(prefers_color_scheme="light")
+    assert [page.value(paper), page.value(pressed)] == [dark, "true"]
+    page.value("localStorage.clear()")
+
+
 def test_every_control_has_a_name(page: Page) -> None:
     page.click("#error")
     controls = {"button", "link", "slider", "combobox", "searchbox", "radio", "region", "image"}

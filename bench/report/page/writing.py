@@ -64,7 +64,7 @@ def write_page(
         board=print_board(board),
         notes=print_notes(board),
         departures=departures_of_presets(results),
-        gallery=shown.data(results),
+        data=shown.data(results),
         crop=CROP,
         without_pictures=[name for name in results.datasets if name not in results.files],
         tables=Markup(tables_html),  # noqa: S704 (made and escaped by the report)

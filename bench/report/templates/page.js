@@ -1,5 +1,3 @@
-"use strict";
-
 /* The leaderboard: sorting by header, filtering by form. */
 
 function sortBoard(table) {
@@ -59,15 +57,6 @@ const SIDES = ["before", "truth", "prediction", "after"];
 const REAL = { before: 0, truth: 1, after: 2 };
 const TYPES = { crop: "image/png", preview: "image/jpeg" };
 const ERROR_REACH = 80; // grey levels at the ends of the error's colours
-const FLICKER = 500; // milliseconds a picture; faster than three flashes a second is not safe
-
-const byId = (id) => document.getElementById(id);
-
-function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
 
 /* Blue over white to brown: readable with any colour vision, and the sign in grey print is not lost
    to a rainbow. Each end is a straight way to the colour of that end. */
@@ -94,20 +83,16 @@ function viewer(data) {
   /* State and address. */
 
   const readAddress = () => {
-    const given = new URLSearchParams(location.hash.slice(1));
-    const number = (name, low, high, otherwise) => {
-      const value = parseInt(given.get(name) ?? "", 10);
-      return Number.isNaN(value) ? otherwise : Math.min(high, Math.max(low, value));
-    };
-    if (cells.has(given.get("cell"))) state.cell = given.get("cell");
-    state.triplet = number("triplet", 0, Infinity, state.triplet);
+    const address = new URLSearchParams(location.hash.slice(1));
+    if (cells.has(address.get("cell"))) state.cell = address.get("cell");
+    state.triplet = given(address, "triplet", 0, Infinity, state.triplet);
     for (const side of ["left", "right"]) {
-      if (SIDES.includes(given.get(side))) state[side] = given.get(side);
+      if (SIDES.includes(address.get(side))) state[side] = address.get(side);
     }
-    state.split = number("split", 0, 100, state.split);
-    state.zoom = number("zoom", 1, 8, state.zoom);
-    if (given.has("error")) state.error = given.get("error") === "1";
-    return given.has("cell");
+    state.split = given(address, "split", 0, 100, state.split);
+    state.zoom = given(address, "zoom", 1, 8, state.zoom);
+    if (address.has("error")) state.error = address.get("error") === "1";
+    return address.has("cell");
   };
 
   const writeAddress = () => {
@@ -156,25 +141,8 @@ function viewer(data) {
     );
   };
 
-  const markTriplet = () => {
-    const list = byId("triplets");
-    const focused = list.contains(document.activeElement);
-    for (const button of list.querySelectorAll("button")) {
-      const current = Number(button.dataset.triplet) === state.triplet;
-      button.tabIndex = current ? 0 : -1;
-      button.setAttribute("aria-current", current);
-      if (!current) continue;
-      if (focused) button.focus({ preventScroll: true });
-      reveal(list, button);
-    }
-  };
-
-  /* Scroll the list, never the page. */
-  const reveal = (list, button) => {
-    const [outer, inner] = [list.getBoundingClientRect(), button.getBoundingClientRect()];
-    list.scrollTop += Math.min(0, inner.top - outer.top) + Math.max(0, inner.bottom - outer.bottom);
-    list.scrollLeft += Math.min(0, inner.left - outer.left) + Math.max(0, inner.right - outer.right);
-  };
+  const markTriplet = () =>
+    markCurrent(byId("triplets"), (button) => Number(button.dataset.triplet) === state.triplet);
 
   const fillScores = () => {
     const each = row();
@@ -263,16 +231,10 @@ function viewer(data) {
     canvas.setAttribute("aria-label", whole || `${state.left} on the left, ${state.right} on the right`);
   };
 
-  const zoom = () => {
-    const stage = byId("stage");
-    const middle = (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth;
-    const centre = (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight;
-    byId("paper").style.width = `${state.zoom * 100}%`;
-    stage.classList.toggle("zoomed", state.zoom > 1);
-    stage.scrollLeft = middle * stage.scrollWidth - stage.clientWidth / 2;
-    stage.scrollTop = centre * stage.scrollHeight - stage.clientHeight / 2;
-    byId("factor").value = `${state.zoom}×`;
-  };
+  const zoom = () =>
+    enlarge(byId("stage"), state.zoom, () => {
+      byId("paper").style.width = `${state.zoom * 100}%`;
+    });
 
   const drawRamp = () => {
     const context = byId("ramp").getContext("2d");
@@ -298,9 +260,7 @@ function viewer(data) {
       fillScores();
       loadPictures();
     }
-    for (const side of ["left", "right"]) {
-      byId(side).querySelector(`[value=${state[side]}]`).checked = true;
-    }
+    for (const side of ["left", "right"]) choose(byId(side), state[side]);
     byId("split").value = state.split;
     byId("split").disabled = state.error || flickering !== null;
     byId("split").setAttribute("aria-valuetext", `${state.split} % ${state.left}, ${100 - state.split} % ${state.right}`);
@@ -371,14 +331,7 @@ function viewer(data) {
   };
 
   const connect = () => {
-    for (const side of ["left", "right"]) {
-      byId(side).append(
-        ...SIDES.map((name) =>
-          element("label", {}, element("input", { type: "radio", name: side, value: name }), element("span", { textContent: name })),
-        ),
-      );
-      byId(side).addEventListener("change", (event) => change({ [side]: event.target.value }));
-    }
+    for (const side of ["left", "right"]) choice(byId(side), SIDES, {}, (name) => change({ [side]: name }));
     byId("dataset").addEventListener("change", (event) => {
       change({ cell: data.cells.find((each) => each.dataset === event.target.value).id });
     });
