@@ -32,7 +32,7 @@ function filterBoard(form, table) {
   const ceilings = [...(table.tFoot?.rows ?? [])];
 
   const apply = () => {
-    const wanted = (word) => form.elements[word].value;
+    const wanted = (word) => form.elements[word]?.value ?? ""; // none where all rows have one
     const text = wanted("text").trim().toLowerCase();
     for (const row of rows) {
       row.hidden =
@@ -51,11 +51,48 @@ function filterBoard(form, table) {
   apply();
 }
 
+/* The rows that are shown, in their order: unrounded, each figure with its interval. */
+function boardCsv(table) {
+  const names = [...table.tHead.rows[0].cells].map((header) => header.dataset.name);
+  const facts = ["dataset", "loss", "preset", "fold", "seed"];
+  const figures = names.filter(Boolean).flatMap((name) => [name, `${name}_low`, `${name}_high`]);
+  const line = (row) => [
+    row.cells[0].firstChild.textContent,
+    ...facts.map((name) => row.dataset[name] ?? ""),
+    row.cells[2].textContent,
+    ...[...row.cells].filter((_, column) => names[column]).flatMap(({ dataset }) => [dataset.value, dataset.low, dataset.high]),
+  ];
+  const quoted = (text = "") => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const rows = [...table.querySelectorAll("tbody tr, tfoot tr")].filter((row) => !row.hidden);
+  const lines = [["cell", ...facts, "triplets", ...figures], ...rows.map(line)];
+  return lines.map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
+}
+
+function download(name, text) {
+  const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: name });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+/* Where the browser lets nobody write to the clipboard, the command is selected. */
+async function copy(button) {
+  const code = button.parentElement.querySelector("code");
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(code);
+    button.textContent = "Selected";
+  }
+  setTimeout(() => (button.textContent = "Copy"), COPIED);
+}
+
 /* The viewer. What is shown is one state; the address holds it, and everything is drawn from it. */
 
 const SIDES = ["before", "truth", "prediction", "after"];
 const REAL = { before: 0, truth: 1, after: 2 };
 const TYPES = { crop: "image/png", preview: "image/jpeg" };
+const COPIED = 1500; // milliseconds that a button says so
 const ERROR_REACH = 80; // grey levels at the ends of the error's colours
 
 /* Blue over white to brown: readable with any colour vision, and the sign in grey print is not lost
@@ -69,7 +106,7 @@ function errorColour(error) {
 function viewer(data) {
   const cells = new Map(data.cells.map((cell) => [cell.id, cell]));
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const state = { cell: "", triplet: 0, left: "truth", right: "prediction", split: 50, zoom: 1, error: false };
+  const state = { cell: "", triplet: -1, left: "truth", right: "prediction", split: 50, zoom: 1, error: false };
   let pictures = null; // canvases of the current triplet by side
   let flickering = null; // timer
   let flicked = ""; // the side that flickering shows: left, right or none
@@ -124,7 +161,7 @@ function viewer(data) {
 
   const fillTriplets = () => {
     const gain = cell().ranked === "gain";
-    byId("order").textContent = `ranked by ${gain ? "PSNR gain over linear" : "PSNR"}, worst and best first`;
+    byId("order").textContent = `ranked by ${gain ? "PSNR gain over linear" : "PSNR"}, the median, worst and best first`;
     byId("triplets").replaceChildren(
       ...cell().triplets.map((each) => {
         const kind = quality(each);
@@ -164,6 +201,7 @@ function viewer(data) {
       preview: "A preview at half resolution, with loss; its error map is a hint, not a measurement.",
     };
     const place = `${cell().title}, triplet ${each.triplet}${each.label ? ` (${each.label})` : ""}.`;
+    byId("command").textContent = cell().command;
     byId("status").textContent = `${place} ${kinds[quality(each)] ?? ""}`;
   };
 
@@ -249,7 +287,7 @@ function viewer(data) {
   const drawn = { cell: null, triplet: null };
 
   const show = () => {
-    if (!cell()) state.cell = data.cells[0].id;
+    if (!cell()) state.cell = data.opens[data.cells[0].dataset];
     if (!row()) state.triplet = cell().triplets[0].triplet;
     const [newCell, newTriplet] = [drawn.cell !== state.cell, drawn.triplet !== state.triplet];
     Object.assign(drawn, { cell: state.cell, triplet: state.triplet });
@@ -333,7 +371,7 @@ function viewer(data) {
   const connect = () => {
     for (const side of ["left", "right"]) choice(byId(side), SIDES, {}, (name) => change({ [side]: name }));
     byId("dataset").addEventListener("change", (event) => {
-      change({ cell: data.cells.find((each) => each.dataset === event.target.value).id });
+      change({ cell: data.opens[event.target.value], triplet: -1 });
     });
     byId("cell").addEventListener("change", (event) => change({ cell: event.target.value }));
     byId("triplets").addEventListener("click", (event) => {
@@ -370,6 +408,10 @@ const board = document.querySelector(".board");
 if (board) {
   sortBoard(board);
   filterBoard(document.querySelector(".filters"), board);
+  byId("csv").addEventListener("click", () => download("leaderboard.csv", boardCsv(board)));
+}
+for (const button of document.querySelectorAll(".copy")) {
+  button.addEventListener("click", () => copy(button));
 }
 const shown = JSON.parse(byId("data").textContent);
 if (shown.cells.length) viewer(shown);
