@@ -140,7 +140,7 @@ def commands(page: Path) -> Iterator[tuple[str, bool]]:
 
 def words_of(text: str) -> list[str]:
     """The words of a command; brackets stand around what may be left out, dots for more of it."""
-    text = text.replace(" ...]", " VALUE]").replace("...", "")
+    text = text.replace("COMMAND", "run").replace(" ...]", " VALUE]").replace("...", "")
     return shlex.split(re.sub(r"\[(--[^]]*)\]", r"\1", text))
 
 
