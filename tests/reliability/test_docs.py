@@ -11,7 +11,7 @@ from command import bench
 
 from bench.store.records import CALIBRATION
 
-METRICS = Path(__file__).resolve().parents[2] / "docs/reference/metrics.md"
+METRICS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
 COLUMNS = ("psnr", "ssim", "ie", "frc_10", "sharpness")
 KINDS = {
     "average, blurred": "average_blurred",
