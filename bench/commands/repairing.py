@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import typer
@@ -26,7 +26,7 @@ from bench.repair.sheet import check_sheet, draw_sheet
 from bench.repair.words import as_json, shown, summary
 from bench.volumes.formats.stack import Asked
 from bench.volumes.grey_range import parse_grey_range
-from bench.volumes.holes import parse_missing
+from bench.volumes.holes import as_ranges, parse_missing
 from bench.volumes.region import Part, parse_region
 from bench.volumes.sources import open_volume
 from bench.volumes.stack_volume import StackVolume
@@ -143,7 +143,7 @@ def _found(words: RepairWords, volume: StackVolume) -> Plan:
     given = None if words.defects is None else given_places(words.defects, volume)
     display = open_display()
     try:
-        tick = display.stage("slices")
+        tick = display.stage("look for damage")  # all slices are read twice
         done, total = 0, len(present_slices(volume)) * (2 if given is None else 1)
 
         def ticked() -> None:
@@ -164,23 +164,35 @@ def print_plan(plan: Plan, target: Console, *, looked_at: bool) -> None:
         for name in ("slice", "reason", "number", "limit", "rows, columns", "action"):
             right = name in ("slice", "number", "limit")
             table.add_column(name, justify="right" if right else "left", no_wrap=True)
-        table.add_column("note", overflow="fold")
         for item in plan.items:
             finding, place = item.finding, item.finding.place
-            where = "" if place is None else "{}:{}, {}:{}".format(*place.box)
             cells = (
                 str(plan.first + finding.z),
-                f"{finding.reason} of the one {finding.twin}" if finding.twin else finding.reason,
+                finding.reason,
                 "" if finding.number is None else shown(finding.number),
                 "" if finding.limit is None else shown(finding.limit),
-                where,
+                "" if place is None else "{}:{}, {}:{}".format(*place.box),
                 item.action,
-                item.note,
             )
             table.add_row(*map(Text, cells))
         target.print(table)
+        for line in _remarks(plan):
+            typer.echo(line)
         typer.echo(f"The number of the first slice is {plan.first}.")
     typer.echo(summary(plan, looked_at=looked_at))
+
+
+def _remarks(plan: Plan) -> Iterator[str]:
+    """What a row of 80 columns has no room for, once for all slices that it is said of."""
+    said: dict[str, set[int]] = {}
+    for item in plan.items:
+        twin = item.finding.twin
+        for words in (f"shows the section of the slice {twin} it" if twin else "", item.note):
+            said.setdefault(words, set()).add(plan.first + item.finding.z)
+    for words, slices in said.items():
+        if words:
+            name = "Slice" if len(slices) == 1 else "Slices"
+            yield f"{name} {as_ranges(sorted(slices))}: {words}."
 
 
 def _tell_files(words: RepairWords) -> None:

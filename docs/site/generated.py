@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import field_parts as parts
+from command_parts import commands
+
 DECISIONS = Path(__file__).resolve().parents[1] / "decisions"
 
 
@@ -15,4 +18,11 @@ def decisions() -> str:
     return "\n".join(f"- [{title}]({path.name})" for title, path in zip(titles, found, strict=True))
 
 
-GENERATED: dict[str, Callable[[], str]] = {"decisions": decisions}
+GENERATED: dict[str, Callable[[], str]] = {
+    each.__name__: each
+    for each in (
+        decisions, commands, parts.figure_keys, parts.machine_keys, parts.cards, parts.card,
+        parts.card_file, parts.build, parts.phantom, parts.methods, parts.classes, parts.losses,
+        parts.presets, parts.record, parts.repair,
+    )
+}  # fmt: skip

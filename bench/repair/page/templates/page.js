@@ -1,23 +1,12 @@
-"use strict";
-
 /* The viewer of a repair. What is shown is one state; the address holds it, and everything is drawn
    from it. Pictures lie beside the page, and a page from disk may not read their pixels: they are
    laid over each other and cut by style alone. */
 
-const FLICKER = 500; // milliseconds a picture; faster than three flashes a second is not safe
 const PICTURES = ["before", "damaged", "filled", "after"];
 const SIDES = ["before", "damaged", "after"]; // what the filled slice is compared with
 const NAMES = { before: "before", damaged: "as it was", filled: "filled", after: "after" };
 const PARTS = { whole: "whole slice" }; // the others are called what they are
 const STATES = { whole: "filled", places: "filled in places", no: "not filled" };
-
-const byId = (id) => document.getElementById(id);
-
-function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
 
 function viewer(slices) {
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -41,21 +30,17 @@ function viewer(slices) {
   /* State and address. */
 
   const readAddress = () => {
-    const given = new URLSearchParams(location.hash.slice(1));
-    const number = (name, low, high) => {
-      const value = parseInt(given.get(name) ?? "", 10);
-      return Number.isNaN(value) ? state[name] : Math.min(high, Math.max(low, value));
-    };
-    const slice = parseInt(given.get("slice") ?? "", 10);
+    const address = new URLSearchParams(location.hash.slice(1));
+    const slice = parseInt(address.get("slice") ?? "", 10);
     if (slices.some((each) => each.slice === slice)) state.slice = slice;
-    if (SIDES.includes(given.get("left"))) state.left = given.get("left");
-    state.part = given.get("part") ?? state.part;
-    state.split = number("split", 0, 100);
-    state.zoom = number("zoom", 1, 8);
+    if (SIDES.includes(address.get("left"))) state.left = address.get("left");
+    state.part = address.get("part") ?? state.part;
+    state.split = given(address, "split", 0, 100, state.split);
+    state.zoom = given(address, "zoom", 1, 8, state.zoom);
     for (const name of ["error", "places"]) {
-      if (given.has(name)) state[name] = given.get(name) === "1";
+      if (address.has(name)) state[name] = address.get(name) === "1";
     }
-    return given.has("slice");
+    return address.has("slice");
   };
 
   const change = (changes) => {
@@ -66,21 +51,6 @@ function viewer(slices) {
   };
 
   /* What is said of the slice. */
-
-  const mark = () => {
-    const list = byId("list");
-    const focused = list.contains(document.activeElement);
-    for (const button of list.querySelectorAll("button")) {
-      const here = Number(button.dataset.slice) === state.slice;
-      button.tabIndex = here ? 0 : -1;
-      button.setAttribute("aria-current", here);
-      if (!here) continue;
-      if (focused) button.focus({ preventScroll: true });
-      const [outer, inner] = [list.getBoundingClientRect(), button.getBoundingClientRect()];
-      list.scrollTop += Math.min(0, inner.top - outer.top) + Math.max(0, inner.bottom - outer.bottom);
-      list.scrollLeft += Math.min(0, inner.left - outer.left) + Math.max(0, inner.right - outer.right);
-    }
-  };
 
   const tell = () => {
     const each = current();
@@ -110,20 +80,6 @@ function viewer(slices) {
   };
 
   /* Pictures. */
-
-  const choose = (fieldset, names, titles, chosen, onChange) => {
-    fieldset.querySelectorAll("label").forEach((label) => label.remove());
-    fieldset.append(
-      ...names.map((name) =>
-        element(
-          "label",
-          {},
-          element("input", { type: "radio", name: fieldset.id, value: name, checked: name === chosen, onchange: () => onChange(name) }),
-          element("span", { textContent: titles[name] ?? name }),
-        ),
-      ),
-    );
-  };
 
   const load = async () => {
     const shown = part();
@@ -178,18 +134,14 @@ function viewer(slices) {
   /* A picture fits into its frame at zoom 1, whatever its shape. */
   const zoom = () => {
     const stage = byId("stage");
-    const middle = (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth;
-    const centre = (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight;
     const [, , width, height] = part().box;
-    const tallest = parseFloat(getComputedStyle(stage).maxHeight);
-    const fitting = Math.min(stage.clientWidth, (tallest * width) / height);
-    stage.style.height = `${(fitting * height) / width}px`;
-    byId("paper").style.width = `${fitting * state.zoom}px`;
-    byId("paper").classList.toggle("fine", state.zoom > 1);
-    stage.classList.toggle("zoomed", state.zoom > 1);
-    stage.scrollLeft = middle * stage.scrollWidth - stage.clientWidth / 2;
-    stage.scrollTop = centre * stage.scrollHeight - stage.clientHeight / 2;
-    byId("factor").value = `${state.zoom}×`;
+    enlarge(stage, state.zoom, () => {
+      const tallest = parseFloat(getComputedStyle(stage).maxHeight);
+      const fitting = Math.min(stage.clientWidth, (tallest * width) / height);
+      stage.style.height = `${(fitting * height) / width}px`;
+      byId("paper").style.width = `${fitting * state.zoom}px`;
+      byId("paper").classList.toggle("fine", state.zoom > 1);
+    });
   };
 
   /* Everything from the state; words and pictures only where they changed. */
@@ -200,18 +152,19 @@ function viewer(slices) {
     const [newSlice, newPart] = [drawn.slice !== state.slice, drawn.part !== part().name];
     Object.assign(drawn, { slice: state.slice, part: part().name });
     if (newSlice) {
-      mark();
+      markCurrent(byId("list"), (button) => Number(button.dataset.slice) === state.slice);
       tell();
-      choose(byId("left-side"), sides(), NAMES, left(), (name) => change({ left: name }));
+      choice(byId("left-side"), sides(), NAMES, (name) => change({ left: name }));
     }
     if (newSlice || newPart) {
       const parts = current().parts.map((each) => each.name);
       byId("part").hidden = parts.length < 2;
-      choose(byId("part"), parts, PARTS, part().name, (name) => change({ part: name }));
+      choice(byId("part"), parts, PARTS, (name) => change({ part: name }));
+      choose(byId("part"), part().name);
       tellQuality();
       load();
     }
-    for (const input of byId("left-side").querySelectorAll("input")) input.checked = input.value === left();
+    choose(byId("left-side"), left());
     byId("split").value = state.split;
     byId("split").setAttribute("aria-valuetext", `${state.split} % ${NAMES[left()]}, ${100 - state.split} % ${NAMES[right()]}`);
     byId("flicker").setAttribute("aria-pressed", flicked !== "");
