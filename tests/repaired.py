@@ -64,7 +64,7 @@ def repaired(folder: Path, grey: np.ndarray | None = None) -> Repaired:
     for task in tasks:
         _keep(made, filling, task)
     save_record(made.record, made.folder)
-    write_page(made.record, tasks, filling, lambda *_: None)
+    write_page(made.record, plan, tasks, filling, lambda *_: None)
     return made
 
 
@@ -78,6 +78,7 @@ def _items(shape: tuple[int, int]) -> tuple[Item, ...]:
         Item(Finding(6, "knife </script> mark", place=Place.of(box)), "fill place"),
         Item(Finding(9, "blank", 0.9, 0.5), "fill slice"),
         Item(Finding(12, "duplicate", 58.3, 10.0, twin="before"), "fill slice"),
+        Item(Finding(13, "fold", 70.0, 40.0, Place.of(ring)), "leave"),
         Item(Finding(14, "jump", 5.0, 4.0), "leave", "sections may be <lost>"),
     )
 

@@ -167,7 +167,7 @@ class RepairOptions:
         given = None if self.defects is None else given_places(str(self.defects), volume)
         display = open_display()
         try:
-            tick = display.stage("slices")
+            tick = display.stage("look for damage")  # all slices are read twice
             done, total = 0, len(present_slices(volume)) * (2 if given is None else 1)
 
             def ticked() -> None:

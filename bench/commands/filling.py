@@ -14,8 +14,15 @@ from rich.text import Text
 from bench.repair.evidence import Evidence
 from bench.repair.page.writing import PAGE
 from bench.repair.record import RepairRecord, SliceRecord
-from bench.repair.trust import JUDGED
-from bench.repair.words import FEW, named_method, promised, score_words, title_of
+from bench.repair.words import (
+    FEW,
+    gap_words,
+    judged_words,
+    named_method,
+    promised,
+    score_words,
+    title_of,
+)
 
 
 def print_record(record: RepairRecord, out: str, mask_out: str | None, target: Console) -> None:
@@ -29,13 +36,12 @@ def print_record(record: RepairRecord, out: str, mask_out: str | None, target: C
     for each in record.slices:
         table.add_row(*map(Text, _cells(each, scores)))
     target.print(table)
-    if not set(JUDGED).isdisjoint(scores):
-        typer.echo("Carried and Dice: from the test triplets of this volume that were judged.")
+    if judged := judged_words(record):
+        typer.echo(f"{judged}: from the test triplets of this volume that were judged.")
     if any(score.coverage is None for each in record.slices for score in each.expected.values()):
         typer.echo(f"{FEW} too few slices could be hidden: the range of their scores.")
     for size, method in record.methods.items():
-        gaps = "single slices" if int(size) == 1 else f"gaps of {size} slices"
-        typer.echo(f"{gaps}: {named_method(method)}; {method['why']}.")
+        typer.echo(f"{gap_words(int(size))}: {named_method(method)}; {method['why']}.")
     for each in record.slices:
         if each.note:
             what = "not filled" if each.filled == "no" else "filled, but not to be trusted"

@@ -112,7 +112,7 @@ def carry_out(
             record = _filled(order, filling, tasks, display)
             if record.filled:
                 _write(order, filling, tasks, record, display.stage("write"))
-            write_page(record, tasks, filling, display.stage("page"))
+            write_page(record, order.plan, tasks, filling, display.stage("page"))
         finally:
             display.close()
         evidence.clear()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.repair.finding import Box
 from bench.triplets.align import MAX_TEMPLATE
 from bench.volumes.tissue import Tissue, find_tissue
 from bench.volumes.volume import Volume
@@ -28,6 +29,11 @@ class Window(NamedTuple):
     height: int
     width: int
 
+    @classmethod
+    def of(cls, box: Box) -> Window:
+        """The window that a box holds."""
+        return cls(box.top, box.left, box.bottom - box.top, box.right - box.left)
+
     def moved(self, y: int, x: int) -> Window:
         """The window elsewhere."""
         return Window(self.top + y, self.left + x, self.height, self.width)
@@ -38,6 +44,15 @@ class Window(NamedTuple):
         bottom = min(shape[0], self.top + self.height + margin)
         right = min(shape[1], self.left + self.width + margin)
         return Window(top, left, bottom - top, right - left)
+
+    def overlaps(self, other: Window) -> bool:
+        """Whether the two have a pixel in common."""
+        return (
+            self.top < other.top + other.height
+            and other.top < self.top + self.height
+            and self.left < other.left + other.width
+            and other.left < self.left + self.width
+        )
 
     def within(self, larger: Window) -> tuple[slice, slice]:
         """Its rows and columns in a window that holds it."""
