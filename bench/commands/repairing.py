@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 
 import typer
@@ -19,6 +20,7 @@ from bench.repair.plan_file import write_plan
 from bench.repair.sheet import check_sheet, draw_sheet
 from bench.repair.words import as_json as plan_json
 from bench.repair.words import shown, summary
+from bench.volumes.holes import as_ranges
 from bench.volumes.stack_volume import StackVolume
 
 
@@ -82,23 +84,35 @@ def print_plan(plan: Plan, target: Console, *, looked_at: bool) -> None:
         for name in ("slice", "reason", "number", "limit", "rows, columns", "action"):
             right = name in ("slice", "number", "limit")
             table.add_column(name, justify="right" if right else "left", no_wrap=True)
-        table.add_column("note", overflow="fold")
         for item in plan.items:
             finding, place = item.finding, item.finding.place
-            where = "" if place is None else "{}:{}, {}:{}".format(*place.box)
             cells = (
                 str(plan.first + finding.z),
-                f"{finding.reason} of the one {finding.twin}" if finding.twin else finding.reason,
+                finding.reason,
                 "" if finding.number is None else shown(finding.number),
                 "" if finding.limit is None else shown(finding.limit),
-                where,
+                "" if place is None else "{}:{}, {}:{}".format(*place.box),
                 item.action,
-                item.note,
             )
             table.add_row(*map(Text, cells))
         target.print(table)
+        for line in _remarks(plan):
+            typer.echo(line)
         typer.echo(f"The number of the first slice is {plan.first}.")
     typer.echo(summary(plan, looked_at=looked_at))
+
+
+def _remarks(plan: Plan) -> Iterator[str]:
+    """What a row of 80 columns has no room for, once for all slices that it is said of."""
+    said: dict[str, set[int]] = {}
+    for item in plan.items:
+        twin = item.finding.twin
+        for words in (f"shows the section of the slice {twin} it" if twin else "", item.note):
+            said.setdefault(words, set()).add(plan.first + item.finding.z)
+    for words, slices in said.items():
+        if words:
+            name = "Slice" if len(slices) == 1 else "Slices"
+            yield f"{name} {as_ranges(sorted(slices))}: {words}."
 
 
 def _tell_files(words: RepairWords) -> None:

@@ -17,7 +17,7 @@ Slice = NDArray[np.uint8]
 
 _PEAK = 255.0
 # At a quarter of the resolution: error maps foretell as much as from a flow at half of it, in a
-# third of the time (docs/explanation/trust.md).
+# third of the time (docs/decisions/0026).
 _FLOW = DisOptions(preset="fast")
 
 

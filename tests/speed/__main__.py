@@ -58,7 +58,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("results/speed"))
     parser.add_argument("--show", dest="run", action="store_false", help="only print the table")
     parser.add_argument(
-        "--markdown", action="store_true", help="print it as docs/explanation/speed.md has it"
+        "--markdown", action="store_true", help="print it as docs/reference/speed.md has it"
     )
     return parser.parse_args()
 

@@ -7,7 +7,6 @@ import dataclasses
 import doctest
 import importlib
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,13 +33,8 @@ from bench.cells.config import RunConfig
 from bench.commands.data_build import BuildWords
 from bench.commands.repair import RepairWords
 from bench.commands.run import RunWords
-from bench.stages.segmenter import save_segmenter
 from bench.volumes.phantom import PhantomOptions, phantom_volume
-from segmentation.scores import Thresholds
-from segmentation.unet import UNet, UNetOptions
 
-ROOT = Path(__file__).resolve().parents[3]
-PAGE = ROOT / "docs" / "python.md"
 ROOMS = ("volume", "building", "running", "reading", "repairing")  # in the order of a day's work
 STAGES = ("train", "predict", "score")
 PACKAGES = ("methods", "methods.loading", "segmentation")
@@ -68,41 +62,6 @@ def test_every_example_gives_what_it_says(
         outcome = doctest.testmod(importlib.import_module(name))
         assert outcome.failed == 0, name
         assert outcome.attempted > 0, name
-
-
-def test_the_page_can_be_followed(
-    tmp_path: Path,
-    phantom: np.ndarray,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Its blocks run one after the other on a volume whose slice 23 is lost."""
-    monkeypatch.chdir(tmp_path)
-    lost = phantom.copy()
-    lost[23] = 0
-    write_stack(lost)
-    small = UNet(UNetOptions(decoder=(8, 4, 4)))
-    save_segmenter(tmp_path / "segmenter.safetensors", small, Thresholds(0.5, 0.2), {})
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    page: dict[str, Any] = {}
-    for block in blocks:
-        exec(block, page)
-    assert len(blocks) == 6
-    assert "(30, 136, 136) (30.0, 6.0, 6.0)" in capsys.readouterr().out
-    np.testing.assert_array_equal(tifffile.imread("stack.tif"), lost)
-    whole = tifffile.imread("whole.tif")
-    np.testing.assert_array_equal(np.delete(whole, 23, 0), np.delete(lost, 23, 0))
-    np.testing.assert_array_equal(page["done"].grey(23), whole[23])
-    # The filled slice shows what was lost, which a slice that is far away does not.
-    likeness, elsewhere = (
-        np.corrcoef(each.ravel(), phantom[23].ravel())[0, 1] for each in (whole[23], phantom[3])
-    )
-    assert likeness > elsewhere + 0.2
-    np.testing.assert_array_equal(page["membranes"], page["probability"] > 0.5)
-
-
-def test_the_page_is_short() -> None:
-    assert len(PAGE.read_text(encoding="utf-8").split()) <= 600
 
 
 def test_a_volume_is_what_others_read_of_the_same_file(tmp_path: Path) -> None:
