@@ -11,6 +11,7 @@ from bench.api.given_options import missing_of
 from bench.base.errors import UserError
 from bench.base.invalid_option import parsed
 from bench.base.progress import open_display
+from bench.cells.workers import Workers, load_workers
 from bench.repair.find import SEARCH, find_defects
 from bench.repair.finding import WHOLE
 from bench.repair.given import given_places
@@ -48,6 +49,9 @@ class RepairOptions:
         force: whether what cannot be trusted is filled too.
         device: ``cuda``, ``cpu`` or ``auto``.
         threads: that torch computes with.
+        jobs: workers side by side, each a process on this machine; 1 if not said.
+        scheduler: address of a running Dask scheduler, whose workers compute instead.
+        scheduler_file: the file in which it has written its address.
         longest: slices in a row that are filled at most; 3 if not said.
         search: radius of the alignment in pixels.
         grey_range: the two values that become 0 and 255, or ``"auto"``, of a volume that is not
@@ -74,6 +78,9 @@ class RepairOptions:
     force: bool = False
     device: str | None = None
     threads: int | None = None
+    jobs: int | None = None
+    scheduler: str | None = None
+    scheduler_file: str | Path | None = None
     longest: int | None = None
     search: int = SEARCH
     grey_range: str | tuple[float, float] | None = None
@@ -108,13 +115,13 @@ class RepairOptions:
         if self.search < 1:
             raise UserError(f"--search takes 1 pixel or more, not {self.search}.")
 
-    def opened(self) -> StackVolume:
-        """Open the volume; whoever opens it closes it.
+    def given(self) -> Given:
+        """The volume, and how it is read.
 
         Raises:
-            UserError: an option is not valid, or a file cannot be read.
+            UserError: an option is not valid, or the plan cannot be read.
         """
-        return self._given(self._missing()).open_grey()
+        return self._given(self._missing())
 
     def _missing(self) -> tuple[int, ...]:
         """The numbers of the slices that are not there, as was said, or as the plan says."""
@@ -125,7 +132,6 @@ class RepairOptions:
             return tuple(volume.first + each.z for each in found if each.reason == "missing")
 
     def _given(self, missing: tuple[int, ...]) -> Given:
-        """The volume, and how it is read."""
         bounds, said = self.region, self.grey_range
         return Given(
             sources=(self.source,),
@@ -141,14 +147,15 @@ class RepairOptions:
         """Refuse what could not be written, or a method that there is not, before hours go into it.
 
         Raises:
-            UserError: a target is there already or of no kind that is written, or the method is
-                not known.
+            UserError: a target is there already or of no kind that is written, or a method or
+                worker is not known.
         """
         from bench.cells.variants import parse_variant
         from bench.repair.choose import AUTO
         from bench.repair.evidence import Evidence
         from bench.volumes.writing.write_volume import check_target
 
+        self._workers()
         if self.method not in (None, AUTO):
             parse_variant(str(self.method), self.preset or "quick")
         for target in filter(None, (self.out, self.mask_out)):
@@ -181,13 +188,14 @@ class RepairOptions:
         return make_plan(self.source, volume, findings, self.longest or LONGEST)
 
     def filled(
-        self, plan: Plan, volume: StackVolume, tell: Callable[[str], None]
+        self, plan: Plan, volume: StackVolume, given: Given, tell: Callable[[str], None]
     ) -> RepairRecord | None:
         """Fill what a plan names, and write what is asked for; places only if they were looked at.
 
         Args:
             plan: of the volume.
             volume: that is repaired.
+            given: how it was opened.
             tell: told what is compared first, where nothing was measured yet.
 
         Returns:
@@ -198,21 +206,26 @@ class RepairOptions:
         """
         import torch
 
+        from bench.repair.each import Helpers
+        from bench.repair.fill import Manner
         from bench.repair.repair import Order, carry_out
 
         plan = plan if self.looked_at else whole_slices_of(plan)
         if self.threads is not None:
             torch.set_num_threads(self.threads)
+        workers = self._workers()
         order = Order(
             plan=plan,
             wish=self._wish(plan, volume),
             out=str(self.out),
             mask_out=self.mask_out,
-            search=self.search,
-            force=self.force,
-            device=self.device or "auto",
+            manner=Manner(self.search, self.force, self.device or "auto"),
+            helpers=Helpers(workers, given, self.threads) if workers.on_workers else None,
         )
         return carry_out(order, volume, tell, open_display)
+
+    def _workers(self) -> Workers:
+        return load_workers({name: getattr(self, name) for name in Workers.model_fields})
 
     def _wish(self, plan: Plan, volume: StackVolume) -> Any:
         """With what is to be filled; a dataset that is built already needs no volume."""
@@ -234,6 +247,7 @@ class RepairOptions:
             "out": self.results,
             "device": self.device,
             "threads": self.threads,
+            **{name: getattr(self, name) for name in Workers.model_fields},
         }
         return Wish(
             method=self.method or AUTO,

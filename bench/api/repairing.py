@@ -164,12 +164,13 @@ def repair(
     asked = RepairOptions(source=os.fspath(source), out=os.fspath(out), **options)
     write = tell or (lambda _: None)
     asked.check()
-    with told_to(write), asked.opened() as volume:
+    given = asked.given()
+    with told_to(write), given.open_grey() as volume:
         asked.check_filling(volume)
         plan = asked.planned(volume)
         for note in volume.notes:
             write(note)
-        return Repaired(str(asked.out), asked.filled(plan, volume, write))
+        return Repaired(str(asked.out), asked.filled(plan, volume, given, write))
 
 
 def _row(record: RepairRecord, each: SliceRecord, names: list[str]) -> dict[str, Any]:
