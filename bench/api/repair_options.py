@@ -49,8 +49,8 @@ class RepairOptions:
         force: whether what cannot be trusted is filled too.
         device: ``cuda``, ``cpu`` or ``auto``.
         threads: that torch computes with.
-        jobs: workers that fill side by side, each a process on this machine.
-        scheduler: address of a running Dask scheduler, whose workers fill instead.
+        jobs: workers side by side, each a process on this machine; 1 if not said.
+        scheduler: address of a running Dask scheduler, whose workers compute instead.
         scheduler_file: the file in which it has written its address.
         longest: slices in a row that are filled at most; 3 if not said.
         search: radius of the alignment in pixels.
@@ -115,13 +115,13 @@ class RepairOptions:
         if self.search < 1:
             raise UserError(f"--search takes 1 pixel or more, not {self.search}.")
 
-    def opened(self) -> StackVolume:
-        """Open the volume; whoever opens it closes it.
+    def given(self) -> Given:
+        """The volume, and how it is read.
 
         Raises:
-            UserError: an option is not valid, or a file cannot be read.
+            UserError: an option is not valid, or the plan cannot be read.
         """
-        return self._given(self._missing()).open_grey()
+        return self._given(self._missing())
 
     def _missing(self) -> tuple[int, ...]:
         """The numbers of the slices that are not there, as was said, or as the plan says."""
@@ -132,7 +132,6 @@ class RepairOptions:
             return tuple(volume.first + each.z for each in found if each.reason == "missing")
 
     def _given(self, missing: tuple[int, ...]) -> Given:
-        """The volume, and how it is read."""
         bounds, said = self.region, self.grey_range
         return Given(
             sources=(self.source,),
@@ -189,13 +188,14 @@ class RepairOptions:
         return make_plan(self.source, volume, findings, self.longest or LONGEST)
 
     def filled(
-        self, plan: Plan, volume: StackVolume, tell: Callable[[str], None]
+        self, plan: Plan, volume: StackVolume, given: Given, tell: Callable[[str], None]
     ) -> RepairRecord | None:
         """Fill what a plan names, and write what is asked for; places only if they were looked at.
 
         Args:
             plan: of the volume.
             volume: that is repaired.
+            given: how it was opened.
             tell: told what is compared first, where nothing was measured yet.
 
         Returns:
@@ -213,16 +213,14 @@ class RepairOptions:
         plan = plan if self.looked_at else whole_slices_of(plan)
         if self.threads is not None:
             torch.set_num_threads(self.threads)
-        workers, helpers = self._workers(), None
-        if workers.on_workers:
-            helpers = Helpers(workers, self._given(self._missing()), self.threads)
+        workers = self._workers()
         order = Order(
             plan=plan,
             wish=self._wish(plan, volume),
             out=str(self.out),
             mask_out=self.mask_out,
             manner=Manner(self.search, self.force, self.device or "auto"),
-            helpers=helpers,
+            helpers=Helpers(workers, given, self.threads) if workers.on_workers else None,
         )
         return carry_out(order, volume, tell, open_display)
 
@@ -249,9 +247,7 @@ class RepairOptions:
             "out": self.results,
             "device": self.device,
             "threads": self.threads,
-            "jobs": self.jobs,
-            "scheduler": self.scheduler,
-            "scheduler_file": self.scheduler_file,
+            **{name: getattr(self, name) for name in Workers.model_fields},
         }
         return Wish(
             method=self.method or AUTO,

@@ -18,7 +18,6 @@ from bench.base.errors import UserError
 from bench.base.progress import told_to
 from bench.repair.evidence import Evidence, path_of
 from bench.repair.record import RepairRecord, SliceRecord
-from bench.repair.words import named_method, promised
 from bench.volumes.sources import open_volume
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ class Repaired:
         where too few slices could be hidden); the same of the other metrics.
         """
         import pandas as pd
+
+        from bench.repair.words import promised
 
         if self.record is None:
             return pd.DataFrame()
@@ -164,15 +165,18 @@ def repair(
     asked = RepairOptions(source=os.fspath(source), out=os.fspath(out), **options)
     write = tell or (lambda _: None)
     asked.check()
-    with told_to(write), asked.opened() as volume:
+    given = asked.given()
+    with told_to(write), given.open_grey() as volume:
         asked.check_filling(volume)
         plan = asked.planned(volume)
         for note in volume.notes:
             write(note)
-        return Repaired(str(asked.out), asked.filled(plan, volume, write))
+        return Repaired(str(asked.out), asked.filled(plan, volume, given, write))
 
 
 def _row(record: RepairRecord, each: SliceRecord, names: list[str]) -> dict[str, Any]:
+    from bench.repair.words import named_method
+
     row = each.model_dump(include={"slice", "filled", "before", "after", "time"})
     row |= {
         "method": named_method(record.methods[each.after - each.before - 1]),

@@ -21,6 +21,7 @@ from bench.repair.sheet import check_sheet, draw_sheet
 from bench.repair.words import as_json as plan_json
 from bench.repair.words import shown, summary
 from bench.volumes.holes import as_ranges
+from bench.volumes.sources import Given
 from bench.volumes.stack_volume import StackVolume
 
 
@@ -38,7 +39,8 @@ def repair_as_told(words: RepairWords) -> None:
         refuse_existing(words.plan_out)
     if words.sheet is not None:
         check_sheet(words.sheet)
-    with options.opened() as volume:
+    given = options.given()
+    with given.open_grey() as volume:
         if words.out is not None:
             options.check_filling(volume)  # before a slice is read
         plan = options.planned(volume)
@@ -51,7 +53,7 @@ def repair_as_told(words: RepairWords) -> None:
         if words.out is None:
             _tell_plan(words, plan, looked_at=options.looked_at)
         else:
-            _fill(options, plan, volume, as_json=words.as_json)
+            _fill(options, plan, volume, given, as_json=words.as_json)
 
 
 def _tell_plan(words: RepairWords, plan: Plan, *, looked_at: bool) -> None:
@@ -62,10 +64,12 @@ def _tell_plan(words: RepairWords, plan: Plan, *, looked_at: bool) -> None:
     _tell_files(words)
 
 
-def _fill(options: RepairOptions, found: Plan, volume: StackVolume, *, as_json: bool) -> None:
+def _fill(
+    options: RepairOptions, found: Plan, volume: StackVolume, given: Given, *, as_json: bool
+) -> None:
     from bench.commands.filling import print_record  # torch is loaded for no list
 
-    record = options.filled(found, volume, lambda text: typer.echo(text, err=True))
+    record = options.filled(found, volume, given, lambda text: typer.echo(text, err=True))
     if as_json:
         plan = found if options.looked_at else whole_slices_of(found)
         print_json(plan_json(plan) | {"repair": record and record.model_dump(mode="json")})
