@@ -15,9 +15,12 @@ from rich.text import Text
 
 from bench.base.progress import open_display
 from bench.cells.variants import parse_variant
+from bench.cells.workers import Workers, load_workers
 from bench.commands.repair import RepairWords
 from bench.repair.choose import AUTO, Wish
+from bench.repair.each import Helpers
 from bench.repair.evidence import Evidence
+from bench.repair.fill import Manner
 from bench.repair.find import SEARCH
 from bench.repair.finding import WHOLE
 from bench.repair.page.writing import PAGE
@@ -33,26 +36,39 @@ from bench.repair.words import (
     score_words,
     title_of,
 )
+from bench.volumes.sources import Given
 from bench.volumes.stack_volume import StackVolume
 from bench.volumes.writing.write_volume import check_target
 
 
-def fill_as_told(words: RepairWords, plan: Plan, volume: StackVolume) -> RepairRecord | None:
+def fill_as_told(
+    words: RepairWords, plan: Plan, volume: StackVolume, given: Given
+) -> RepairRecord | None:
     """Fill what a plan names, and write what is asked for.
+
+    Args:
+        words: of the command line.
+        plan: what is to be filled.
+        volume: that is repaired.
+        given: how it was opened.
 
     Raises:
         UserError: an option is not valid, a target is there already, or nothing can be filled.
     """
     if words.threads is not None:
         torch.set_num_threads(words.threads)
+    workers = _workers(words)
     order = Order(
         plan=plan,
         wish=_wish(words, plan, volume),
         out=str(words.out),
         mask_out=words.mask_out,
-        search=SEARCH if words.search is None else words.search,
-        force=words.force,
-        device=words.device or "auto",
+        manner=Manner(
+            search=SEARCH if words.search is None else words.search,
+            force=words.force,
+            device=words.device or "auto",
+        ),
+        helpers=Helpers(workers, given, words.threads) if workers.on_workers else None,
     )
     return carry_out(order, volume, lambda text: typer.echo(text, err=True), open_display)
 
@@ -61,9 +77,10 @@ def check_filling(words: RepairWords, volume: StackVolume) -> None:
     """Refuse what could not be written, or a method that there is not, before hours go into it.
 
     Raises:
-        UserError: a target is there already or of no kind that is written, or the method is not
-            known.
+        UserError: a target is there already or of no kind that is written, or a method or worker
+            is not known.
     """
+    _workers(words)
     if words.method not in (None, AUTO):
         parse_variant(str(words.method), words.preset or "quick")
     for target in filter(None, (words.out, words.mask_out)):
@@ -139,6 +156,9 @@ def _wish(words: RepairWords, plan: Plan, volume: StackVolume) -> Wish:
         "out": words.results,
         "device": words.device,
         "threads": words.threads,
+        "jobs": words.jobs,
+        "scheduler": words.scheduler,
+        "scheduler_file": words.scheduler_file,
     }
     return Wish(
         method=words.method or AUTO,
@@ -147,6 +167,10 @@ def _wish(words: RepairWords, plan: Plan, volume: StackVolume) -> Wish:
         volume={key: value for key, value in given.items() if value},
         run={key: value for key, value in runs.items() if value is not None},
     )
+
+
+def _workers(words: RepairWords) -> Workers:
+    return load_workers({name: getattr(words, name) for name in Workers.model_fields})
 
 
 def _not_shown(plan: Plan) -> str:

@@ -30,6 +30,9 @@ Axes = Annotated[str | None, of_data(help="Of the array as stored, for instance 
 Channel = Annotated[int | None, of_data(help="Which one along C is read, from 0.")]
 Level = Annotated[int | None, of_data(help="Which scale is read, from 0; 0 if not given.")]
 Threads = Annotated[int | None, of_machine(help="Threads torch computes with.")]
+Jobs = Annotated[int | None, of_machine(help="Workers side by side, a process each.")]
+Scheduler = Annotated[str | None, of_machine(help="Of a Dask cluster, as tcp://HOST:8786.")]
+SchedulerFile = Annotated[Path | None, of_machine(help="With its address.")]
 Preset = Annotated[str | None, of_training(help="quick, overnight, medium or paper.")]
 
 KINDS = "HDF5, TIFF, MRC, DM3, DM4, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."

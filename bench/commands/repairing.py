@@ -24,11 +24,10 @@ from bench.repair.plan import LONGEST, Plan, make_plan, whole_slices_of
 from bench.repair.plan_file import read_plan, write_plan
 from bench.repair.sheet import check_sheet, draw_sheet
 from bench.repair.words import as_json, shown, summary
-from bench.volumes.formats.stack import Asked
 from bench.volumes.grey_range import parse_grey_range
 from bench.volumes.holes import as_ranges, parse_missing
-from bench.volumes.region import Part, parse_region
-from bench.volumes.sources import open_volume
+from bench.volumes.region import parse_region
+from bench.volumes.sources import Given
 from bench.volumes.stack_volume import StackVolume
 from bench.volumes.volume import present_slices
 
@@ -42,7 +41,8 @@ def repair_as_told(words: RepairWords) -> None:
         UserError: an option is not valid, a file cannot be read, or one is there already.
     """
     _check(words)
-    with _opened(words, _missing(words)) as volume:
+    given = _given(words, _missing(words))
+    with given.open_grey() as volume:
         if words.out is not None:
             _check_filling(words, volume)  # before a slice is read
         plan = _found(words, volume) if words.plan is None else read_plan(words.plan, volume)
@@ -55,7 +55,7 @@ def repair_as_told(words: RepairWords) -> None:
         if words.out is None:
             _tell_plan(words, plan)
         else:
-            _fill(words, plan, volume)
+            _fill(words, plan, volume, given)
 
 
 def _tell_plan(words: RepairWords, plan: Plan) -> None:
@@ -77,12 +77,12 @@ def _check_filling(words: RepairWords, volume: StackVolume) -> None:
     check_filling(words, volume)
 
 
-def _fill(words: RepairWords, plan: Plan, volume: StackVolume) -> None:
+def _fill(words: RepairWords, plan: Plan, volume: StackVolume, given: Given) -> None:
     from bench.commands.filling import fill_as_told, print_record  # torch is loaded for no list
 
     found = plan
     plan = plan if _looked_at(words) else whole_slices_of(plan)
-    record = fill_as_told(words, plan, volume)
+    record = fill_as_told(words, plan, volume, given)
     if words.as_json:
         print_json(as_json(plan) | {"repair": record and record.model_dump(mode="json")})
     elif record is None:
@@ -119,19 +119,21 @@ def _missing(words: RepairWords) -> tuple[int, ...]:
     """The numbers of the slices that are not there, as the command or its plan says."""
     if words.plan is None:
         return _parsed("missing", parse_missing, words.missing) or ()
-    with _opened(words, ()) as volume:
+    with _given(words, ()).open_grey() as volume:
         found = [item.finding for item in read_plan(words.plan, volume).items]
         return tuple(volume.first + each.z for each in found if each.reason == "missing")
 
 
-def _opened(words: RepairWords, missing: tuple[int, ...]) -> StackVolume:
-    region = _parsed("region", parse_region, words.region)
-    return open_volume(
-        words.source,
+def _given(words: RepairWords, missing: tuple[int, ...]) -> Given:
+    """The volume that is named, and how it is read."""
+    return Given(
+        sources=(words.source,),
+        missing=(missing,),
         grey_range=_parsed("grey-range", parse_grey_range, words.grey_range),
-        missing=missing,
-        asked=Asked(words.axes, words.channel, level=words.level or 0),
-        part=None if region is None else Part(region),
+        axes=words.axes,
+        channel=words.channel,
+        level=words.level or 0,
+        regions=(_parsed("region", parse_region, words.region) or (),),
     )
 
 

@@ -40,6 +40,18 @@ class Reached(NamedTuple):
     scores: Mapping[str, float]
 
 
+class Seen(NamedTuple):
+    """What a window says that was hidden and filled.
+
+    Attributes:
+        sample: some of its pixels, with their errors.
+        reached: its scores.
+    """
+
+    sample: Sample
+    reached: Reached
+
+
 @dataclass(frozen=True)
 class Trust:
     """What hidden slices say of a method on gaps of one size.
@@ -130,28 +142,40 @@ def _expected(
     return found
 
 
-def learn(hidden: Iterable[Hidden], judged: tuple[Reached, ...] = ()) -> Trust:
+def learn(hidden: Iterable[Hidden]) -> Trust:
     """What windows say that were hidden and filled.
 
+    Raises:
+        UserError: there are none.
+    """
+    return learned([seen(each) for each in hidden])
+
+
+def seen(hidden: Hidden) -> Seen:
+    """What a window says that was hidden and filled."""
+    before, grey, after, truth = map(
+        _levels, (hidden.before, hidden.grey, hidden.after, hidden.truth)
+    )
+    beside = moved(before, after, hidden.place.gap.time(hidden.place.z))
+    scores = score_frame(grey, truth)
+    reached = Reached(
+        difference(before, after, beside), {name: float(scores[name]) for name in SCORES}
+    )
+    return Seen(sample(features(before, grey, after, beside), grey, truth), reached)
+
+
+def learned(hidden: Sequence[Seen], judged: tuple[Reached, ...] = ()) -> Trust:
+    """What windows together say that were hidden and filled.
+
     Args:
-        hidden: the windows.
+        hidden: what each says.
         judged: what gaps of test triplets say.
 
     Raises:
         UserError: there are none.
     """
-    samples, reached = list[Sample](), list[Reached]()
-    for each in hidden:
-        before, grey, after, truth = map(_levels, (each.before, each.grey, each.after, each.truth))
-        beside = moved(before, after, each.place.gap.time(each.place.z))
-        samples.append(sample(features(before, grey, after, beside), grey, truth))
-        scores = score_frame(grey, truth)
-        reached.append(
-            Reached(
-                difference(before, after, beside), {name: float(scores[name]) for name in SCORES}
-            )
-        )
-    return Trust(ErrorModel.fit(samples), tuple(reached), judged)
+    errors = ErrorModel.fit(each.sample for each in hidden)
+    return Trust(errors, tuple(each.reached for each in hidden), judged)
 
 
 def _levels(grey: Grey) -> Slice:
