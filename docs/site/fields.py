@@ -70,7 +70,14 @@ def _declared(model: type[Any]) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
 
 
 def _meanings(model: type[Any]) -> dict[str, str]:
-    sections = Docstring(inspect.getdoc(model) or "", parser="google").parse(warnings=False)
+    """What the docstrings of a class, and of those it inherits from, say of each field."""
+    sections = [
+        section
+        for each in reversed(model.__mro__)
+        for section in Docstring(inspect.cleandoc(each.__doc__ or ""), parser="google").parse(
+            warnings=False
+        )
+    ]
     return {
         each.name: " ".join(each.description.split())
         for section in sections
