@@ -39,22 +39,29 @@ class Box(NamedTuple):
     right: int
 
 
-@dataclass(frozen=True)
 class Place:
-    """A damaged place.
+    """A damaged place; its mask is kept as bits, for a fold across a huge slice has many.
 
     Attributes:
         box: the smallest that holds it.
+        pixels: how many are damaged.
+
+    Args:
+        box: of the slice.
         mask: HW of the box, what is damaged.
     """
 
-    box: Box
-    mask: Mask
+    def __init__(self, box: Box, mask: Mask) -> None:
+        self.box, self.pixels = box, int(np.count_nonzero(mask))
+        self._bits = np.packbits(mask)
 
     @property
-    def pixels(self) -> int:
-        """How many are damaged."""
-        return int(np.count_nonzero(self.mask))
+    def mask(self) -> Mask:
+        """HW of the box, what is damaged; made anew each time."""
+        top, bottom, left, right = self.box
+        size = bottom - top, right - left
+        bits = np.unpackbits(self._bits, count=size[0] * size[1])
+        return bits.view(np.bool_).reshape(size)
 
     def as_json(self) -> list[Any]:
         """Its box, and the SHA-256 of its mask."""
