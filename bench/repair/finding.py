@@ -75,11 +75,18 @@ class Place:
         return whole
 
     @classmethod
-    def of(cls, mask: Mask) -> Place:
-        """The place that a mask of a whole slice shows; the mask is not empty."""
+    def of(cls, mask: Mask, corner: tuple[int, int] = (0, 0)) -> Place:
+        """The place that a mask shows.
+
+        Args:
+            mask: HW, of a slice or a part of it; not empty.
+            corner: row and column of the slice where the mask begins.
+        """
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-        box = Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-        return cls(box, mask[box.top : box.bottom, box.left : box.right].copy())
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        y, x = corner
+        box = Box(int(top) + y, int(bottom) + y, int(left) + x, int(right) + x)
+        return cls(box, mask[top:bottom, left:right])
 
 
 @dataclass(frozen=True)

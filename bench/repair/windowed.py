@@ -17,7 +17,7 @@ from bench.repair.finding import Finding
 from bench.repair.limits import Limits
 from bench.repair.padding import tissue_in
 from bench.repair.places import Marks, Seen, Usual, find_marks, number_of, regions, usual_in
-from bench.repair.regions import Region, regions_of
+from bench.repair.regions import Region, Rule, regions_of
 from bench.repair.slices import Window
 from bench.repair.survey import Facts, runs, survey
 from bench.repair.tiling import Tiling, through
@@ -98,7 +98,9 @@ class Windowed:
                 for z, here in self._marks(window, run, blurred, known):
                     marks[z].append(here)
                     step()
-            found |= {z: _joined(each) for z, each in marks.items() if z not in blurred}
+            found |= {
+                z: self._worth(_joined(each)) for z, each in marks.items() if z not in blurred
+            }
         return found
 
     def _seen(self, window: Window, slices: Sequence[int], aligner: Aligner) -> Iterator[Seen]:
@@ -171,6 +173,14 @@ class Windowed:
                 strongest, most = region, number
         kept += [] if strongest is None else [strongest]
         return marks.of(np.sort(np.concatenate([np.zeros(0, np.intp), *kept])))
+
+    def _worth(self, regions: Sequence[Region]) -> list[Region]:
+        """Regions that could become a finding, and the strongest: it says what is usual."""
+        most = dict[Rule, float]()
+        for each in regions:
+            most[each.rule] = max(each.number, most.get(each.rule, 0.0))
+        limits = {"departure": self._limits.departure, "texture": self._limits.texture}
+        return [each for each in regions if each.number >= min(most[each.rule], limits[each.rule])]
 
 
 def _joined(windows: Sequence[Sequence[Marks]]) -> list[Region]:
