@@ -157,6 +157,17 @@ def test_masks_of_huge_slices_are_as_large_as_their_places(
     same(read_plan(path, volume()), made)
 
 
+@pytest.mark.parametrize("most", [64 * 80 // 3, 64 * 80 - 1])
+def test_a_picture_that_pillow_calls_too_large_is_read(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond twice its limit Pillow refuses, and beyond it warns, which is an error in tests."""
+    path, made = tmp_path / "plan.toml", plan(spot(2))
+    write_plan(made, path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+    same(read_plan(path, volume()), made)
+
+
 def test_a_box_with_a_mask_has_its_corner(tmp_path: Path) -> None:
     """What is erased of a picture moves the place; what is beyond its size is refused above."""
     path, mask = tmp_path / "plan.toml", tmp_path / "plan-masks/0002-1.png"
