@@ -348,6 +348,8 @@ def _compute(context: Context, tick: Progress) -> Result:
     if context.cell.variant.init is not None:
         load_weights(context.cell.variant.init, model)
     teacher = context.teacher()
+    if teacher is not None:
+        tick = context.display.stage("train")  # the teacher's training may have had the bar
     training = _training(context, teacher, model)
     found = _checkpoint(context, training.steps)
     hint = "" if context.cell.preset == "quick" else "; `--preset quick` takes minutes"
