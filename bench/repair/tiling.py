@@ -16,7 +16,7 @@ _GRAIN = 8  # pixels: windows begin at multiples of it, and so of every block th
 
 
 class Tiling(NamedTuple):
-    """How a slice is cut into windows; docs/damage.md says why so.
+    """How a slice is cut into windows; docs/reference/damage.md says why so.
 
     Attributes:
         limit: pixels of a slice that is searched whole.
