@@ -70,10 +70,12 @@ def _declared(model: type[Any]) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
 
 
 def _meanings(model: type[Any]) -> dict[str, str]:
-    sections = Docstring(inspect.getdoc(model) or "", parser="google").parse(warnings=False)
+    """By field, of the model and of what it is derived from."""
+    docs = [inspect.cleandoc(vars(kind).get("__doc__") or "") for kind in reversed(model.__mro__)]
     return {
         each.name: " ".join(each.description.split())
-        for section in sections
+        for doc in docs
+        for section in Docstring(doc, parser="google").parse(warnings=False)
         if isinstance(section, DocstringSectionAttributes)
         for each in section.value
     }
