@@ -70,12 +70,13 @@ def _declared(model: type[Any]) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
 
 
 def _meanings(model: type[Any]) -> dict[str, str]:
-    """By field, of the model and of what it is derived from."""
-    docs = [inspect.cleandoc(vars(kind).get("__doc__") or "") for kind in reversed(model.__mro__)]
+    """What the docstrings of a class and of those that it builds on say of each field."""
     return {
         each.name: " ".join(each.description.split())
-        for doc in docs
-        for section in Docstring(doc, parser="google").parse(warnings=False)
+        for part in reversed(model.__mro__[:-1])
+        for section in Docstring(inspect.cleandoc(part.__doc__ or ""), parser="google").parse(
+            warnings=False
+        )
         if isinstance(section, DocstringSectionAttributes)
         for each in section.value
     }
