@@ -23,6 +23,7 @@ from bench.cells import presets, registry
 from bench.cells.config import RunConfig
 from bench.stages import segmenter_cache as segmenters
 from bench.stages import teacher as teachers
+from methods.catalogue import Method
 from methods.interface import Interpolation, Interpolator, MethodInfo
 from segmentation.training import Budget
 from segmentation.unet import UNetOptions
@@ -69,7 +70,7 @@ def teacher(config: RunConfig) -> tuple[UNetOptions, Budget]:
     return options, dataclasses.replace(budget, seed=1)
 
 
-METHODS = {**registry.METHODS, "tiny": registry.Method("tiny:Tiny", "trained", "Tiny")}
+METHODS = {**registry.METHODS, "tiny": Method("tiny:Tiny", "trained", "Tiny")}
 QUICK = dataclasses.replace(presets.PRESETS["quick"], crop=32, batch=2, samples=60, validations=3)
 
 

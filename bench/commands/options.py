@@ -10,10 +10,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from bench.base.errors import UserError
 from bench.commands.grouping import of_data, of_machine, of_output, of_training
 
-_Value = TypeVar("_Value")
 Words = TypeVar("Words")
 
 Json = Annotated[bool, of_output("--json", help="One JSON document on standard output.")]
@@ -40,18 +38,6 @@ MISSING = "Slices that are not there: 105,111-112, by the numbers of files, else
 REGION = "z0:z1,y0:y1,x0:x1 in voxels, or with a unit: 0:2um,:,1um:."
 REGION_OF_EACH = f"{REGION} One for each source."
 MISSING_OF_EACH = f"{MISSING} One for each source."
-
-
-def parsed(option: str, parse: Callable[[str], _Value], text: str) -> _Value:
-    """What the text of an option says.
-
-    Raises:
-        UserError: it is not written as ``parse`` wants it.
-    """
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise UserError(f"--{option} is not valid: {error}.") from error
 
 
 def takes(words: type[Words]) -> Callable[[Callable[[Words], None]], Callable[..., None]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.base.files import content_digest
 from bench.repair.disagreement import moved
 from bench.repair.error_map import ErrorModel, Sample, features, sample
-from bench.repair.expected import expected_score
+from bench.repair.expected import JUDGED, SCORES, Bounds, expected_score
 from bench.repair.hidden import Hidden
 from bench.repair.neighbours import Neighbours
 from bench.repair.refusal import Difference, difference, refusal
@@ -21,10 +21,6 @@ from bench.repair.slices import Grey, Slice, Window
 from bench.scores.metrics import score_frame
 from bench.scores.notation import finite
 
-Bounds = Mapping[str, tuple[float, float]]
-
-SCORES: Bounds = {"psnr": (0.0, 100.0), "frc_10": (0.0, 1.0)}
-JUDGED: Bounds = {"dice": (0.0, 1.0), "carried": (0.0, 1.0)}
 _SIDE = 1024  # pixels: of the middle of a slice whose difference is that of the gap
 
 
