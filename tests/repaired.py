@@ -10,7 +10,7 @@ from conftest import moving_texture
 
 from bench.repair.error_file import write_errors
 from bench.repair.evidence import Evidence
-from bench.repair.fill import ERROR, GREY, MASK, Filling
+from bench.repair.fill import ERROR, GREY, MASK, Filling, Manner
 from bench.repair.finding import Finding, Mask, Place
 from bench.repair.gaps import Task, tasks_of
 from bench.repair.page import write_page
@@ -59,7 +59,7 @@ def repaired(folder: Path, grey: np.ndarray | None = None) -> Repaired:
     volume.first = FIRST
     plan = Plan("texture.tif", volume.shape, FIRST, _items(volume.shape[1:]))
     tasks = tasks_of(plan, volume)
-    filling = Filling(volume, {}, {}, False, Evidence(str(folder / "out.tif")))
+    filling = Filling(volume, {}, Manner(16, False, "cpu"), Evidence(str(folder / "out.tif")))
     made = Repaired(filling.evidence.folder, volume, _record(plan, tasks), {}, {}, {})
     for task in tasks:
         _keep(made, filling, task)

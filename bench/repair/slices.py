@@ -129,16 +129,19 @@ class Slices:
 
     def centre(self, z: int, search: int) -> Centre:
         """The middle of a slice, 2,048 pixels and a search radius on each side."""
-        height, width = (min(side, MAX_TEMPLATE + 2 * search) for side in self.shape)
-        rows, columns = self.shape
-        grey = self.read(z, Window((rows - height) // 2, (columns - width) // 2, height, width))
+        grey = self._middle(z, search)
         tissue = find_tissue(grey)
         seen = grey if tissue is None or not tissue.any() else grey[tissue]
         return Centre(grey, tissue, Tone(float(seen.mean()), float(seen.std())))
 
     def digest(self, z: int) -> str:
         """SHA-256 of the middle of a slice: enough to see that it is another one."""
-        return hashlib.sha256(self.centre(z, 0).grey.tobytes()).hexdigest()
+        return hashlib.sha256(self._middle(z, 0).tobytes()).hexdigest()
+
+    def _middle(self, z: int, search: int) -> Slice:
+        height, width = (min(side, MAX_TEMPLATE + 2 * search) for side in self.shape)
+        rows, columns = self.shape
+        return self.read(z, Window((rows - height) // 2, (columns - width) // 2, height, width))
 
     def _whole(self, z: int) -> Slice:
         if z not in self._kept:

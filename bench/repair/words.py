@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bench.repair.expected import JUDGED
 from bench.repair.finding import PLACES, WHOLE, Finding
 from bench.repair.plan import Item, Plan
 from bench.repair.record import ExpectedScore, RepairRecord
-from bench.repair.trust import JUDGED
 from bench.scores.columns import EVERY
 from bench.store.records import NONE
 

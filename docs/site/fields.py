@@ -70,10 +70,13 @@ def _declared(model: type[Any]) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
 
 
 def _meanings(model: type[Any]) -> dict[str, str]:
-    sections = Docstring(inspect.getdoc(model) or "", parser="google").parse(warnings=False)
+    """What the docstrings of a class and of those that it builds on say of each field."""
     return {
         each.name: " ".join(each.description.split())
-        for section in sections
+        for part in reversed(model.__mro__[:-1])
+        for section in Docstring(inspect.cleandoc(part.__doc__ or ""), parser="google").parse(
+            warnings=False
+        )
         if isinstance(section, DocstringSectionAttributes)
         for each in section.value
     }

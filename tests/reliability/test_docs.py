@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
 import h5py
 import pandas as pd
 import pytest
+import typer
 from typer.main import get_command
 
 from bench.cells.config import load_config
@@ -161,7 +163,8 @@ def parse(words: list[str]) -> None:
 def test_commands_of_a_page_are_read_by_the_command_line(page: Path) -> None:
     for text, whole in commands(page):
         try:
-            parse(words_of(text))
+            with suppress(typer.Exit):  # of --help
+                parse(words_of(text))
         except Exception as error:
             words = getattr(error, "format_message", lambda: "")()
             part = "Missing" in words or "requires an argument" in words

@@ -16,6 +16,7 @@ from repaired import FIRST, MEANS, REFUSED, Repaired, repaired
 
 from bench.base.progress import open_display
 from bench.repair.choose import Wish
+from bench.repair.fill import Manner
 from bench.repair.finding import Finding
 from bench.repair.page.pictures import COLOURS, Album, colours
 from bench.repair.page.words import summary, worst_first
@@ -256,7 +257,7 @@ def test_a_repair_leaves_its_page_and_the_errors_at_full_resolution(tmp_path: Pa
     volume = ArrayVolume("texture", moving_texture(12, 96), missing=(5,))
     plan = make_plan("texture.tif", volume, [Finding(5, "missing")], 3)
     wish = Wish("average", None, "texture", {}, {})
-    order = Order(plan, wish, str(tmp_path / "out.tif"), None, 16, False, "cpu")
+    order = Order(plan, wish, str(tmp_path / "out.tif"), None, Manner(16, False, "cpu"))
     record = carry_out(order, volume, pytest.fail, open_display)
     folder = tmp_path / "out.tif-repair"
     assert record == load_record(folder)
