@@ -18,7 +18,7 @@ def command(entry: Entry) -> str:
     Sources of data, and files that a loss or a judge was given, are not among that.
     """
     cell, config = entry.cell, entry.record.config
-    words = {"methods": _FILE.sub(r"\1=\2.safetensors", cell.method)}
+    words: dict[str, object] = {"methods": _FILE.sub(r"\1=\2.safetensors", cell.method)}
     if entry.trained:
         words |= {"losses": cell.loss}
     words |= {"dataset": cell.dataset, "fold": cell.fold}
