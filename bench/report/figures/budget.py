@@ -63,6 +63,7 @@ def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
     for axes, score in zip(panels, shown, strict=True):
         axes.set_title(EVERY[score].title)
         axes.set_xscale("log", base=2)
+        axes.margins(y=0.1)  # for the names of levels
         for curve in curves:
             _draw_curve(axes, curve, score, table[table["score"] == score])
         _draw_levels(axes, curves[0].entry, score)
@@ -125,7 +126,8 @@ def _draw_levels(axes: Axes, entry: Entry, score: str) -> None:
     """What the real slice reaches, and what is carried where the slice is left out.
 
     A level far from the curves is named at the edge with its value: drawn, it would flatten them.
-    Of two levels the lower one has its name below it, so that close ones can be read.
+    Of two levels the lower one has its name below it, so that close ones can be read; so has one
+    that the curves come down to.
     """
     if score not in MEMBRANE_METRICS:
         return
@@ -144,6 +146,7 @@ def _draw_levels(axes: Axes, entry: Entry, score: str) -> None:
         if outside <= _NEAR * (high - low):
             axes.axhline(mean.mean, color=GREY, linewidth=0.7, linestyle=style, zorder=0)
             below = len(known) > 1 and mean.mean == min(known)
+            below |= EVERY[score].better == "lower"  # then no curve passes beneath
             _name(axes, name, mean.mean, "data", below=below)
             continue
         edge, arrow = (
