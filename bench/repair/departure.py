@@ -8,6 +8,7 @@ Membranes are thinner than what is averaged, and an organelle that is cut once i
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple, TypeVar, cast
 
@@ -23,10 +24,11 @@ _CLIP = 2.0  # robust standard deviations: what lies beyond does not pull the ba
 _OUTLIER = 4.0  # likewise, the unit
 _TEXTURE = 6.0  # pixels: standard deviation of the window in which texture is measured
 _FAINT = 2.0  # grey levels: texture below it is none
-_TAILS = (10, 50, 90)  # percentiles by which brightness and contrast are matched
+TAILS = (10, 50, 90)  # percentiles by which brightness and contrast are matched
 _REACH = 2.5  # standard deviations of a Gaussian that are summed
 
 Map = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 Slice = NDArray[np.uint8]
 Values = TypeVar("Values", NDArray[np.uint8], NDArray[np.float32])
 
@@ -63,23 +65,50 @@ class Departure(NamedTuple):
     brighter: Map
 
 
-def differences(middle: Slice, before: Slice, after: Slice) -> tuple[Map, Map]:
+class Tails(NamedTuple):
+    """How dark, usual and bright a slice is: grey values at the percentiles 10, 50 and 90."""
+
+    low: float
+    middle: float
+    high: float
+
+
+class Level(NamedTuple):
+    """How two slices differ where neither is damaged.
+
+    Attributes:
+        centre: the median of their difference.
+        spread: a standard deviation that outliers do not pull.
+    """
+
+    centre: float
+    spread: float
+
+
+def differences(
+    middle: Slice, before: Slice, after: Slice, tails: Sequence[Tails] | None = None
+) -> tuple[Map, Map]:
     """What the middle has more than each of its neighbours, a value a cell.
 
-    The neighbours are matched in brightness and contrast, follow the middle's tissue by an
-    optical flow, and lose what differs slowly.
+    The neighbours are matched in brightness and contrast, and follow the middle's tissue by an
+    optical flow. What differs slowly is still among it.
 
     Args:
         middle: HW, grey values 0..255.
         before: HW, shifted so that it lies on the middle.
         after: likewise.
+        tails: of the three slices; what the three show, if not given.
 
     Returns:
         Both differences, of a cell's mean grey values.
     """
-    small, *others = (shrunk(grey, HALF) for grey in (middle, before, after))
+    halves = [shrunk(grey, HALF) for grey in (middle, before, after)]
+    small, *others = halves
+    here, *there = (tails_of(half) for half in halves) if tails is None else tails
     cells = _coarse(small.astype(np.float32))
-    one, other = (_less_background(cells, _followed(small, there)) for there in others)
+    one, other = (
+        cells - _followed(small, half, here, its) for half, its in zip(others, there, strict=True)
+    )
     return one, other
 
 
@@ -94,11 +123,32 @@ def texture_differences(middle: Slice, before: Slice, after: Slice) -> tuple[Map
         after: likewise.
     """
     here, *there = (_texture(grey) for grey in (middle, before, after))
-    one, other = (here - each - np.median(here - each) for each in there)
+    one, other = (here - each for each in there)
     return one, other
 
 
-def departure(one: Map, other: Map, shape: Shape, least: float) -> Departure:
+def level_of(difference: Map) -> Level:
+    """The level of a difference, of any shape."""
+    return Level(float(np.median(difference)), spread(difference))
+
+
+def less_background(difference: Map, level: Level) -> Map:
+    """A difference without what varies slowly; outliers do not pull it.
+
+    Args:
+        difference: HW, in cells.
+        level: of it.
+    """
+    centre, far = level.centre, _CLIP * level.spread
+    slow = cv2.GaussianBlur(
+        np.clip(difference, centre - far, centre + far), (0, 0), _BACKGROUND / CELL
+    )
+    return np.asarray(difference - slow, np.float32)
+
+
+def departure(
+    one: Map, other: Map, shape: Shape, least: float, usual: Sequence[float] | None = None
+) -> Departure:
     """How far the middle departs from both neighbours, where it is averaged over a shape.
 
     Args:
@@ -106,14 +156,32 @@ def departure(one: Map, other: Map, shape: Shape, least: float) -> Departure:
         other: the middle less the slice after.
         shape: what is averaged; the direction that departs most counts.
         least: unit where both neighbours are alike, or nearly so.
+        usual: how much both neighbours differ in the whole slice, of each direction of the shape
+            (``usual_units``); what it is in these maps, if not given.
     """
     darker, brighter = np.zeros_like(one), np.zeros_like(one)
-    for kernel in _kernels(shape):
-        a, b = (cv2.filter2D(d, -1, kernel, borderType=cv2.BORDER_REFLECT) for d in (one, other))
-        unit = _unit(b - a, least)
+    for number, (a, b) in enumerate(_averaged(one, other, shape)):
+        unit = _unit(b - a, max(spread(b - a) if usual is None else usual[number], least))
         np.maximum(darker, np.minimum(-a, -b) / unit, out=darker)
         np.maximum(brighter, np.minimum(a, b) / unit, out=brighter)
     return Departure(darker, brighter)
+
+
+def usual_units(one: Map, other: Map, shape: Shape, known: Mask) -> list[float]:
+    """How much both neighbours usually differ, for each direction of a shape.
+
+    Args:
+        one: the middle less the slice before, in cells.
+        other: the middle less the slice after.
+        shape: what is averaged.
+        known: the cells that are looked at.
+    """
+    return [spread((b - a)[known]) for a, b in _averaged(one, other, shape)]
+
+
+def tails_of(values: Slice) -> Tails:
+    """The tails of what a slice shows, of any shape."""
+    return Tails(*np.percentile(values, TAILS))
 
 
 def shrunk(values: Values, side: int) -> Values:
@@ -128,17 +196,23 @@ def spread(values: Map) -> float:
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
-def _unit(neighbours: Map, least: float) -> Map:
+def _averaged(one: Map, other: Map, shape: Shape) -> Iterator[tuple[Map, Map]]:
+    """Both differences averaged over a shape, in each of its directions."""
+    for kernel in _kernels(shape):
+        a, b = (cv2.filter2D(d, -1, kernel, borderType=cv2.BORDER_REFLECT) for d in (one, other))
+        yield np.asarray(a, np.float32), np.asarray(b, np.float32)
+
+
+def _unit(neighbours: Map, usual: float) -> Map:
     """How much both neighbours differ: around each cell, and nowhere less than usual."""
-    usual = max(spread(neighbours), least)
     squares = np.minimum(np.abs(neighbours), _OUTLIER * usual) ** 2
     around = np.sqrt(cv2.GaussianBlur(squares, (0, 0), _AROUND / CELL))
     return np.maximum(around, np.float32(usual))
 
 
-def _followed(middle: Slice, neighbour: Slice) -> Map:
+def _followed(middle: Slice, neighbour: Slice, here: Tails, its: Tails) -> Map:
     """A neighbour in cells, each pixel where the middle has what it shows."""
-    there = _matched(neighbour, middle)
+    there = _matched(neighbour, its, here)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     still = np.zeros((*middle.shape, 2), np.float32)
     by = flow.calc(middle, np.clip(there, 0, 255).astype(np.uint8), still)
@@ -149,12 +223,10 @@ def _followed(middle: Slice, neighbour: Slice) -> Map:
     return _coarse(np.asarray(moved, np.float32))
 
 
-def _matched(values: Slice, reference: Slice) -> Map:
+def _matched(values: Slice, its: Tails, to: Tails) -> Map:
     """Brightness and contrast of a slice made those of another."""
-    low, middle, high = np.percentile(values, _TAILS)
-    below, centre, above = np.percentile(reference, _TAILS)
-    gain = (above - below) / (high - low) if high > low else 1.0
-    return np.asarray((values - middle) * gain + centre, np.float32)
+    gain = (to.high - to.low) / (its.high - its.low) if its.high > its.low else 1.0
+    return np.asarray((values - its.middle) * gain + to.middle, np.float32)
 
 
 def _texture(grey: Slice) -> Map:
@@ -163,15 +235,6 @@ def _texture(grey: Slice) -> Map:
         cv2.GaussianBlur(each, (0, 0), _TEXTURE / HALF) for each in (values, values * values)
     )
     return np.log(np.sqrt(np.maximum(_coarse(square - mean**2), 0)) + _FAINT)
-
-
-def _less_background(middle: Map, neighbour: Map) -> Map:
-    difference = middle - neighbour
-    centre, far = float(np.median(difference)), _CLIP * spread(difference)
-    slow = cv2.GaussianBlur(
-        np.clip(difference, centre - far, centre + far), (0, 0), _BACKGROUND / CELL
-    )
-    return np.asarray(difference - slow, np.float32)
 
 
 def _coarse(half: Map) -> Map:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -10,12 +11,51 @@ from bench.repair.finding import Finding
 from bench.repair.limits import Limits
 from bench.repair.places import Seen, find_regions
 from bench.repair.regions import Region, Rule, joined
+from bench.repair.tiling import TILING, Tiling
 from bench.repair.whole import find_whole, look
+from bench.repair.windowed import Windowed
 from bench.triplets.align import Aligner
 from bench.volumes.volume import Volume, present_slices
 
 SEARCH = 16  # pixels: largest shift of two neighbours along each axis
 _SHOWS_ANOTHER = {"blank", "saturated", "duplicate", "continuity"}  # nothing to compare with
+
+
+class _Search(Protocol):
+    """How slices are looked through: whole, or in windows."""
+
+    def whole(self, tick: Callable[[], None]) -> list[Finding]: ...
+
+    def places(
+        self, broken: Collection[int], blurred: Collection[int], tick: Callable[[], None]
+    ) -> dict[int, list[Region]]: ...
+
+
+class _InOnePiece:
+    """A search with three slices in memory."""
+
+    def __init__(self, volume: Volume, limits: Limits, search: int) -> None:
+        self._volume, self._limits = volume, limits
+        self._aligner = Aligner(volume.shape[1], volume.shape[2], search)
+
+    def whole(self, tick: Callable[[], None]) -> list[Finding]:
+        """The slices that are missing or damaged as a whole, in order."""
+        return find_whole(self._volume, self._aligner, self._limits, tick)
+
+    def places(
+        self, broken: Collection[int], blurred: Collection[int], tick: Callable[[], None]
+    ) -> dict[int, list[Region]]:
+        """The regions of each slice that may be damaged places."""
+        seen, found = list[Seen](), dict[int, list[Region]]()
+        for z in present_slices(self._volume):
+            tick()
+            if z in broken:
+                continue
+            seen = [*seen[-2:], look(self._volume, z, self._aligner)]
+            if len(seen) == 3 and seen[1].z not in blurred:
+                before, middle, after = seen
+                found[middle.z] = find_regions(middle, (before, after), self._aligner)
+        return found
 
 
 def find_defects(
@@ -24,15 +64,19 @@ def find_defects(
     search: int,
     tick: Callable[[], None],
     given: Sequence[Finding] | None = None,
+    tiling: Tiling = TILING,
 ) -> list[Finding]:
-    """Look through a volume twice, three slices in memory: for whole slices, then for places.
+    """Look through a volume twice: for slices damaged as a whole, then for places.
+
+    Three slices are in memory, or three windows of them where slices are large.
 
     Args:
         volume: the source stack.
         limits: of the rules.
         search: largest shift that is looked for along each axis, in pixels.
-        tick: called after every slice of both passes.
+        tick: called once for every slice in both passes.
         given: the damaged places, where somebody has marked them; then none are searched.
+        tiling: of slices that are searched in windows.
 
     Returns:
         The findings by slice; those of one slice in order of how far they are beyond the limit.
@@ -40,23 +84,17 @@ def find_defects(
     Raises:
         UserError: a slice cannot be read, or the search radius does not fit the slices.
     """
-    aligner = Aligner(volume.shape[1], volume.shape[2], search)
-    whole = find_whole(volume, aligner, limits, tick)
+    shape = volume.shape[1], volume.shape[2]
+    by: _Search = _InOnePiece(volume, limits, search)
+    if tiling.cuts(shape):
+        by = Windowed(volume, limits, search, tiling)
+    whole = by.whole(tick)
     broken = {finding.z for finding in whole if finding.reason in _SHOWS_ANOTHER}
     if given is not None:
         marked = (each for each in given if each.z not in broken | volume.missing)
         return sorted([*whole, *marked], key=lambda finding: finding.z)
     blurred = {finding.z for finding in whole if finding.reason == "blur"}
-    seen, candidates = list[Seen](), dict[int, list[Region]]()
-    for z in present_slices(volume):
-        tick()
-        if z in broken:
-            continue
-        seen = [*seen[-2:], look(volume, z, aligner)]
-        if len(seen) == 3 and seen[1].z not in blurred:
-            before, middle, after = seen
-            candidates[middle.z] = find_regions(middle, (before, after), aligner)
-    places = _unusual(candidates, (volume.shape[1], volume.shape[2]), limits)
+    places = _unusual(by.places(broken, blurred, tick), shape, limits)
     return sorted([*whole, *places], key=lambda finding: finding.z)
 
 

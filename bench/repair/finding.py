@@ -39,22 +39,29 @@ class Box(NamedTuple):
     right: int
 
 
-@dataclass(frozen=True)
 class Place:
-    """A damaged place.
+    """A damaged place; its mask is kept as bits, for a fold across a huge slice has many.
 
     Attributes:
         box: the smallest that holds it.
+        pixels: how many are damaged.
+
+    Args:
+        box: of the slice.
         mask: HW of the box, what is damaged.
     """
 
-    box: Box
-    mask: Mask
+    def __init__(self, box: Box, mask: Mask) -> None:
+        self.box, self.pixels = box, int(np.count_nonzero(mask))
+        self._bits = np.packbits(mask)
 
     @property
-    def pixels(self) -> int:
-        """How many are damaged."""
-        return int(np.count_nonzero(self.mask))
+    def mask(self) -> Mask:
+        """HW of the box, what is damaged; made anew each time."""
+        top, bottom, left, right = self.box
+        size = bottom - top, right - left
+        bits = np.unpackbits(self._bits, count=size[0] * size[1])
+        return bits.view(np.bool_).reshape(size)
 
     def as_json(self) -> list[Any]:
         """Its box, and the SHA-256 of its mask."""
@@ -68,11 +75,18 @@ class Place:
         return whole
 
     @classmethod
-    def of(cls, mask: Mask) -> Place:
-        """The place that a mask of a whole slice shows; the mask is not empty."""
+    def of(cls, mask: Mask, corner: tuple[int, int] = (0, 0)) -> Place:
+        """The place that a mask shows.
+
+        Args:
+            mask: HW, of a slice or a part of it; not empty.
+            corner: row and column of the slice where the mask begins.
+        """
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-        box = Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-        return cls(box, mask[box.top : box.bottom, box.left : box.right].copy())
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        y, x = corner
+        box = Box(int(top) + y, int(bottom) + y, int(left) + x, int(right) + x)
+        return cls(box, mask[top:bottom, left:right])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -15,14 +15,19 @@ from bench.repair.departure import (
     LEAST_GREY,
     LEAST_TEXTURE,
     SPOT,
+    Level,
     Map,
+    Tails,
     departure,
     differences,
+    less_background,
+    level_of,
     shrunk,
     texture_differences,
+    usual_units,
 )
 from bench.repair.finding import Mask
-from bench.repair.regions import Region, Rule, regions_of
+from bench.repair.regions import Cells, Region, Rule, regions_of
 from bench.triplets.align import Aligner, Match, Prepared
 from bench.volumes.tissue import Tissue, filled
 
@@ -30,6 +35,7 @@ _OUTSIDE = 2.5  # robust standard deviations: cells that depart less belong to n
 _CORE = 0.35  # of the strongest cell's departure: what departs less is a halo
 _LEAST = 5.0  # what departs less, as nearly every slice does somewhere, is no candidate
 _MARKED = 5.0  # grey levels: what is less darker or brighter is called neither
+_ENOUGH = 0.5  # of a window: tissue that says what is usual
 _LONG = 3.0  # times as long as wide: a band
 
 Slice = NDArray[np.uint8]
@@ -51,11 +57,67 @@ class Seen(NamedTuple):
     prepared: Prepared
 
 
+class Usual(NamedTuple):
+    """What is usual in a slice and its neighbours, where it is looked at in windows.
+
+    Attributes:
+        tails: of the slice, of that before and of that after.
+        brightness: how both neighbours differ from it.
+        texture: likewise.
+        band: how much the neighbours differ, in each direction of ``BAND``.
+        spot: likewise, of ``SPOT``.
+        smooth: likewise, of texture.
+    """
+
+    tails: tuple[Tails, ...]
+    brightness: tuple[Level, ...]
+    texture: tuple[Level, ...]
+    band: tuple[float, ...]
+    spot: tuple[float, ...]
+    smooth: tuple[float, ...]
+
+
+class Marks(NamedTuple):
+    """Cells that depart, in one of five ways.
+
+    Attributes:
+        rule: by which they are regions.
+        cells: N2, in the order of a page.
+        values: N, how far they depart.
+        brightness: N2, how they differ from the slice before and after.
+    """
+
+    rule: Rule
+    cells: Cells
+    values: Map
+    brightness: Map
+
+    def of(self, some: NDArray[np.intp]) -> Marks:
+        """Some of them."""
+        return Marks(self.rule, self.cells[some], self.values[some], self.brightness[some])
+
+
 class _Laid(NamedTuple):
     """A slice that lies on the middle; ``tissue`` is a mask of cells."""
 
     grey: Slice
     tissue: Mask
+
+
+class _Compared(NamedTuple):
+    """A slice less each of its neighbours, in cells.
+
+    Attributes:
+        brightness: what differs slowly is among it.
+        texture: likewise.
+        shown: where all three show tissue.
+        beside: where both neighbours do: what is torn off has none.
+    """
+
+    brightness: tuple[Map, Map]
+    texture: tuple[Map, Map]
+    shown: Mask
+    beside: Mask
 
 
 def find_regions(middle: Seen, neighbours: Sequence[Seen], aligner: Aligner) -> list[Region]:
@@ -66,42 +128,127 @@ def find_regions(middle: Seen, neighbours: Sequence[Seen], aligner: Aligner) -> 
         neighbours: the nearest sound slice on each side.
         aligner: that prepared them.
     """
-    here = _laid(middle, Match(0, 0, 1.0))
-    laid = [_laid(each, aligner.match(middle.prepared, each.prepared)) for each in neighbours]
-    greys = here.grey, laid[0].grey, laid[1].grey
-    known = laid[0].tissue & laid[1].tissue
-    brightness = _within(known & here.tissue, differences(*greys))
-    texture = _within(known, texture_differences(*greys))  # what is torn off has none
-    found = list[Region]()
-    for shape in (BAND, SPOT):
-        there = departure(*brightness, shape, LEAST_GREY)
-        found += _regions(there.darker, "departure", brightness)
-        found += _regions(there.brighter, "departure", brightness)
-    smooth = departure(*texture, SPOT, LEAST_TEXTURE).darker
-    return [*found, *_regions(smooth, "texture", brightness)]
+    matches = [aligner.match(middle.prepared, each.prepared) for each in neighbours]
+    return [
+        region for marks in find_marks(middle, neighbours, matches) for region in regions(marks)
+    ]
 
 
-def _regions(values: Map, rule: Rule, brightness: Sequence[Map]) -> Iterator[Region]:
-    """Where a map is far above 0, and the sum of each region by the root of its cells' number."""
-    for rows, columns, cells in regions_of(values > _OUTSIDE):
-        inside = values[rows, columns][cells]
-        number = float(inside.sum() / np.sqrt(inside.size))
+def find_marks(
+    middle: Seen,
+    neighbours: Sequence[Seen],
+    matches: Sequence[Match],
+    usual: Usual | None = None,
+) -> list[Marks]:
+    """The cells of a slice, or of a window of it, that depart from both neighbours.
+
+    Args:
+        middle: the slice.
+        neighbours: the nearest sound slice on each side.
+        matches: where they continue it.
+        usual: in the slice; what is usual in what is seen, if not given.
+    """
+    compared = _compared(middle, neighbours, matches, None if usual is None else usual.tails)
+    brightness, texture = _levelled(compared, usual)
+    found = list[Marks]()
+    for shape, units in ((BAND, usual and usual.band), (SPOT, usual and usual.spot)):
+        there = departure(*brightness, shape, LEAST_GREY, units)
+        found.append(_marks(there.darker, "departure", brightness))
+        found.append(_marks(there.brighter, "departure", brightness))
+    smooth = departure(*texture, SPOT, LEAST_TEXTURE, usual and usual.smooth).darker
+    return [*found, _marks(smooth, "texture", brightness)]
+
+
+def usual_in(
+    middle: Seen,
+    neighbours: Sequence[Seen],
+    matches: Sequence[Match],
+    tails: tuple[Tails, ...],
+) -> Usual | None:
+    """What is usual in a window; None where less than half of it is tissue in all three slices.
+
+    Args:
+        middle: the slice.
+        neighbours: the nearest sound slice on each side.
+        matches: where they continue it.
+        tails: of the three whole slices.
+    """
+    compared = _compared(middle, neighbours, matches, tails)
+    known = compared.shown
+    if np.count_nonzero(known) < _ENOUGH * known.size:
+        return None
+    one, other = (level_of(each[known]) for each in compared.brightness)
+    before, after = (level_of(each[known]) for each in compared.texture)
+    usual = Usual(tails, (one, other), (before, after), (), (), ())
+    brightness, texture = _levelled(compared, usual)
+    return usual._replace(
+        band=tuple(usual_units(*brightness, BAND, known)),
+        spot=tuple(usual_units(*brightness, SPOT, known)),
+        smooth=tuple(usual_units(*texture, SPOT, known)),
+    )
+
+
+def regions(marks: Marks) -> Iterator[Region]:
+    """The regions of cells, each with the sum of its departures by the root of their number."""
+    for region in regions_of(marks.cells):
+        inside = marks.values[region]
+        number = number_of(inside)
         if number > _LEAST:
-            core = cells & (values[rows, columns] > _CORE * inside.max())
-            one, other = (float(np.median(each[rows, columns][core])) for each in brightness)
-            reason = _reason(core, one, other)  # its halo is neither darker nor brighter
-            yield Region(
-                rows, columns, core if rule == "departure" else cells, rule, reason, number
-            )
+            core = inside > _CORE * inside.max()
+            one, other = (float(each) for each in np.median(marks.brightness[region][core], axis=0))
+            cells = marks.cells[region]
+            reason = _reason(cells[core], one, other)  # its halo is neither darker nor brighter
+            kept = cells[core] if marks.rule == "departure" else cells
+            yield Region(kept, marks.rule, reason, number)
 
 
-def _within(known: Mask, both: tuple[Map, Map]) -> tuple[Map, Map]:
+def number_of(values: Map) -> float:
+    """The number of a region, by how far its cells depart."""
+    return float(values.sum() / np.sqrt(values.size))
+
+
+def _compared(
+    middle: Seen,
+    neighbours: Sequence[Seen],
+    matches: Sequence[Match],
+    tails: Sequence[Tails] | None,
+) -> _Compared:
+    here = _laid(middle, Match(0, 0, 1.0))
+    one, other = (_laid(each, by) for each, by in zip(neighbours, matches, strict=True))
+    greys = here.grey, one.grey, other.grey
+    beside = one.tissue & other.tissue
+    return _Compared(
+        differences(*greys, tails), texture_differences(*greys), beside & here.tissue, beside
+    )
+
+
+def _levelled(compared: _Compared, usual: Usual | None) -> tuple[tuple[Map, Map], tuple[Map, Map]]:
+    """Differences of brightness and of texture that are 0 where nothing is damaged."""
+    levels = [level_of(each) for each in compared.brightness] if usual is None else usual.brightness
+    centres = [level_of(each) for each in compared.texture] if usual is None else usual.texture
+    return (
+        _within(compared.shown, map(less_background, compared.brightness, levels)),
+        _within(
+            compared.beside,
+            (each - level.centre for each, level in zip(compared.texture, centres, strict=True)),
+        ),
+    )
+
+
+def _marks(values: Map, rule: Rule, brightness: Sequence[Map]) -> Marks:
+    """Where a map is far above 0."""
+    far = values > _OUTSIDE
+    cells = np.argwhere(far).astype(np.int32)
+    return Marks(rule, cells, values[far], np.stack([each[far] for each in brightness], axis=1))
+
+
+def _within(known: Mask, both: Iterable[Map]) -> tuple[Map, Map]:
     """No difference where a slice shows no tissue."""
     one, other = (np.where(known, each, np.float32(0)) for each in both)
     return one, other
 
 
-def _reason(cells: Mask, one: float, other: float) -> str:
+def _reason(cells: Cells, one: float, other: float) -> str:
     """What damage of such a shape and brightness is called."""
     if min(one, other) > _MARKED:
         return "crack" if _is_long(cells) else "tear"
@@ -110,8 +257,8 @@ def _reason(cells: Mask, one: float, other: float) -> str:
     return "flat"
 
 
-def _is_long(cells: Mask) -> bool:
-    points = np.argwhere(cells).astype(np.float64)
+def _is_long(cells: Cells) -> bool:
+    points = (cells - cells.min(axis=0)).astype(np.float64)
     if len(points) < 2:
         return False
     narrow, wide = np.linalg.eigvalsh(np.cov(points.T))

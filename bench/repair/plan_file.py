@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import tomllib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.base.errors import UserError
 from bench.base.files import atomic_path, refuse_existing, write_text
 from bench.repair.finding import Box, Finding, Mask, Place, Twin
 from bench.repair.plan import Action, Item, Plan
+from bench.repair.slices import WHOLE
 from bench.volumes.volume import Volume
 
 _HEAD = """\
 # What `bench repair` would do. Edit it, and give it back with --plan.
 # action: "fill slice", "fill place" or "leave". A place is a mask (a picture as large as a slice, \
 not 0
-# where it is to be filled) or a box (top, bottom, left, right in pixels; bottom and right lie \
-outside).
+# where it is to be filled), a box (top, bottom, left, right in pixels; bottom and right lie \
+outside),
+# or both: then the picture is as large as the box.
 """
 _Side = tuple[int, int, int, int]
 
@@ -70,9 +74,10 @@ def write_plan(plan: Plan, path: Path) -> None:
         z = item.finding.z
         used[z] = used.get(z, 0) + (item.finding.place is not None)
         name = f"{folder.name}/{plan.first + z:04d}-{used[z]}.png"
-        entries.append(_entry(item, plan.first, name))
-        if item.finding.place is not None:
-            _write_mask(item.finding.place.within(plan.shape[1:]), path.parent / name)
+        entries.append(_entry(item, plan, name))
+        if (place := item.finding.place) is not None:
+            mask = place.mask if _is_large(plan.shape) else place.within(plan.shape[1:])
+            _write_mask(mask, path.parent / name)
     file = _File(source=plan.source, shape=plan.shape, entry=tuple(entries))
     write_text(path, "\n".join(_lines(file)) + "\n")
 
@@ -107,16 +112,22 @@ def read_plan(path: Path, volume: Volume) -> Plan:
     return Plan(file.source, volume.shape, volume.first, tuple(items))
 
 
-def _entry(item: Item, first: int, mask: str) -> _Entry:
-    finding = item.finding
+def _is_large(shape: tuple[int, int, int]) -> bool:
+    """Whether masks are as large as their places, for slices are too large for a picture."""
+    return shape[1] * shape[2] > WHOLE
+
+
+def _entry(item: Item, plan: Plan, mask: str) -> _Entry:
+    finding, place = item.finding, item.finding.place
     return _Entry(
-        slice=first + finding.z,
+        slice=plan.first + finding.z,
         reason=finding.reason,
         number=None if finding.number is None else float(f"{finding.number:.4g}"),
         limit=None if finding.limit is None else float(f"{finding.limit:.4g}"),
         action=item.action,
         twin=finding.twin,
-        mask=None if finding.place is None else mask,
+        mask=None if place is None else mask,
+        box=None if place is None or not _is_large(plan.shape) else place.box,
         note=item.note,
     )
 
@@ -128,12 +139,17 @@ def _lines(file: _File) -> Iterator[str]:
     for entry in file.entry:
         yield "\n[[entry]]"
         for key, value in entry.model_dump(exclude_defaults=True).items():
-            yield f"{key} = {_text(value) if isinstance(value, str) else value}"
+            yield f"{key} = {_text(value) if isinstance(value, str) else _plain(value)}"
 
 
 def _text(value: str) -> str:
     """A string of TOML: JSON's escapes are among its own, but for one character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _plain(value: float | _Side) -> str:
+    """A number or a list of TOML."""
+    return str(list(value) if isinstance(value, tuple) else value)
 
 
 def _parsed(path: Path) -> _File:
@@ -188,21 +204,18 @@ def _item(entry: _Entry, where: str, path: Path, volume: Volume) -> Item:
 
 def _place(entry: _Entry, where: str, path: Path, volume: Volume) -> Place | None:
     shape = volume.shape[1], volume.shape[2]
-    if entry.mask is not None and entry.box is not None:
-        raise UserError(f"{where} has a mask and a box; give one of them.")
+    of, box = f"slices of '{volume.name}'", Box(0, shape[0], 0, shape[1])
     if entry.box is not None:
-        return boxed(entry.box, shape, where)
+        of, box = "its box", boxed(entry.box, shape, where).box
+        if entry.mask is None:
+            return boxed(entry.box, shape, where)
     if entry.mask is None:
         return None
-    mask = _read_mask(path.parent / entry.mask, where)
-    if mask.shape != shape:
-        raise UserError(
-            f"{where} has a mask of {_sizes(mask.shape)} pixels, but slices of '{volume.name}' "
-            f"have {_sizes(shape)}; give one of the same size."
-        )
+    size = box.bottom - box.top, box.right - box.left
+    mask = _read_mask(path.parent / entry.mask, where, size, of)
     if not mask.any():
         raise UserError(f"{where} has a mask that is 0 everywhere; mark a place, or remove it.")
-    return Place.of(mask)
+    return Place.of(mask, (box.top, box.left))
 
 
 def boxed(sides: _Side, shape: tuple[int, int], where: str) -> Place:
@@ -225,12 +238,29 @@ def _write_mask(mask: Mask, path: Path) -> None:
         Image.fromarray(mask.astype(np.uint8) * 255).save(temporary, format="png")
 
 
-def _read_mask(path: Path, where: str) -> Mask:
+def _read_mask(path: Path, where: str, size: tuple[int, int], of: str) -> Mask:
     try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("L")) > 0
+        with _opened(path) as picture:
+            found = picture.height, picture.width
+            if found == size:
+                return np.asarray(picture.convert("L")) > 0
     except (OSError, Image.DecompressionBombError) as error:
         raise UserError(f"{where} has the mask {path}, which cannot be read: {error}.") from error
+    have = "has" if of == "its box" else "have"
+    raise UserError(
+        f"{where} has a mask of {_sizes(found)} pixels, but {of} {have} {_sizes(size)}; give one "
+        "of the same size."
+    )
+
+
+def _opened(path: Path) -> Image.Image:
+    """A picture of any size: it is compared with its slice before a pixel is read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            return Image.open(path)
+        except Image.DecompressionBombError:
+            return PngImageFile(path)
 
 
 def _sizes(shape: tuple[int, ...], between: str = " x ") -> str:

@@ -13,7 +13,7 @@ from bench.repair.finding import Finding, Twin
 from bench.repair.limits import Limits
 from bench.repair.places import Seen
 from bench.triplets.align import Aligner
-from bench.triplets.window_measures import detail_of, flat_share
+from bench.triplets.window_measures import detail_of
 from bench.volumes.tissue import filled, find_tissue
 from bench.volumes.volume import Volume, present_slices
 
@@ -27,8 +27,8 @@ Numbers = NDArray[np.float64]
 Found = dict[int, Finding]  # by their place in the chain
 
 
-class _Chain(NamedTuple):
-    """What the first pass measures of slices that are not blank.
+class Chain(NamedTuple):
+    """What the first pass measures of slices that are not blank, in order.
 
     Attributes:
         z: of each slice.
@@ -62,11 +62,11 @@ def find_whole(
         tick: called after every slice.
     """
     found = [Finding(z, "missing") for z in sorted(volume.missing)]
-    chain, seen = _Chain([], [], [], []), list[Seen]()
+    chain, seen = Chain([], [], [], []), list[Seen]()
     for z in present_slices(volume):
         here = look(volume, z, aligner)
         tick()
-        if (blank := _blank(here, limits)) is not None:
+        if (blank := blank_of(z, _counts(here), limits)) is not None:
             found.append(blank)
             continue
         chain.z.append(z)
@@ -76,22 +76,33 @@ def find_whole(
             chain.like.append(aligner.match(seen[-2].prepared, here.prepared).peak)
         if len(seen) > 2:
             chain.over.append(aligner.match(seen[0].prepared, here.prepared).peak)
-    found += _judged(chain, limits)
+    found += judged(chain, limits)
     return sorted(found, key=lambda finding: finding.z)
 
 
-def _blank(seen: Seen, limits: Limits) -> Finding | None:
-    pixels = seen.grey if seen.tissue is None else seen.grey[seen.tissue]
-    share = flat_share(pixels)
+def blank_of(z: int, counts: NDArray[np.int64], limits: Limits) -> Finding | None:
+    """The finding that a slice shows nothing, if so.
+
+    Args:
+        z: of the slice.
+        counts: of each grey value, of its tissue.
+        limits: of the rules.
+    """
+    total, ends = int(counts.sum()), int(counts[0] + counts[255])
+    share = max(int(counts.max()), ends) / total if total else 1.0
     if share <= limits.blank:
         return None
-    ends = float(np.isin(pixels, (0, 255)).mean()) if pixels.size else 0.0
-    one_value = pixels.size == 0 or int(pixels.min()) == int(pixels.max())
-    reason = "saturated" if ends > limits.blank and not one_value else "blank"
-    return Finding(seen.z, reason, share, limits.blank)
+    several = np.count_nonzero(counts) > 1
+    reason = "saturated" if several and ends / total > limits.blank else "blank"
+    return Finding(z, reason, share, limits.blank)
 
 
-def _judged(chain: _Chain, limits: Limits) -> list[Finding]:
+def _counts(seen: Seen) -> NDArray[np.int64]:
+    pixels = seen.grey if seen.tissue is None else seen.grey[seen.tissue]
+    return np.bincount(pixels.ravel(), minlength=256)
+
+
+def judged(chain: Chain, limits: Limits) -> list[Finding]:
     """The findings of slices by how much detail they have, and how alike neighbours are."""
     excess = _excess(chain)
     found = _blurred(chain, limits.blur)
@@ -101,7 +112,7 @@ def _judged(chain: _Chain, limits: Limits) -> list[Finding]:
     return list(found.values())
 
 
-def _blurred(chain: _Chain, limit: float) -> Found:
+def _blurred(chain: Chain, limit: float) -> Found:
     sharpness = np.log(np.maximum(chain.detail, 1e-9))
     softer = np.exp(_usual(sharpness) - sharpness)
     return {
@@ -110,7 +121,7 @@ def _blurred(chain: _Chain, limit: float) -> Found:
     }
 
 
-def _copied(chain: _Chain, excess: Numbers, limit: float, known: Found) -> Found:
+def _copied(chain: Chain, excess: Numbers, limit: float, known: Found) -> Found:
     """Of two slices that show one section, the one that goes on worse on its other side."""
     found = Found()
     for i, (like, number) in enumerate(zip(chain.like, excess.tolist(), strict=True)):
@@ -121,7 +132,7 @@ def _copied(chain: _Chain, excess: Numbers, limit: float, known: Found) -> Found
     return found
 
 
-def _foreign(chain: _Chain, lack: Numbers, limit: float, known: Found) -> Found:
+def _foreign(chain: Chain, lack: Numbers, limit: float, known: Found) -> Found:
     """Slices that go on from neither neighbour, while these are more alike."""
     usual = np.tanh(_usual(_fisher(chain.like)))
     found = Found()
@@ -134,7 +145,7 @@ def _foreign(chain: _Chain, lack: Numbers, limit: float, known: Found) -> Found:
     return found
 
 
-def _jumps(chain: _Chain, lack: Numbers, limit: float, known: Found) -> Found:
+def _jumps(chain: Chain, lack: Numbers, limit: float, known: Found) -> Found:
     """Slices that go on from the next one alone; where two in a row lack, one has bad places."""
     low = lack > limit
     return {
@@ -144,7 +155,7 @@ def _jumps(chain: _Chain, lack: Numbers, limit: float, known: Found) -> Found:
     }
 
 
-def _excess(chain: _Chain) -> Numbers:
+def _excess(chain: Chain) -> Numbers:
     """How much more alike neighbours are than usual, in robust standard deviations.
 
     Correlations are compared as Fisher's z. Nothing is said, 0, of slices with a hole between

@@ -98,6 +98,17 @@ def _second_difference(window: Windows) -> NDArray[np.float64]:
 
 def detail_of(window: Windows, common: NDArray[np.bool_] | None) -> float:
     """Gradient energy at 2 px over that at 8 px: free of contrast, and of most pixel noise."""
+    fine, coarse = detail_energies(window, common)
+    return fine / coarse if coarse > 0 else 0.0
+
+
+def detail_energies(window: Windows, common: NDArray[np.bool_] | None) -> tuple[float, float]:
+    """Gradient energy at 2 px, and that at 8 px.
+
+    Args:
+        window: HW.
+        common: HW, what of it is looked at; None for all.
+    """
     fine, coarse = (
         _gradient_energy(
             _block_sums(window, side),
@@ -105,7 +116,7 @@ def detail_of(window: Windows, common: NDArray[np.bool_] | None) -> float:
         )
         for side in (_FINE, _COARSE)
     )
-    return fine / coarse if coarse > 0 else 0.0
+    return fine, coarse
 
 
 def _block_sums(window: NDArray[np.uint8] | NDArray[np.bool_], side: int) -> NDArray[np.int64]:

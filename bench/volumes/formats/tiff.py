@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ class TiffStack(Stack):
     def __init__(self, path: Path, asked: Asked | None = None, *, alone: bool = False) -> None:
         self.where = str(path)
         self._asked = asked or Asked()
-        self._block: NDArray[Any] | None = None
+        self._stored: Callable[[], NDArray[Any]] | None = None
         try:
             with reading(self.where), tiff_complaints(self.where):
                 self._file, self._series = find_series(path, self.where, alone=alone)
@@ -58,11 +60,13 @@ class TiffStack(Stack):
         self.compressed = int(page.compression) != _PLAIN
         self.notes = (*series.notes, *self._layout.notes)
         if series.offset is not None:
-            self._block = np.memmap(
-                path, series.stored_dtype, "r", series.offset, series.shape, "C"
+            # Mapped anew for each slice: what was read stays in memory as long as it is mapped.
+            self._stored = partial(
+                np.memmap, path, series.stored_dtype, "r", series.offset, series.shape, "C"
             )
         elif not self._in_pages():
-            self._block = self._whole()
+            whole = self._whole()
+            self._stored = lambda: whole
         if self._palette or self._layout.samples is not None:
             self.read(0)  # colour is refused at once
 
@@ -108,8 +112,8 @@ class TiffStack(Stack):
 
     def _slice(self, z: int) -> NDArray[Any]:
         index = self._layout.index(z, z + 1)
-        if self._block is not None:
-            return self._one(self._block[index])
+        if self._stored is not None:
+            return self._one(self._stored()[index])
         lead = self._series.lead
         places = [z if isinstance(part, slice) else part for part in index[:lead]]
         page = self._series.read_page(places, z)
@@ -123,5 +127,5 @@ class TiffStack(Stack):
 
     def close(self) -> None:
         """Close the file."""
-        self._block = None
+        self._stored = None
         self._file.close()

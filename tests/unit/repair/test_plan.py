@@ -144,6 +144,43 @@ def test_an_edited_box_is_taken_for_the_mask(tmp_path: Path) -> None:
     assert item.finding.place.mask.all()
 
 
+def test_masks_of_huge_slices_are_as_large_as_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.repair.plan_file.WHOLE", 64 * 80 - 1)
+    path, made = tmp_path / "plan.toml", plan(spot(2), Finding(7, "missing"))
+    write_plan(made, path)
+    place = made.items[0].finding.place
+    assert place is not None
+    with Image.open(tmp_path / "plan-masks/0002-1.png") as picture:
+        assert np.array_equal(np.asarray(picture) > 0, place.mask)
+    same(read_plan(path, volume()), made)
+
+
+@pytest.mark.parametrize("most", [64 * 80 // 3, 64 * 80 - 1])
+def test_a_picture_that_pillow_calls_too_large_is_read(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond twice its limit Pillow refuses, and beyond it warns, which is an error in tests."""
+    path, made = tmp_path / "plan.toml", plan(spot(2))
+    write_plan(made, path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+    same(read_plan(path, volume()), made)
+
+
+def test_a_box_with_a_mask_has_its_corner(tmp_path: Path) -> None:
+    """What is erased of a picture moves the place; what is beyond its size is refused above."""
+    path, mask = tmp_path / "plan.toml", tmp_path / "plan-masks/0002-1.png"
+    write_plan(plan(spot(2)), path)
+    path.write_text(path.read_text().replace("mask =", "box = [10, 30, 40, 50]\nmask ="))
+    drawn = np.zeros((20, 10), np.uint8)
+    drawn[4:9, 2:5] = 255
+    Image.fromarray(drawn).save(mask)
+    [item] = read_plan(path, volume()).items
+    assert item.finding.place is not None
+    assert (item.finding.place.box, item.finding.place.pixels) == (Box(14, 19, 42, 45), 15)
+
+
 def edited(change: Callable[[str], str], tmp_path: Path) -> str:
     """What is said of a plan after a change of its text."""
     path = tmp_path / "plan.toml"
@@ -169,7 +206,7 @@ def edited(change: Callable[[str], str], tmp_path: Path) -> str:
         ('action = "fill slice"', "", "(slice 7) lacks the key 'action'"),
         ('action = "fill slice"', 'action = "fill place"', "(slice 7) fills a place but has"),
         ("0002-1.png", "0003-1.png", "0003-1.png, which cannot be read"),
-        ("mask =", "box = [1, 2, 3, 4]\nmask =", "has a mask and a box"),
+        ("mask =", "box = [1, 2, 3, 4]\nmask =", "a mask of 64 x 80 pixels, but its box has 1 x 1"),
         ("[12, 64, 80]", "[12, 64, 81]", "the shape 12 x 64 x 81, but 'stack' has 12 x 64 x 80"),
         ("[12, 64, 80]", "[12, 64", "is not valid TOML"),
         ("[[entry]]\nslice = 7", "[[entry]]\nslice = 7\nnumber = nan", "'number' that is not"),

@@ -75,6 +75,16 @@ def test_where_the_variance_would_be_too_small_the_larger_part_stands(axis: int)
     assert (found.low, found.high) == pytest.approx(expected, rel=1e-9)
 
 
+def test_columns_that_differ_by_hand() -> None:
+    """The worked example of docs/reference/metrics.md: no slice differs from another."""
+    gains = np.repeat([0.1, 0.2, 0.2, 0.3], 18)
+    variance = 4 / 3 * 2 * (18 * 0.1) ** 2 / 72**2
+    found = mean_interval(gains, grid(4, 18))
+    assert variance == pytest.approx(0.00167, abs=1e-5)
+    assert found.reach == pytest.approx(stats.t.ppf(0.975, 3) * np.sqrt(variance))
+    assert (round(found.mean, 2), round(found.reach, 2)) == (0.2, 0.13)
+
+
 def test_unequal_clusters_by_hand() -> None:
     places = pd.DataFrame({"volume": "v", "column": [0, 0, 1, 2, 2], "z": [1, 2, 3, 1, 3]})
     # Mean 2. Sums of (value - 2) by column: -2, 0, 2; by z: 0, -1, 1. 3/2 x 8 / 25 = 0.48 and

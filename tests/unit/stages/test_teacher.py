@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bench.base.progress import PlainDisplay, Progress
 from bench.store.records import Store
 from bench.store.weights import load_tensors, save_tensors
 
@@ -49,6 +50,20 @@ def test_the_teacher_is_made_once_and_is_not_the_judge(train, tmp_path: Path) ->
     assert "Training the teacher" not in err
     assert teacher.stat().st_mtime_ns == made
     assert len(training_keys(tmp_path)) == 2
+
+
+def test_the_bar_is_that_of_the_training_once_the_teacher_is_made(  # type: ignore[no-untyped-def]
+    train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, stage = list[str](), PlainDisplay.stage
+
+    def noted(display: PlainDisplay, name: str) -> Progress:
+        begun.append(name)
+        return stage(display, name)
+
+    monkeypatch.setattr(PlainDisplay, "stage", noted)
+    assert train()[0] == 0
+    assert begun[begun.index("teacher") :][1] == "train"
 
 
 def records_of(tmp_path: Path) -> dict[Path, bytes]:

@@ -125,6 +125,17 @@ def test_nan_and_infinity_are_named_with_their_slice(tmp_path: Path, value: floa
         slices(open_volume(tmp_path / "float.tif", grey_range=(0, 255)))
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists what is mapped")
+def test_what_was_read_of_a_plain_tiff_is_not_held(tmp_path: Path) -> None:
+    """A mapped file counts as memory of the process, as far as it was read."""
+    path = tmp_path / "block.tif"
+    tifffile.imwrite(path, RAW, imagej=True, truncate=True)
+    with open_volume(path) as volume:
+        read = [volume.slice(z) for z in range(len(RAW))]
+        assert str(path) not in Path("/proc/self/maps").read_text()
+    np.testing.assert_array_equal(read, RAW)
+
+
 @pytest.mark.parametrize("share", [0.999, 0.7, 0.3, 0.02])
 @pytest.mark.parametrize("layout", ["series", "compressed", "pages", "imagej"])
 def test_a_truncated_tiff_is_refused(

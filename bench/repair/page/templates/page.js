@@ -5,17 +5,18 @@
 const PICTURES = ["before", "damaged", "filled", "after"];
 const SIDES = ["before", "damaged", "after"]; // what the filled slice is compared with
 const NAMES = { before: "before", damaged: "as it was", filled: "filled", after: "after" };
-const PARTS = { whole: "whole slice", middle: "middle" };
+const PARTS = { whole: "whole slice" }; // the others are called what they are
 const STATES = { whole: "filled", places: "filled in places", no: "not filled" };
 
 function viewer(slices) {
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const state = { slice: slices[0].slice, left: "before", split: 50, part: "whole", error: false, places: true, zoom: 1 };
+  const state = { slice: slices[0].slice, left: "before", split: 50, part: "", error: false, places: true, zoom: 1 };
   let flickering = null; // timer
   let flicked = ""; // the picture that flickering shows
 
   const current = () => slices.find((each) => each.slice === state.slice);
-  const part = () => current().parts[state.part] ?? current().parts.whole;
+  /* A slice opens on its first part, unless a part was chosen that it has too. */
+  const part = () => current().parts.find((each) => each.name === state.part) ?? current().parts[0];
   const right = () => (part().filled ? "filled" : "after");
   const sides = () => SIDES.filter((name) => part()[name] && name !== right());
   const left = () => (sides().includes(state.left) ? state.left : sides()[0]);
@@ -33,7 +34,7 @@ function viewer(slices) {
     const slice = parseInt(address.get("slice") ?? "", 10);
     if (slices.some((each) => each.slice === slice)) state.slice = slice;
     if (SIDES.includes(address.get("left"))) state.left = address.get("left");
-    if (address.get("part") in PARTS) state.part = address.get("part");
+    state.part = address.get("part") ?? state.part;
     state.split = given(address, "split", 0, 100, state.split);
     state.zoom = given(address, "zoom", 1, 8, state.zoom);
     for (const name of ["error", "places"]) {
@@ -70,13 +71,11 @@ function viewer(slices) {
   };
 
   const tellQuality = () => {
-    const { shrunk } = current();
-    const [, , width, height] = part().box;
+    const { shrunk, box } = part();
+    const [, , width, height] = box;
     const lossy = PICTURES.some((name) => part()[name]?.endsWith(".webp"));
     const size = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels`;
-    const scale = state.part === "middle" && current().parts.middle
-      ? `The middle ${size}, at full resolution.`
-      : `${size}${shrunk > 1 ? `, shrunk ${shrunk} times` : ", at full resolution"}.`;
+    const scale = `${size}${shrunk > 1 ? `, shrunk ${shrunk} times` : ", at full resolution"}.`;
     byId("quality").textContent = `${scale} ${lossy ? "Compressed with some loss: look at the volume for noise and fine texture." : "Lossless."}`;
   };
 
@@ -95,7 +94,7 @@ function viewer(slices) {
     const [x, y, width, height] = shown.box;
     byId("paper").style.aspectRatio = `${width} / ${height}`;
     byId("outline").setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
-    byId("outline").querySelectorAll("path").forEach((path) => path.setAttribute("d", current().outline));
+    byId("outline").querySelectorAll("path").forEach((path) => path.setAttribute("d", shown.outline));
     byId("strip").replaceChildren(
       ...PICTURES.filter((name) => shown[name]).map((name) =>
         element(
@@ -107,7 +106,7 @@ function viewer(slices) {
       ),
     );
     await Promise.allSettled(images);
-    if (shown === part()) byId("paper").dataset.ready = `${state.slice} ${state.part}`;
+    if (shown === part()) byId("paper").dataset.ready = `${state.slice} ${shown.name}`;
   };
 
   const draw = () => {
@@ -123,7 +122,7 @@ function viewer(slices) {
     byId("errors").hidden = !error;
     byId("errors").style.clipPath = cut;
     byId("legend").hidden = !error;
-    byId("outline").toggleAttribute("hidden", !(state.places && current().outline));
+    byId("outline").toggleAttribute("hidden", !(state.places && part().outline));
     byId("divider").hidden = Boolean(one);
     byId("divider").style.left = `${state.split}%`;
     for (const id of ["errors", "outline", "divider"]) byId(id).style.zIndex = 2;
@@ -150,18 +149,18 @@ function viewer(slices) {
   const drawn = { slice: null, part: null };
 
   const show = () => {
-    const [newSlice, newPart] = [drawn.slice !== state.slice, drawn.part !== state.part];
-    Object.assign(drawn, { slice: state.slice, part: state.part });
+    const [newSlice, newPart] = [drawn.slice !== state.slice, drawn.part !== part().name];
+    Object.assign(drawn, { slice: state.slice, part: part().name });
     if (newSlice) {
       markCurrent(byId("list"), (button) => Number(button.dataset.slice) === state.slice);
       tell();
       choice(byId("left-side"), sides(), NAMES, (name) => change({ left: name }));
     }
     if (newSlice || newPart) {
-      const parts = Object.keys(PARTS).filter((name) => name in current().parts);
+      const parts = current().parts.map((each) => each.name);
       byId("part").hidden = parts.length < 2;
       choice(byId("part"), parts, PARTS, (name) => change({ part: name }));
-      choose(byId("part"), state.part);
+      choose(byId("part"), part().name);
       tellQuality();
       load();
     }
@@ -172,7 +171,7 @@ function viewer(slices) {
     byId("error").setAttribute("aria-pressed", state.error);
     byId("error").disabled = !part().error;
     byId("places").setAttribute("aria-pressed", state.places);
-    byId("places").hidden = !current().outline;
+    byId("places").hidden = !part().outline;
     byId("zoom").value = state.zoom;
     zoom();
     draw();
@@ -216,8 +215,9 @@ function viewer(slices) {
     change({ error: !state.error });
   };
   const togglePlaces = () => change({ places: !state.places });
-  const togglePart = () => {
-    if (current().parts.middle) change({ part: state.part === "whole" ? "middle" : "whole" });
+  const nextPart = () => {
+    const { parts } = current();
+    change({ part: parts[(parts.indexOf(part()) + 1) % parts.length].name });
   };
 
   const keys = {
@@ -228,7 +228,7 @@ function viewer(slices) {
     " ": toggleFlicker,
     e: toggleError,
     o: togglePlaces,
-    m: togglePart,
+    m: nextPart,
   };
 
   /* Up and down scroll the page unless the viewer has the focus; a control keeps its own keys. */
