@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test wheel soak bench gpu check docs docs-build baseline clean
+.PHONY: demo test wheel soak bench gpu check docs docs-build baseline pictures clean
 
 # Two jobs: small networks lose by sharing a step between cores.
 demo: .venv/installed
@@ -51,6 +51,24 @@ baseline: .venv/installed
 	  cp build/baseline/runs/phantom_small/$$name*/weights.safetensors results/baselines/$$name.safetensors || exit 1; \
 	done
 	$(BIN)/bench check --baseline results/baselines/ci.json --config configs/ci.toml --accept --reason "$(REASON)"
+
+# The pictures of the documentation, anew, from SNEMI3D AC4: AC4=folder with its two files.
+# A segmenter of 500 steps finds fewer membranes than that of the reference: it is an example.
+PICTURES := build/pictures
+pictures: .venv/installed-dev
+	test -n "$(AC4)" || { echo 'make pictures AC4=folder (of train-input.tif and train-labels.tif)'; exit 2; }
+	$(BIN)/bench data build mouse_triplet --source $(AC4)/train-input.tif --labels $(AC4)/train-labels.tif \
+	  --data $(PICTURES)/data
+	$(BIN)/bench run --methods average,dis --dataset mouse_triplet --segmenter-steps 500 --threads 1 \
+	  --data $(PICTURES)/data --out $(PICTURES)
+	PYTHONPATH=.:tests $(BIN)/python tests/filled_picture.py --dataset mouse_triplet --data $(PICTURES)/data \
+	  --source $(AC4)/train-input.tif --method dis --out docs/images/filled.png
+	PYTHONPATH=.:tests $(BIN)/python tests/neurite_picture.py --dataset mouse_triplet --data $(PICTURES)/data \
+	  --results $(PICTURES) --methods dis,average --out docs/images/neurites.png
+	$(BIN)/bench repair $(AC4)/train-input.tif --region 30:55,:,: --sheet docs/images/repair.png
+	mkdir -p $(PICTURES)/budget && cp -r results/reference/neurons/runs $(PICTURES)/budget
+	$(BIN)/bench report --out $(PICTURES)/budget --figures budget --dataset mouse_triplet
+	cp $(PICTURES)/budget/report/figures/budget-mouse_triplet.png docs/images/budget.png
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "interslice needs Python >= 3.11")'

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 
 from bench.report.figures.drawing import Drawing
-from bench.report.figures.style import GREY, WIDE, colour, line, marker, new_figure
+from bench.report.figures.style import GREY, WIDE, colour, legend_above, line, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label, subject_of
 from bench.report.registry_order import registry_place
 from bench.scores.budgets import BudgetCurve, budget_curves
@@ -25,7 +26,6 @@ _SHOWN = ("carried", "adapted_rand_error", "dice", "frc_10", "psnr")
 _COLUMNS = [
     "method", "crops", "score", *Interval._fields[:3], "gain", "gain_low", "gain_high", "seeds",
 ]  # fmt: skip
-_IN_A_ROW = 6  # names of curves
 _NEAR = 0.6  # of the curves' range: a level further away is named at the edge, not drawn
 
 
@@ -58,11 +58,12 @@ def _place(curve: BudgetCurve) -> tuple[int, str, int, str]:
 def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
     table = pd.DataFrame([row for curve in curves for row in _rows(curve)], columns=_COLUMNS)
     shown = [score for score in _SHOWN if (table["score"] == score).any()]
-    figure = new_figure(WIDE, 2.5)
+    figure = new_figure(WIDE, 2.2)
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     for axes, score in zip(panels, shown, strict=True):
         axes.set_title(EVERY[score].title)
         axes.set_xscale("log", base=2)
+        axes.margins(y=0.1)  # for the names of levels
         for curve in curves:
             _draw_curve(axes, curve, score, table[table["score"] == score])
         _draw_levels(axes, curves[0].entry, score)
@@ -72,8 +73,7 @@ def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
         axes.set_xlabel("thousand crops")
     handles = {each.get_label(): each for axes in panels for each in axes.get_lines()}
     named = [handles[drawn(label(c.entry))] for c in curves if drawn(label(c.entry)) in handles]
-    rows = -(-len(named) // _IN_A_ROW)
-    figure.legend(handles=named, loc="outside upper center", ncols=-(-len(named) // rows))
+    legend_above(figure, named)
     entries = [entry for curve in curves for cells in curve.budgets.values() for entry in cells]
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     return Drawing(figure, _words(table), entries, numbers=text)
@@ -126,7 +126,8 @@ def _draw_levels(axes: Axes, entry: Entry, score: str) -> None:
     """What the real slice reaches, and what is carried where the slice is left out.
 
     A level far from the curves is named at the edge with its value: drawn, it would flatten them.
-    Of two levels the lower one has its name below it, so that close ones can be read.
+    Of two levels the lower one has its name below it, so that close ones can be read; so has one
+    that the curves come down to.
     """
     if score not in MEMBRANE_METRICS:
         return
@@ -145,6 +146,7 @@ def _draw_levels(axes: Axes, entry: Entry, score: str) -> None:
         if outside <= _NEAR * (high - low):
             axes.axhline(mean.mean, color=GREY, linewidth=0.7, linestyle=style, zorder=0)
             below = len(known) > 1 and mean.mean == min(known)
+            below |= EVERY[score].better == "lower"  # then no curve passes beneath
             _name(axes, name, mean.mean, "data", below=below)
             continue
         edge, arrow = (
@@ -158,11 +160,13 @@ def _draw_levels(axes: Axes, entry: Entry, score: str) -> None:
 def _name(axes: Axes, text: str, height: float, unit: str, *, below: bool) -> None:
     axes.annotate(
         text,
-        (0.02, height),
+        (0.5, height),  # between the budgets: there are no markers
         xycoords=("axes fraction", unit),
         color=GREY,
-        fontsize=5.5,
+        fontsize=6,
+        ha="center",
         va="top" if below else "bottom",
+        path_effects=[patheffects.withStroke(linewidth=1.5, foreground="white")],
     )
 
 

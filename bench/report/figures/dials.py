@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from bench.cells.cell import NULL
 from bench.report.figures.dial_series import UNITS, Dial, curves, dials_of, middles
 from bench.report.figures.drawing import Drawing
-from bench.report.figures.style import BLACK, GREY, WIDE, colour, new_figure
+from bench.report.figures.style import BLACK, GREY, WIDE, colour, legend_above, new_figure
 from bench.report.figures.subject import AbsentError, Subject, label, method_of, subject_of
 from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
@@ -58,7 +58,7 @@ def _draw(subject: Subject, found: dict[Dial, pd.DataFrame]) -> Drawing:
     every = pd.concat(list(found.values()))
     rows = [score for score in _ROWS if (every["score"] == score).any()]
     heights = [_HEIGHTS[row] for row in rows]
-    figure = new_figure(WIDE, 0.75 + sum(heights))
+    figure = new_figure(WIDE, 0.6 + sum(heights))
     panels = figure.subplots(
         len(rows),
         len(found),
@@ -75,8 +75,7 @@ def _draw(subject: Subject, found: dict[Dial, pd.DataFrame]) -> Drawing:
     for axes, score in zip(panels[:, 0], rows, strict=True):
         axes.set_ylabel(_ROWS[score])
     figure.align_ylabels(panels[:, 0])
-    handles = [_handle(position, entry) for position, entry in enumerate(subject.scored)]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    legend_above(figure, [_handle(*each) for each in enumerate(subject.scored)])
     return Drawing(figure, _words(found, every, rows), subject.scored, numbers=_csv(found))
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.report.figures.drawing import Drawing
-from bench.report.figures.style import WIDE, colour, line, marker, new_figure
+from bench.report.figures.style import WIDE, colour, legend_above, line, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.scores.entry import Entry
 
@@ -24,7 +24,7 @@ def draw_learning(subject: Subject) -> Drawing:
     shown = [entry for entry in subject.leading if entry.training is not None]
     if not shown:
         raise AbsentError("nothing was trained")
-    figure = new_figure(WIDE, 2.6)
+    figure = new_figure(WIDE, 2.4)
     errors, quality = figure.subplots(1, 2)
     for entry in shown:
         for number, seed in enumerate(subject.seeds(entry)):
@@ -34,13 +34,7 @@ def draw_learning(subject: Subject) -> Drawing:
     for axes in (errors, quality):
         axes.set_xlabel("training crops seen")
         axes.set_xlim(left=0)
-    figure.legend(
-        *quality.get_legend_handles_labels(),
-        loc="outside upper center",
-        ncols=min(6, len(shown)),
-        handlelength=2.4,
-        columnspacing=1.2,
-    )
+    legend_above(figure, quality.get_legend_handles_labels()[0])
     words = (
         "Left: running mean over a twentieth of the steps. Right: centres of a few "
         "validation slices; what is kept is the step with the least validation loss. A curve that "

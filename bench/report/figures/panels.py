@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
@@ -24,6 +27,7 @@ from bench.scores.metrics import METRICS
 from methods.losses import LOSSES
 
 _WIDE = 6  # squares side by side
+_PAIRS = _WIDE // 2  # of a slice and its inset
 _LEVELS = ((0.1, "hard"), (0.5, "typical"), (0.9, "easy"))
 
 
@@ -33,30 +37,24 @@ def draw_losses(subject: Subject) -> Drawing:
     Raises:
         AbsentError: no trained method has frames under two losses, or there are no triplets.
     """
-    found = {loss: subject.find(subject.own, loss) for loss in LOSSES}
-    shown = _pictured(subject, [entry for entry in found.values() if entry])
+    found = {loss: entry for loss in LOSSES if (entry := subject.find(subject.own, loss))}
+    shown = _pictured(subject, list(found.values()))
     if len(shown) < 2:
         raise AbsentError(f"{subject.own} has scored frames under one loss only")
     scene = scene_of(subject, shown, typical(subject, shown))
-    sheet = Sheet([2, 0], _WIDE)
-    middle = [(*_of_cell(scene, entry), loss) for loss, entry in found.items()]
-    panels = [
-        ("before", scene.before, ""),
-        ("truth", scene.truth, ""),
-        *middle,
-        ("after", scene.after, ""),
+    middle = [
+        _panel(scene, subject, method_of(entry), entry, loss) for loss, entry in found.items()
     ]
-    for column, (heading, frame, loss) in enumerate(panels):
-        first, second = sheet.place(0, column), sheet.place(1, column)
-        if frame is None:
-            words = _why_not(found[loss])
-            first.set_title(_loss_title(loss))
-            leave_empty(first, words)
-            leave_empty(second, words)
-            continue
-        first.set_title(heading)
-        _show(first, frame, scene, bar=column == 0)
-        show_inset(second, frame, scene.inset)
+    before, truth, after = _real(scene)
+    lines = [[before, truth, *middle, after]]
+    if len(lines[0]) > _WIDE:
+        lines = [[before, truth, after], middle]
+    sheet = Sheet([2, 0] * len(lines), max(map(len, lines)))
+    for number, line in enumerate(lines):
+        for column, panel in enumerate(line):
+            first, second = sheet.place(2 * number, column), sheet.place(2 * number + 1, column)
+            first.set_title(panel.heading)
+            _draw_pair(first, second, panel, scene, bar=number == column == 0)
     return Drawing(sheet.figure, f"{_which(subject, scene)} {scene.rule}", shown, 1)
 
 
@@ -93,7 +91,9 @@ def draw_own(subject: Subject) -> Drawing:
 
 
 def draw_methods(subject: Subject) -> Drawing:
-    """Figure 7: a row for each method, a pair of slice and inset for each loss.
+    """Figure 7: a pair of slice and inset for each method and loss, three pairs a row.
+
+    Where the losses of a method fill rows, it has rows of its own; else one follows the other.
 
     Raises:
         AbsentError: no cell has frames, or there are no triplets.
@@ -105,27 +105,21 @@ def draw_methods(subject: Subject) -> Drawing:
     simple = _best_untrained(subject, entries)
     shown = [entry for entry in entries if entry.trained or entry in simple]
     scene = scene_of(subject, shown, typical(subject, shown))
-    rows: list[list[tuple[str, NDArray[np.uint8] | None, str]]] = [
-        [("before", scene.before, ""), ("truth", scene.truth, ""), ("after", scene.after, "")],
-        [(*_of_cell(scene, entry), "") for entry in simple],
+    untrained = [_Panel(*_of_cell(scene, entry)) for entry in simple]
+    networks = [
+        _panel(scene, subject, method, subject.find(method, loss), loss)
+        for method in trained
+        for loss in losses
     ]
-    for method in trained:
-        cells = [(subject.find(method, loss), loss) for loss in losses]
-        rows.append([_panel(scene, subject, method, entry, loss) for entry, loss in cells])
-    rows = [row for row in rows if row]
+    parts = [untrained, networks] if len(losses) % _PAIRS == 0 else [untrained + networks]
+    rows = [_real(scene), *(row for part in parts for row in _rows(part))]
     sheet = Sheet([1] * len(rows), _WIDE)
     for number, row in enumerate(rows):
-        for pair, (heading, frame, words) in enumerate(row[: _WIDE // 2]):
-            title, _, quality = heading.partition("\n")
-            left, right = (
-                sheet.place(number, 2 * pair, title), sheet.place(number, 2 * pair + 1, quality)
-            )  # fmt: skip
-            if frame is None:
-                leave_empty(left, words)
-                leave_empty(right, words)
-                continue
-            _show(left, frame, scene, bar=number == pair == 0)
-            show_inset(right, frame, scene.inset)
+        for pair, panel in enumerate(row):
+            title, _, quality = panel.heading.partition("\n")
+            left = sheet.place(number, 2 * pair, title)
+            right = sheet.place(number, 2 * pair + 1, quality)
+            _draw_pair(left, right, panel, scene, bar=number == pair == 0)
     left_out = [loss for loss in LOSSES if loss not in losses and trained]
     more = f" No method was trained with {' or '.join(left_out)}." if left_out else ""
     words = f"{_which(subject, scene)} {scene.rule}{more}"
@@ -144,7 +138,7 @@ def draw_errors(subject: Subject) -> Drawing:
     count = len(there) + 1
     rows = -(-count // _WIDE)
     columns = min(_WIDE, count) if rows == 1 else -(-count // rows)
-    sheet = Sheet([2] * rows, max(3, columns), foot=96)
+    sheet = Sheet([2] * rows, max(2, columns), foot=104)
     axes = sheet.place(0, 0, "truth")
     _show(axes, scene.truth, scene, bar=True, box=False)
     image = None
@@ -157,7 +151,7 @@ def draw_errors(subject: Subject) -> Drawing:
         image = show_error(axes, frame, scene.truth)
     if image is None:
         raise AbsentError("none of its cells has frames")
-    bar = sheet.figure.colorbar(image, cax=sheet.strip(500, 14, 70), orientation="horizontal")
+    bar = sheet.figure.colorbar(image, cax=sheet.strip(440, 14, 78), orientation="horizontal")
     bar.outline.set_visible(False)
     bar.set_label("synthesised less true (grey levels)", labelpad=1)
     words = f"{_which(subject, scene)} IE: mean absolute error of the whole slice in grey levels."
@@ -181,17 +175,45 @@ def _best_untrained(subject: Subject, entries: list[Entry]) -> list[Entry]:
     ranked = sorted(simple, key=lambda e: -float(subject.values(e, "frc_10").mean()))
     others = [entry for entry in ranked if method_of(entry) != NULL]
     chosen = [entry for entry in simple if method_of(entry) == NULL]
-    chosen += others[: _WIDE // 2 - len(chosen)]
+    chosen += others[: _PAIRS - len(chosen)]
     return [entry for entry in simple if entry in chosen]
 
 
-def _panel(
-    scene: Scene, subject: Subject, method: str, entry: Entry | None, loss: str
-) -> tuple[str, NDArray[np.uint8] | None, str]:
+def _rows(panels: Sequence[_Panel]) -> list[Sequence[_Panel]]:
+    """So many pairs a row as there is room for."""
+    return [panels[first : first + _PAIRS] for first in range(0, len(panels), _PAIRS)]
+
+
+class _Panel(NamedTuple):
+    """A slice and its heading; where there is none, why."""
+
+    heading: str
+    frame: NDArray[np.uint8] | None
+    why_not: str = ""
+
+
+def _real(scene: Scene) -> list[_Panel]:
+    """The slices that nobody made."""
+    return [
+        _Panel("before", scene.before), _Panel("truth", scene.truth), _Panel("after", scene.after)
+    ]  # fmt: skip
+
+
+def _panel(scene: Scene, subject: Subject, method: str, entry: Entry | None, loss: str) -> _Panel:
     if entry is not None and scene.frames.get(label(entry)) is not None:
-        return (*_of_cell(scene, entry), "")
+        return _Panel(*_of_cell(scene, entry))
     title = next(e.method.title or method for e in subject.leading if method_of(e) == method)
-    return f"{drawn(title)}-{_loss_title(loss)}", None, _why_not(entry)
+    return _Panel(f"{drawn(title)}-{_loss_title(loss)}", None, _why_not(entry))
+
+
+def _draw_pair(first: Axes, second: Axes, panel: _Panel, scene: Scene, *, bar: bool) -> None:
+    """A slice, and the part of it that is enlarged."""
+    if panel.frame is None:
+        leave_empty(first, panel.why_not)
+        leave_empty(second, panel.why_not)
+        return
+    _show(first, panel.frame, scene, bar=bar)
+    show_inset(second, panel.frame, scene.inset)
 
 
 def _of_cell(scene: Scene, entry: Entry | None) -> tuple[str, NDArray[np.uint8] | None]:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.report.figures.drawing import Drawing
-from bench.report.figures.style import BLACK, GREY, WIDE, colour, marker, new_figure
+from bench.report.figures.style import BLACK, GREY, WIDE, colour, legend_above, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
@@ -80,7 +80,7 @@ def draw_pareto(subject: Subject) -> Drawing:
     if len(timed) < 2:
         raise AbsentError("no cell but the null has scores and a time of prediction")
     costs = [_cost(subject, entry, null) for entry in timed]
-    figure = new_figure(WIDE, 2.7)
+    figure = new_figure(WIDE, 2.4)
     panels = figure.subplots(1, len(_METRICS))
     for axes, metric in zip(panels, _METRICS, strict=True):
         _draw_front(axes, costs, metric)
@@ -93,11 +93,11 @@ def draw_pareto(subject: Subject) -> Drawing:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("seconds a frame")
         axes.set_ylabel(f"gain in {METRICS[metric].title}")
-    handles = [_handle(cost) for cost in costs]
-    figure.legend(handles=handles, loc="outside right center")
+    legend_above(figure, [_handle(cost) for cost in costs], columns=5)
     words = (
         "Gain: mean over triplets less that of the null `linear`, with 95 % interval over columns "
         "of tiles and blocks of slices. Steps: the cells that none is both faster and better than. "
+        "Behind the name of a network: how long it was trained. "
         f"Times were measured on {_machines(timed)}."
     )
     return Drawing(figure, words, timed, len(subject.common(timed)))
@@ -204,7 +204,7 @@ def _draw_cost(axes: Axes, cost: _Cost, metric: str) -> None:
 def _handle(cost: _Cost) -> Line2D:
     words = drawn(label(cost.entry))
     if cost.training is not None:
-        words += f"\n(trained {_duration(cost.training)})"
+        words += f", {_duration(cost.training)}"
     return Line2D(
         [],
         [],

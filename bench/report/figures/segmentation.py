@@ -176,8 +176,15 @@ def _draw_column(
 
 def _add_legend(sheet: Sheet) -> None:
     handles = [
-        Patch(color=FOUND, label="membrane, found"),
-        Patch(color=MISSED, label="membrane, missed"),
-        Patch(color=INVENTED, label="membrane, invented"),
+        Patch(color=FOUND, label="membrane found"),
+        Patch(color=MISSED, label="membrane missed"),
+        Patch(color=INVENTED, label="membrane invented"),
     ]
-    sheet.figure.legend(handles=handles, loc="lower center", ncols=3, borderaxespad=0.1)
+    sheet.figure.legend(
+        handles=handles,
+        loc="lower center",
+        ncols=3,
+        borderaxespad=0.1,
+        handlelength=1.0,
+        columnspacing=1.0,
+    )

@@ -12,7 +12,7 @@ from scipy import fft
 
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import triplets_of
-from bench.report.figures.style import GREY, WIDE, colour, line, new_figure
+from bench.report.figures.style import GREY, WIDE, colour, legend_above, line, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label
 from bench.scores.entry import Entry
 from bench.scores.metrics import ring_correlation
@@ -46,7 +46,7 @@ def draw_spectrum(subject: Subject) -> Drawing:
     triplets = shared[spread(np.arange(len(shared), dtype=np.intp), _MOST)]
     truths = [file.frames(int(triplet))[1] for triplet in triplets]
     powers = [radial_power(truth) for truth in truths]
-    figure = new_figure(WIDE, 2.6)
+    figure = new_figure(WIDE, 2.4)
     left, right = figure.subplots(1, 2)
     for entry in shown:
         curves = _curves(entry, triplets, truths, powers)
@@ -61,8 +61,7 @@ def draw_spectrum(subject: Subject) -> Drawing:
     for axes in (left, right):
         axes.set_xlabel("cycles per pixel")
         axes.set_xlim(0, 0.5)
-    handles, names = left.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside right center", handlelength=2.6)
+    legend_above(figure, left.get_legend_handles_labels()[0])
     words = (
         "Left: radially averaged power under a Hann window, over that of the real slices; below 1 "
         "a method blurs, above it adds what is not there. Right: how much of each frequency is in "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from zlib import crc32
 
 import matplotlib.style
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -17,6 +18,7 @@ from bench.report.figures.subject import loss_of, method_of
 from bench.scores.entry import Entry
 
 NARROW, WIDE = 3.4, 7.0  # inches: one column and two
+_ROW = 0.15  # inches: a row of names
 DPI = 228  # a crop of 252 pixels is shown pixel by pixel, six abreast
 
 # Okabe and Ito, Color Universal Design 2008.
@@ -28,7 +30,7 @@ CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 _COLOURS = {
     "before": "#AAAAAA", "after": "#AAAAAA", "average": GREY, "linear": BLACK, "phase": PURPLE,
     "flow": ORANGE, "sepconv": BLUE, "dain": GREEN, "rife": SKY, "ssan": VERMILLION,
-    "dis": "#DDAA33", "farneback": "#999933", "bspline": "#AA4499", "ifrnet": "#332288",
+    "dis": "#8C510A", "farneback": "#999933", "bspline": "#AA4499", "ifrnet": "#332288",
 }  # fmt: skip
 _OTHERS = ("#882255", "#44AA99", "#117733")  # methods of other packages; Tol's muted scheme
 Dashes = str | tuple[float, tuple[float, ...]]
@@ -62,6 +64,19 @@ def new_figure(
     figure = Figure(figsize=(width, height), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
     return figure
+
+
+def legend_above(figure: Figure, handles: Sequence[Artist], columns: int = 6) -> None:
+    """Names in even rows above all panels; the figure grows by them, and no panel shrinks."""
+    rows = -(-len(handles) // columns)
+    figure.set_figheight(figure.get_figheight() + _ROW * rows)
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=-(-len(handles) // rows),
+        handlelength=2.4,
+        columnspacing=1.2,
+    )
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:

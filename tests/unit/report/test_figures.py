@@ -27,6 +27,7 @@ from bench.report.figures.scene import scene_of, typical, where_they_differ
 from bench.report.figures.scores import front
 from bench.report.figures.segmentation import FOUND, INVENTED, MISSED, error_overlay
 from bench.report.figures.spectrum import radial_power
+from bench.report.figures.style import look
 from bench.report.figures.subject import subject_of
 from bench.report.figures.training import draw_style, spread_apart
 from bench.report.run_picture import title_of
@@ -199,6 +200,56 @@ def test_figure_5_needs_two_losses_to_compare(
     )
     assert sentence in text
     assert "**Figure 6" in text
+
+
+def _cells(losses: str, methods: str = "sepconv dain rife ssan") -> list[tuple[str, str]]:
+    untrained = [(method, NONE) for method in ("linear", "average", "flow")]
+    return untrained + [(method, loss) for method in methods.split() for loss in losses.split()]
+
+
+@pytest.mark.parametrize(
+    ("cells", "squares"),
+    [
+        (_cells("l1", "sepconv dain ssan"), 18),  # three rows of three pairs: no empty column
+        (_cells("l1 lm", "sepconv ssan"), 20),
+        (_cells("l1 lf ls", "ssan"), 18),
+        (_cells("l1 lf ls lm"), 6 + 6 + 32),
+    ],
+)
+def test_figure_7_has_as_many_pairs_as_there_are_methods_and_losses(
+    tmp_path: Path, file: TripletFile, data: Path, cells: list[tuple[str, str]], squares: int
+) -> None:
+    make_store(tmp_path, file, cells)
+    drawing = FIGURES["7"].draw(subject_of(_load(tmp_path, data), DATASET))
+    axes = drawing.figure.axes
+    assert len(axes) == squares
+    places = {tuple(np.round(ax.get_position().p0, 4)) for ax in axes}
+    left, bottom = zip(*places, strict=True)
+    assert len(places) == squares
+    assert squares > len(set(left)) * (len(set(bottom)) - 1)  # only the last row may have room
+    titles = " ".join(ax.get_title() for ax in axes)
+    for loss in {loss for _, loss in cells} - {NONE}:
+        assert f"-{loss[:1].upper()}{loss[1:]}" in titles
+
+
+@pytest.mark.parametrize("cells", [[("linear", NONE), ("ssan", "ls")], _cells("l1 lf ls lm")])
+def test_nothing_lies_outside_of_a_figure(
+    tmp_path: Path, file: TripletFile, data: Path, cells: list[tuple[str, str]]
+) -> None:
+    make_store(tmp_path, file, cells)
+    subject = subject_of(_load(tmp_path, data), DATASET)
+    for name in ("5", "7", "8", "errors", "learning", "pareto", "spectrum"):
+        if name == "5" and len(cells) < 4:
+            continue  # it needs two losses
+        with look():
+            figure = FIGURES[name].draw(subject).figure
+            figure.canvas.draw()
+        for artist in (*figure.axes, *figure.legends):
+            box = artist.get_window_extent()
+            assert box.xmin > -1, name
+            assert box.ymin > -1, name
+            assert box.xmax < figure.bbox.width + 1, name
+            assert box.ymax < figure.bbox.height + 1, name
 
 
 def test_figure_8_says_which_methods_it_shows(drawn: Path) -> None:
