@@ -66,6 +66,13 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
             assert (path.parent / unquote(urlparse(address).path)).exists(), (path, address)
 
 
+def test_a_page_is_read_in_one_sitting() -> None:
+    """Only docs/reference may be long: what is looked up there is not read through."""
+    pages = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "results/reference").glob("**/README.md")]
+    long = [page for page in pages if len(page.read_text(encoding="utf-8").split()) > 1500]
+    assert not [page for page in long if ROOT / "docs/reference" not in page.parents]
+
+
 def test_lists_and_tables_are_none_of_a_paragraph(site: Path) -> None:
     """A list wants an empty line before it, and what belongs to its items four spaces."""
     for path in sorted(site.rglob("*.html")):
