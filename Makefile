@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test wheel soak bench gpu check baseline clean
+.PHONY: demo test wheel soak bench gpu check docs docs-build baseline clean
 
 # Two jobs: small networks lose by sharing a step between cores.
 demo: .venv/installed
@@ -33,7 +33,15 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Weights and accepted figures of the gate, anew (docs/check.md).
+# The documents as a site, in build/site; any broken link, anchor or reference fails.
+docs-build: .venv/installed-dev
+	$(BIN)/python docs/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+docs: docs-build
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000
+
+# Weights and accepted figures of the gate, anew (docs/how-to/ci-gate.md).
 NETWORKS := ssan sepconv dain
 baseline: .venv/installed
 	test -n "$(REASON)" || { echo 'make baseline REASON="why the figures change"'; exit 2; }

@@ -1,4 +1,6 @@
-"""Places that are filled, against the same cut from a whole synthesised slice: docs/repair.md.
+"""Filled places, against the same cut from whole synthesised slices.
+
+docs/explanation/how-a-gap-is-filled.md has the table.
 
 python tests/patch_table.py --source VOLUME [--slices FIRST:LAST:STEP] [--method dis]
 """

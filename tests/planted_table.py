@@ -1,4 +1,4 @@
-"""How much planted damage is found, and how much is found where there is none: docs/damage.md.
+"""How much planted damage is found, and how much where there is none: docs/explanation/damage.md.
 
 python tests/planted_table.py --source VOLUME [--every N] [--slices FIRST:LAST] [--only WHAT]
 """

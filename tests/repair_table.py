@@ -1,4 +1,6 @@
-"""What a repair is worth on a volume whose lost slices are known: docs/repair.md.
+"""What a repair is worth on a volume whose lost slices are known.
+
+docs/explanation/how-a-gap-is-filled.md has the table.
 
 Eight single slices and two pairs are hidden, and damage is planted into six others; the volume is
 repaired from the command line, and what was filled is compared with what was hidden.

@@ -10,7 +10,7 @@ from conftest import moving_texture
 
 from bench.repair.error_file import write_errors
 from bench.repair.evidence import Evidence
-from bench.repair.fill import ERROR, GREY, MASK, Filling
+from bench.repair.fill import ERROR, GREY, MASK, Filling, Manner
 from bench.repair.finding import Finding, Mask, Place
 from bench.repair.gaps import Task, tasks_of
 from bench.repair.page import write_page
@@ -59,12 +59,12 @@ def repaired(folder: Path, grey: np.ndarray | None = None) -> Repaired:
     volume.first = FIRST
     plan = Plan("texture.tif", volume.shape, FIRST, _items(volume.shape[1:]))
     tasks = tasks_of(plan, volume)
-    filling = Filling(volume, {}, {}, False, Evidence(str(folder / "out.tif")))
+    filling = Filling(volume, {}, Manner(16, False, "cpu"), Evidence(str(folder / "out.tif")))
     made = Repaired(filling.evidence.folder, volume, _record(plan, tasks), {}, {}, {})
     for task in tasks:
         _keep(made, filling, task)
     save_record(made.record, made.folder)
-    write_page(made.record, tasks, filling, lambda *_: None)
+    write_page(made.record, plan, tasks, filling, lambda *_: None)
     return made
 
 
@@ -78,6 +78,7 @@ def _items(shape: tuple[int, int]) -> tuple[Item, ...]:
         Item(Finding(6, "knife </script> mark", place=Place.of(box)), "fill place"),
         Item(Finding(9, "blank", 0.9, 0.5), "fill slice"),
         Item(Finding(12, "duplicate", 58.3, 10.0, twin="before"), "fill slice"),
+        Item(Finding(13, "fold", 70.0, 40.0, Place.of(ring)), "leave"),
         Item(Finding(14, "jump", 5.0, 4.0), "leave", "sections may be <lost>"),
     )
 

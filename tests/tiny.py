@@ -17,11 +17,13 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
+from bench.base import files
 from bench.base.progress import PlainDisplay, Progress
 from bench.cells import presets, registry
 from bench.cells.config import RunConfig
 from bench.stages import segmenter_cache as segmenters
 from bench.stages import teacher as teachers
+from methods.catalogue import Method
 from methods.interface import Interpolation, Interpolator, MethodInfo
 from segmentation.training import Budget
 from segmentation.unet import UNetOptions
@@ -68,7 +70,7 @@ def teacher(config: RunConfig) -> tuple[UNetOptions, Budget]:
     return options, dataclasses.replace(budget, seed=1)
 
 
-METHODS = {**registry.METHODS, "tiny": registry.Method("tiny:Tiny", "trained", "Tiny")}
+METHODS = {**registry.METHODS, "tiny": Method("tiny:Tiny", "trained", "Tiny")}
 QUICK = dataclasses.replace(presets.PRESETS["quick"], crop=32, batch=2, samples=60, validations=3)
 
 
@@ -92,10 +94,12 @@ def dask_setup(_: object) -> None:
     for patch in patches():
         patch.start()
     if os.environ.get("TINY_CODE"):
-        mock.patch("bench.run.member.code", return_value=os.environ["TINY_CODE"]).start()
+        mock.patch("bench.run.membership.code", return_value=os.environ["TINY_CODE"]).start()
     for fault in os.environ.get("TINY_FAULTS", "").split():
         place, number, folder = fault.split(":")
         _die_at(place, int(number), Path(folder))
+    if "TINY_SLOW" in os.environ:
+        _write_slowly(float(os.environ["TINY_SLOW"]))
     if "TINY_LOG" in os.environ:
         _log_stages(Path(os.environ["TINY_LOG"]))
 
@@ -109,6 +113,16 @@ def _die_at(place: str, number: int, folder: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     at(place, number, die).start()
+
+
+def _write_slowly(seconds: float) -> None:
+    sync = files._sync
+
+    def slowly(path: Path) -> None:
+        time.sleep(seconds)
+        sync(path)
+
+    mock.patch.object(files, "_sync", slowly).start()
 
 
 def _log_stages(path: Path) -> None:

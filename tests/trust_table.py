@@ -1,4 +1,4 @@
-"""How far error maps, expected scores and refusals are to be trusted: docs/repair.md.
+"""How far error maps, expected scores and refusals are to be trusted: docs/explanation/trust.md.
 
 python tests/trust_table.py errors --dataset NAME --data DIR --methods dis ssan[weights=PATH]
 python tests/trust_table.py gaps --source VOLUME

@@ -1,4 +1,4 @@
-"""A page of one HTML file: the templates of a package, with their style and script inside."""
+"""A page of one HTML file: the templates of a package in a frame, with style and script inside."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import base64
 import hashlib
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 
 def html_page(package: str, **values: Any) -> str:
-    """Fill ``page.html`` of a package's templates; it gets ``page.css`` and ``page.js`` beside it.
+    """Fill ``page.html`` of a package's templates, which extends ``frame.html`` beside this module.
+
+    Style and script of the frame stand before ``page.css`` and ``page.js`` of the package.
 
     Args:
         package: whose folder ``templates`` has the three.
-        values: what the template names; ``script_digest`` is the script's, for the page's policy.
+        values: what the template names; ``data``, which the script reads, among them.
 
     Returns:
         The HTML.
     """
-    loader = PackageLoader(package)
+    loader = ChoiceLoader([PackageLoader(package), PackageLoader("bench.base")])
     environment = Environment(
         loader=loader,
         autoescape=True,
@@ -29,8 +31,8 @@ def html_page(package: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     style, script = (
-        Markup(loader.get_source(environment, name)[0])  # noqa: S704 (ours: taken as they are)
-        for name in ("page.css", "page.js")
+        Markup("".join(loader.get_source(environment, name)[0] + "\n" for name in names))  # noqa: S704 (ours: taken as they are)
+        for names in (("frame.css", "page.css"), ("frame.js", "page.js"))
     )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     template = environment.get_template("page.html")

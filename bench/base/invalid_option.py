@@ -1,11 +1,16 @@
-"""What is wrong with an option that pydantic refused, in the words of the command line."""
+"""What is wrong with an option, in the words of the command line."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from bench.base.errors import UserError
 from bench.base.words import unknown
+
+_Value = TypeVar("_Value")
 
 # Words for users, in the place of pydantic's own, which address programmers.
 _WORDS = {
@@ -41,3 +46,15 @@ def invalid_option(error: ValidationError) -> str:
     why = _WORDS.get(first["type"], "").format_map(first.get("ctx", {}))
     why = why or first["msg"].removeprefix("Value error, ")
     return f"The value {first['input']!r} of --{option} is not valid: {why}."
+
+
+def parsed(option: str, parse: Callable[[Any], _Value], said: Any) -> _Value:
+    """What is said for an option, a text mostly.
+
+    Raises:
+        UserError: it is not written as ``parse`` wants it.
+    """
+    try:
+        return parse(said)
+    except ValueError as error:
+        raise UserError(f"--{option} is not valid: {error}.") from error

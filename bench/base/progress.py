@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Protocol
 
@@ -147,8 +149,23 @@ def announcing(tick: Progress, title: str, hint: str, display: Display) -> Progr
     return announce
 
 
+_LISTENER = ContextVar[Callable[[str], None] | None]("listener", default=None)
+
+
+@contextmanager
+def told_to(write: Callable[[str], None]) -> Iterator[None]:
+    """Have displays that are opened in this block write lines to somebody, and draw nothing."""
+    before = _LISTENER.set(write)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(before)
+
+
 def open_display() -> Display:
     """A live display if standard error is a terminal, plain lines if it is not."""
+    if (write := _LISTENER.get()) is not None:
+        return PlainDisplay(write)
     console = Console(stderr=True)
     if console.is_terminal:
         return LiveDisplay(console)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -24,12 +21,12 @@ from bench.base.invalid_option import invalid_option
 from bench.base.words import split_variants, unknown
 from bench.cells.presets import PresetName
 from bench.cells.stage_names import STAGES
+from bench.cells.workers import Workers
 from bench.volumes.cards import LabelKind, LabelZero, VoxelSize
 from bench.volumes.grey_range import GreyOption
 from bench.volumes.holes import Missing
 from bench.volumes.region import Region
 
-_ADDRESS = re.compile(r"(?:tcp|tls|ucx|wss?)://[^/\s]+:\d+")
 # Runs that come with the package; `configs/table4.toml` names one wherever the command is given.
 _SHIPPED = Path(__file__).with_name("configs")
 
@@ -44,8 +41,8 @@ Source = Annotated[str, BeforeValidator(os.fspath)]  # a path, or an address
 StageName = Annotated[str, BeforeValidator(_known_stage)]
 
 
-class RunConfig(BaseModel):
-    """Everything ``bench run`` can be told.
+class RunConfig(Workers):
+    """Everything ``bench run`` can be told, beside who computes.
 
     Attributes:
         methods: method variants, for instance ``ssan`` or ``ssan[extractor=unet]``.
@@ -74,9 +71,6 @@ class RunConfig(BaseModel):
         precision: ``bf16`` trains under autocast, on CUDA only.
         threads: threads torch computes with; None leaves the choice to torch in this process, and
             is 1 in each of several.
-        jobs: workers that share the stages of all cells, each a process on this machine.
-        scheduler: address of a running Dask scheduler, whose workers compute the cells instead.
-        scheduler_file: the file in which it has written its address.
         stages: which stages are computed, in their natural order; what they read must be there.
         max_triplets: use only so many triplets of each split, to try something out.
         samples: train on only so many crops instead of the preset's, to try something out.
@@ -93,8 +87,6 @@ class RunConfig(BaseModel):
         segmenter_steps: training steps of the segmenter at most.
         judges: 2 for a second segmenter, of another architecture, that scores beside the first.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     methods: tuple[str, ...] = Field(min_length=1)
     dataset: tuple[str, ...] = Field(min_length=1)
@@ -120,9 +112,6 @@ class RunConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"
     threads: int | None = Field(default=None, ge=1)
-    jobs: int = Field(default=1, ge=1)
-    scheduler: str | None = None
-    scheduler_file: Path | None = None
     stages: tuple[StageName, ...] = Field(default_factory=lambda: tuple(STAGES))
     max_triplets: int | None = Field(default=None, ge=1)
     samples: int | None = Field(default=None, ge=1)
@@ -165,33 +154,6 @@ class RunConfig(BaseModel):
                 option = f"--{word.replace('_', '-')}"
                 raise ValueError(f"{option} goes with --source, which is not given")
         return self
-
-    @model_validator(mode="after")
-    def _one_kind_of_workers(self) -> Self:
-        given = ("jobs" in self.model_fields_set, self.scheduler, self.scheduler_file)
-        if sum(map(bool, given)) > 1:
-            raise ValueError(
-                "--jobs starts workers here, --scheduler and --scheduler-file name those of a "
-                "cluster; give one of the three"
-            )
-        return self
-
-    @property
-    def cluster(self) -> bool:
-        """Whether the workers of a running cluster compute the cells."""
-        return bool(self.scheduler or self.scheduler_file)
-
-    @property
-    def on_workers(self) -> bool:
-        """Whether Dask workers compute the cells, and not this process."""
-        return self.cluster or self.jobs > 1
-
-    @field_validator("scheduler")
-    @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not _ADDRESS.fullmatch(value):
-            raise ValueError("give the address of a Dask scheduler as tcp://HOST:PORT")
-        return value
 
     @field_validator("stages")
     @classmethod

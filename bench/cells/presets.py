@@ -22,6 +22,7 @@ class Preset:
         batch: crops a step.
         samples: crops seen in all, or None where ``epochs`` counts.
         epochs: passes over the training split, or None where ``samples`` counts.
+        learning_rate: of Adam, before it falls.
         drop_at: share of the steps after which the learning rate falls to a tenth, as in
             the paper; None for a short warm-up and then a cosine down to zero.
         lowpass: weight of the low-pass term beside the loss. Not the paper's: slice

@@ -44,8 +44,12 @@ class WithExamples(TyperCommand):
 class InGroups(WithExamples):
     """A command whose help has a list of options for each group."""
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the arguments, each group, and at last the options that are in none."""
+    def lists(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+        """The arguments, each group, and at last the options that are in none; what is empty too.
+
+        Returns:
+            By heading, what is given and what the help says of it.
+        """
         lists: dict[str, list[tuple[str, str]]]
         lists = {heading: [] for heading in ("Arguments", *_GROUPS, "Options")}
         for param in self.get_params(ctx):
@@ -53,6 +57,11 @@ class InGroups(WithExamples):
             heading = "Arguments" if argument else getattr(param, "rich_help_panel", None)
             if row := param.get_help_record(ctx):
                 lists[heading or "Options"].append(row)
+        return lists
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write each list that is not empty."""
+        lists = self.lists(ctx)
         longest = max(len(name) for rows in lists.values() for name, _ in rows)
         for heading, rows in lists.items():
             if rows:

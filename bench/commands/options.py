@@ -10,10 +10,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from bench.base.errors import UserError
 from bench.commands.grouping import of_data, of_machine, of_output, of_training
 
-_Value = TypeVar("_Value")
 Words = TypeVar("Words")
 
 Json = Annotated[bool, of_output("--json", help="One JSON document on standard output.")]
@@ -30,6 +28,9 @@ Axes = Annotated[str | None, of_data(help="Of the array as stored, for instance 
 Channel = Annotated[int | None, of_data(help="Which one along C is read, from 0.")]
 Level = Annotated[int | None, of_data(help="Which scale is read, from 0; 0 if not given.")]
 Threads = Annotated[int | None, of_machine(help="Threads torch computes with.")]
+Jobs = Annotated[int | None, of_machine(help="Workers side by side, a process each.")]
+Scheduler = Annotated[str | None, of_machine(help="Of a Dask cluster, as tcp://HOST:8786.")]
+SchedulerFile = Annotated[Path | None, of_machine(help="With its address.")]
 Preset = Annotated[str | None, of_training(help="quick, overnight, medium or paper.")]
 
 KINDS = "HDF5, TIFF, MRC, DM3, DM4, NRRD, NIfTI, NumPy, Zarr, N5, precomputed, pictures."
@@ -37,18 +38,6 @@ MISSING = "Slices that are not there: 105,111-112, by the numbers of files, else
 REGION = "z0:z1,y0:y1,x0:x1 in voxels, or with a unit: 0:2um,:,1um:."
 REGION_OF_EACH = f"{REGION} One for each source."
 MISSING_OF_EACH = f"{MISSING} One for each source."
-
-
-def parsed(option: str, parse: Callable[[str], _Value], text: str) -> _Value:
-    """What the text of an option says.
-
-    Raises:
-        UserError: it is not written as ``parse`` wants it.
-    """
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise UserError(f"--{option} is not valid: {error}.") from error
 
 
 def takes(words: type[Words]) -> Callable[[Callable[[Words], None]], Callable[..., None]]:

@@ -16,10 +16,13 @@ from bench.commands.options import (
     Axes,
     Channel,
     GreyRange,
+    Jobs,
     Json,
     Level,
     OtherData,
     Preset,
+    Scheduler,
+    SchedulerFile,
     Threads,
     takes,
 )
@@ -83,6 +86,9 @@ class RepairWords:
     ] = False
     device: Annotated[str | None, of_machine(help="cuda, cpu or auto.")] = None
     threads: Threads = None
+    jobs: Jobs = None
+    scheduler: Scheduler = None
+    scheduler_file: SchedulerFile = None
     longest: Annotated[
         int | None, of_places(help="Slices in a row that are filled at most; 3 if not given.")
     ] = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Iterator
+from dataclasses import fields
 
 import typer
 from rich.box import SIMPLE
@@ -11,28 +11,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.base.errors import UserError
+from bench.api.repair_options import RepairOptions
 from bench.base.files import refuse_existing
-from bench.base.progress import open_display
-from bench.commands.options import parsed
 from bench.commands.printing import PAGE, console, print_json
 from bench.commands.repair import RepairWords
-from bench.repair.find import find_defects
-from bench.repair.given import given_places
-from bench.repair.limits import Limits
-from bench.repair.plan import LONGEST, Plan, make_plan, whole_slices_of
-from bench.repair.plan_file import read_plan, write_plan
+from bench.repair.plan import Plan, whole_slices_of
+from bench.repair.plan_file import write_plan
 from bench.repair.sheet import check_sheet, draw_sheet
-from bench.repair.words import as_json, shown, summary
-from bench.volumes.formats.stack import Asked
-from bench.volumes.grey_range import parse_grey_range
-from bench.volumes.holes import parse_missing
-from bench.volumes.region import Part, parse_region
-from bench.volumes.sources import open_volume
+from bench.repair.words import as_json as plan_json
+from bench.repair.words import shown, summary
+from bench.volumes.holes import as_ranges
+from bench.volumes.sources import Given
 from bench.volumes.stack_volume import StackVolume
-from bench.volumes.volume import present_slices
-
-_Value = TypeVar("_Value")
 
 
 def repair_as_told(words: RepairWords) -> None:
@@ -41,11 +31,19 @@ def repair_as_told(words: RepairWords) -> None:
     Raises:
         UserError: an option is not valid, a file cannot be read, or one is there already.
     """
-    _check(words)
-    with _opened(words, _missing(words)) as volume:
+    options = RepairOptions(
+        **{each.name: getattr(words, each.name) for each in fields(RepairOptions)}
+    )
+    options.check()
+    if words.plan_out is not None:
+        refuse_existing(words.plan_out)
+    if words.sheet is not None:
+        check_sheet(words.sheet)
+    given = options.given()
+    with given.open_grey() as volume:
         if words.out is not None:
-            _check_filling(words, volume)  # before a slice is read
-        plan = _found(words, volume) if words.plan is None else read_plan(words.plan, volume)
+            options.check_filling(volume)  # before a slice is read
+        plan = options.planned(volume)
         if words.plan_out is not None:
             write_plan(plan, words.plan_out)
         if words.sheet is not None:
@@ -53,108 +51,34 @@ def repair_as_told(words: RepairWords) -> None:
         for note in volume.notes if not words.as_json else ():
             typer.echo(note, err=True)
         if words.out is None:
-            _tell_plan(words, plan)
+            _tell_plan(words, plan, looked_at=options.looked_at)
         else:
-            _fill(words, plan, volume)
+            _fill(options, plan, volume, given, as_json=words.as_json)
 
 
-def _tell_plan(words: RepairWords, plan: Plan) -> None:
+def _tell_plan(words: RepairWords, plan: Plan, *, looked_at: bool) -> None:
     if words.as_json:
-        print_json(as_json(plan))
+        print_json(plan_json(plan))
         return
-    print_plan(plan, console(PAGE), looked_at=_looked_at(words))
+    print_plan(plan, console(PAGE), looked_at=looked_at)
     _tell_files(words)
 
 
-def _looked_at(words: RepairWords) -> bool:
-    """Whether somebody has looked at the places: those that are found are not all damaged."""
-    return words.plan is not None or words.defects is not None
+def _fill(
+    options: RepairOptions, found: Plan, volume: StackVolume, given: Given, *, as_json: bool
+) -> None:
+    from bench.commands.filling import print_record  # torch is loaded for no list
 
-
-def _check_filling(words: RepairWords, volume: StackVolume) -> None:
-    from bench.commands.filling import check_filling
-
-    check_filling(words, volume)
-
-
-def _fill(words: RepairWords, plan: Plan, volume: StackVolume) -> None:
-    from bench.commands.filling import fill_as_told, print_record  # torch is loaded for no list
-
-    found = plan
-    plan = plan if _looked_at(words) else whole_slices_of(plan)
-    record = fill_as_told(words, plan, volume)
-    if words.as_json:
-        print_json(as_json(plan) | {"repair": record and record.model_dump(mode="json")})
+    record = options.filled(found, volume, given, lambda text: typer.echo(text, err=True))
+    if as_json:
+        plan = found if options.looked_at else whole_slices_of(found)
+        print_json(plan_json(plan) | {"repair": record and record.model_dump(mode="json")})
     elif record is None:
         typer.echo("Nothing is to be filled, so nothing was written.")
         if found.filled()[1]:
-            typer.echo(summary(found, looked_at=_looked_at(words)))
+            typer.echo(summary(found, looked_at=options.looked_at))
     else:
-        print_record(record, str(words.out), words.mask_out, console(PAGE))
-
-
-def _check(words: RepairWords) -> None:
-    """Refuse options that do not go together before a slice is read."""
-    if words.plan is not None:
-        for option, given in (
-            ("missing", words.missing),
-            ("defects", words.defects),
-            ("longest", words.longest),
-        ):
-            if given is not None:
-                raise UserError(
-                    f"--plan says what is filled; leave --{option} out, or change the plan."
-                )
-    if words.longest is not None and words.longest < 1:
-        raise UserError(f"--longest takes 1 or more slices, not {words.longest}.")
-    if words.search < 1:
-        raise UserError(f"--search takes 1 pixel or more, not {words.search}.")
-    if words.plan_out is not None:
-        refuse_existing(words.plan_out)
-    if words.sheet is not None:
-        check_sheet(words.sheet)
-
-
-def _missing(words: RepairWords) -> tuple[int, ...]:
-    """The numbers of the slices that are not there, as the command or its plan says."""
-    if words.plan is None:
-        return _parsed("missing", parse_missing, words.missing) or ()
-    with _opened(words, ()) as volume:
-        found = [item.finding for item in read_plan(words.plan, volume).items]
-        return tuple(volume.first + each.z for each in found if each.reason == "missing")
-
-
-def _opened(words: RepairWords, missing: tuple[int, ...]) -> StackVolume:
-    region = _parsed("region", parse_region, words.region)
-    return open_volume(
-        words.source,
-        grey_range=_parsed("grey-range", parse_grey_range, words.grey_range),
-        missing=missing,
-        asked=Asked(words.axes, words.channel, level=words.level or 0),
-        part=None if region is None else Part(region),
-    )
-
-
-def _parsed(option: str, parse: Callable[[str], _Value], text: str | None) -> _Value | None:
-    return None if text is None else parsed(option, parse, text)
-
-
-def _found(words: RepairWords, volume: StackVolume) -> Plan:
-    given = None if words.defects is None else given_places(words.defects, volume)
-    display = open_display()
-    try:
-        tick = display.stage("slices")
-        done, total = 0, len(present_slices(volume)) * (2 if given is None else 1)
-
-        def ticked() -> None:
-            nonlocal done
-            done += 1
-            tick(done, total, "")
-
-        findings = find_defects(volume, Limits(), words.search, ticked, given)
-    finally:
-        display.close()
-    return make_plan(words.source, volume, findings, words.longest or LONGEST)
+        print_record(record, str(options.out), options.mask_out, console(PAGE))
 
 
 def print_plan(plan: Plan, target: Console, *, looked_at: bool) -> None:
@@ -164,23 +88,35 @@ def print_plan(plan: Plan, target: Console, *, looked_at: bool) -> None:
         for name in ("slice", "reason", "number", "limit", "rows, columns", "action"):
             right = name in ("slice", "number", "limit")
             table.add_column(name, justify="right" if right else "left", no_wrap=True)
-        table.add_column("note", overflow="fold")
         for item in plan.items:
             finding, place = item.finding, item.finding.place
-            where = "" if place is None else "{}:{}, {}:{}".format(*place.box)
             cells = (
                 str(plan.first + finding.z),
-                f"{finding.reason} of the one {finding.twin}" if finding.twin else finding.reason,
+                finding.reason,
                 "" if finding.number is None else shown(finding.number),
                 "" if finding.limit is None else shown(finding.limit),
-                where,
+                "" if place is None else "{}:{}, {}:{}".format(*place.box),
                 item.action,
-                item.note,
             )
             table.add_row(*map(Text, cells))
         target.print(table)
+        for line in _remarks(plan):
+            typer.echo(line)
         typer.echo(f"The number of the first slice is {plan.first}.")
     typer.echo(summary(plan, looked_at=looked_at))
+
+
+def _remarks(plan: Plan) -> Iterator[str]:
+    """What a row of 80 columns has no room for, once for all slices that it is said of."""
+    said: dict[str, set[int]] = {}
+    for item in plan.items:
+        twin = item.finding.twin
+        for words in (f"shows the section of the slice {twin} it" if twin else "", item.note):
+            said.setdefault(words, set()).add(plan.first + item.finding.z)
+    for words, slices in said.items():
+        if words:
+            name = "Slice" if len(slices) == 1 else "Slices"
+            yield f"{name} {as_ranges(sorted(slices))}: {words}."
 
 
 def _tell_files(words: RepairWords) -> None:

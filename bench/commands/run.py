@@ -15,12 +15,15 @@ from bench.commands.options import (
     Axes,
     Channel,
     GreyRange,
+    Jobs,
     Json,
     LabelKind,
     LabelZero,
     Level,
     OtherData,
     Preset,
+    Scheduler,
+    SchedulerFile,
     Threads,
     VoxelSize,
     takes,
@@ -64,11 +67,9 @@ class RunWords:
     device: Annotated[str | None, of_machine(help="auto, cpu or cuda.")] = None
     precision: Annotated[str | None, of_machine(help="float32, or bf16 on CUDA.")] = None
     threads: Threads = None
-    jobs: Annotated[int | None, of_machine(help="Workers side by side, a process each.")] = None
-    scheduler: Annotated[str | None, of_machine(help="Of a Dask cluster, as tcp://HOST:8786.")] = (
-        None
-    )
-    scheduler_file: Annotated[Path | None, of_machine(help="With its address.")] = None
+    jobs: Jobs = None
+    scheduler: Scheduler = None
+    scheduler_file: SchedulerFile = None
     stages: Annotated[str | None, of_output(help="train,predict,score,segment.")] = None
     max_triplets: Annotated[int | None, of_data(help="Of each split: to try out.")] = None
     samples: Annotated[int | None, of_training(help="Crops to train on: to try out.")] = None

@@ -106,6 +106,10 @@ class Filler:
         """SHA-256 of its weights."""
         return None if self.weights is None else file_digest(self.weights)
 
+    def bare(self) -> Filler:
+        """The same without what it was measured on: enough to fill."""
+        return dataclasses.replace(self, measured={}, membranes=None, tested_on=None)
+
     def as_json(self) -> dict[str, Any]:
         """What the record of a repair says of it."""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ Slice = NDArray[np.uint8]
 
 _PEAK = 255.0
 # At a quarter of the resolution: error maps foretell as much as from a flow at half of it, in a
-# third of the time (docs/trust.md).
+# third of the time (docs/decisions/0026).
 _FLOW = DisOptions(preset="fast")
 
 
@@ -38,7 +39,18 @@ class Moved(NamedTuple):
     past: Map
 
 
-@torch.no_grad()
+class _Asked(NamedTuple):
+    """Two slices to remember what came of them by, for which comparing them is enough."""
+
+    before: bytes
+    after: bytes
+    shape: tuple[int, ...]
+    time: float
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.time))
+
+
 def moved(before: Slice, after: Slice, time: float = 0.5) -> Moved:
     """Move both neighbours along the flow between them (DIS), each by its part of it.
 
@@ -50,7 +62,15 @@ def moved(before: Slice, after: Slice, time: float = 0.5) -> Moved:
         after: HW, on it but for what the flow finds.
         time: of the slice between them: 0 at before, 1 at after.
     """
-    method = Dis(_FLOW)
+    return _moved(_Asked(before.tobytes(), after.tobytes(), before.shape, time))
+
+
+@lru_cache(maxsize=1)
+@torch.no_grad()
+def _moved(asked: _Asked) -> Moved:
+    """A slice of one window is asked for twice: may it be filled, and how wrong is it."""
+    method, time = Dis(_FLOW), asked.time
+    before, after = (np.frombuffer(each, np.uint8).reshape(asked.shape) for each in asked[:2])
     one, other = _tensor(before), _tensor(after)
     there, back = method.flow(one, other), method.flow(other, one)
     between = (there - back) / 2

@@ -33,11 +33,12 @@ class Evidence:
     """The folder beside a volume that is written.
 
     Attributes:
+        out: the volume.
         folder: NAME-repair for the volume NAME.
     """
 
     def __init__(self, out: str) -> None:
-        path = path_of(out)
+        path, self.out = path_of(out), out
         self.folder = path.with_name(f"{path.name}-repair")
         self._kept = self.folder / _KEPT
 
@@ -87,6 +88,12 @@ class Evidence:
         facts: dict[str, Any] = found["facts"]
         return facts if whole else None
 
+    def facts(self, name: str) -> dict[str, Any]:
+        """What was vouched for last under a name."""
+        text = (self._kept / f"{name}.json").read_text(encoding="utf-8")
+        facts: dict[str, Any] = json.loads(text)["facts"]
+        return facts
+
     @contextmanager
     def room(
         self, name: str, what: str, shape: tuple[int, ...], kind: np.dtype[Any]
@@ -106,6 +113,11 @@ class Evidence:
         }
         document = {"key": content_digest(key), "files": files, "facts": dict(facts)}
         write_text(self._kept / f"{name}.json", json.dumps(document))
+
+    def on_its_way(self) -> Path:
+        """The folder of what is only there while the repair runs."""
+        self._kept.mkdir(parents=True, exist_ok=True)
+        return self._kept
 
     def array(self, name: str, what: str) -> NDArray[Any]:
         """An array of a slice that was kept, mapped from disk."""

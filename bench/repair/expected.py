@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+Bounds = Mapping[str, tuple[float, float]]
+
+SCORES: Bounds = {"psnr": (0.0, 100.0), "frc_10": (0.0, 1.0)}  # from hidden slices
+JUDGED: Bounds = {"dice": (0.0, 1.0), "carried": (0.0, 1.0)}  # from test triplets that were judged
 COVERAGE = 0.9  # share of true scores that the intervals are to hold
 FEWEST = 9  # hidden slices: of fewer, no interval of that coverage is finite
 

@@ -7,15 +7,14 @@ brightness and contrast do not: those of a lost slice are not known, and flicker
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from bench.base.progress import Progress
 from bench.repair.gaps import Gap
-from bench.repair.neighbours import neighbours
+from bench.repair.neighbours import Neighbours, neighbours
 from bench.repair.slices import Grey, Slices, Window
 from bench.repair.synthesis import synthesise
 from bench.triplets.file import TripletFile
@@ -125,19 +124,27 @@ def hide(
         search: largest shift of neighbours along each axis, in pixels.
     """
     for place in chosen:
-        beside = neighbours(slices, place.gap, search)
-        done = synthesise(beside, place.z, place.window, model, device)
-        tone = slices.centre(place.z, search).tone
-        truth = tone.mapped(slices.read(place.z, place.window), beside.tone(place.z))
-        inside = done.inside
-        yield Hidden(place, done.before[inside], done.grey[inside], done.after[inside], truth)
+        yield hide_one(neighbours(slices, place.gap, search), place, model, device, search)
 
 
-def counted(hidden: Iterable[Hidden], total: int, tick: Progress) -> Iterator[Hidden]:
-    """The same, with progress."""
-    for done, each in enumerate(hidden, start=1):
-        yield each
-        tick(done, total, "hidden slices")
+def hide_one(
+    beside: Neighbours, place: HiddenPlace, model: Interpolator, device: torch.device, search: int
+) -> Hidden:
+    """Fill a window as if its slice were missing.
+
+    Args:
+        beside: the slices around the gap that it is filled from.
+        place: the window.
+        model: as ``hide`` takes it.
+        device: likewise.
+        search: likewise.
+    """
+    slices = beside.slices
+    done = synthesise(beside, place.z, place.window, model, device)
+    tone = slices.centre(place.z, search).tone
+    truth = tone.mapped(slices.read(place.z, place.window), beside.tone(place.z))
+    inside = done.inside
+    return Hidden(place, done.before[inside], done.grey[inside], done.after[inside], truth)
 
 
 def _spread(count: int) -> list[int]:

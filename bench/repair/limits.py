@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Limits(BaseModel):
-    """Limits of the rules; docs/damage.md says on what they were chosen.
+    """Limits of the rules; docs/explanation/damage.md says on what they were chosen.
 
     Attributes:
         blank: share of a slice's tissue that has one grey value, or is black or white.

@@ -76,6 +76,8 @@ def parts_of(task: Task, beside: Neighbours, means: Means) -> Iterator[Part]:
 
 def places_of(task: Task) -> list[Place]:
     """The places of a slice that are filled; none where all of it is."""
+    if task.whole:
+        return []
     return [item.finding.place for item in task.items if item.finding.place is not None]
 
 
@@ -96,7 +98,7 @@ def _places(task: Task, beside: Neighbours, means: Means) -> Iterator[Part]:
     ]
     for place in places_of(task):
         box = place.box
-        inner = Window(box.top, box.left, box.bottom - box.top, box.right - box.left)
+        inner = Window.of(box)
         window = inner.grown(CONTEXT, slices.shape)
         before, after = (
             slices.read(z, window.moved(shift.y, shift.x))

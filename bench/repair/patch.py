@@ -105,6 +105,7 @@ def _flow(here: Grey, neighbour: Grey, damaged: Mask) -> Flow:
         for each in (np.where(damaged, neighbour, here), neighbour)
     )
     one, other = (np.rint(255 * each).astype(np.uint8) for each in seen)
+    cv2.setNumThreads(torch.get_num_threads())  # as methods that are OpenCV's do
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return np.asarray(flow.calc(one, other, np.zeros((*here.shape, 2), np.float32)), np.float32)
 

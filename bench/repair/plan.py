@@ -75,9 +75,10 @@ def make_plan(source: str, volume: Volume, findings: Sequence[Finding], longest:
 def whole_slices_of(plan: Plan) -> Plan:
     """A plan that nobody has looked at, as far as it is carried out: places are left as they are.
 
-    Of the places that are found, some are sound (docs/damage.md): what is filled there is lost.
+    Of the places that are found, some are sound (docs/explanation/damage.md): what is filled
+    there is lost.
     """
-    note = "nobody has looked at it; give it back with --plan to have it filled"
+    note = "not looked at yet; filled only when it is given back with --plan"
     items = (
         replace(item, action="leave", note=note) if item.action == "fill place" else item
         for item in plan.items

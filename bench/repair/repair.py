@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from bench.base.device import choose_device
 from bench.base.errors import UserError
-from bench.base.files import file_digest
 from bench.base.progress import Display, Progress
 from bench.base.provenance import provenance
 from bench.repair.choose import Filler, Wish, choose
-from bench.repair.error_file import write_errors
+from bench.repair.each import Each, Helpers, counting, each_here
 from bench.repair.evidence import RECORD, Evidence, path_of
-from bench.repair.fill import ERROR, Filling, Kept
+from bench.repair.fill import Filling, Kept, Manner, trust_name
 from bench.repair.gaps import Task, sound_slices, tasks_of
-from bench.repair.hidden import HiddenPlace, counted, hide, places, unlearned
+from bench.repair.hidden import HiddenPlace, places, unlearned
 from bench.repair.judged import judged
 from bench.repair.page import write_page
-from bench.repair.parts import Means, places_of
 from bench.repair.plan import Plan
-from bench.repair.record import RepairRecord, SliceRecord, left_of, save_record
+from bench.repair.record import RepairRecord, left_of, save_record
 from bench.repair.slices import Slices
-from bench.repair.trust import Reached, Trust, learn
+from bench.repair.trust import Reached, learned
 from bench.scores.notation import interval_json
 from bench.scores.results import Tell
-from bench.triplets.gap import times_of
 from bench.volumes.stack_volume import StackVolume
 from bench.volumes.writing.content import Notes
 from bench.volumes.writing.filled_stack import FilledMask
@@ -42,18 +40,16 @@ class Order:
         wish: with what.
         out: the volume that is written; its ending says of which kind.
         mask_out: a volume that says what of it is synthetic; None for none.
-        search: largest shift of neighbours along each axis, in pixels.
-        force: whether what cannot be trusted is filled all the same.
-        device: where to compute.
+        manner: how it is filled.
+        helpers: who fills it; None for this process alone.
     """
 
     plan: Plan
     wish: Wish
     out: str
     mask_out: str | None
-    search: int
-    force: bool
-    device: str
+    manner: Manner
+    helpers: Helpers | None = None
 
     def as_json(self) -> dict[str, Any]:
         """All that changes what is filled."""
@@ -72,8 +68,8 @@ class Order:
             "preset": self.wish.run.get("preset"),
             "out": self.out,
             "mask_out": self.mask_out,
-            "search": self.search,
-            "force": self.force,
+            "search": self.manner.search,
+            "force": self.manner.force,
         }
 
 
@@ -108,11 +104,19 @@ def carry_out(
         }
         display = open_display()
         try:
-            filling = _filling(order, volume, fillers, evidence, display)
-            record = _filled(order, filling, tasks, display)
+            filling = Filling(volume, fillers, order.manner, evidence)
+            hidden = {
+                size: _hidden_places(order.plan, volume, filler, size)
+                for size, filler in fillers.items()
+            }
+            most = max(len(tasks), *map(len, hidden.values()))
+            with _hands(order, filling, most, display) as each:
+                for size, chosen in hidden.items():
+                    _learn_trust(filling, size, chosen, each, display)
+                record = _filled(order, filling, tasks, each, display)
             if record.filled:
                 _write(order, filling, tasks, record, display.stage("write"))
-            write_page(record, tasks, filling, display.stage("page"))
+            write_page(record, order.plan, tasks, filling, display.stage("page"))
         finally:
             display.close()
         evidence.clear()
@@ -130,27 +134,29 @@ def _begun(order: Order, volume: StackVolume) -> Evidence:
     return evidence
 
 
-def _filling(
-    order: Order,
-    volume: StackVolume,
-    fillers: Mapping[int, Filler],
-    evidence: Evidence,
-    display: Display,
-) -> Filling:
-    """Every method ready to fill, with what hidden slices say of it."""
-    device, means = choose_device(order.device), dict[int, Means]()
-    for size, filler in fillers.items():
-        model = filler.model(times_of(size), order.device)
-        chosen = _hidden_places(order.plan, volume, filler, size)
-        name, key = f"trust-{size}", _trust_key(filler, chosen, Slices(volume), order.search)
-        known = evidence.kept(name, key)
-        if known is None:
-            tick = display.stage(f"hide gaps of {size}")
-            hidden = hide(Slices(volume), chosen, model, device, order.search)
-            known = learn(counted(hidden, len(chosen), tick), _judged(filler)).as_json()
-            evidence.vouch(name, key, (), known)
-        means[size] = Means(model, Trust.of_json(known), device, order.search)
-    return Filling(volume, fillers, means, order.force, evidence)
+@contextmanager
+def _hands(order: Order, filling: Filling, most: int, display: Display) -> Iterator[Each]:
+    """Those who fill: this process, or workers, ``most`` of which have something to do."""
+    if order.helpers is None:
+        yield partial(each_here, filling)
+        return
+    from bench.repair.on_workers import each_on_workers  # Dask is imported for no other repair
+
+    with each_on_workers(order.helpers, filling, most, display) as each:
+        yield each
+
+
+def _learn_trust(
+    filling: Filling, size: int, chosen: Sequence[HiddenPlace], each: Each, display: Display
+) -> None:
+    """Have it known what hidden slices say of gaps of a size."""
+    filler, search = filling.fillers[size], filling.manner.search
+    name, key = trust_name(size), _trust_key(filler, chosen, filling.slices, search)
+    if filling.evidence.kept(name, key) is not None:
+        return
+    tick = display.stage(f"hide gaps of {size}")
+    hidden = each(Filling.hide, chosen, counting(tick, len(chosen), "hidden slices"))
+    filling.evidence.vouch(name, key, (), learned(hidden, _judged(filler)).as_json())
 
 
 def _judged(filler: Filler) -> tuple[Reached, ...]:
@@ -195,13 +201,10 @@ def _trust_key(
 
 
 def _filled(
-    order: Order, filling: Filling, tasks: Sequence[Task], display: Display
+    order: Order, filling: Filling, tasks: Sequence[Task], each: Each, display: Display
 ) -> RepairRecord:
     """Fill everything, and write down what was done."""
-    tick, slices = display.stage("fill"), list[SliceRecord]()
-    for done, task in enumerate(tasks, start=1):
-        slices.append(_slice_record(filling, task, filling.fill(task)))
-        tick(done, len(tasks), "slices")
+    slices = each(Filling.record, tasks, counting(display.stage("fill"), len(tasks), "slices"))
     volume = filling.volume
     record = RepairRecord(
         source={
@@ -216,8 +219,8 @@ def _filled(
         methods={
             size: filler.as_json()
             | {
-                "measured": {name: interval_json(each) for name, each in filler.measured.items()},
-                "hidden": len(filling.means[size].trust.hidden),
+                "measured": {name: interval_json(mean) for name, mean in filler.measured.items()},
+                "hidden": len(filling.trust(size).hidden),
             }
             for size, filler in filling.fillers.items()
         },
@@ -227,26 +230,6 @@ def _filled(
     )
     save_record(record, filling.evidence.folder)
     return record
-
-
-def _slice_record(filling: Filling, task: Task, facts: Mapping[str, Any]) -> SliceRecord:
-    first, refused = filling.volume.first, str(facts["refused"])
-    filled, name = "sha256" in facts, filling.name(task)
-    evidence = filling.evidence
-    error = write_errors(evidence.array(name, ERROR), evidence.folder, name) if filled else None
-    return SliceRecord(
-        slice=first + task.z,
-        filled=("whole" if task.whole else "places") if filled else "no",
-        reasons=tuple(item.finding.reason for item in task.items),
-        boxes=tuple((*place.box,) for place in places_of(task)),
-        before=first + task.gap.before,
-        after=first + task.gap.after,
-        time=round(task.gap.time(task.z), 4),
-        error=error,
-        error_sha256=error and file_digest(evidence.folder / error),
-        note=refused,
-        **{name: value for name, value in facts.items() if name != "refused"},
-    )
 
 
 def _write(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from bench.repair.finding import Box, Finding
+from bench.repair.finding import Box, Place
 from bench.repair.gaps import beside
 from bench.repair.plan import Item, Plan
 from bench.volumes.holes import as_ranges
@@ -65,17 +65,23 @@ def scenes(items: Sequence[Item], plan: Plan, volume: Volume) -> list[Scene]:
     return [_scene(group, plan, volume) for group in _grouped(items)]
 
 
-def around(finding: Finding, shape: tuple[int, int]) -> Box:
+def furthest(found: Sequence[Scene], most: int) -> list[Scene]:
+    """So many of the scenes that are furthest beyond their limits, by slice."""
+    worst = sorted(found, key=lambda scene: scene.item.finding.beyond, reverse=True)
+    return sorted(worst[:most], key=lambda scene: scene.item.finding.z)
+
+
+def around(place: Place | None, shape: tuple[int, int]) -> Box:
     """The part of a slice that is shown: a place and half as much on each side, or all.
 
     Args:
-        finding: of the slice.
+        place: in the slice; None where it is looked at as a whole.
         shape: of the slice, in pixels.
     """
     height, width = shape
-    if finding.place is None:
+    if place is None:
         return Box(0, height, 0, width)
-    top, bottom, left, right = finding.place.box
+    top, bottom, left, right = place.box
     side = max(int(max(bottom - top, right - left) * (1 + 2 * _AROUND)), _LEAST)
     rows = _within((top + bottom) // 2, side, height)
     columns = _within((left + right) // 2, side, width)
@@ -111,7 +117,7 @@ def _scene(items: tuple[Item, ...], plan: Plan, volume: Volume) -> Scene:
         _panel("damaged", None if first.z in volume.missing else first.z, range(0), plan),
         _panel("after", after, range(last.z + 1, high), plan),
     )
-    return Scene(items, around(first, (volume.shape[1], volume.shape[2])), panels)
+    return Scene(items, around(first.place, (volume.shape[1], volume.shape[2])), panels)
 
 
 def _panel(name: str, z: int | None, between: Iterable[int], plan: Plan) -> Panel:

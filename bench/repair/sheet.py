@@ -15,7 +15,7 @@ from bench.base.errors import UserError
 from bench.base.files import atomic_path, refuse_existing
 from bench.repair.finding import Box, Mask
 from bench.repair.plan import Plan
-from bench.repair.scene import Panel, Scene, scenes
+from bench.repair.scene import Panel, Scene, furthest, scenes
 from bench.repair.slices import Slices, Window
 from bench.repair.words import measured_words, size_words
 from bench.volumes.volume import Volume
@@ -63,9 +63,7 @@ def draw_sheet(plan: Plan, volume: Volume, target: Path) -> None:
     """
     check_sheet(target)
     kind = _KINDS[target.suffix.lower()]
-    found = scenes(plan.items, plan, volume)
-    worst = sorted(found, key=lambda scene: scene.item.finding.beyond, reverse=True)
-    rows = sorted(worst[:_MOST], key=lambda scene: scene.item.finding.z)
+    rows = furthest(scenes(plan.items, plan, volume), _MOST)
     step = _OF_A_PAGE if kind == "PDF" else _MOST
     pages = [rows[low : low + step] for low in range(0, len(rows), step)] or [[]]
     subtitle = _subtitle(plan, volume, sum(len(scene.items) for scene in rows))
@@ -132,8 +130,7 @@ def _picture(panel: Panel, scene: Scene, slices: Slices) -> Image.Image:
         ImageDraw.Draw(square).text(middle, word, _FAINT, _font(14), anchor="mm")
         return square
     box, place = scene.box, scene.item.finding.place
-    window = Window(box.top, box.left, box.bottom - box.top, box.right - box.left)
-    part = slices.read(panel.z, window)
+    part = slices.read(panel.z, Window.of(box))
     how = cv2.INTER_AREA if max(part.shape) > _SIDE else cv2.INTER_CUBIC
     size = _fitted(part.shape)
     grey = np.asarray(cv2.resize(part, size, interpolation=how), np.uint8)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.repair.finding import Box
 from bench.triplets.align import MAX_TEMPLATE
 from bench.volumes.tissue import Tissue, find_tissue
 from bench.volumes.volume import Volume
@@ -28,6 +29,11 @@ class Window(NamedTuple):
     height: int
     width: int
 
+    @classmethod
+    def of(cls, box: Box) -> Window:
+        """The window that a box holds."""
+        return cls(box.top, box.left, box.bottom - box.top, box.right - box.left)
+
     def moved(self, y: int, x: int) -> Window:
         """The window elsewhere."""
         return Window(self.top + y, self.left + x, self.height, self.width)
@@ -38,6 +44,15 @@ class Window(NamedTuple):
         bottom = min(shape[0], self.top + self.height + margin)
         right = min(shape[1], self.left + self.width + margin)
         return Window(top, left, bottom - top, right - left)
+
+    def overlaps(self, other: Window) -> bool:
+        """Whether the two have a pixel in common."""
+        return (
+            self.top < other.top + other.height
+            and other.top < self.top + self.height
+            and self.left < other.left + other.width
+            and other.left < self.left + self.width
+        )
 
     def within(self, larger: Window) -> tuple[slice, slice]:
         """Its rows and columns in a window that holds it."""
@@ -114,16 +129,19 @@ class Slices:
 
     def centre(self, z: int, search: int) -> Centre:
         """The middle of a slice, 2,048 pixels and a search radius on each side."""
-        height, width = (min(side, MAX_TEMPLATE + 2 * search) for side in self.shape)
-        rows, columns = self.shape
-        grey = self.read(z, Window((rows - height) // 2, (columns - width) // 2, height, width))
+        grey = self._middle(z, search)
         tissue = find_tissue(grey)
         seen = grey if tissue is None or not tissue.any() else grey[tissue]
         return Centre(grey, tissue, Tone(float(seen.mean()), float(seen.std())))
 
     def digest(self, z: int) -> str:
         """SHA-256 of the middle of a slice: enough to see that it is another one."""
-        return hashlib.sha256(self.centre(z, 0).grey.tobytes()).hexdigest()
+        return hashlib.sha256(self._middle(z, 0).tobytes()).hexdigest()
+
+    def _middle(self, z: int, search: int) -> Slice:
+        height, width = (min(side, MAX_TEMPLATE + 2 * search) for side in self.shape)
+        rows, columns = self.shape
+        return self.read(z, Window((rows - height) // 2, (columns - width) // 2, height, width))
 
     def _whole(self, z: int) -> Slice:
         if z not in self._kept:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.base.files import content_digest
 from bench.repair.disagreement import moved
 from bench.repair.error_map import ErrorModel, Sample, features, sample
-from bench.repair.expected import expected_score
+from bench.repair.expected import JUDGED, SCORES, Bounds, expected_score
 from bench.repair.hidden import Hidden
 from bench.repair.neighbours import Neighbours
 from bench.repair.refusal import Difference, difference, refusal
@@ -21,10 +21,6 @@ from bench.repair.slices import Grey, Slice, Window
 from bench.scores.metrics import score_frame
 from bench.scores.notation import finite
 
-Bounds = Mapping[str, tuple[float, float]]
-
-SCORES: Bounds = {"psnr": (0.0, 100.0), "frc_10": (0.0, 1.0)}
-JUDGED: Bounds = {"dice": (0.0, 1.0), "carried": (0.0, 1.0)}
 _SIDE = 1024  # pixels: of the middle of a slice whose difference is that of the gap
 
 
@@ -38,6 +34,18 @@ class Reached(NamedTuple):
 
     difference: Difference
     scores: Mapping[str, float]
+
+
+class Seen(NamedTuple):
+    """What a window says that was hidden and filled.
+
+    Attributes:
+        sample: some of its pixels, with their errors.
+        reached: its scores.
+    """
+
+    sample: Sample
+    reached: Reached
 
 
 @dataclass(frozen=True)
@@ -130,28 +138,40 @@ def _expected(
     return found
 
 
-def learn(hidden: Iterable[Hidden], judged: tuple[Reached, ...] = ()) -> Trust:
+def learn(hidden: Iterable[Hidden]) -> Trust:
     """What windows say that were hidden and filled.
 
+    Raises:
+        UserError: there are none.
+    """
+    return learned([seen(each) for each in hidden])
+
+
+def seen(hidden: Hidden) -> Seen:
+    """What a window says that was hidden and filled."""
+    before, grey, after, truth = map(
+        _levels, (hidden.before, hidden.grey, hidden.after, hidden.truth)
+    )
+    beside = moved(before, after, hidden.place.gap.time(hidden.place.z))
+    scores = score_frame(grey, truth)
+    reached = Reached(
+        difference(before, after, beside), {name: float(scores[name]) for name in SCORES}
+    )
+    return Seen(sample(features(before, grey, after, beside), grey, truth), reached)
+
+
+def learned(hidden: Sequence[Seen], judged: tuple[Reached, ...] = ()) -> Trust:
+    """What windows together say that were hidden and filled.
+
     Args:
-        hidden: the windows.
+        hidden: what each says.
         judged: what gaps of test triplets say.
 
     Raises:
         UserError: there are none.
     """
-    samples, reached = list[Sample](), list[Reached]()
-    for each in hidden:
-        before, grey, after, truth = map(_levels, (each.before, each.grey, each.after, each.truth))
-        beside = moved(before, after, each.place.gap.time(each.place.z))
-        samples.append(sample(features(before, grey, after, beside), grey, truth))
-        scores = score_frame(grey, truth)
-        reached.append(
-            Reached(
-                difference(before, after, beside), {name: float(scores[name]) for name in SCORES}
-            )
-        )
-    return Trust(ErrorModel.fit(samples), tuple(reached), judged)
+    errors = ErrorModel.fit(each.sample for each in hidden)
+    return Trust(errors, tuple(each.reached for each in hidden), judged)
 
 
 def _levels(grey: Grey) -> Slice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bench.repair.expected import JUDGED
 from bench.repair.finding import PLACES, WHOLE, Finding
 from bench.repair.plan import Item, Plan
 from bench.repair.record import ExpectedScore, RepairRecord
@@ -48,6 +49,16 @@ def named_method(method: Mapping[str, Any]) -> str:
 def promised(record: RepairRecord) -> list[str]:
     """The metrics that some slice is expected to reach, in the order of their columns."""
     return [name for name in _DIGITS if any(name in each.expected for each in record.slices)]
+
+
+def judged_words(record: RepairRecord) -> str:
+    """The columns of expected scores that rest on triplets that were judged; empty if none do."""
+    return " and ".join(title_of(name) for name in promised(record) if name in JUDGED)
+
+
+def gap_words(size: int) -> str:
+    """What gaps of a size are called."""
+    return "single slices" if size == 1 else f"gaps of {size} slices"
 
 
 def title_of(metric: str) -> str:

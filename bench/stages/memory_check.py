@@ -17,8 +17,8 @@ from bench.stages.training_step import Training, couples_crops
 from methods.interface import Interpolator
 from methods.losses import build_loss
 
-# Of what is counted, and bytes of code and workspaces beside it (docs/reliability.md). An
-# allocator that keeps freed memory leaves gaps.
+# Of what is counted, and bytes of code and workspaces beside it (docs/explanation/reliability.md).
+# An allocator that keeps freed memory leaves gaps.
 _MARGIN, _KEEPING_MARGIN, _BESIDE = 1.25, 2.2, 2**28
 _MOST_KEPT = 11 * GIB  # gaps of large networks are not worth more, however much is free
 

@@ -94,16 +94,29 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     return found
 
 
-def fit(model: Interpolator, file: TripletFile, train: NDArray[np.intp]) -> None:
+def fit(
+    model: Interpolator,
+    file: TripletFile,
+    train: NDArray[np.intp],
+    progress: Progress = silent,
+) -> None:
     """Fit a closed-form method on the training split, for each of its times, triplet by triplet.
+
+    Args:
+        model: the method.
+        file: the triplets.
+        train: which of them are for training.
+        progress: called with the triplets of a time that were taken, and all of them.
 
     Raises:
         UserError: what it is left with is not finite.
     """
 
     def stream(moment: float) -> Iterator[Triplets]:
-        for index in indices_at(file, train, moment):
+        indices = indices_at(file, train, moment)
+        for done, index in enumerate(indices, 1):
             yield to_triplets(frames_at(file, int(index), moment)[None])
+            progress(done, len(indices), "triplets")
 
     for moment, part in parts_of(model, file.times):
         if not isinstance(part, FittedInterpolator):
@@ -329,7 +342,7 @@ def _compute(context: Context, tick: Progress) -> Result:
         return Result(taken)
     if not context.cell.trained:
         indices = context.split("train")
-        fit(model, file, indices)
+        fit(model, file, indices, tick)
         save_weights(context.folder / WEIGHTS, model, gap_fact(file.gap))
         return Result(TrainFacts(triplets=len(indices)))
     if context.cell.variant.init is not None:

@@ -28,7 +28,17 @@ Status = Literal["running", "partial", "done", "failed", "interrupted"]
 
 
 class StageRecord(BaseModel):
-    """What a finished stage left: its file with the digest, its facts, and where it was made."""
+    """What a finished stage left.
+
+    Attributes:
+        key: SHA-256 of everything that the stage depends on; the next run compares it.
+        revision: of the stage's code.
+        file: that it left in the folder of its cell.
+        digest: SHA-256 of that file.
+        seconds: that it took.
+        facts: what it found beside its file.
+        provenance: where it was made: versions, commit, machine, threads.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,7 +69,13 @@ class StageRecord(BaseModel):
 
 
 class Failure(BaseModel):
-    """Why a cell failed."""
+    """Why a cell failed.
+
+    Attributes:
+        stage: in which it failed.
+        reason: in one sentence.
+        traceback: of the error.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -77,12 +93,17 @@ class Record(BaseModel):
             ``failed`` or ``interrupted``. A cell whose record says ``running`` while nothing
             runs was killed; the next run goes on with it.
         cell: method, loss, dataset, fold, seed, preset.
+        key: SHA-256 of ``config``; its first ten digits end the name of the folder.
         config: every setting that the content key was made of.
         method: what tables and footnotes say of the method: title, kind, reference, deviations.
         dataset: what they say of the dataset: title, credit, fingerprint, leakage and the like.
         stages: the finished stages by name.
         means: mean of every metric over the kept test triplets.
+        triplets: over how many of them.
         warnings: what a reader of the figures has to know.
+        failure: why the cell failed, if it did.
+        started: when its first run began, in UTC.
+        finished: when its last one ended.
     """
 
     model_config = ConfigDict(extra="forbid")

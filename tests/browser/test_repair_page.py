@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from chromium import Page
 from repaired import REFUSED, repaired
@@ -124,6 +125,25 @@ def test_every_control_has_a_name(page: Page) -> None:
     found = [(role, name) for role, name in page.accessible() if role in controls]
     assert {role for role, _ in found} == controls
     assert [role for role, name in found if not name.strip()] == []
+
+
+def test_a_slice_filled_in_places_opens_on_the_first_of_them(
+    browser: Page, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (16, 320, 300)).astype(np.uint8)
+    made = repaired(tmp_path_factory.mktemp("places"), grey)
+    browser.errors.clear()
+    browser.open((made.folder / "index.html").as_uri() + "#slice=106", 1400)
+    for name in ("place 1", "place 2", "whole"):
+        browser.wait(f"document.querySelector('#paper').dataset.ready === '106 {name}'")
+        address = "" if name == "whole" else f"-{name.replace(' ', '-')}"
+        assert browser.value(VISIBLE) == [f"00105{address}.png", f"00106-filled{address}.png"]
+        browser.press("m")
+    browser.wait("document.querySelector('#paper').dataset.ready === '106 place 1'")
+    # What was chosen stays where a slice has it; where it has not, the slice is seen as a whole.
+    browser.press("ArrowRight")
+    browser.wait(READY.format(112))
+    assert browser.errors == []
 
 
 @pytest.mark.parametrize("width", [1400, 390])

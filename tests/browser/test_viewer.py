@@ -1,9 +1,11 @@
 """The page in a real browser, driven by clicks and keys."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from chromium import Page
 from PIL import Image
@@ -11,6 +13,7 @@ from stored import add_cell, add_unfinished
 
 from bench.report.page import write_page
 from bench.report.picture import Picture
+from bench.scores.cell_scores import image_scores
 from bench.scores.results import load_results
 from bench.triplets.file import TripletFile
 
@@ -79,7 +82,7 @@ def test_a_cell_of_the_leaderboard_opens_in_the_viewer(page: Page) -> None:
     page.wait(
         "document.querySelector('#cell').selectedOptions[0].textContent.startsWith('SSAN-L1')"
     )
-    page.choose("#cell", page.value("document.querySelector('#cell').options[0].value"))
+    page.choose("#cell", page.value("document.querySelector('#cell').options[1].value"))
     page.wait("document.querySelector('#status').textContent.startsWith('Average')")
 
 
@@ -177,6 +180,72 @@ def test_the_address_brings_the_view_back(page: Page, folder: Path) -> None:
     page.wait(DRAWN)
     assert page.value(CURRENT) == triplet
     assert page.value("document.querySelector('#error').ariaPressed") == "true"
+
+
+def test_light_and_dark_follow_the_system_until_they_are_switched(page: Page) -> None:
+    paper, dark = "getComputedStyle(document.body).backgroundColor", "rgb(21, 24, 26)"
+    pressed = "document.querySelector('#dark').ariaPressed"
+    light = page.value(paper)
+    assert light != dark
+    page.media(prefers_color_scheme="dark")
+    page.wait(f"{pressed} === 'true'")  # the browser tells of it with its next picture
+    assert page.value(paper) == dark
+    page.value("document.querySelector('#dark').focus()")
+    page.press(" ")
+    assert [page.value(paper), page.value(pressed)] == [light, "false"]
+    page.open(page.value("location.href"), 1280)  # it is remembered, whatever the system wants
+    assert page.value(paper) == light
+    page.click("#dark")
+    page.media(prefers_color_scheme="light")
+    assert [page.value(paper), page.value(pressed)] == [dark, "true"]
+    page.value("localStorage.clear()")
+
+
+def test_the_page_opens_on_the_best_method_and_its_median(page: Page) -> None:
+    status = page.value("document.querySelector('#status').textContent")
+    assert status.startswith("SSAN-L1, triplet")
+    assert "(median)" in status
+    page.value("location.hash = 'cell=' + document.querySelector('#cell').options[1].value")
+    page.wait("document.querySelector('#status').textContent.startsWith('Average')")
+
+
+def test_the_download_is_the_table_as_it_is_shown(page: Page, folder: Path, tmp_path: Path) -> None:
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.click(".board th:nth-child(4) button")  # the worst first
+    page.click(".filters [name=text]")
+    page.type("a")  # SSAN, Average, Linear; the title of none has another
+    page.choose(".filters [name=kind]", "classical")
+    page.click("#csv")
+    target = tmp_path / "leaderboard.csv"
+    end = time.monotonic() + 30
+    while not target.exists():
+        assert time.monotonic() < end, "nothing was downloaded"
+        time.sleep(0.05)
+    table = pd.read_csv(target)
+    assert table["cell"].tolist() == page.value(TITLES) == ["Linear", "Average"]
+    results = load_results(folder, folder, lambda _: None)
+    for row in table.itertuples():
+        (entry,) = results.select(method=str(row.cell).lower())
+        measured = image_scores([entry])
+        assert row.triplets == measured.count
+        assert (row.dataset, row.fold) == (entry.cell.dataset, entry.cell.fold)
+        for name in ("frc_10", "psnr", "ssim"):
+            mean = measured.mean(name)
+            found = [getattr(row, f"{name}{end}") for end in ("", "_low", "_high")]
+            assert found == pytest.approx(mean[:3], nan_ok=True)
+
+
+def test_the_command_of_a_cell_is_copied(page: Page) -> None:
+    page.call("Browser.setPermission", setting="granted", permission={"name": "clipboard-write"})
+    page.call("Browser.setPermission", setting="granted", permission={"name": "clipboard-read"})
+    command = page.value("document.querySelector('#command').textContent")
+    assert command.startswith("bench run --methods ssan --losses l1 --dataset texture")
+    page.click(".command .copy")
+    page.wait("document.querySelector('.command .copy').textContent === 'Copied'")
+    assert page.value("navigator.clipboard.readText()") == command
+    page.value("navigator.clipboard.writeText = () => Promise.reject()")
+    page.click("#cells tbody tr:nth-child(2) .copy")
+    page.wait("getSelection().toString().startsWith('bench run')")
 
 
 def test_every_control_has_a_name(page: Page) -> None:

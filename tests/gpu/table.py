@@ -1,4 +1,4 @@
-"""The file as the Markdown of docs/speed.md, and what in it is not as it should be."""
+"""The file as the Markdown of docs/how-to/gpu.md, and what in it is not as it should be."""
 
 from __future__ import annotations
 

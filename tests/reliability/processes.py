@@ -155,6 +155,11 @@ def kill_workers(places: list[str], number: int, folder: Path) -> None:
     os.environ["TINY_FAULTS"] = " ".join(f"{place}:{number}:{folder}" for place in places)
 
 
+def write_slowly(seconds: float) -> None:
+    """Have every Dask worker take so long for each file that gets its name."""
+    os.environ["TINY_SLOW"] = str(seconds)
+
+
 def log_stages(path: Path) -> None:
     """Have every Dask worker write down each stage that it begins."""
     os.environ["TINY_LOG"] = str(path)

@@ -1,4 +1,4 @@
-"""docs/extending.md, followed to the letter: its files, its commands, the new row in the table."""
+"""docs/how-to/add-a-method.md to the letter: its files, its commands, the new row in the table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/how-to/add-a-method.md").read_text(encoding="utf-8")
 
 
 def block(language: str, number: int = 0) -> str:

@@ -5,41 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clusters import Cluster, children, is_worker, open_as, wait_until
 from faults import SHARE, digests, rows, run_words
 from processes import Running, kill_workers, log_stages, slow_down, start
-
-PATIENCE = 300.0  # seconds
-HERE = Path(__file__).parent
-
-
-def wait_until(happened: Callable[[], object], what: str) -> None:
-    started = time.monotonic()
-    while not happened():
-        assert time.monotonic() - started < PATIENCE, what
-        time.sleep(0.05)
-
-
-def children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(word) for path in found for word in path.read_text().split()]
-
-
-def is_worker(pid: int) -> bool:
-    try:
-        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def statuses(out: Path) -> list[str]:
@@ -155,50 +130,11 @@ def test_of_many_cells_none_is_lost_and_none_computed_twice(
     tally("200 cells on 4 workers", "survived" if good else "silent", begun)
 
 
-class Cluster:
-    """`dask scheduler` and `dask worker` as a user starts them, each in a process of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file, self._folder, self._started = folder / "scheduler.json", folder, ExitStack()
-        self.scheduler = self.dask("scheduler", "--port", "0", "--no-dashboard")
-        wait_until(self.file.exists, "no scheduler")
-
-    def dask(
-        self, *words: str, pause: float = 0, code: str = "", **where: Any
-    ) -> subprocess.Popen[bytes]:
-        """Start a command; it ends with this cluster."""
-        log = self._started.enter_context((self._folder / "dask.log").open("ab"))
-        paths = os.pathsep.join(map(str, [HERE, HERE.parent, HERE.parents[1]]))
-        given = {"PYTHONPATH": paths, "TINY_PAUSE": str(pause), "TINY_CODE": code}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dask", *words, "--scheduler-file", str(self.file)],
-            stdout=log,
-            stderr=log,
-            env=os.environ | given,
-            **where,
-        )
-        self._started.callback(process.wait)
-        self._started.callback(process.kill)
-        return process
-
-    def worker(self, *words: str, **given: Any) -> subprocess.Popen[bytes]:
-        """Start a worker of one thread."""
-        usual = ("--no-dashboard", "--preload", "tiny", "--local-directory", str(self._folder))
-        return self.dask("worker", *(words or ("--nthreads", "1")), *usual, **given)
-
-    def close(self) -> None:
-        self._started.close()
-
-
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     found = Cluster(tmp_path)
     yield found
     found.close()
-
-
-def open_as(folder: Path, number: int) -> None:
-    os.dup2(os.open(folder, os.O_RDONLY), number)
 
 
 def on(cluster: Cluster, words: list[object], folder: Path) -> Running:

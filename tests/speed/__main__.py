@@ -57,7 +57,9 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="torch computes with")
     parser.add_argument("--out", type=Path, default=Path("results/speed"))
     parser.add_argument("--show", dest="run", action="store_false", help="only print the table")
-    parser.add_argument("--markdown", action="store_true", help="print it as docs/speed.md has it")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print it as docs/reference/speed.md has it"
+    )
     return parser.parse_args()
 
 

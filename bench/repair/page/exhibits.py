@@ -9,7 +9,6 @@ from bench.repair.gaps import Task
 from bench.repair.page.outline import outline
 from bench.repair.page.pictures import Album
 from bench.repair.page.views import (
-    Part,
     Read,
     error_picture,
     factor,
@@ -40,8 +39,7 @@ class Exhibits:
 
     def of(self, task: Task, each: SliceRecord, record: RepairRecord) -> dict[str, Any]:
         """A slice as the page's script reads it."""
-        by = factor(self._slices.shape)
-        windows = parts(self._slices.shape)
+        windows = parts(self._slices.shape, places_of(task))
         return {
             "slice": each.slice,
             "filled": each.filled,
@@ -51,16 +49,18 @@ class Exhibits:
             "note": each.note,
             "facts": facts(each, record),
             "file": each.error,
-            "shrunk": by,
-            "outline": outline(places_of(task), max(by / 2, 0.5)),
-            "parts": {part: self._part(task, each, part, at) for part, at in windows.items()},
+            "parts": [self._part(task, each, part, at) for part, at in windows.items()],
         }
 
-    def _part(self, task: Task, each: SliceRecord, part: Part, window: Window) -> dict[str, Any]:
+    def _part(self, task: Task, each: SliceRecord, part: str, window: Window) -> dict[str, Any]:
         """The pictures of a part of a slice, and where it lies."""
-        volume = self._filling.volume
+        volume, by = self._filling.volume, factor((window.height, window.width))
+        places = [place for place in places_of(task) if window.overlaps(Window.of(place.box))]
         shown: dict[str, Any] = {
+            "name": part,
             "box": [window.left, window.top, window.width, window.height],
+            "shrunk": by,
+            "outline": outline(places, max(by / 2, 0.5)),
             "before": self._source(task.gap.before, part, window),
             "after": self._source(task.gap.after, part, window),
         }
@@ -76,7 +76,7 @@ class Exhibits:
         shown["error"] = self._album.add_errors(name, errors, where, self._top)
         return shown
 
-    def _source(self, z: int, part: Part, window: Window) -> str:
+    def _source(self, z: int, part: str, window: Window) -> str:
         name = _called(f"{self._filling.volume.first + z:05d}", part)
         return self._grey(name, of_source(self._slices, z), window)
 
@@ -86,5 +86,5 @@ class Exhibits:
         return self._saved[name]
 
 
-def _called(name: str, part: Part) -> str:
-    return name if part == "whole" else f"{name}-{part}"
+def _called(name: str, part: str) -> str:
+    return name if part == "whole" else f"{name}-{part.replace(' ', '-')}"

@@ -1,23 +1,23 @@
-"""What the page shows of a slice: all of it, shrunk where it is large, and its middle as it is."""
+"""What the page shows of a slice: its places, all of it, and the middle of one that is shrunk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.repair.departure import shrunk
 from bench.repair.fill import Kept
-from bench.repair.finding import Mask
+from bench.repair.finding import Mask, Place
+from bench.repair.scene import around
 from bench.repair.slices import Slice, Slices, Window
 from bench.volumes.stack_volume import StackVolume
 
 SIDE, MIDDLE, ERROR_SIDE = 1024, 512, 512  # pixels at most: of a slice, its middle, its errors
+PLACES = 12  # of a slice, that are shown by themselves
 _STRIP = 2**24  # pixels that are read at once
 
-Part = Literal["whole", "middle"]
 Read = Callable[[Window], Slice]  # what a window of a slice shows, HW
 
 
@@ -26,20 +26,31 @@ def factor(shape: tuple[int, int], side: int = SIDE) -> int:
     return -(-max(shape) // side)
 
 
-def parts(shape: tuple[int, int]) -> dict[Part, Window]:
-    """The windows that are shown: the whole slice, and the middle of one that is shrunk."""
+def parts(shape: tuple[int, int], places: Sequence[Place]) -> dict[str, Window]:
+    """The windows of a slice that are shown, by what they are called; the page opens on the first.
+
+    Args:
+        shape: of the slice.
+        places: of the slice that are filled; the first of them are shown by themselves.
+    """
     by = factor(shape)
     height, width = (max(length // by, 1) * by for length in shape)
-    found: dict[Part, Window] = {"whole": Window(0, 0, min(height, shape[0]), min(width, shape[1]))}
+    whole = Window(0, 0, min(height, shape[0]), min(width, shape[1]))
+    found = {
+        f"place {number}": window
+        for number, place in enumerate(places[:PLACES], start=1)
+        if (window := Window.of(around(place, shape))) != whole
+    }
+    found["whole"] = whole
     if by > 1:
         rows, columns = (min(length, MIDDLE) for length in shape)
         found["middle"] = Window((shape[0] - rows) // 2, (shape[1] - columns) // 2, rows, columns)
     return found
 
 
-def picture(read: Read, window: Window) -> Slice:
-    """What a window shows, HW, at most 1,024 pixels a side: means of blocks of its pixels."""
-    strips = [shrunk(read(strip), by) for strip, by in _strips(window, SIDE)]
+def picture(read: Read, window: Window, side: int = SIDE) -> Slice:
+    """What a window shows, HW, at most so many pixels a side: means of blocks of its pixels."""
+    strips = [shrunk(read(strip), by) for strip, by in _strips(window, side)]
     return np.concatenate(strips)
 
 

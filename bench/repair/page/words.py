@@ -10,6 +10,7 @@ from bench.repair.finding import Finding
 from bench.repair.gaps import Task
 from bench.repair.record import RepairRecord, SliceRecord
 from bench.repair.words import (
+    gap_words,
     measured_words,
     named_method,
     promised,
@@ -62,7 +63,13 @@ def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
 
 def reasons(task: Task) -> list[str]:
     """What was wrong with a slice, a line for each finding."""
-    return [_reason(item.finding) for item in task.items]
+    return [reason(item.finding) for item in task.items]
+
+
+def reason(finding: Finding) -> str:
+    """What is wrong, with what was measured of it."""
+    words = [*measured_words(finding), *size_words(finding)]
+    return f"{finding.reason}: {'; '.join(words)}" if words else finding.reason
 
 
 def row(each: SliceRecord, record: RepairRecord) -> dict[str, Any]:
@@ -96,11 +103,6 @@ def provenance(record: RepairRecord, digest: str) -> list[list[Fact]]:
     return [[*_source(record, digest), ("versions", packages)], *methods]
 
 
-def gap_words(size: int) -> str:
-    """What gaps of a size are called."""
-    return "single slices" if size == 1 else f"gaps of {size} slices"
-
-
 def _done(record: RepairRecord) -> Iterator[str]:
     numbers = {
         state: [each.slice for each in record.slices if each.filled == state] for state in STATES
@@ -120,9 +122,9 @@ def _done(record: RepairRecord) -> Iterator[str]:
         yield f"{_counted(forced)} filled by force, though not to be trusted: {_listed(forced)}."
     left = len(record.left)
     if left == 1:
-        yield "1 finding was left as it is; its reason is listed below."
+        yield "1 finding was left as it is; it is shown below."
     elif left:
-        yield f"{left} findings were left as they are; their reasons are listed below."
+        yield f"{left} findings were left as they are; they are shown below."
 
 
 def _methods(record: RepairRecord) -> Iterator[str]:
@@ -165,11 +167,6 @@ def _expected(each: SliceRecord, record: RepairRecord) -> Iterator[Fact]:
         if score is not None:
             held = _UNKNOWN if score.coverage is None else _HELD.format(round(100 * score.coverage))
             yield f"expected {title_of(name)}", f"{score_words(name, score)}; {held}"
-
-
-def _reason(finding: Finding) -> str:
-    words = [*measured_words(finding), *size_words(finding)]
-    return f"{finding.reason}: {'; '.join(words)}" if words else finding.reason
 
 
 def _source(record: RepairRecord, digest: str) -> list[Fact]:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from bench.base.errors import UserError
+from bench.report.page.command import command
+from bench.report.page.leaderboard import Leaderboard, leaders
 from bench.report.page.pictures import CROP, LIMITS, SHOWN, Album, Frame, Quality, listing
 from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
@@ -30,8 +32,8 @@ class Shown:
     Attributes:
         entry: the cell.
         ranked: what its triplets are ranked by: ``gain`` over the null in PSNR, or ``psnr``.
-        triplets: a row for each, worst and best first, with ``triplet``, ``label``, scores and
-            the place of its picture under its quality.
+        triplets: a row for each, the median, worst and best first, with ``triplet``, ``label``,
+            scores and the place of its picture under its quality.
     """
 
     entry: Entry
@@ -44,13 +46,15 @@ class Gallery:
     """What the viewer shows.
 
     Attributes:
-        cells: those with scores, in the order of the store.
+        cells: those with scores, in the order of the leaderboard.
+        opens: the cell that is shown first, by dataset.
         real: places of the real slices' pictures, by dataset.
         pictures: base64 by quality.
         problems: a sentence for every frame that could not be read.
     """
 
     cells: list[Shown]
+    opens: dict[str, Entry]
     real: dict[str, Real]
     pictures: dict[Quality, list[str]]
     problems: list[str]
@@ -59,6 +63,7 @@ class Gallery:
         """The gallery as the page's script reads it."""
         return {
             "crop": CROP,
+            "opens": {dataset: entry.folder.name for dataset, entry in self.opens.items()},
             "datasets": {name: self._dataset(name, results) for name in results.datasets},
             "cells": [_cell(cell) for cell in self.cells],
             "pictures": self.pictures,
@@ -70,9 +75,9 @@ class Gallery:
         return words | {"real": self.real.get(name, {"crop": {}, "preview": {}})}
 
 
-def gallery(results: Results) -> Gallery:
+def gallery(results: Results, board: Leaderboard) -> Gallery:
     """Choose and read the pictures of every dataset that is at hand."""
-    cells = [_shown(entry, results) for entry in results.entries if entry.scores is not None]
+    cells = [_shown(row.entry, results) for row in board.rows]
     albums = [Album("crop"), Album("preview")]
     problems: list[str] = []
     real = {}
@@ -81,7 +86,8 @@ def gallery(results: Results) -> Gallery:
             album.open(LIMITS[album.quality] // len(results.files))
         among = [cell for cell in cells if _belongs(cell.entry, file)]
         real[name] = _take_pictures(among, file, albums, problems)
-    return Gallery(cells, real, {album.quality: album.pictures for album in albums}, problems)
+    pictures = {album.quality: album.pictures for album in albums}
+    return Gallery(cells, leaders(board), real, pictures, problems)
 
 
 def detail(entry: Entry) -> str:
@@ -142,7 +148,7 @@ def _take_pictures(
 
 
 def _crops(cells: list[Shown]) -> Iterator[tuple[Shown, dict[str, Any]]]:
-    """First each cell's own worst, best and median; then the other cells on the same triplets."""
+    """First each cell's own median, worst and best; then the other cells on the same triplets."""
     chosen: dict[int, None] = {}
     for label in SHOWN:
         for cell in cells:
@@ -183,6 +189,7 @@ def _cell(cell: Shown) -> dict[str, Any]:
         "dataset": cell.entry.cell.dataset,
         "title": cell.entry.title,
         "detail": detail(cell.entry),
+        "command": command(cell.entry),
         "ranked": cell.ranked,
         "triplets": cell.triplets,
     }

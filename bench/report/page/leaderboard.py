@@ -127,6 +127,19 @@ def leaderboard(results: Results) -> Leaderboard:
     return Leaderboard(columns, rows, led if len(results.datasets) == 1 else "")
 
 
+def leaders(board: Leaderboard) -> dict[str, Entry]:
+    """A cell of the best method of each dataset, by the column that its rows are sorted by.
+
+    Where no method is the best, for instance because there is one alone, the first row.
+    """
+    found: dict[str, Entry] = {}
+    for dataset in dict.fromkeys(row.entry.cell.dataset for row in board.rows):
+        rows = [row for row in board.rows if row.entry.cell.dataset == dataset]
+        led = next((name for name in LEADING if any(name in row.means for row in rows)), "")
+        found[dataset] = next((row for row in rows if led in row.best), rows[0]).entry
+    return found
+
+
 def _costs(row: Row) -> list[float]:
     """What the rows of a dataset are sorted by; whoever lacks the leading column comes last."""
     found = ((row.means.get(name), EVERY[name].better) for name in LEADING)

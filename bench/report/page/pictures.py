@@ -1,6 +1,6 @@
 """The pictures of the page, within a limit of bytes.
 
-Each cell's three worst, three best and median triplets come as lossless crops, for as long as
+Each cell's median, three worst and three best triplets come as lossless crops, for as long as
 the limit allows; whatever else was predicted comes as a small lossy preview of the same place.
 The place is the middle of the frame, so that nobody chose it.
 """
@@ -27,7 +27,7 @@ SHRINK = 2  # a preview has half the resolution
 # 13 MB hold at least 148 crops of 256 x 256 even of pure noise, of real EM some 215.
 LIMITS: dict[Quality, int] = {"crop": 13_000_000, "preview": 6_000_000}
 # Taken in this order, so that the limit takes the least telling ones away first.
-SHOWN = ("worst 1", "best 1", "median", "worst 2", "best 2", "worst 3", "best 3")
+SHOWN = ("median", "worst 1", "best 1", "worst 2", "best 2", "worst 3", "best 3")
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Album:
 
 
 def listing(values: NDArray[np.float64]) -> list[tuple[int, str]]:
-    """The order in which triplets are listed: worst, best, median, then the rest from the worst.
+    """The order in which triplets are listed: median, worst, best, then the rest from the worst.
 
     Args:
         values: one for each triplet, the higher the better; NaN counts as best.
@@ -85,8 +85,8 @@ def listing(values: NDArray[np.float64]) -> list[tuple[int, str]]:
     order = np.argsort(values, kind="stable").tolist()
     last = len(order) - 1
     places = {
-        "worst 1": 0, "worst 2": 1, "worst 3": 2,
-        "best 1": last, "best 2": last - 1, "best 3": last - 2, "median": len(order) // 2,
+        "median": len(order) // 2, "worst 1": 0, "worst 2": 1, "worst 3": 2,
+        "best 1": last, "best 2": last - 1, "best 3": last - 2,
     }  # fmt: skip
     named: dict[int, str] = {}
     for label, place in places.items():

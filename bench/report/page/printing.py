@@ -75,7 +75,7 @@ def _words(row: Row) -> dict[str, Any]:
         "title": entry.title,
         "detail": detail(entry),
         "status": status(entry),
-        "words": words | {"kind": kind(entry)},
+        "words": words | {"kind": kind(entry), "fold": entry.cell.fold, "seed": entry.cell.seed},
         "triplets": row.figures.count,
     }
 
@@ -85,13 +85,20 @@ def _print(value: Interval | None, column: Column) -> dict[str, Any] | None:
         return None
     sign = "+" if column.gain else ""
     return {
-        "value": str(value.mean).replace("inf", "Infinity"),  # as JavaScript reads it
+        "value": _exact(value.mean),
+        "low": _exact(value.low),
+        "high": _exact(value.high),
         "text": f"{value.mean:{sign}.{column.digits}f}".replace("-", "−"),
         "reach": f"{value.reach:.{column.digits}f}" if value.known else "",
         "best": False,
         "tied": False,
         "whisker": None,
     }
+
+
+def _exact(value: float) -> str:
+    """A number as JavaScript reads it; nothing where there is none."""
+    return "" if math.isnan(value) else str(value).replace("inf", "Infinity")
 
 
 def _scale(intervals: list[Interval]) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from bench.base.files import write_text
 from bench.base.html_page import html_page
 from bench.report.index import FIGURES
+from bench.report.page.command import command
 from bench.report.page.gallery import gallery
 from bench.report.page.leaderboard import leaderboard
 from bench.report.page.origins import (
@@ -51,10 +52,10 @@ def write_page(
         tell: told of frames that cannot be read; the page says so too.
         answers: what to take, a dataset each.
     """
-    shown = gallery(results)
+    board = leaderboard(results)
+    shown = gallery(results, board)
     for problem in shown.problems:
         tell(problem)
-    board = leaderboard(results)
     page = html_page(
         "bench.report",
         datasets=results.datasets,
@@ -64,7 +65,7 @@ def write_page(
         board=print_board(board),
         notes=print_notes(board),
         departures=departures_of_presets(results),
-        gallery=shown.data(results),
+        data=shown.data(results),
         crop=CROP,
         without_pictures=[name for name in results.datasets if name not in results.files],
         tables=Markup(tables_html),  # noqa: S704 (made and escaped by the report)
@@ -108,4 +109,5 @@ def _cell(entry: Entry) -> dict[str, Any]:
         "triplets": record.triplets,
         "stages": ", ".join(stages),
         "finished": record.finished or "",
+        "command": command(entry),
     }

@@ -1,5 +1,3 @@
-"use strict";
-
 /* The leaderboard: sorting by header, filtering by form. */
 
 function sortBoard(table) {
@@ -34,7 +32,7 @@ function filterBoard(form, table) {
   const ceilings = [...(table.tFoot?.rows ?? [])];
 
   const apply = () => {
-    const wanted = (word) => form.elements[word].value;
+    const wanted = (word) => form.elements[word]?.value ?? ""; // none where all rows have one
     const text = wanted("text").trim().toLowerCase();
     for (const row of rows) {
       row.hidden =
@@ -53,21 +51,49 @@ function filterBoard(form, table) {
   apply();
 }
 
+/* The rows that are shown, in their order: unrounded, each figure with its interval. */
+function boardCsv(table) {
+  const names = [...table.tHead.rows[0].cells].map((header) => header.dataset.name);
+  const facts = ["dataset", "loss", "preset", "fold", "seed"];
+  const figures = names.filter(Boolean).flatMap((name) => [name, `${name}_low`, `${name}_high`]);
+  const line = (row) => [
+    row.cells[0].firstChild.textContent,
+    ...facts.map((name) => row.dataset[name] ?? ""),
+    row.cells[2].textContent,
+    ...[...row.cells].filter((_, column) => names[column]).flatMap(({ dataset }) => [dataset.value, dataset.low, dataset.high]),
+  ];
+  const quoted = (text = "") => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const rows = [...table.querySelectorAll("tbody tr, tfoot tr")].filter((row) => !row.hidden);
+  const lines = [["cell", ...facts, "triplets", ...figures], ...rows.map(line)];
+  return lines.map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
+}
+
+function download(name, text) {
+  const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: name });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+/* Where the browser lets nobody write to the clipboard, the command is selected. */
+async function copy(button) {
+  const code = button.parentElement.querySelector("code");
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(code);
+    button.textContent = "Selected";
+  }
+  setTimeout(() => (button.textContent = "Copy"), COPIED);
+}
+
 /* The viewer. What is shown is one state; the address holds it, and everything is drawn from it. */
 
 const SIDES = ["before", "truth", "prediction", "after"];
 const REAL = { before: 0, truth: 1, after: 2 };
 const TYPES = { crop: "image/png", preview: "image/jpeg" };
+const COPIED = 1500; // milliseconds that a button says so
 const ERROR_REACH = 80; // grey levels at the ends of the error's colours
-const FLICKER = 500; // milliseconds a picture; faster than three flashes a second is not safe
-
-const byId = (id) => document.getElementById(id);
-
-function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
 
 /* Blue over white to brown: readable with any colour vision, and the sign in grey print is not lost
    to a rainbow. Each end is a straight way to the colour of that end. */
@@ -80,7 +106,7 @@ function errorColour(error) {
 function viewer(data) {
   const cells = new Map(data.cells.map((cell) => [cell.id, cell]));
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const state = { cell: "", triplet: 0, left: "truth", right: "prediction", split: 50, zoom: 1, error: false };
+  const state = { cell: "", triplet: -1, left: "truth", right: "prediction", split: 50, zoom: 1, error: false };
   let pictures = null; // canvases of the current triplet by side
   let flickering = null; // timer
   let flicked = ""; // the side that flickering shows: left, right or none
@@ -94,20 +120,16 @@ function viewer(data) {
   /* State and address. */
 
   const readAddress = () => {
-    const given = new URLSearchParams(location.hash.slice(1));
-    const number = (name, low, high, otherwise) => {
-      const value = parseInt(given.get(name) ?? "", 10);
-      return Number.isNaN(value) ? otherwise : Math.min(high, Math.max(low, value));
-    };
-    if (cells.has(given.get("cell"))) state.cell = given.get("cell");
-    state.triplet = number("triplet", 0, Infinity, state.triplet);
+    const address = new URLSearchParams(location.hash.slice(1));
+    if (cells.has(address.get("cell"))) state.cell = address.get("cell");
+    state.triplet = given(address, "triplet", 0, Infinity, state.triplet);
     for (const side of ["left", "right"]) {
-      if (SIDES.includes(given.get(side))) state[side] = given.get(side);
+      if (SIDES.includes(address.get(side))) state[side] = address.get(side);
     }
-    state.split = number("split", 0, 100, state.split);
-    state.zoom = number("zoom", 1, 8, state.zoom);
-    if (given.has("error")) state.error = given.get("error") === "1";
-    return given.has("cell");
+    state.split = given(address, "split", 0, 100, state.split);
+    state.zoom = given(address, "zoom", 1, 8, state.zoom);
+    if (address.has("error")) state.error = address.get("error") === "1";
+    return address.has("cell");
   };
 
   const writeAddress = () => {
@@ -139,7 +161,7 @@ function viewer(data) {
 
   const fillTriplets = () => {
     const gain = cell().ranked === "gain";
-    byId("order").textContent = `ranked by ${gain ? "PSNR gain over linear" : "PSNR"}, worst and best first`;
+    byId("order").textContent = `ranked by ${gain ? "PSNR gain over linear" : "PSNR"}, the median, worst and best first`;
     byId("triplets").replaceChildren(
       ...cell().triplets.map((each) => {
         const kind = quality(each);
@@ -156,25 +178,8 @@ function viewer(data) {
     );
   };
 
-  const markTriplet = () => {
-    const list = byId("triplets");
-    const focused = list.contains(document.activeElement);
-    for (const button of list.querySelectorAll("button")) {
-      const current = Number(button.dataset.triplet) === state.triplet;
-      button.tabIndex = current ? 0 : -1;
-      button.setAttribute("aria-current", current);
-      if (!current) continue;
-      if (focused) button.focus({ preventScroll: true });
-      reveal(list, button);
-    }
-  };
-
-  /* Scroll the list, never the page. */
-  const reveal = (list, button) => {
-    const [outer, inner] = [list.getBoundingClientRect(), button.getBoundingClientRect()];
-    list.scrollTop += Math.min(0, inner.top - outer.top) + Math.max(0, inner.bottom - outer.bottom);
-    list.scrollLeft += Math.min(0, inner.left - outer.left) + Math.max(0, inner.right - outer.right);
-  };
+  const markTriplet = () =>
+    markCurrent(byId("triplets"), (button) => Number(button.dataset.triplet) === state.triplet);
 
   const fillScores = () => {
     const each = row();
@@ -196,6 +201,7 @@ function viewer(data) {
       preview: "A preview at half resolution, with loss; its error map is a hint, not a measurement.",
     };
     const place = `${cell().title}, triplet ${each.triplet}${each.label ? ` (${each.label})` : ""}.`;
+    byId("command").textContent = cell().command;
     byId("status").textContent = `${place} ${kinds[quality(each)] ?? ""}`;
   };
 
@@ -263,16 +269,10 @@ function viewer(data) {
     canvas.setAttribute("aria-label", whole || `${state.left} on the left, ${state.right} on the right`);
   };
 
-  const zoom = () => {
-    const stage = byId("stage");
-    const middle = (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth;
-    const centre = (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight;
-    byId("paper").style.width = `${state.zoom * 100}%`;
-    stage.classList.toggle("zoomed", state.zoom > 1);
-    stage.scrollLeft = middle * stage.scrollWidth - stage.clientWidth / 2;
-    stage.scrollTop = centre * stage.scrollHeight - stage.clientHeight / 2;
-    byId("factor").value = `${state.zoom}×`;
-  };
+  const zoom = () =>
+    enlarge(byId("stage"), state.zoom, () => {
+      byId("paper").style.width = `${state.zoom * 100}%`;
+    });
 
   const drawRamp = () => {
     const context = byId("ramp").getContext("2d");
@@ -287,7 +287,7 @@ function viewer(data) {
   const drawn = { cell: null, triplet: null };
 
   const show = () => {
-    if (!cell()) state.cell = data.cells[0].id;
+    if (!cell()) state.cell = data.opens[data.cells[0].dataset];
     if (!row()) state.triplet = cell().triplets[0].triplet;
     const [newCell, newTriplet] = [drawn.cell !== state.cell, drawn.triplet !== state.triplet];
     Object.assign(drawn, { cell: state.cell, triplet: state.triplet });
@@ -298,9 +298,7 @@ function viewer(data) {
       fillScores();
       loadPictures();
     }
-    for (const side of ["left", "right"]) {
-      byId(side).querySelector(`[value=${state[side]}]`).checked = true;
-    }
+    for (const side of ["left", "right"]) choose(byId(side), state[side]);
     byId("split").value = state.split;
     byId("split").disabled = state.error || flickering !== null;
     byId("split").setAttribute("aria-valuetext", `${state.split} % ${state.left}, ${100 - state.split} % ${state.right}`);
@@ -371,16 +369,9 @@ function viewer(data) {
   };
 
   const connect = () => {
-    for (const side of ["left", "right"]) {
-      byId(side).append(
-        ...SIDES.map((name) =>
-          element("label", {}, element("input", { type: "radio", name: side, value: name }), element("span", { textContent: name })),
-        ),
-      );
-      byId(side).addEventListener("change", (event) => change({ [side]: event.target.value }));
-    }
+    for (const side of ["left", "right"]) choice(byId(side), SIDES, {}, (name) => change({ [side]: name }));
     byId("dataset").addEventListener("change", (event) => {
-      change({ cell: data.cells.find((each) => each.dataset === event.target.value).id });
+      change({ cell: data.opens[event.target.value], triplet: -1 });
     });
     byId("cell").addEventListener("change", (event) => change({ cell: event.target.value }));
     byId("triplets").addEventListener("click", (event) => {
@@ -417,6 +408,10 @@ const board = document.querySelector(".board");
 if (board) {
   sortBoard(board);
   filterBoard(document.querySelector(".filters"), board);
+  byId("csv").addEventListener("click", () => download("leaderboard.csv", boardCsv(board)));
+}
+for (const button of document.querySelectorAll(".copy")) {
+  button.addEventListener("click", () => copy(button));
 }
 const shown = JSON.parse(byId("data").textContent);
 if (shown.cells.length) viewer(shown);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.base.progress import PlainDisplay
+from bench.base.progress import PlainDisplay, open_display, told_to
 
 
 @pytest.fixture
@@ -48,3 +48,16 @@ def test_a_second_pass_is_told_by_its_own_pace(clock: list[float]) -> None:
         clock[0] += 2
         tick(done, 40, "write")
     assert lines[-2:] == ["  build: 100/100 measure, 0 s left", "  build: 8/40 write, 64 s left"]
+
+
+def test_within_a_block_somebody_else_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    lines: list[str] = []
+    with told_to(lines.append):
+        display = open_display()
+        display.cell(1, 2, "average on phantom")
+        display.stage("fill")(3, 3, "slices")
+        display.close()
+    assert lines == ["[1/2] average on phantom", "  fill: 3/3 slices, 0 s left"]
+    assert capsys.readouterr() == ("", "")
+    open_display().note("aloud")
+    assert capsys.readouterr().err == "aloud\n"

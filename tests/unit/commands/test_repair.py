@@ -34,6 +34,17 @@ def test_the_list_is_printed_and_nothing_is_written(
     assert sorted(stack.parent.rglob("*")) == before
 
 
+def test_why_a_slice_is_left_is_said_in_full_below_the_list(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    _, out, _ = bench(capsys, "repair", stack, "--missing", "0,4-7")
+    lines = out.splitlines()
+    assert "Slices 4-7: 4 slices in a row, more than 3." in lines
+    assert "Slice 15: shows the section of the slice after it." in lines
+    assert sum(line.rstrip().endswith("fill place") for line in lines) == 1
+    assert "\u2026" not in out  # the sign of rich for what it cut off
+
+
 def test_json_says_the_same(capsys: pytest.CaptureFixture[str], stack: Path) -> None:
     code, out, _ = bench(capsys, "repair", stack, "--missing", "4-5", "--json")
     assert code == 0

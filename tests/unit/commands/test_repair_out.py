@@ -263,6 +263,10 @@ def test_16_bits_stay_16_bits(
         (("--out", "whole.nrrd"), r"ends in .nrrd, which is not written"),
         (("--method", "nothing"), "nothing"),
         (("--plan", "no.toml"), "cannot be read"),
+        (("--jobs", "0"), "it has to be at least 1"),
+        (("--scheduler", "http://127.0.0.1:8787"), "tcp://HOST:PORT"),
+        (("--jobs", "2", "--scheduler", "tcp://a:1"), "give one of the three"),
+        (("--scheduler-file", "no.json"), "There is no no.json"),
     ],
 )
 def test_a_mistake_is_one_sentence(

@@ -229,7 +229,7 @@ def test_without_a_card_a_sentence_says_so(tmp_path):
 
 
 def test_the_docs_hold_what_was_measured():
-    words = (ROOT / "docs/speed.md").read_text(encoding="utf-8")
+    words = (ROOT / "docs/how-to/gpu.md").read_text(encoding="utf-8")
     text = markdown(ROOT / "results/speed/gpu.json")
     assert text in words
     assert (text == NOT_MEASURED) == (NOT_MEASURED in words)

@@ -166,6 +166,6 @@ def test_a_benchmark_leaves_a_document_and_a_table(tmp_path, one_thread):
 
 def test_the_figures_in_the_docs_are_those_of_the_files():
     root = Path(__file__).parents[3]
-    measured, words = root / "results/speed", (root / "docs/speed.md").read_text()
+    measured, words = root / "results/speed", (root / "docs/reference/speed.md").read_text()
     assert markdown(measured) in words
     assert shares.markdown(measured) in words

@@ -16,6 +16,7 @@ from repaired import FIRST, MEANS, REFUSED, Repaired, repaired
 
 from bench.base.progress import open_display
 from bench.repair.choose import Wish
+from bench.repair.fill import Manner
 from bench.repair.finding import Finding
 from bench.repair.page.pictures import COLOURS, Album, colours
 from bench.repair.page.words import summary, worst_first
@@ -44,7 +45,10 @@ def html(made: Repaired) -> str:
 def slices(made: Repaired) -> dict[int, dict[str, Any]]:
     """What the page's script reads of each slice, by its position, in its order."""
     [text] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html(made))
-    return {each["slice"] - FIRST: each for each in json.loads(text)["slices"]}
+    return {
+        each["slice"] - FIRST: each | {"parts": {part["name"]: part for part in each["parts"]}}
+        for each in json.loads(text)["slices"]
+    }
 
 
 def picture(made: Repaired, address: str) -> np.ndarray:
@@ -71,7 +75,25 @@ def test_what_was_refused_or_left_says_why(done: Repaired) -> None:
     assert refused["note"] == REFUSED
     assert {"filled", "error"}.isdisjoint(refused["parts"]["whole"])
     assert html(done).count(REFUSED) >= 2  # the table says it without a script
-    assert '<td>jump</td><td class="words">sections may be &lt;lost&gt;</td>' in html(done)
+    assert "<b>Left:</b> sections may be &lt;lost&gt;.</p>" in html(done)
+
+
+def test_what_was_left_is_shown_between_its_neighbours_with_its_outline(large: Repaired) -> None:
+    fold, jump = re.findall(r"<li>\s*<h3>.*?</li>", html(large), re.DOTALL)
+    assert "<h3>slice 113</h3>" in fold
+    assert "<b>Left:</b> the plan leaves it.</p>" in fold
+    # The ring of 15 pixels lies around row 40 and column 30; slice 12 is filled, so 11 is before.
+    for name, z in (("before", 11), ("damaged", 13), ("after", 14)):
+        [address] = re.findall(rf'src="(pictures/left-0001-{name}\.\w+)"', fold)
+        assert np.array_equal(picture(large, address), large.volume.slice(z)[:192, :192])
+    [drawn] = set(re.findall(r' d="([^"]+)"', fold))
+    points = np.array(re.findall(r"([\d.]+) ([\d.]+)", drawn), float)
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    assert middle == pytest.approx([30.5, 40.5], abs=1)
+    assert "<h3>slice 114</h3>" in jump
+    assert "<svg" not in jump  # it is the whole slice
+    [address] = re.findall(r'src="(pictures/left-0002-damaged\.\w+)"', jump)
+    assert picture(large, address).shape == (100, 341)  # six in a row become one
 
 
 def test_the_reasons_are_told_with_their_numbers(done: Repaired) -> None:
@@ -92,7 +114,7 @@ def test_the_summary_counts_and_names(done: Repaired) -> None:
         "2 slices were synthesised as a whole: 103 and 112.",
         "1 slice was filled in places: 106.",
         "1 slice was not filled, because the result could not be trusted: 109.",
-        "1 finding was left as it is; its reason is listed below.",
+        "2 findings were left as they are; they are shown below.",
         "The method for single slices was dis: it was named. What is expected of them rests on 20 "
         "windows of sound slices, hidden and filled alike.",
         "The mean expected error is largest in slice 106, 34.0 grey levels of 255, and smallest in "
@@ -106,7 +128,8 @@ def test_scores_that_some_slice_is_expected_to_reach_have_columns(done: Repaired
     columns = re.findall(r'<th scope="col" class="number">([^<]*)</th>', page)
     assert columns == ["Expected error", "Carried", "PSNR (dB)", "Unlikeness", "Time"]
     assert '<td class="number">0.91 [0.87, 0.95]</td>' in page
-    assert "Carried (the share of neurites" in page
+    assert "Carried those that the test triplets" in page
+    assert "(Carried: the share of neurites" in page
 
 
 def test_what_was_filled_by_force_stands_before_what_can_be_trusted(done: Repaired) -> None:
@@ -151,7 +174,7 @@ def test_colours_go_from_dark_to_bright_in_even_steps() -> None:
 
 
 def test_the_outline_goes_around_what_was_filled(done: Repaired) -> None:
-    path = slices(done)[6]["outline"]
+    path = slices(done)[6]["parts"]["whole"]["outline"]
     lines = [
         np.array([list(map(float, point.split())) for point in line.strip("MZ").split("L")])
         for line in re.findall(r"M[^Z]*Z", path)
@@ -161,7 +184,7 @@ def test_the_outline_goes_around_what_was_filled(done: Repaired) -> None:
     points = np.concatenate(lines)
     assert points.min(axis=0) == pytest.approx([columns.min() + 0.5, rows.min() + 0.5], abs=0.6)
     assert points.max(axis=0) == pytest.approx([columns.max() + 0.5, rows.max() + 0.5], abs=0.6)
-    assert slices(done)[3]["outline"] == ""
+    assert slices(done)[3]["parts"]["whole"]["outline"] == ""
 
 
 def test_a_large_slice_is_shrunk_and_its_middle_shown_as_it_is(large: Repaired) -> None:
@@ -173,6 +196,19 @@ def test_a_large_slice_is_shrunk_and_its_middle_shown_as_it_is(large: Repaired) 
     assert (top, left, height, width) == (44, 769, 512, 512)
     for name, grey in (("filled", whole(large, 12)), ("before", large.volume.slice(11))):
         assert np.array_equal(picture(large, shown["middle"][name]), grey[44:556, 769:1281])
+
+
+def test_places_of_a_large_slice_are_shown_by_themselves_and_first(large: Repaired) -> None:
+    shown = slices(large)[6]["parts"]
+    assert list(shown) == ["place 1", "place 2", "whole", "middle"]
+    assert shown["place 1"]["box"] == [0, 0, 192, 192]
+    assert shown["place 2"]["box"] == [2051 - 192, 600 - 192, 192, 192]
+    for place, at in (("place 1", np.s_[:192, :192]), ("place 2", np.s_[-192:, -192:])):
+        seen = picture(large, shown[place]["filled"])
+        assert np.array_equal(seen, whole(large, 6)[at])
+        assert shown[place]["shrunk"] == 1
+    assert shown["place 1"]["outline"] not in ("", shown["place 2"]["outline"])
+    assert "place 1" not in slices(large)[3]["parts"]
 
 
 def test_errors_of_a_shrunk_place_are_the_mean_of_its_filled_pixels(large: Repaired) -> None:
@@ -213,7 +249,7 @@ def test_two_pages_of_one_repair_are_the_same(done: Repaired, tmp_path: Path) ->
         }
         for made in (done, again)
     ]
-    assert len(found[0]) == 1 + 17 + 3 + 1
+    assert len(found[0]) == 1 + 17 + 3 + 1 + 6
     assert found[0] == found[1]
 
 
@@ -221,7 +257,7 @@ def test_a_repair_leaves_its_page_and_the_errors_at_full_resolution(tmp_path: Pa
     volume = ArrayVolume("texture", moving_texture(12, 96), missing=(5,))
     plan = make_plan("texture.tif", volume, [Finding(5, "missing")], 3)
     wish = Wish("average", None, "texture", {}, {})
-    order = Order(plan, wish, str(tmp_path / "out.tif"), None, 16, False, "cpu")
+    order = Order(plan, wish, str(tmp_path / "out.tif"), None, Manner(16, False, "cpu"))
     record = carry_out(order, volume, pytest.fail, open_display)
     folder = tmp_path / "out.tif-repair"
     assert record == load_record(folder)

@@ -1,6 +1,8 @@
 import base64
 import io
 import json
+import shlex
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,7 +12,11 @@ import pytest
 from PIL import Image
 from stored import add_cell, add_unfinished
 
+from bench.cells.cell import Cell, budget_of, plan
+from bench.cells.config import RunConfig
 from bench.report.page import write_page
+from bench.report.page.command import command
+from bench.report.page.leaderboard import leaderboard, leaders
 from bench.report.page.pictures import LIMITS, Album, centre, listing
 from bench.report.picture import Picture
 from bench.scores.answer import answers
@@ -158,8 +164,7 @@ def test_crops_are_the_pixels_of_the_frames(
     gallery = gallery_of(page_of(store, data_folder))
     entry = results.select(method="average")[0]
     cell = next(cell for cell in gallery["cells"] if cell["id"] == entry.folder.name)
-    worst = cell["triplets"][0]
-    assert worst["label"] == "worst 1"
+    worst = next(row for row in cell["triplets"] if row["label"] == "worst 1")
     real = gallery["datasets"]["texture"]["real"]["crop"][str(worst["triplet"])]
     frames = [entry.frame(worst["triplet"]), *texture.frames(worst["triplet"])]
     for place, frame in zip([worst["crop"], *real], frames, strict=True):
@@ -185,11 +190,11 @@ def test_every_triplet_is_listed_once_the_telling_ones_first() -> None:
     values = np.array([5.0, 1.0, 9.0, 3.0, 7.0, np.nan, 2.0, 8.0, 4.0])
     listed = listing(values)
     assert [label for _, label in listed[:7]] == [
-        "worst 1", "worst 2", "worst 3", "best 1", "best 2", "best 3", "median",
+        "median", "worst 1", "worst 2", "worst 3", "best 1", "best 2", "best 3",
     ]  # fmt: skip
-    assert [position for position, _ in listed[:3]] == [1, 6, 3]
+    assert [position for position, _ in listed[:4]] == [0, 1, 6, 3]
     assert sorted(position for position, _ in listed) == list(range(9))
-    assert [label for _, label in listing(np.array([1.0]))] == ["worst 1"]
+    assert [label for _, label in listing(np.array([1.0]))] == ["median"]
     assert listing(np.array([])) == []
 
 
@@ -261,3 +266,83 @@ def test_boundary_f1_pools_the_counts() -> None:
     )  # fmt: skip
     precision, recall = 6 / 12, 8 / 8
     assert boundary_f1(table).mean() == pytest.approx(2 * precision * recall / (precision + recall))
+
+
+def test_the_page_opens_on_the_best_method_and_its_typical_triplet(
+    store: Path, data_folder: Path, texture: TripletFile
+) -> None:
+    add_cell(store, texture, "ssan", 2.0, loss="l1", title="SSAN")
+    gallery = gallery_of(page_of(store, data_folder))
+    best = {cell["id"]: cell for cell in gallery["cells"]}[gallery["opens"]["texture"]]
+    assert best["title"] == "SSAN-L1"
+    assert "crop" in best["triplets"][0]
+    tables = {
+        entry.cell.method: entry.scores.set_index("triplet")["psnr"]
+        for entry in load_results(store, data_folder, print).entries
+    }
+    gain = (tables["ssan"] - tables["linear"]).sort_values()
+    assert best["triplets"][0]["triplet"] == gain.index[len(gain) // 2]
+
+
+def test_the_leader_is_the_best_method_not_its_luckiest_training(
+    tmp_path: Path, texture: TripletFile
+) -> None:
+    """One training of `sepconv` is ahead of all, the mean of both is behind `ssan`."""
+    for seed, error in ((1, 9.0), (0, 1.0)):
+        folder = add_cell(tmp_path, texture, "sepconv", error, loss="l1")
+        record = Store(tmp_path).load(folder)
+        assert record is not None
+        record.cell["seed"] = seed
+        Store(tmp_path).save(record, folder)
+        folder.rename(folder.with_name(folder.name.replace("seed0", f"seed{seed}")))
+    add_cell(tmp_path, texture, "ssan", 3.0, loss="l1")
+    board = leaderboard(load_results(tmp_path, tmp_path, print))
+    assert board.rows[0].entry.cell.method == "sepconv"
+    assert leaders(board)["texture"].cell.method == "ssan"
+
+
+def _asked_for(text: str) -> tuple[RunConfig, Cell]:
+    """What ``bench run`` would compute; its null comes first."""
+    words = shlex.split(text)
+    assert words[:2] == ["bench", "run"]
+    names = [word.removeprefix("--").replace("-", "_") for word in words[2::2]]
+    config = RunConfig(**dict(zip(names, words[3::2], strict=True)))
+    return config, plan(config)[-1]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"methods": "average", "dataset": "phantom"},
+        {"methods": "ssan[extractor=unet,k=4]", "losses": "ls[style=plain]", "seeds": "3"},
+        {"methods": "dain", "losses": "lm", "preset": "overnight", "samples": 16000, "fold": 2},
+        {"methods": "rife", "losses": "l1", "crop": 96, "micro_batch": 1, "max_triplets": 5},
+    ],
+)
+def test_the_command_of_a_cell_computes_it(tmp_path: Path, asked: dict) -> None:
+    asked = {"dataset": "phantom[noise=20]"} | asked
+    config = RunConfig(**asked)
+    cell = plan(config)[-1]
+    settings = {"samples": config.samples, "predict_tile": None, "precision": config.precision}
+    settings |= {"max_triplets": config.max_triplets}
+    settings |= {"preset": asdict(budget_of(cell, config))} if cell.trained else {}
+    record = Record(
+        status="done", cell=cell.words(), key="k", config=settings, started="now",
+        method={"kind": "trained" if cell.trained else "classical"},
+    )  # fmt: skip
+    again, same = _asked_for(command(Entry(tmp_path, record)))
+    assert same.words() == cell.words()
+    assert again.max_triplets == config.max_triplets
+    if cell.trained:
+        assert budget_of(same, again) == budget_of(cell, config)
+
+
+def test_the_command_names_the_file_of_weights(tmp_path: Path) -> None:
+    cell = {
+        "method": "rife[weights=rife40]", "loss": "-", "dataset": "mine", "fold": 1, "seed": 0,
+        "preset": "-",
+    }  # fmt: skip
+    record = Record(status="done", cell=cell, key="k", config={}, started="now")
+    assert command(Entry(tmp_path, record)) == (
+        "bench run --methods 'rife[weights=rife40.safetensors]' --dataset mine --fold 1"
+    )

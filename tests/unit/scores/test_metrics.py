@@ -74,6 +74,15 @@ def test_errors_by_hand() -> None:
     assert metrics.psnr(prediction, truth) == pytest.approx(10 * np.log10(255**2 / 8))
 
 
+def test_ssim_by_hand() -> None:
+    """Of constant frames only the means are left."""
+    truth, prediction = (np.full((12, 12), grey, np.uint8) for grey in (100, 110))
+    constant = 2.55**2
+    expected = (2 * 110 * 100 + constant) / (110**2 + 100**2 + constant)
+    assert metrics.ssim(prediction, truth) == pytest.approx(expected)
+    assert round(expected, 4) == 0.9955
+
+
 def test_sharpness_by_hand() -> None:
     truth = np.tile(np.array([0, 40], np.uint8), (12, 8))
     assert metrics.sharpness(truth // 2, truth) == pytest.approx(0.25)

@@ -19,7 +19,7 @@ from segmentation.labels import UNLABELLED, components
 
 PIXEL = 50.0  # nm: four pixels are the least area
 Ids = NDArray[np.uint64]
-# The worked example of docs/metrics.md. "-" is unlabelled.
+# The worked example of docs/reference/metrics.md. "-" is unlabelled.
 BEFORE, AFTER = "111122233344-", "1111223333--4"
 SEGMENTS = "aaaabbbbbbccd"
 

@@ -332,3 +332,9 @@ def test_a_fit_that_leaves_no_numbers_is_refused(texture: TripletFile) -> None:
 
     with pytest.raises(UserError, match="'linear' left NaN or infinity in `weight`"):
         fit(Unsolved(), texture, texture.indices("train")[:2])
+
+
+def test_a_fit_says_how_far_it_is(texture: TripletFile) -> None:
+    said = list[tuple[int, int, str]]()
+    fit(Linear(), texture, texture.indices("train")[:3], lambda *tick: said.append(tick))
+    assert said == [(done, 3, "triplets") for done in (1, 2, 3)]

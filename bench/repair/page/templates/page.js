@@ -1,32 +1,22 @@
-"use strict";
-
 /* The viewer of a repair. What is shown is one state; the address holds it, and everything is drawn
    from it. Pictures lie beside the page, and a page from disk may not read their pixels: they are
    laid over each other and cut by style alone. */
 
-const FLICKER = 500; // milliseconds a picture; faster than three flashes a second is not safe
 const PICTURES = ["before", "damaged", "filled", "after"];
 const SIDES = ["before", "damaged", "after"]; // what the filled slice is compared with
 const NAMES = { before: "before", damaged: "as it was", filled: "filled", after: "after" };
-const PARTS = { whole: "whole slice", middle: "middle" };
+const PARTS = { whole: "whole slice" }; // the others are called what they are
 const STATES = { whole: "filled", places: "filled in places", no: "not filled" };
-
-const byId = (id) => document.getElementById(id);
-
-function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
 
 function viewer(slices) {
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const state = { slice: slices[0].slice, left: "before", split: 50, part: "whole", error: false, places: true, zoom: 1 };
+  const state = { slice: slices[0].slice, left: "before", split: 50, part: "", error: false, places: true, zoom: 1 };
   let flickering = null; // timer
   let flicked = ""; // the picture that flickering shows
 
   const current = () => slices.find((each) => each.slice === state.slice);
-  const part = () => current().parts[state.part] ?? current().parts.whole;
+  /* A slice opens on its first part, unless a part was chosen that it has too. */
+  const part = () => current().parts.find((each) => each.name === state.part) ?? current().parts[0];
   const right = () => (part().filled ? "filled" : "after");
   const sides = () => SIDES.filter((name) => part()[name] && name !== right());
   const left = () => (sides().includes(state.left) ? state.left : sides()[0]);
@@ -40,21 +30,17 @@ function viewer(slices) {
   /* State and address. */
 
   const readAddress = () => {
-    const given = new URLSearchParams(location.hash.slice(1));
-    const number = (name, low, high) => {
-      const value = parseInt(given.get(name) ?? "", 10);
-      return Number.isNaN(value) ? state[name] : Math.min(high, Math.max(low, value));
-    };
-    const slice = parseInt(given.get("slice") ?? "", 10);
+    const address = new URLSearchParams(location.hash.slice(1));
+    const slice = parseInt(address.get("slice") ?? "", 10);
     if (slices.some((each) => each.slice === slice)) state.slice = slice;
-    if (SIDES.includes(given.get("left"))) state.left = given.get("left");
-    if (given.get("part") in PARTS) state.part = given.get("part");
-    state.split = number("split", 0, 100);
-    state.zoom = number("zoom", 1, 8);
+    if (SIDES.includes(address.get("left"))) state.left = address.get("left");
+    state.part = address.get("part") ?? state.part;
+    state.split = given(address, "split", 0, 100, state.split);
+    state.zoom = given(address, "zoom", 1, 8, state.zoom);
     for (const name of ["error", "places"]) {
-      if (given.has(name)) state[name] = given.get(name) === "1";
+      if (address.has(name)) state[name] = address.get(name) === "1";
     }
-    return given.has("slice");
+    return address.has("slice");
   };
 
   const change = (changes) => {
@@ -65,21 +51,6 @@ function viewer(slices) {
   };
 
   /* What is said of the slice. */
-
-  const mark = () => {
-    const list = byId("list");
-    const focused = list.contains(document.activeElement);
-    for (const button of list.querySelectorAll("button")) {
-      const here = Number(button.dataset.slice) === state.slice;
-      button.tabIndex = here ? 0 : -1;
-      button.setAttribute("aria-current", here);
-      if (!here) continue;
-      if (focused) button.focus({ preventScroll: true });
-      const [outer, inner] = [list.getBoundingClientRect(), button.getBoundingClientRect()];
-      list.scrollTop += Math.min(0, inner.top - outer.top) + Math.max(0, inner.bottom - outer.bottom);
-      list.scrollLeft += Math.min(0, inner.left - outer.left) + Math.max(0, inner.right - outer.right);
-    }
-  };
 
   const tell = () => {
     const each = current();
@@ -100,31 +71,15 @@ function viewer(slices) {
   };
 
   const tellQuality = () => {
-    const { shrunk } = current();
-    const [, , width, height] = part().box;
+    const { shrunk, box } = part();
+    const [, , width, height] = box;
     const lossy = PICTURES.some((name) => part()[name]?.endsWith(".webp"));
     const size = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels`;
-    const scale = state.part === "middle" && current().parts.middle
-      ? `The middle ${size}, at full resolution.`
-      : `${size}${shrunk > 1 ? `, shrunk ${shrunk} times` : ", at full resolution"}.`;
+    const scale = `${size}${shrunk > 1 ? `, shrunk ${shrunk} times` : ", at full resolution"}.`;
     byId("quality").textContent = `${scale} ${lossy ? "Compressed with some loss: look at the volume for noise and fine texture." : "Lossless."}`;
   };
 
   /* Pictures. */
-
-  const choose = (fieldset, names, titles, chosen, onChange) => {
-    fieldset.querySelectorAll("label").forEach((label) => label.remove());
-    fieldset.append(
-      ...names.map((name) =>
-        element(
-          "label",
-          {},
-          element("input", { type: "radio", name: fieldset.id, value: name, checked: name === chosen, onchange: () => onChange(name) }),
-          element("span", { textContent: titles[name] }),
-        ),
-      ),
-    );
-  };
 
   const load = async () => {
     const shown = part();
@@ -139,7 +94,7 @@ function viewer(slices) {
     const [x, y, width, height] = shown.box;
     byId("paper").style.aspectRatio = `${width} / ${height}`;
     byId("outline").setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
-    byId("outline").querySelectorAll("path").forEach((path) => path.setAttribute("d", current().outline));
+    byId("outline").querySelectorAll("path").forEach((path) => path.setAttribute("d", shown.outline));
     byId("strip").replaceChildren(
       ...PICTURES.filter((name) => shown[name]).map((name) =>
         element(
@@ -151,7 +106,7 @@ function viewer(slices) {
       ),
     );
     await Promise.allSettled(images);
-    if (shown === part()) byId("paper").dataset.ready = `${state.slice} ${state.part}`;
+    if (shown === part()) byId("paper").dataset.ready = `${state.slice} ${shown.name}`;
   };
 
   const draw = () => {
@@ -167,7 +122,7 @@ function viewer(slices) {
     byId("errors").hidden = !error;
     byId("errors").style.clipPath = cut;
     byId("legend").hidden = !error;
-    byId("outline").toggleAttribute("hidden", !(state.places && current().outline));
+    byId("outline").toggleAttribute("hidden", !(state.places && part().outline));
     byId("divider").hidden = Boolean(one);
     byId("divider").style.left = `${state.split}%`;
     for (const id of ["errors", "outline", "divider"]) byId(id).style.zIndex = 2;
@@ -179,18 +134,14 @@ function viewer(slices) {
   /* A picture fits into its frame at zoom 1, whatever its shape. */
   const zoom = () => {
     const stage = byId("stage");
-    const middle = (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth;
-    const centre = (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight;
     const [, , width, height] = part().box;
-    const tallest = parseFloat(getComputedStyle(stage).maxHeight);
-    const fitting = Math.min(stage.clientWidth, (tallest * width) / height);
-    stage.style.height = `${(fitting * height) / width}px`;
-    byId("paper").style.width = `${fitting * state.zoom}px`;
-    byId("paper").classList.toggle("fine", state.zoom > 1);
-    stage.classList.toggle("zoomed", state.zoom > 1);
-    stage.scrollLeft = middle * stage.scrollWidth - stage.clientWidth / 2;
-    stage.scrollTop = centre * stage.scrollHeight - stage.clientHeight / 2;
-    byId("factor").value = `${state.zoom}×`;
+    enlarge(stage, state.zoom, () => {
+      const tallest = parseFloat(getComputedStyle(stage).maxHeight);
+      const fitting = Math.min(stage.clientWidth, (tallest * width) / height);
+      stage.style.height = `${(fitting * height) / width}px`;
+      byId("paper").style.width = `${fitting * state.zoom}px`;
+      byId("paper").classList.toggle("fine", state.zoom > 1);
+    });
   };
 
   /* Everything from the state; words and pictures only where they changed. */
@@ -198,28 +149,29 @@ function viewer(slices) {
   const drawn = { slice: null, part: null };
 
   const show = () => {
-    const [newSlice, newPart] = [drawn.slice !== state.slice, drawn.part !== state.part];
-    Object.assign(drawn, { slice: state.slice, part: state.part });
+    const [newSlice, newPart] = [drawn.slice !== state.slice, drawn.part !== part().name];
+    Object.assign(drawn, { slice: state.slice, part: part().name });
     if (newSlice) {
-      mark();
+      markCurrent(byId("list"), (button) => Number(button.dataset.slice) === state.slice);
       tell();
-      choose(byId("left-side"), sides(), NAMES, left(), (name) => change({ left: name }));
+      choice(byId("left-side"), sides(), NAMES, (name) => change({ left: name }));
     }
     if (newSlice || newPart) {
-      const parts = Object.keys(PARTS).filter((name) => name in current().parts);
+      const parts = current().parts.map((each) => each.name);
       byId("part").hidden = parts.length < 2;
-      choose(byId("part"), parts, PARTS, state.part, (name) => change({ part: name }));
+      choice(byId("part"), parts, PARTS, (name) => change({ part: name }));
+      choose(byId("part"), part().name);
       tellQuality();
       load();
     }
-    for (const input of byId("left-side").querySelectorAll("input")) input.checked = input.value === left();
+    choose(byId("left-side"), left());
     byId("split").value = state.split;
     byId("split").setAttribute("aria-valuetext", `${state.split} % ${NAMES[left()]}, ${100 - state.split} % ${NAMES[right()]}`);
     byId("flicker").setAttribute("aria-pressed", flicked !== "");
     byId("error").setAttribute("aria-pressed", state.error);
     byId("error").disabled = !part().error;
     byId("places").setAttribute("aria-pressed", state.places);
-    byId("places").hidden = !current().outline;
+    byId("places").hidden = !part().outline;
     byId("zoom").value = state.zoom;
     zoom();
     draw();
@@ -263,8 +215,9 @@ function viewer(slices) {
     change({ error: !state.error });
   };
   const togglePlaces = () => change({ places: !state.places });
-  const togglePart = () => {
-    if (current().parts.middle) change({ part: state.part === "whole" ? "middle" : "whole" });
+  const nextPart = () => {
+    const { parts } = current();
+    change({ part: parts[(parts.indexOf(part()) + 1) % parts.length].name });
   };
 
   const keys = {
@@ -275,7 +228,7 @@ function viewer(slices) {
     " ": toggleFlicker,
     e: toggleError,
     o: togglePlaces,
-    m: togglePart,
+    m: nextPart,
   };
 
   /* Up and down scroll the page unless the viewer has the focus; a control keeps its own keys. */

@@ -1,0 +1,11 @@
+"""`python docs/site [FOLDER]` gathers the pages of the site, into build/pages: see `make docs`."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from gathering import ROOT, gather
+
+pages = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "pages"
+shutil.rmtree(pages, ignore_errors=True)
+gather(pages)

@@ -1,0 +1,81 @@
+"""The figures of the front page and of the answer are those of the committed tables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+REFERENCE = ROOT / "results" / "reference"
+ANSWER, README = REFERENCE / "README.md", ROOT / "README.md"
+OVERNIGHT = REFERENCE / "neurons" / "report-overnight" / "neurites.md"
+# What the front page calls a row, and what the tables call it.
+ROWS = {
+    "copy of the slice before": "Before",
+    "`dis` (optical flow)": "DIS flow",
+    "RIFE as published for video": "RIFE[weights=rife40]",
+    "`dain`, `l1`": "DAIN-style-L1",
+    "`ssan`, `l1`": "SSAN-L1",
+    "`dain`, `lm`": "DAIN-style-Lm",
+    "`rife`, `lm`": "RIFE-Lm",
+    "`ssan`, `lm`": "SSAN-Lm",
+}
+COLUMNS = (  # of the front page: dataset, and column of its rows in the table
+    ("mouse_triplet", 1),
+    ("mouse_triplet", 3),
+    ("mouse_triplet", 8),
+    ("vnc_triplet", 3),
+    ("vnc_triplet", 8),
+)
+FIGURE = re.compile(r"[−-]?\d+\.\d{2,}(?: ± \d+\.\d+)?")
+
+
+def plain(cell: str) -> str:
+    """A cell of a table without its marks."""
+    return re.sub(r"<sup>.*?</sup>|</?u>|[*\\]", "", cell).strip()
+
+
+def rows(text: str) -> list[list[str]]:
+    """The rows of the Markdown tables of a text, without marks."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[plain(cell) for cell in line.strip("|").split("|")] for line in lines]
+
+
+def measured() -> dict[tuple[str, str], list[str]]:
+    """The rows of the table at 16,000 crops, by dataset and name."""
+    found, dataset = dict[tuple[str, str], list[str]](), ""
+    for cells in rows(OVERNIGHT.read_text(encoding="utf-8")):
+        if cells[0].endswith("_triplet"):
+            dataset = cells[0]
+        found[dataset, cells[0]] = cells
+    return found
+
+
+def test_the_table_of_the_front_page_is_that_of_the_records() -> None:
+    table, seen = measured(), 0
+    for name, *cells in rows(README.read_text(encoding="utf-8")):
+        if name not in ROWS:
+            continue
+        expected = [table[dataset, ROWS[name]][column] for dataset, column in COLUMNS]
+        assert cells == expected, name
+        seen += 1
+    assert seen == len(ROWS)
+
+
+@pytest.mark.parametrize("page", [README, ANSWER], ids=["front page", "answer"])
+def test_every_figure_of_the_answer_stands_in_a_committed_table(page: Path) -> None:
+    known = {
+        cell
+        for table in REFERENCE.glob("*/report*/*.md")
+        for row in rows(table.read_text(encoding="utf-8"))
+        for cell in row
+    }
+    known |= {part for cell in known for part in cell.split(" ± ")[:1]}
+    text = page.read_text(encoding="utf-8")
+    if page == README:
+        text = text.partition("## Which method")[2].partition("| | mouse")[0]
+    figures = FIGURE.findall(text)
+    assert len(figures) > 4
+    assert [each for each in figures if each not in known] == []
