@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.volumes.formats.axes import Layout
-from bench.volumes.formats.stack import MAX_BYTES_HELD, Box, Stack
+from bench.volumes.formats.stack import Box, Stack
 from bench.volumes.formats.unreadable import reading
 
 _MAX_CHUNK_BYTES = 2**28
 SMALL_BYTES = 2**25
+LAYER_BYTES = 2**29
 
 
 class LaidOutStack(Stack):
     """A stack of slices in a stored array.
 
     A layer of chunks is held in memory, so that a pass over the slices decompresses each chunk
-    once. A layer of more than ``MAX_BYTES_HELD`` is read in parts of that size, and a chunk is
+    once. A layer of more than ``LAYER_BYTES`` is read in parts of that size, and a chunk is
     decompressed once for each part. A small stack is held whole: its chunks are read side by side.
     """
 
@@ -63,7 +64,7 @@ class LaidOutStack(Stack):
         bytes_of_slice = self.shape[1] * self.shape[2] * self.dtype.itemsize
         if bytes_of_slice * self.shape[0] <= SMALL_BYTES:
             return 0, self.shape[0]
-        depth = max(1, min(self._deep, MAX_BYTES_HELD // int(bytes_of_slice)))
+        depth = max(1, min(self._deep, LAYER_BYTES // int(bytes_of_slice)))
         # Layers are those of the stored array, of which a part may begin anywhere.
         begin = z - (self.corner[0] + z) % depth
         return max(begin, 0), min(begin + depth, self.shape[0])

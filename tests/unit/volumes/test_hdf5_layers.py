@@ -65,7 +65,7 @@ def test_a_small_stack_is_read_at_once(
 def test_a_layer_too_large_is_read_in_parts(
     tmp_path: Path, read_blocks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(laid_out, "MAX_BYTES_HELD", 6 * RAW[0].nbytes)
+    monkeypatch.setattr(laid_out, "LAYER_BYTES", 6 * RAW[0].nbytes)
     for axes, source in (
         ("zyx", stored(tmp_path / "a.h5", (20, 16, 16))),
         ("xyz", stored(tmp_path / "b.h5", (16, 16, 16), RAW.T)),
