@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,6 +96,24 @@ def data(data_folder: Path, cells: TripletFile) -> Path:
 def own_data(data: Path, tmp_path: Path) -> Path:
     """A copy of that folder, to be damaged."""
     return shutil.copytree(data, tmp_path / "data")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """A file system in memory of a size in bytes, where one may be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(size: int) -> Path:
+        words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        try:
+            subprocess.run(words, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("only root may mount a small disk")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", str(folder)], check=False, capture_output=True)
 
 
 def run_words(data: Path, out: Path, dataset: str = "cells") -> list[object]:

@@ -6,8 +6,9 @@ While a repair runs, each slice that is filled is kept there, so that one that w
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bench.base.files import (
     atomic_path,
     content_digest,
     file_digest,
+    is_full,
     locked,
     remove_leftovers,
     write_text,
@@ -52,9 +54,25 @@ class Evidence:
         """Whether a repair was begun and not finished."""
         return (self.folder / _ASKED).exists()
 
-    def held(self, tell: Callable[[str], None]) -> AbstractContextManager[None]:
-        """Hold the folder; whoever comes second waits for the first."""
-        return locked(self.folder, lambda who: tell(f"{who} fills this volume; waiting for it."))
+    @contextmanager
+    def held(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Hold the folder; whoever comes second waits for the first.
+
+        Raises:
+            UserError: the disk is full.
+        """
+        try:
+            with locked(self.folder, lambda who: tell(f"{who} fills this volume; waiting for it.")):
+                yield
+        except UserError:
+            raise
+        except Exception as error:
+            if not is_full(error):
+                raise
+            raise UserError(
+                f"The disk that holds {self.folder} is full; make room and repeat the command: "
+                "what was filled is kept."
+            ) from error
 
     def begin(self, asked: Mapping[str, Any]) -> None:
         """Take the folder for a repair.
@@ -101,6 +119,7 @@ class Evidence:
         """An array of a slice, on disk, to be filled; it is there once the block is left."""
         with atomic_path(self._path(name, what)) as temporary:
             values = np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape)
+            _reserve(temporary)
             yield values
             values.flush()
 
@@ -136,6 +155,13 @@ class Evidence:
 
     def _path(self, name: str, what: str) -> Path:
         return self._kept / f"{name}-{what}.npy"
+
+
+def _reserve(path: Path) -> None:
+    """Take the room of a file that is mapped: a disk that is full later kills who writes to it."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def path_of(out: str) -> Path:

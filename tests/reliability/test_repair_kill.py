@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 import signal
+import subprocess
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -80,6 +82,23 @@ def test_a_killed_repair_goes_on(source: Path, tmp_path: Path, tally) -> None:
             ("survived" if same else "silent") if good else "lost",
             what,
         )
+
+
+@pytest.mark.parametrize("size", [64_000, 128_000, 192_000])
+def test_a_disk_that_is_full_is_told_and_the_repair_goes_on(
+    source: Path, tmp_path: Path, tally, small_disk: Callable[[int], Path], size: int
+) -> None:
+    out, disk = f"{tmp_path}/whole.tif", small_disk(size)
+    assert start(repair(source, out), tmp_path).end()[0] == 0
+    words = repair(source, f"{disk}/whole.tif")
+    code, _, told = start(words, tmp_path).end()
+    sentence = told.splitlines()[-1]
+    good = code == 2 and "full" in sentence and "Traceback" not in told
+    subprocess.run(["mount", "-o", "remount,size=9m", str(disk)], check=True)
+    again = start(words, tmp_path).end()
+    same = again[0] == 0 and content(f"{disk}/whole.tif") == content(out)
+    what = (code, told, again)
+    tally("a full disk of a repair (small tmpfs)", "survived" if good and same else "lost", what)
 
 
 def test_the_source_is_as_it_was(source: Path) -> None:

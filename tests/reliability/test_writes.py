@@ -104,24 +104,6 @@ def test_a_disk_that_is_full(trial: Trial, tally) -> None:
         tally("a full disk (limit on files)", *trial.fate(fault))
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """A file system in memory of a size in bytes, where one may be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(size: int) -> Path:
-        words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-        try:
-            subprocess.run(words, check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError):
-            pytest.skip("only root may mount a small disk")
-        return folder
-
-    yield mount
-    subprocess.run(["umount", str(folder)], check=False, capture_output=True)
-
-
 def test_a_small_disk(
     small_disk: Callable[[int], Path],
     command: Callable[..., Answer],
