@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench.base.errors import UserError
 from bench.base.files import atomic_path, refuse_existing
-from bench.repair.finding import Box, Mask
+from bench.repair.finding import Box, Mask, Place
 from bench.repair.plan import Plan
 from bench.repair.scene import Panel, Scene, furthest, scenes
 from bench.repair.slices import Slices, Window
@@ -138,11 +138,15 @@ def _picture(panel: Panel, scene: Scene, slices: Slices) -> Image.Image:
     square.paste(Image.fromarray(grey), corner)
     if place is None or panel.name != "damaged":
         return square
-    return _outlined(square, _cut(place.within(slices.shape), box), corner)
+    return _outlined(square, _within(box, place), corner)
 
 
-def _cut(mask: Mask, box: Box) -> Mask:
-    return mask[box.top : box.bottom, box.left : box.right]
+def _within(box: Box, place: Place) -> Mask:
+    """The mask of a place in a box that holds it, HW: of a huge slice nothing else is made."""
+    outer = Window.of(box)
+    mask = np.zeros((outer.height, outer.width), np.bool_)
+    mask[Window.of(place.box).within(outer)] = place.mask
+    return mask
 
 
 def _outlined(picture: Image.Image, mask: Mask, corner: tuple[int, int]) -> Image.Image:
