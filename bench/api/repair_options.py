@@ -20,6 +20,7 @@ from bench.repair.plan import LONGEST, Plan, make_plan, whole_slices_of
 from bench.repair.plan_file import read_plan
 from bench.repair.record import RepairRecord
 from bench.volumes.grey_range import parse_grey_range
+from bench.volumes.holes import as_ranges
 from bench.volumes.region import parse_region
 from bench.volumes.sources import Given
 from bench.volumes.stack_volume import StackVolume
@@ -112,6 +113,8 @@ class RepairOptions:
                     )
         if self.longest is not None and self.longest < 1:
             raise UserError(f"--longest takes 1 or more slices, not {self.longest}.")
+        if self.mask_out is not None and self.out is None:
+            raise UserError("--mask-out says what of --out is synthetic; give --out too.")
         if self.search < 1:
             raise UserError(f"--search takes 1 pixel or more, not {self.search}.")
 
@@ -171,6 +174,7 @@ class RepairOptions:
         """
         if self.plan is not None:
             return read_plan(Path(self.plan), volume)
+        self._check_missing(volume)
         given = None if self.defects is None else given_places(str(self.defects), volume)
         display = open_display()
         try:
@@ -186,6 +190,17 @@ class RepairOptions:
         finally:
             display.close()
         return make_plan(self.source, volume, findings, self.longest or LONGEST)
+
+    def _check_missing(self, volume: StackVolume) -> None:
+        """Refuse slices that the region leaves out: nothing would be said of them."""
+        numbers = () if self.missing is None else missing_of(self.missing)
+        there = range(volume.first, volume.first + volume.shape[0])
+        outside = [number for number in numbers if number not in there]
+        if outside:
+            raise UserError(
+                f"--missing names {as_ranges(outside)}, but --region takes the slices {there[0]} "
+                f"to {there[-1]}; leave out what lies outside, or widen the region."
+            )
 
     def filled(
         self, plan: Plan, volume: StackVolume, given: Given, tell: Callable[[str], None]

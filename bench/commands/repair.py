@@ -63,7 +63,7 @@ class RepairWords:
     ] = None
     method: Annotated[
         str | None,
-        of_training(help="That fills; the best on this volume (auto) if not given."),
+        of_training(help="That fills; if not given, the best here (auto), measured if need be."),
     ] = None
     loss: Annotated[
         str | None,

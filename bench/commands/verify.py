@@ -55,6 +55,8 @@ def _verify_repair(folder: Path, *, as_json: bool) -> None:
         wrong = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         verdict = wrong if problems else "all as they were written"
         lines = [f"PROBLEM  {sentence}" for sentence in problems]
-        typer.echo("\n".join([*lines, f"{checked} filled slices checked, no others: {verdict}"]))
+        typer.echo(
+            "\n".join([*lines, f"{checked} filled slices checked, not the copied ones: {verdict}"])
+        )
     if problems:
         raise typer.Exit(1)

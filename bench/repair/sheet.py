@@ -98,7 +98,8 @@ def _page(rows: Sequence[Scene], plan: Plan, volume: Volume, subtitle: str) -> I
         _draw_words(pen, scene, plan.first, (left, top))
         for panel in scene.panels:
             page.paste(_picture(panel, scene, slices), (left, top + _WORDS))
-            caption = f"{panel.name}: {panel.words}"
+            here = panel.name == "damaged"  # of a jump it is sound
+            caption = panel.words if here else f"{panel.name}: {panel.words}"
             pen.text(
                 (left, top + _WORDS + _SIDE + 2), _fitting(pen, caption, _SIDE, 12), _INK, _font(12)
             )

@@ -77,7 +77,8 @@ def score_words(metric: str, score: ExpectedScore | None) -> str:
 
 
 def shown(number: float) -> str:
-    """A measured value, to three digits."""
+    """A measured value, to two decimals below 10; alike for one that was read from a plan."""
+    number = float(f"{number:.4g}")
     return f"{number:.2f}" if abs(number) < 10 else f"{number:.0f}"
 
 

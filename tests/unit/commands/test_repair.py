@@ -105,6 +105,8 @@ def test_a_sound_volume_has_nothing_to_fill(
         (("--longest", "0"), "--longest takes 1 or more slices"),
         (("--search", "0"), "--search takes 1 pixel or more"),
         (("--search", "70"), "choose a smaller --search"),
+        (("--missing", "3,22-23", "--region", "2:21,:,:"), "names 22-23, but --region takes the"),
+        (("--mask-out", "mask.tif"), "give --out too"),
         (("--plan", "none.toml"), "none.toml cannot be read"),
         (("--plan", "none.toml", "--missing", "3"), "leave --missing out"),
         (("--defects", "none.csv"), "none.csv cannot be read"),
