@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.base.errors import UserError
+from bench.base.files import file_digest
 from bench.base.words import unknown
 from methods.catalogue import METHODS as METHODS
 
@@ -38,8 +39,28 @@ def require_method(name: str) -> None:
     Raises:
         UserError: there is none; the nearest that there is.
     """
-    if name not in (names := method_names()):
-        unknown("method", name, names)
+    if name in (names := method_names()):
+        return
+    if ":" in name:
+        raise UserError(
+            f"'{name}' is a class; only check-method takes one. Give it a name in the entry points "
+            f"'{ENTRY_POINTS}' of its package (docs/how-to/add-a-method.md)."
+        )
+    unknown("method", name, names)
+
+
+def origin(name: str) -> dict[str, str]:
+    """Where the code of another package's method comes from; nothing of a built-in one.
+
+    Returns:
+        ``package``, its name and version, and ``source``, the SHA-256 of the module.
+    """
+    point = _entry_points().get(name)
+    if point is None or name in METHODS:
+        return {}
+    found = {} if point.dist is None else {"package": f"{point.dist.name} {point.dist.version}"}
+    path = getattr(sys.modules.get(point.module), "__file__", None)
+    return found | ({} if path is None else {"source": file_digest(Path(path))})
 
 
 def require_loss(name: str) -> None:
@@ -61,17 +82,17 @@ def load_method(name: str) -> type[Interpolator]:
     points = _entry_points()
     if name in METHODS and name in points:
         raise UserError(
-            f"A plug-in ({points[name]}) calls its method '{name}', as a built-in one is called; "
-            "give it another name in its package, or uninstall it."
+            f"A plug-in ({points[name].value}) calls its method '{name}', as a built-in one is "
+            "called; give it another name in its package, or uninstall it."
         )
     if name in METHODS:
         return _load(METHODS[name].target)
     require_method(name)
     try:
-        return _load(points[name])
+        return _load(points[name].value)
     except Exception as error:
         raise UserError(
-            f"The method '{name}' ({points[name]}) cannot be imported: {error}."
+            f"The method '{name}' ({points[name].value}) cannot be imported: {error}."
         ) from error
 
 
@@ -96,8 +117,8 @@ def load_target(text: str) -> type[Interpolator]:
     return loaded
 
 
-def _entry_points() -> dict[str, str]:
-    return {point.name: point.value for point in metadata.entry_points(group=ENTRY_POINTS)}
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
 
 
 def _load(target: str) -> type[Interpolator]:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from bench.base.errors import UserError
 from bench.base.words import _sentence, read_words, spelling, with_options
 from bench.cells.presets import PRESETS, Preset
-from bench.cells.registry import load_method, require_loss
+from bench.cells.registry import load_method, origin, require_loss
 
 if TYPE_CHECKING:
     from methods.interface import Interpolator, MethodInfo
@@ -60,6 +60,7 @@ class Variant:
             "kind": self.info.kind,
             "reference": self.info.reference,
             "deviations": list(self.info.deviations),
+            **origin(self.text.partition("[")[0]),
         }
 
     def build(self, times: Sequence[float] = (0.5,)) -> Interpolator:

@@ -110,10 +110,12 @@ class Job:
         except MissingError as error:
             return self._refuse(record, error.stage, error)
         if not begun:
-            self._tell_done(pending)
+            self._tell_done(pending, record)
         names = list(self._stages)
         part = names[: names.index(self._until) + 1] if self._until else names
         if pending:
+            if pending[0].name == next(name for name in names if name in self.context.keys.stages):
+                record.method = self.context.cell.variant.facts()  # all of it is computed
             self._begin(record, begun=begun)
         for stage in pending:
             if stage.name not in part:
@@ -141,11 +143,17 @@ class Job:
         self._warn(record)
         return record
 
-    def _tell_done(self, pending: Sequence[Stage]) -> None:
+    def _tell_done(self, pending: Sequence[Stage], record: Record) -> None:
         asked = [name for name in self.context.config.stages if name in self.context.keys.stages]
         to_do = {stage.name for stage in pending}
         if done := ", ".join(name for name in asked if name not in to_do):
             self._tell(f"  {self._title}: {done} computed before, used as it is.")
+            then = record.method.get("source")  # of another package's method
+            if then is not None and then != self.context.cell.variant.facts()["source"]:
+                self._tell(
+                    f"  {self._title}: its code has changed since then; if its frames have too, "
+                    "raise its info.revision, or say --rerun."
+                )
 
     def _begin(self, record: Record, *, begun: bool) -> None:
         # The same initial weights whatever was computed before in this process.

@@ -43,12 +43,17 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[st
 
 
 def run(words: list[str], environment: tuple[Path, dict[str, str]]) -> str:
+    return told(words, environment)[0]
+
+
+def told(words: list[str], environment: tuple[Path, dict[str, str]]) -> tuple[str, str]:
+    """What a command prints, and what it says beside it."""
     folder, variables = environment
     answer = subprocess.run(
         words, cwd=folder, env=variables, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stderr
-    return answer.stdout
+    return answer.stdout, answer.stderr
 
 
 def test_the_page_s_method_keeps_every_promise(
@@ -81,3 +86,23 @@ def test_the_page_s_commands_put_it_into_the_table_and_the_leaderboard(
     page = (tmp_path / "report/index.html").read_text()
     board = page[page.index('id="leaderboard"') :]
     assert "Blend" in board[: board.index("</section>")]
+
+
+def test_a_method_whose_code_has_changed_is_not_taken_for_what_it_was(
+    environment: tuple[Path, dict[str, str]], data_folder: Path, tmp_path: Path
+) -> None:
+    words = [sys.executable, str(ROOT / "tests/tiny.py"), "run", "--methods", "blend"]
+    words += ["--dataset", "texture", "--losses", "l1", "--stages", "train,predict,score"]
+    words += ["--data", str(data_folder), "--out", str(tmp_path)]
+    changed = "its code has changed since then"
+    run(words, environment)
+    assert changed not in told(words, environment)[1]
+    module = Path(environment[1]["PIP_TARGET"]) / "blend.py"
+    text = module.read_text()
+    try:
+        module.write_text(text.replace("padding=1", "padding=1, bias=True"))
+        assert changed in told(words, environment)[1]
+        told([*words, "--rerun"], environment)
+        assert changed not in told(words, environment)[1]
+    finally:
+        module.write_text(text)

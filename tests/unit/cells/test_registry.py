@@ -1,10 +1,12 @@
+import sys
 from pathlib import Path
 
 import pytest
 from tiny import Tiny
 
 from bench.base.errors import UserError
-from bench.cells.registry import load_method, method_names
+from bench.base.files import file_digest
+from bench.cells.registry import load_method, method_names, origin
 
 
 def install(folder: Path, name: str) -> None:
@@ -25,6 +27,20 @@ def test_a_method_of_another_package_is_found_by_its_entry_point(plugins: Path) 
     install(plugins, "theirs")
     assert "theirs" in method_names()
     assert load_method("theirs") is Tiny
+
+
+def test_a_record_can_say_which_code_a_method_of_another_package_had(plugins: Path) -> None:
+    install(plugins, "theirs")
+    assert origin("theirs") == {
+        "package": "plugin-theirs 1.0",
+        "source": file_digest(Path(str(sys.modules["tiny"].__file__))),
+    }
+    assert origin("ssan") == {}
+
+
+def test_a_class_is_no_name_of_a_method() -> None:
+    with pytest.raises(UserError, match=r"only check-method takes one.*interslice\.methods"):
+        load_method("tiny:Tiny")
 
 
 def test_a_plug_in_cannot_hide_behind_a_built_in_name(plugins: Path) -> None:
