@@ -181,7 +181,8 @@ def _best(wish: Wish, size: int, tell: Tell) -> Filler:
         )
         entries = _compared(config, tell)
     [answer] = answers(entries)
-    choice = answer.neurites or answer.frc or answer.psnr
+    neurites = None if answer.too_weak else answer.neurites
+    choice = neurites or answer.frc or answer.psnr
     if choice is None:
         raise UserError(
             f"No method was scored on '{config.dataset[0]}'; `bench run --dataset "

@@ -135,6 +135,49 @@ def test_leaving_the_slice_out_is_judged_on_the_same_triplets(
         assert headline(answer) == ""
 
 
+def test_a_judge_that_loses_the_real_slice_recommends_nothing_for_neurites(split: Path) -> None:
+    judged(split, real=0.41, left_out=0.8, steps=60)
+    answer = only(split)
+    neurites, pixels, rests = paragraphs(answer)
+    assert neurites.startswith(
+        "Neurites: the segmenter is too weak to judge neurites: through the real slice it carries "
+        "0.410 of them, leaving the slice out 0.800 (-0.390 ["
+    )
+    assert "It was trained for at most 60 steps; train it longer (--segmenter-steps" in neurites
+    assert "`" not in neurites
+    assert pixels.startswith("Pixels: take `ssan (l1)`")
+    assert "The segmenter was trained for at most 60 steps (2,500 are usual)." in rests
+    assert headline(answer).startswith("The segmenter is too weak to judge neurites: through")
+    said = answer_json(answer)
+    assert said["neurites"]["metric"] is None
+    assert said["neurites"]["left_out"] is None
+    assert said["neurites"]["too_weak"]["real"]["mean"] == pytest.approx(0.41)
+    assert said["neurites"]["too_weak"]["left_out"]["mean"] == pytest.approx(0.8)
+    assert said["rests_on"]["segmenter_steps"] == 60
+
+
+@pytest.mark.parametrize(
+    ("real", "steps", "weak"),
+    [
+        (0.41, None, True),  # told apart, whatever is known of the training
+        (0.41, 2500, True),
+        (0.799, 2500, False),  # not told apart
+        (0.799, None, False),
+        (0.799, 60, True),  # stopped early: its training is the likelier reason
+        (0.801, 60, False),
+    ],
+)
+def test_a_judge_is_trusted_until_it_is_shown_to_be_weak_or_was_stopped_early(
+    split: Path, real: float, steps: int | None, weak: bool
+) -> None:
+    judged(split, real=real, left_out=0.8, steps=steps)
+    answer = only(split)
+    assert (answer.too_weak is not None) == weak
+    neurites, _, rests = paragraphs(answer)
+    assert ("leave the slice out" in neurites) == (not weak)
+    assert ("The segmenter was trained" in rests) == (steps == 60)
+
+
 def test_without_an_interval_nothing_is_recommended(tmp_path: Path) -> None:
     for name, psnr in (("linear", 18.0), ("flow", 19.0)):
         add(tmp_path, name, table=scores(name, psnr)[:2], segmented=followed(name, 0.5)[:2],
