@@ -189,7 +189,8 @@ def _beside(choice: Choice, left: LeftOut | None) -> str:
         return f"{start}, which is fewer ({_gain(left)} for {_code(choice.best.name)})."
     adjusted = left.gain.low > 0
     of = f", adjusted for the best of {choice.compared}" if adjusted else ""
-    return f"{start} and cannot be told apart from it ({_gain(left)}{of})."
+    best = _code(choice.best.name)
+    return f"{start} and cannot be told apart from {best} ({_gain(left)}{of})."
 
 
 def _pixels(answer: Answer) -> str:
@@ -272,7 +273,7 @@ def _tied(choice: Choice) -> str:
     if len(shown) > _NAMED + 1:
         between = len(shown) - _NAMED - 1
         shown = [*shown[:_NAMED], f"{between} more down to {shown[-1]}"]
-    return f"; {_and(shown)} cannot be told apart from it"
+    return f"; {_and(shown)} cannot be told apart from {_code(choice.best.name)}"
 
 
 def _mean(contender: Contender, metric: str) -> str:

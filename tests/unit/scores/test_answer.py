@@ -85,7 +85,7 @@ def test_who_cannot_be_told_apart_is_named_by_merit_with_its_mean(tmp_path: Path
     assert neurites.startswith("Neurites: take `flow`, which carries 0.600 [")
     assert (
         "; `average` (0.599), `before` (0.598), `after` (0.597) and 1 more down to `dis` (0.595) "
-        "cannot be told apart from it. Leaving" in neurites
+        "cannot be told apart from `flow`. Leaving" in neurites
     )
     assert "linear" not in neurites
     assert "linear" not in pixels
