@@ -42,6 +42,8 @@ def print_record(record: RepairRecord, out: str, mask_out: str | None, target: C
         typer.echo(f"{FEW} too few slices could be hidden: the range of their scores.")
     for size, method in record.methods.items():
         typer.echo(f"{gap_words(int(size))}: {named_method(method)}; {method['why']}.")
+        if neurites := method.get("neurites"):
+            typer.echo(neurites)
     for each in record.slices:
         if each.note:
             what = "not filled" if each.filled == "no" else "filled, but not to be trusted"

@@ -45,6 +45,29 @@ def headline(answer: Answer) -> str:
     )
 
 
+def for_neurites(answer: Answer, name: str) -> str:
+    """What a slice that a method fills is worth beside leaving it out; empty if not measured.
+
+    Args:
+        answer: on the dataset.
+        name: of the method, the best or as good to the digits that are shown.
+    """
+    choice, rival = answer.neurites, answer.rival
+    if choice is None or rival is None:
+        return ""
+    if answer.too_weak is not None:
+        return _cannot_judge(answer.too_weak)
+    advice = {
+        "better": "follow them across the gap without it",
+        "worse": "the filled slice helps",
+        "not told apart": "the filled slice is not shown to help or to harm",
+    }
+    return (
+        f"To follow neurites, {_way(rival, 'leaving')} carries {rival.mean.mean:.3f}, "
+        f"{_code(name)} {choice.mean.mean:.3f}: {advice[rival.verdict]}."
+    )
+
+
 def answer_json(answer: Answer) -> dict[str, Any]:
     """The answer as data."""
     rests, weak = answer.rests_on, answer.too_weak

@@ -134,6 +134,8 @@ def _methods(record: RepairRecord) -> Iterator[str]:
             f"The method for {gap_words(size)} was {named_method(method)}: {method['why']}. What "
             f"is expected of them rests on {windows} of sound slices, hidden and filled alike."
         )
+        if neurites := method.get("neurites"):  # not in records of before
+            yield neurites
 
 
 def _errors(slices: Sequence[SliceRecord]) -> Iterator[str]:

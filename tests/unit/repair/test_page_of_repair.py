@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from conftest import moving_texture
 from PIL import Image
-from repaired import FIRST, MEANS, REFUSED, Repaired, repaired
+from repaired import FIRST, MEANS, NEURITES, REFUSED, Repaired, repaired
 
 from bench.base.progress import open_display
 from bench.repair.choose import Wish
@@ -117,6 +117,7 @@ def test_the_summary_counts_and_names(done: Repaired) -> None:
         "2 findings were left as they are; they are shown below.",
         "The method for single slices was dis: it was named. What is expected of them rests on 20 "
         "windows of sound slices, hidden and filled alike.",
+        NEURITES,
         "The mean expected error is largest in slice 106, 34.0 grey levels of 255, and smallest in "
         "slice 103, 12.0.",
     ):

@@ -8,7 +8,7 @@ import pytest
 from report_store import add, followed, judged, scores
 
 from bench.scores.answer import Answer, answers
-from bench.scores.answer_words import answer_json, headline, paragraphs
+from bench.scores.answer_words import answer_json, for_neurites, headline, paragraphs
 from bench.scores.results import load_results
 from bench.store.records import Failure
 
@@ -176,6 +176,22 @@ def test_a_judge_is_trusted_until_it_is_shown_to_be_weak_or_was_stopped_early(
     neurites, _, rests = paragraphs(answer)
     assert ("leave the slice out" in neurites) == (not weak)
     assert ("The segmenter was trained" in rests) == (steps == 60)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "real", "said"),
+    [
+        (0.8, 0.9, "leaving the slice out carries 0.800, `flow` 0.700: follow them across the gap"),
+        (0.701, 0.9, "0.701, `flow` 0.700: the filled slice is not shown to help or to harm."),
+        (0.6, 0.9, "leaving the slice out carries 0.600, `flow` 0.700: the filled slice helps."),
+        (0.8, 0.41, "The segmenter is too weak to judge neurites"),
+    ],
+)
+def test_a_repair_says_what_the_filled_slice_is_worth(
+    split: Path, left_out: float, real: float, said: str
+) -> None:
+    judged(split, left_out=left_out, real=real)
+    assert said in for_neurites(only(split), "flow")
 
 
 def test_without_an_interval_nothing_is_recommended(tmp_path: Path) -> None:
