@@ -11,6 +11,7 @@ from bench.repair.gaps import Task
 from bench.repair.record import RepairRecord, SliceRecord
 from bench.repair.words import (
     gap_words,
+    left_words,
     measured_words,
     named_method,
     promised,
@@ -120,11 +121,10 @@ def _done(record: RepairRecord) -> Iterator[str]:
     forced = [each.slice for each in record.filled if each.note]
     if forced:
         yield f"{_counted(forced)} filled by force, though not to be trusted: {_listed(forced)}."
-    left = len(record.left)
-    if left == 1:
-        yield "1 finding was left as it is; it is shown below."
-    elif left:
-        yield f"{left} findings were left as they are; they are shown below."
+    if len(record.left) == 1:
+        yield f"{left_words(record.left)} was left as it is; it is shown below."
+    elif record.left:
+        yield f"{left_words(record.left)} were left as they are; they are shown below."
 
 
 def _methods(record: RepairRecord) -> Iterator[str]:

@@ -114,7 +114,8 @@ def test_the_summary_counts_and_names(done: Repaired) -> None:
         "2 slices were synthesised as a whole: 103 and 112.",
         "1 slice was filled in places: 106.",
         "1 slice was not filled, because the result could not be trusted: 109.",
-        "2 findings were left as they are; they are shown below.",
+        "2 findings (1 fold, 1 jump) in 2 slices (113-114) were left as they are; they are shown "
+        "below.",
         "The method for single slices was dis: it was named. What is expected of them rests on 20 "
         "windows of sound slices, hidden and filled alike.",
         NEURITES,
