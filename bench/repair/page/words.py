@@ -8,7 +8,7 @@ from typing import Any
 from bench.base.files import canonical_json
 from bench.repair.finding import Finding
 from bench.repair.gaps import Task
-from bench.repair.record import RepairRecord, SliceRecord
+from bench.repair.record import ExpectedScore, RepairRecord, SliceRecord
 from bench.repair.words import (
     gap_words,
     left_words,
@@ -164,11 +164,19 @@ def _error(each: SliceRecord) -> float:
 
 
 def _expected(each: SliceRecord, record: RepairRecord) -> Iterator[Fact]:
-    for name in promised(record):
-        score = each.expected.get(name)
-        if score is not None:
-            held = _UNKNOWN if score.coverage is None else _HELD.format(round(100 * score.coverage))
-            yield f"expected {title_of(name)}", f"{score_words(name, score)}; {held}"
+    """The expected scores; how far to trust their intervals once, where that is the same of all."""
+    scores = {name: each.expected[name] for name in promised(record) if name in each.expected}
+    held = {name: _held(score) for name, score in scores.items()}
+    alike = len(scores) > 1 and len(set(held.values())) == 1
+    for name, score in scores.items():
+        words = score_words(name, score)
+        yield f"expected {title_of(name)}", words if alike else f"{words}; {held[name]}"
+    if alike:
+        yield "the intervals of all of these", next(iter(held.values()))
+
+
+def _held(score: ExpectedScore) -> str:
+    return _UNKNOWN if score.coverage is None else _HELD.format(round(100 * score.coverage))
 
 
 def _source(record: RepairRecord, digest: str) -> list[Fact]:
