@@ -9,8 +9,18 @@ import numpy as np
 import pandas as pd
 
 from bench.base.files import file_digest
+from bench.scores.ceiling import SegmenterRecord
 from bench.scores.metrics import METRICS
-from bench.store.records import CALIBRATION, NONE, Failure, Record, StageRecord, Status, Store
+from bench.store.records import (
+    CALIBRATION,
+    NONE,
+    Failure,
+    Record,
+    StageRecord,
+    Status,
+    Store,
+    save_document,
+)
 
 COUNT = 30  # triplets: three columns of ten z
 STARTED = "2026-01-01T00:00:00+00:00"
@@ -67,14 +77,27 @@ def followed(name: str, share: float, noise: float = 0.3, rand: float = 0.2) -> 
     )  # fmt: skip
 
 
-def judged(out: Path, dataset: str = "mouse_triplet", **left_out: float) -> None:
-    """Put down the real slices, and what no slice at all carries, by kind."""
+def judged(
+    out: Path,
+    dataset: str = "mouse_triplet",
+    *,
+    real: float = 0.9,
+    steps: int | None = None,
+    **left_out: float,
+) -> None:
+    """Put down the real slices, what no slice at all carries, by kind, and the judge's training."""
     folder = Store(out).root / dataset / "segmenter-1"
     folder.mkdir(parents=True)
-    followed("real", 0.9).to_parquet(folder / "ceiling.parquet", index=False)
+    followed("real", real).to_parquet(folder / "ceiling.parquet", index=False)
     kinds = {"left_out": 0.3, "left_out_flow": 0.3, "true_segments": 0.95} | left_out
     tables = [followed(kind, share).assign(kind=kind) for kind, share in kinds.items()]
     pd.concat(tables).to_parquet(folder / "references.parquet", index=False)
+    if steps is not None:
+        record = SegmenterRecord(
+            key="k", settings={"budget": {"steps": steps}}, threshold=0.5, reference="labels",
+            files={}, means={}, provenance={}, finished=STARTED,
+        )  # fmt: skip
+        save_document(folder / "segmenter.json", record.model_dump(mode="json"))
 
 
 def add(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import typer
 from rich.box import SIMPLE
@@ -18,6 +18,7 @@ from bench.repair.words import (
     FEW,
     gap_words,
     judged_words,
+    left_words,
     named_method,
     promised,
     score_words,
@@ -42,24 +43,25 @@ def print_record(record: RepairRecord, out: str, mask_out: str | None, target: C
         typer.echo(f"{FEW} too few slices could be hidden: the range of their scores.")
     for size, method in record.methods.items():
         typer.echo(f"{gap_words(int(size))}: {named_method(method)}; {method['why']}.")
+        if neurites := method.get("neurites"):
+            typer.echo(neurites)
     for each in record.slices:
         if each.note:
             what = "not filled" if each.filled == "no" else "filled, but not to be trusted"
             typer.echo(f"slice {each.slice} is {what}: {each.note}.")
-    for note, slices in _left(record).items():
-        count = f"{len(slices)} finding{'s' * (len(slices) > 1)}"
-        typer.echo(f"{count} left (slice {', '.join(dict.fromkeys(slices))}): {note}.")
+    for note, left in _left(record).items():
+        typer.echo(f"{left_words(left)} left: {note}.")
     typer.echo(f"volume: {out}" if record.filled else "Nothing was filled: no volume was written.")
     if record.filled and mask_out is not None:
         typer.echo(f"mask: {mask_out}")
     typer.echo(f"page: {Evidence(out).folder / PAGE}")
 
 
-def _left(record: RepairRecord) -> dict[str, list[str]]:
+def _left(record: RepairRecord) -> dict[str, list[Mapping[str, Any]]]:
     """The findings that were left, by the reason for it."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[Mapping[str, Any]]] = {}
     for each in record.left:
-        found.setdefault(str(each["note"]), []).append(str(each["slice"]))
+        found.setdefault(str(each["note"]), []).append(each)
     return found
 
 

@@ -69,9 +69,11 @@ def _fill(
 ) -> None:
     from bench.commands.filling import print_record  # torch is loaded for no list
 
+    plan = found if options.looked_at else whole_slices_of(found)
+    if not as_json:
+        print_findings(plan, console(PAGE))  # filling may take hours
     record = options.filled(found, volume, given, lambda text: typer.echo(text, err=True))
     if as_json:
-        plan = found if options.looked_at else whole_slices_of(found)
         print_json(plan_json(plan) | {"repair": record and record.model_dump(mode="json")})
     elif record is None:
         typer.echo("Nothing is to be filled, so nothing was written.")
@@ -83,6 +85,12 @@ def _fill(
 
 def print_plan(plan: Plan, target: Console, *, looked_at: bool) -> None:
     """Print a row for each finding, and what would be done in a sentence."""
+    print_findings(plan, target)
+    typer.echo(summary(plan, looked_at=looked_at))
+
+
+def print_findings(plan: Plan, target: Console) -> None:
+    """Print a row for each finding: what was measured, and what is done about it."""
     if plan.items:
         table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for name in ("slice", "reason", "number", "limit", "rows, columns", "action"):
@@ -103,7 +111,6 @@ def print_plan(plan: Plan, target: Console, *, looked_at: bool) -> None:
         for line in _remarks(plan):
             typer.echo(line)
         typer.echo(f"The number of the first slice is {plan.first}.")
-    typer.echo(summary(plan, looked_at=looked_at))
 
 
 def _remarks(plan: Plan) -> Iterator[str]:

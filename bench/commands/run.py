@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -113,6 +114,13 @@ class RunWords:
         return {name: value for name, value in said.items() if value is not False}
 
 
+def _report_command(data: Path, out: Path) -> str:
+    """The command that reports on a store; folders that it looks in by itself are not named."""
+    usual = (("--data", data, Path("data")), ("--out", out, Path("results")))
+    words = [word for name, path, own in usual if path != own for word in (name, str(path))]
+    return shlex.join(["bench", "report", *words])
+
+
 @takes(RunWords)
 def run(words: RunWords) -> None:
     """Train, predict, score and segment; print the table and where the picture is."""
@@ -152,5 +160,6 @@ def run(words: RunWords) -> None:
     else:
         for picture in pictures:
             typer.echo(f"picture: {picture}")
+        typer.echo(f"next: {_report_command(settings.data, settings.out)}")
     if any(outcome.record.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)

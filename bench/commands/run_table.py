@@ -38,6 +38,10 @@ _WORTH = ordered(
 )  # fmt: skip
 _GAPS = ("carried", "dice", "boundary_f1")  # the first two that were measured
 _OVER_LEFT_OUT = ("carried", "carried_area")
+_UNCORRECTED = (
+    f"{TIE} is corrected for the many comparisons of its column. The intervals of gains are not, "
+    f"so that one may leave out zero beside a {TIE}."
+)
 _AGREEMENT = "the real slice's segmentation (agreement)"
 
 
@@ -215,6 +219,8 @@ def _legend(rows: list[Row]) -> Iterator[str]:
     if any(row.marks.tied for row in rows):
         averaged = " Seeds are averaged first." if _several_seeds(rows) else ""
         yield f"{TIE} {TIES}{averaged}"
+        if any(row.figures.skill or row.membranes for row in rows):
+            yield _UNCORRECTED
     yield from (row.scale for row in rows if row.scale)
 
 

@@ -20,6 +20,7 @@ from bench.cells.registry import load_method
 from bench.cells.variants import Variant, parse_variant
 from bench.run.compute import compute
 from bench.scores.answer import CARRIED, PSNR, RAND, Choice, answers
+from bench.scores.answer_words import for_neurites
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender
 from bench.scores.entry import Entry
@@ -81,6 +82,8 @@ class Filler:
         measured: what it reached on test triplets of this volume, by metric.
         membranes: its membrane scores of these, a row each; None where nothing was judged.
         tested_on: the triplets; None where nothing was measured.
+        neurites: what it is worth beside leaving the slice out, in a sentence; empty where that
+            was not measured.
     """
 
     variant: Variant
@@ -90,6 +93,7 @@ class Filler:
     measured: dict[str, Interval] = field(default_factory=dict)
     membranes: pd.DataFrame | None = None
     tested_on: TripletFile | None = None
+    neurites: str = ""
 
     @property
     def name(self) -> str:
@@ -181,14 +185,16 @@ def _best(wish: Wish, size: int, tell: Tell) -> Filler:
         )
         entries = _compared(config, tell)
     [answer] = answers(entries)
-    choice = answer.neurites or answer.frc or answer.psnr
+    neurites = None if answer.too_weak else answer.neurites
+    choice = neurites or answer.frc or answer.psnr
     if choice is None:
         raise UserError(
             f"No method was scored on '{config.dataset[0]}'; `bench run --dataset "
             f"'{config.dataset[0]}'` says why, or name a --method."
         )
     best = _cheapest_of_the_best(choice)
-    return _of_contender(best, choice, config)
+    filler = _of_contender(best, choice, config)
+    return dataclasses.replace(filler, neurites=for_neurites(answer, best.name))
 
 
 def _cheapest_of_the_best(choice: Choice) -> Contender:

@@ -221,6 +221,7 @@ def _filled(
             | {
                 "measured": {name: interval_json(mean) for name, mean in filler.measured.items()},
                 "hidden": len(filling.trust(size).hidden),
+                "neurites": filler.neurites,
             }
             for size, filler in filling.fillers.items()
         },

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.repair.expected import JUDGED
@@ -11,6 +12,7 @@ from bench.repair.plan import Item, Plan
 from bench.repair.record import ExpectedScore, RepairRecord
 from bench.scores.columns import EVERY
 from bench.store.records import NONE
+from bench.volumes.holes import as_ranges
 
 _DIGITS = {"carried": 2, "dice": 2, "frc_10": 2, "psnr": 1}  # in the order of their columns
 FEW = "*"  # the mark of an interval that no share of true scores is promised for
@@ -59,6 +61,20 @@ def judged_words(record: RepairRecord) -> str:
 def gap_words(size: int) -> str:
     """What gaps of a size are called."""
     return "single slices" if size == 1 else f"gaps of {size} slices"
+
+
+def left_words(left: Sequence[Mapping[str, Any]]) -> str:
+    """How many findings of a record were left, of which kinds and where.
+
+    For instance ``3 findings (2 stain, 1 fold) in 2 slices (3, 14)``.
+    """
+    kinds = Counter(str(each["reason"]) for each in left).most_common()
+    slices = sorted({int(each["slice"]) for each in left})
+    named = ", ".join(f"{count} {kind}" for kind, count in kinds)
+    return (
+        f"{_counted(len(left), 'finding')} ({named}) in {_counted(len(slices), 'slice')} "
+        f"({as_ranges(slices)})"
+    )
 
 
 def title_of(metric: str) -> str:

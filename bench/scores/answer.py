@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.scores.ceiling import LEFT_OUT, LEFT_OUT_FLOW
-from bench.scores.cell_scores import reference_scores
+from bench.scores.ceiling import LEFT_OUT, LEFT_OUT_FLOW, stopped_early
+from bench.scores.cell_scores import ceiling_scores, reference_scores
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender, by_dataset, contenders
 from bench.scores.departures import budget_words, provisional
@@ -58,6 +58,23 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class TooWeak:
+    """A segmenter under which no method could have won: the real slice does not either.
+
+    Attributes:
+        left_out: the way to leave the slice out that carries more than the real slice.
+        real: share of neurites that are carried through the real slice.
+        gain: of the real slice over leaving it out, paired.
+        steps: that the segmenter was trained for at most; None where that is not known.
+    """
+
+    left_out: LeftOut
+    real: Interval
+    gain: Interval
+    steps: int | None
+
+
+@dataclass(frozen=True)
 class RestsOn:
     """What an answer rests on.
 
@@ -72,6 +89,8 @@ class RestsOn:
         provisional: whether a longer training may turn the order.
         at_most: triplets of a split that were looked at, where the run was cut short.
         agreement: whether the truth is a segmenter's and not the labels'.
+        segmenter_steps: that the segmenter was trained for at most, where that is fewer than
+            usual; else None.
         not_compared: why others are not in it, by name.
     """
 
@@ -84,6 +103,7 @@ class RestsOn:
     provisional: bool
     at_most: int | None
     agreement: bool
+    segmenter_steps: int | None
     not_compared: Mapping[str, str]
 
 
@@ -96,6 +116,8 @@ class Answer:
         neurites: who leads in ``carried``, or in adapted Rand error where nothing was carried.
         left_out: leaving the slice out beside it, plain and with a flow, by kind; empty where that
             was not measured.
+        too_weak: why the segmenter cannot judge, so that nothing is to be said of neurites; None
+            where it can.
         lacks: why neurites were not followed; empty where they were.
         psnr: who leads in it.
         frc: who leads in it.
@@ -105,6 +127,7 @@ class Answer:
     dataset: str
     neurites: Choice | None
     left_out: Mapping[str, LeftOut]
+    too_weak: TooWeak | None
     lacks: str
     psnr: Choice | None
     frc: Choice | None
@@ -113,7 +136,7 @@ class Answer:
     @property
     def rival(self) -> LeftOut | None:
         """The way to leave the slice out that carries more; None where none was measured."""
-        return max(self.left_out.values(), key=lambda way: way.mean.mean, default=None)
+        return _rival(self.left_out)
 
     @property
     def below(self) -> bool:
@@ -135,11 +158,13 @@ def _answer(dataset: str, entries: Sequence[Entry]) -> Answer:
     neurites = _choice(rivals, CARRIED)
     lacks = "" if neurites else _lacks(entries)
     neurites = neurites or _choice(rivals, RAND)
+    left_out = dict(_left_out(neurites))
     psnr = _choice(rivals, PSNR)
     return Answer(
         dataset,
         neurites,
-        dict(_left_out(neurites)),
+        left_out,
+        _too_weak(neurites, _rival(left_out)),
         lacks,
         psnr,
         _choice(rivals, FRC),
@@ -203,6 +228,36 @@ def _left_out(choice: Choice | None) -> Iterator[tuple[str, LeftOut]]:
         yield kind, LeftOut(kind, mean, gain, verdict)
 
 
+def _rival(left_out: Mapping[str, LeftOut]) -> LeftOut | None:
+    return max(left_out.values(), key=lambda way: way.mean.mean, default=None)
+
+
+def _too_weak(choice: Choice | None, rival: LeftOut | None) -> TooWeak | None:
+    """That the segmenter loses more in the real slice than the slice is worth.
+
+    A segmenter that was trained as long as usual is trusted until that is told apart from chance;
+    one that was stopped early is not, for its training is the likelier reason.
+    """
+    if choice is None or rival is None:
+        return None
+    entries, best = choice.best.entries, choice.best.measured(CARRIED)
+    ceiling = ceiling_scores(entries).known(CARRIED).on(best)
+    real = ceiling.mean(CARRIED)
+    gain = ceiling.gain(reference_scores(entries, rival.kind).known(CARRIED), CARRIED)
+    if real is None or gain is None:
+        return None
+    steps = _segmenter_steps(entries)
+    if gain.high < 0 or (gain.mean < 0 and stopped_early(steps)):
+        return TooWeak(rival, real, gain, steps)
+    return None
+
+
+def _segmenter_steps(entries: Iterable[Entry]) -> int | None:
+    """The fewest that a segmenter of theirs was trained for at most; None if not known."""
+    steps = (entry.segmenter_steps for entry in entries if entry.membranes is not None)
+    return min((each for each in steps if each is not None), default=None)
+
+
 def _lacks(entries: Sequence[Entry]) -> str:
     """Why no neurite was followed, and how to have it, in a sentence."""
     facts = entries[0].dataset
@@ -234,6 +289,7 @@ def _rests_on(rivals: Sequence[Contender], neurites: Choice | None, psnr: Choice
     followed = None if neurites is None else neurites.best.measured(neurites.metric)
     cuts = [entry.record.config.get("max_triplets") for each in rivals for entry in each.entries]
     segmented = [entry.facts.segment for each in rivals for entry in each.entries]
+    steps = _segmenter_steps(entry for each in rivals for entry in each.entries)
     return RestsOn(
         triplets=0 if psnr is None else psnr.best.measured(PSNR).count,
         places=0 if psnr is None else psnr.mean.clusters,
@@ -244,6 +300,7 @@ def _rests_on(rivals: Sequence[Contender], neurites: Choice | None, psnr: Choice
         provisional=any(provisional(entry.record.config) for entry in cells),
         at_most=max((cut for cut in cuts if cut is not None), default=None),
         agreement=any(facts is not None and facts.reference == "agreement" for facts in segmented),
+        segmenter_steps=steps if stopped_early(steps) else None,
         not_compared=apart,
     )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench.scores.answer import CARRIED, Answer, Choice, LeftOut
+from bench.scores.answer import CARRIED, Answer, Choice, LeftOut, TooWeak
 from bench.scores.ceiling import LEFT_OUT, LEFT_OUT_FLOW
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender
 from bench.scores.notation import interval_json, interval_text, signed
 from bench.scores.statistics import Interval
+from segmentation.training import Budget
 
 _NAMED = 3  # who cannot be told apart from the best; the others are counted
 _FEW = 8  # columns of tiles, or blocks of slices: with fewer, t makes every interval wide
@@ -24,7 +25,12 @@ def paragraphs(answer: Answer) -> list[str]:
 
 
 def headline(answer: Answer) -> str:
-    """That no method is shown to be worth more than leaving the slice out; empty if one leads."""
+    """That no method is shown to be worth more than leaving the slice out; empty if one leads.
+
+    Where the segmenter is too weak to judge, it says that instead.
+    """
+    if answer.too_weak is not None:
+        return _cannot_judge(answer.too_weak)
     choice, rival = answer.neurites, answer.rival
     if choice is None or rival is None or not answer.below:
         return ""
@@ -39,14 +45,39 @@ def headline(answer: Answer) -> str:
     )
 
 
+def for_neurites(answer: Answer, name: str) -> str:
+    """What a slice that a method fills is worth beside leaving it out; empty if not measured.
+
+    Args:
+        answer: on the dataset.
+        name: of the method, the best or as good to the digits that are shown.
+    """
+    choice, rival = answer.neurites, answer.rival
+    if choice is None or rival is None:
+        return ""
+    if answer.too_weak is not None:
+        return _cannot_judge(answer.too_weak)
+    advice = {
+        "better": "follow them across the gap without it",
+        "worse": "the filled slice helps",
+        "not told apart": "the filled slice is not shown to help or to harm",
+    }
+    return (
+        f"To follow neurites, {_way(rival, 'leaving')} carries {rival.mean.mean:.3f}, "
+        f"{_code(name)} {choice.mean.mean:.3f}: {advice[rival.verdict]}."
+    )
+
+
 def answer_json(answer: Answer) -> dict[str, Any]:
     """The answer as data."""
-    rests = answer.rests_on
+    rests, weak = answer.rests_on, answer.too_weak
+    neurites, left_out = (None, {}) if weak else (answer.neurites, answer.left_out)
     return {
         "dataset": answer.dataset,
-        "neurites": (_choice_json(answer.neurites) or {"metric": None}) | {
-            "left_out": _left_out_json(answer.left_out.get(LEFT_OUT)),
-            "left_out_flow": _left_out_json(answer.left_out.get(LEFT_OUT_FLOW)),
+        "neurites": (_choice_json(neurites) or {"metric": None}) | {
+            "left_out": _left_out_json(left_out.get(LEFT_OUT)),
+            "left_out_flow": _left_out_json(left_out.get(LEFT_OUT_FLOW)),
+            "too_weak": _too_weak_json(weak),
             "lacks": answer.lacks or None,
         },
         "pixels": {"psnr": _choice_json(answer.psnr), "frc_10": _choice_json(answer.frc)},
@@ -60,6 +91,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             "provisional": rests.provisional,
             "max_triplets": rests.at_most,
             "agreement": rests.agreement,
+            "segmenter_steps": rests.segmenter_steps,
             "not_compared": dict(rests.not_compared),
         },
         "text": " ".join(paragraphs(answer)),
@@ -73,6 +105,17 @@ def _left_out_json(left: LeftOut | None) -> dict[str, Any] | None:
         "mean": interval_json(left.mean),
         "gain": interval_json(left.gain),
         "verdict": left.verdict,
+    }
+
+
+def _too_weak_json(weak: TooWeak | None) -> dict[str, Any] | None:
+    if weak is None:
+        return None
+    return {
+        "real": interval_json(weak.real),
+        weak.left_out.kind: interval_json(weak.left_out.mean),
+        "gain": interval_json(weak.gain),
+        "steps": weak.steps,
     }
 
 
@@ -93,6 +136,8 @@ def _contender_json(contender: Contender) -> dict[str, str]:
 
 
 def _neurites(answer: Answer) -> str:
+    if answer.too_weak is not None:
+        return _no_judge(answer.too_weak)
     choice, rival = answer.neurites, answer.rival
     if choice is None:
         return f"nothing was measured. {answer.lacks}"
@@ -100,6 +145,27 @@ def _neurites(answer: Answer) -> str:
         return " ".join(filter(None, [_leave(choice, rival), answer.lacks]))
     lead = _lead(choice, _worth(choice))
     return " ".join(filter(None, [lead, _beside(choice, rival), answer.lacks]))
+
+
+def _no_judge(weak: TooWeak) -> str:
+    """That nothing can be told, and how it could be."""
+    advice = (
+        "Give another one (--segmenter)."
+        if weak.steps is None
+        else f"It was trained for at most {weak.steps:,} steps; train it longer "
+        f"(--segmenter-steps; {Budget.steps:,} are usual), or give another one (--segmenter)."
+    )
+    said = _cannot_judge(weak)
+    return f"{said[:1].lower()}{said[1:]} No method could have won. {advice}"
+
+
+def _cannot_judge(weak: TooWeak) -> str:
+    gain = interval_text(weak.gain, signed(EVERY[CARRIED].digits))
+    return (
+        f"The segmenter is too weak to judge neurites: through the real slice it carries "
+        f"{weak.real.mean:.3f} of them, {_way(weak.left_out, 'leaving')} "
+        f"{weak.left_out.mean.mean:.3f} ({gain})."
+    )
 
 
 def _leave(choice: Choice, rival: LeftOut) -> str:
@@ -146,7 +212,8 @@ def _beside(choice: Choice, left: LeftOut | None) -> str:
         return f"{start}, which is fewer ({_gain(left)} for {_code(choice.best.name)})."
     adjusted = left.gain.low > 0
     of = f", adjusted for the best of {choice.compared}" if adjusted else ""
-    return f"{start} and cannot be told apart from it ({_gain(left)}{of})."
+    best = _code(choice.best.name)
+    return f"{start} and cannot be told apart from {best} ({_gain(left)}{of})."
 
 
 def _pixels(answer: Answer) -> str:
@@ -185,6 +252,11 @@ def _rests_on(answer: Answer) -> str:
         )
     if rests.provisional:
         sentences.append("The order may turn with a longer training.")
+    if rests.segmenter_steps is not None:
+        sentences.append(
+            f"The segmenter was trained for at most {rests.segmenter_steps:,} steps "
+            f"({Budget.steps:,} are usual)."
+        )
     if rests.agreement and answer.neurites is not None:
         sentences.append(
             "Segments are compared with those that the segmenter finds in the real slice, not with "
@@ -224,7 +296,7 @@ def _tied(choice: Choice) -> str:
     if len(shown) > _NAMED + 1:
         between = len(shown) - _NAMED - 1
         shown = [*shown[:_NAMED], f"{between} more down to {shown[-1]}"]
-    return f"; {_and(shown)} cannot be told apart from it"
+    return f"; {_and(shown)} cannot be told apart from {_code(choice.best.name)}"
 
 
 def _mean(contender: Contender, metric: str) -> str:

@@ -59,17 +59,20 @@ class SegmenterRecord(BaseModel):
     finished: str
 
 
-def segmenter_caution(folder: Path) -> str:
-    """That a segmenter was trained for fewer steps than usual; empty if not, or if not known."""
+def segmenter_steps(folder: Path) -> int | None:
+    """For how many steps a segmenter was trained at most; None where that is not known."""
     try:
         settings = load_document(folder / RECORD, SegmenterRecord).settings
     except (OSError, UserError):
-        return ""
+        return None
     trained = settings.get("trained_on", settings)
-    steps = trained.get("budget", {}).get("steps", Budget.steps)  # given weights have no budget
-    if steps >= Budget.steps:
-        return ""
-    return f"its segmenter was trained for at most {steps:,} steps only"
+    steps: int | None = trained.get("budget", {}).get("steps")  # given weights have no budget
+    return steps
+
+
+def stopped_early(steps: int | None) -> bool:
+    """Whether a segmenter was trained for fewer steps than usual; not where that is not known."""
+    return steps is not None and steps < Budget.steps
 
 
 def read_ceiling(folder: Path, segmenter: str | None) -> pd.DataFrame | None:

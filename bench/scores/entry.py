@@ -15,7 +15,7 @@ from bench.base.errors import UserError
 from bench.base.parquet import read_table
 from bench.cells.cell import NULL
 from bench.scores.calibration import read_calibration
-from bench.scores.ceiling import read_ceiling, read_references, segmenter_caution
+from bench.scores.ceiling import read_ceiling, read_references, segmenter_steps, stopped_early
 from bench.scores.cell_files import read_log, read_one
 from bench.scores.membranes import labelled, with_second_judge
 from bench.scores.record_facts import DatasetFacts, MethodFacts, StageFacts
@@ -157,8 +157,15 @@ class Entry:
     @cached_property
     def segmenter_caution(self) -> str:
         """What has to be said of the segmenter of ``membranes``; empty for nothing."""
-        folder = self._segmenter
-        return "" if folder is None else segmenter_caution(folder)
+        steps = self.segmenter_steps
+        if not stopped_early(steps):
+            return ""
+        return f"its segmenter was trained for at most {steps:,} steps only"
+
+    @cached_property
+    def segmenter_steps(self) -> int | None:
+        """For how many steps that segmenter was trained at most; None where it is not known."""
+        return None if self._segmenter is None else segmenter_steps(self._segmenter)
 
     @cached_property
     def training(self) -> pd.DataFrame | None:

@@ -152,3 +152,12 @@ def test_no_part_of_the_page_is_wider_than_the_window(page: Page, width: int) ->
     page.press("ArrowRight")
     page.press("e")
     assert page.value("document.documentElement.scrollWidth") <= width
+
+
+def test_a_fact_has_the_width_of_its_column(page: Page) -> None:
+    page.open(page.value("location.href").split("#")[0], 1280)
+    page.wait(READY.format(109))
+    widths = "['#facts', '#facts dd'].map(each => document.querySelector(each).clientWidth)"
+    column, fact = page.value(widths)
+    assert fact == column
+    assert column >= 16 * 15  # 15 rem

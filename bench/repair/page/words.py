@@ -8,9 +8,10 @@ from typing import Any
 from bench.base.files import canonical_json
 from bench.repair.finding import Finding
 from bench.repair.gaps import Task
-from bench.repair.record import RepairRecord, SliceRecord
+from bench.repair.record import ExpectedScore, RepairRecord, SliceRecord
 from bench.repair.words import (
     gap_words,
+    left_words,
     measured_words,
     named_method,
     promised,
@@ -120,11 +121,10 @@ def _done(record: RepairRecord) -> Iterator[str]:
     forced = [each.slice for each in record.filled if each.note]
     if forced:
         yield f"{_counted(forced)} filled by force, though not to be trusted: {_listed(forced)}."
-    left = len(record.left)
-    if left == 1:
-        yield "1 finding was left as it is; it is shown below."
-    elif left:
-        yield f"{left} findings were left as they are; they are shown below."
+    if len(record.left) == 1:
+        yield f"{left_words(record.left)} was left as it is; it is shown below."
+    elif record.left:
+        yield f"{left_words(record.left)} were left as they are; they are shown below."
 
 
 def _methods(record: RepairRecord) -> Iterator[str]:
@@ -134,6 +134,8 @@ def _methods(record: RepairRecord) -> Iterator[str]:
             f"The method for {gap_words(size)} was {named_method(method)}: {method['why']}. What "
             f"is expected of them rests on {windows} of sound slices, hidden and filled alike."
         )
+        if neurites := method.get("neurites"):  # not in records of before
+            yield neurites
 
 
 def _errors(slices: Sequence[SliceRecord]) -> Iterator[str]:
@@ -162,11 +164,19 @@ def _error(each: SliceRecord) -> float:
 
 
 def _expected(each: SliceRecord, record: RepairRecord) -> Iterator[Fact]:
-    for name in promised(record):
-        score = each.expected.get(name)
-        if score is not None:
-            held = _UNKNOWN if score.coverage is None else _HELD.format(round(100 * score.coverage))
-            yield f"expected {title_of(name)}", f"{score_words(name, score)}; {held}"
+    """The expected scores; how far to trust their intervals once, where that is the same of all."""
+    scores = {name: each.expected[name] for name in promised(record) if name in each.expected}
+    held = {name: _held(score) for name, score in scores.items()}
+    alike = len(scores) > 1 and len(set(held.values())) == 1
+    for name, score in scores.items():
+        words = score_words(name, score)
+        yield f"expected {title_of(name)}", words if alike else f"{words}; {held[name]}"
+    if alike:
+        yield "the intervals of all of these", next(iter(held.values()))
+
+
+def _held(score: ExpectedScore) -> str:
+    return _UNKNOWN if score.coverage is None else _HELD.format(round(100 * score.coverage))
 
 
 def _source(record: RepairRecord, digest: str) -> list[Fact]:

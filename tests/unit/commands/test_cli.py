@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -376,12 +377,17 @@ def test_prediction_settings_reuse_the_training(run, tmp_path: Path) -> None:  #
     assert trained[0].read_bytes() == trained[1].read_bytes()
 
 
-def test_the_table_is_printed_for_people(run) -> None:  # type: ignore[no-untyped-def]
+def test_the_table_is_printed_for_people(  # type: ignore[no-untyped-def]
+    run, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, err = run(picture=True)
     assert code == 0
     assert "texture: test split" in out
     assert "gain over linear" in out
     assert "picture: " in out
+    *_, last = out.splitlines()
+    assert last.startswith("next: bench report --data ")
+    assert bench(capsys, *shlex.split(last)[2:], "--tables", "4")[0] == 0  # it can be copied
     assert "Where the training is not the paper's: a low-pass term beside the pixel term;" in out
     assert "[3/3] tiny l1 on texture" in err
 

@@ -13,6 +13,7 @@ from command import bench
 from conftest import moving_texture
 
 from bench.repair.fill import Filling
+from bench.repair.words import left_words
 
 DEPTH, SIDE = 14, 96
 
@@ -325,6 +326,32 @@ def test_places_that_wait_for_somebody_are_told(
     _, told, _ = bench(capsys, *words, "--method", "average", "--out", tmp_path / "whole.tif")
     assert "Nothing is to be filled" in told
     assert "give it back with --plan" in told
+
+
+def test_what_was_found_is_told_before_the_result(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Why a slice is filled, and what is left."""
+    torn = moving_texture(25, 160)
+    torn[20, :80, :90] = 240
+    torn[7] = 0
+    tifffile.imwrite(tmp_path / "torn.tif", torn)
+    words = ("repair", tmp_path / "torn.tif")
+    _, listed, _ = bench(capsys, *words)
+    _, told, _ = bench(capsys, *words, "--method", "average", "--out", tmp_path / "whole.tif")
+    found, result = told.split("What is expected")
+    rows = [line.split()[:2] for line in found.splitlines() if line.strip()[:1].isdigit()]
+    assert ["7", "blank"] in rows
+    assert [row for row in rows if row[0] == "20"] == [["20", "flat"]]
+    assert all(" ".join(row) in " ".join(listed.split()) for row in rows)
+    assert "1 finding (1 flat) in 1 slice (20) left: not looked at yet" in " ".join(result.split())
+
+
+def test_findings_and_slices_are_counted_apart() -> None:
+    left = [
+        {"slice": z, "reason": reason} for z, reason in ((3, "fold"), (3, "stain"), (14, "stain"))
+    ]
+    assert left_words(left) == "3 findings (2 stain, 1 fold) in 2 slices (3, 14)"
 
 
 def test_a_sound_volume_is_not_written_again(

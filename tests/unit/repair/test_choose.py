@@ -11,6 +11,7 @@ import tifffile
 import tiny
 import torch
 from conftest import moving_texture
+from report_store import add, followed, judged, scores
 
 from bench.base.errors import UserError
 from bench.repair import choose as choosing
@@ -51,6 +52,28 @@ def test_the_best_on_this_volume_is_taken(wish: Wish, monkeypatch: pytest.Monkey
     assert "best FRC" in filler.why
     again = choose(wish, 1, told.append)
     assert (again.name, len(told)) == (filler.name, 1)
+
+
+@pytest.mark.parametrize(("real", "taken"), [(0.9, "dis"), (0.2, "average")])
+def test_it_says_what_a_filled_slice_is_worth_to_whoever_follows_neurites(
+    tmp_path: Path, real: float, taken: str
+) -> None:
+    """A judge too weak to tell is not asked: FRC chooses."""
+    for name, psnr, share in (("linear", 17.0, 0.3), ("average", 19.0, 0.5), ("dis", 18.0, 0.7)):
+        add(tmp_path, name, table=scores(name, psnr), segmented=followed(name, share),
+            about={"labels": True}, reference="labels", config={"options": {}})  # fmt: skip
+    judged(tmp_path, left_out=0.8, real=real)
+    run = {"data": tmp_path / "data", "out": tmp_path}
+    filler = choose(Wish("auto", None, "mouse_triplet", {}, run), 1, print)
+    assert filler.name == taken
+    if taken == "dis":
+        assert filler.neurites == (
+            "To follow neurites, leaving the slice out carries 0.800, `dis` 0.700: follow them "
+            "across the gap without it."
+        )
+    else:
+        assert "best FRC" in filler.why
+        assert filler.neurites.startswith("The segmenter is too weak to judge neurites")
 
 
 def test_a_network_that_is_named_is_trained_on_this_volume(wish: Wish) -> None:

@@ -12,14 +12,14 @@ import pytest
 import tifffile
 from conftest import moving_texture
 from PIL import Image
-from repaired import FIRST, MEANS, REFUSED, Repaired, repaired
+from repaired import FIRST, MEANS, NEURITES, REFUSED, Repaired, repaired
 
 from bench.base.progress import open_display
 from bench.repair.choose import Wish
 from bench.repair.fill import Manner
 from bench.repair.finding import Finding
 from bench.repair.page.pictures import COLOURS, Album, colours
-from bench.repair.page.words import summary, worst_first
+from bench.repair.page.words import facts, summary, worst_first
 from bench.repair.plan import make_plan
 from bench.repair.record import load_record
 from bench.repair.repair import Order, carry_out
@@ -114,9 +114,11 @@ def test_the_summary_counts_and_names(done: Repaired) -> None:
         "2 slices were synthesised as a whole: 103 and 112.",
         "1 slice was filled in places: 106.",
         "1 slice was not filled, because the result could not be trusted: 109.",
-        "2 findings were left as they are; they are shown below.",
+        "2 findings (1 fold, 1 jump) in 2 slices (113-114) were left as they are; they are shown "
+        "below.",
         "The method for single slices was dis: it was named. What is expected of them rests on 20 "
         "windows of sound slices, hidden and filled alike.",
+        NEURITES,
         "The mean expected error is largest in slice 106, 34.0 grey levels of 255, and smallest in "
         "slice 103, 12.0.",
     ):
@@ -130,6 +132,21 @@ def test_scores_that_some_slice_is_expected_to_reach_have_columns(done: Repaired
     assert '<td class="number">0.91 [0.87, 0.95]</td>' in page
     assert "Carried those that the test triplets" in page
     assert "(Carried: the share of neurites" in page
+
+
+def test_how_far_to_trust_intervals_is_said_once_where_it_is_the_same(done: Repaired) -> None:
+    held = "90 % of such intervals hold the true score"
+    told = dict(slices(done)[3]["facts"])
+    assert told["expected Carried"] == "0.91 [0.87, 0.95]"
+    assert [name for name, text in told.items() if held in text] == [
+        "the intervals of all of these"
+    ]
+    each = done.record.slices[0]
+    few = each.expected["psnr"].model_copy(update={"coverage": None})
+    mixed = each.model_copy(update={"expected": {**each.expected, "psnr": few}})
+    told = dict(facts(mixed, done.record))
+    assert told["expected Carried"].endswith(f"; {held}")
+    assert "too few slices could be hidden" in told["expected PSNR (dB)"]
 
 
 def test_what_was_filled_by_force_stands_before_what_can_be_trusted(done: Repaired) -> None:

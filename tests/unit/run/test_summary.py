@@ -77,6 +77,7 @@ def test_what_cannot_be_told_apart_is_marked_and_explained(close: list[Row]) -> 
     assert "    19.00  " in line(text, "flow")
     assert "    18.50  " in line(text, "average")
     assert "= cannot be told apart from the best: paired over the test triplets" in text
+    assert "The intervals of gains are not, so that one may leave out zero beside a =." in text
     bold = line(printed(close, colours=True), "flow")
     assert re.search(r"\x1b\[1m *19\.00", bold)
     assert not re.search(r"\x1b\[1m *18\.50", printed(close, colours=True))

@@ -8,7 +8,7 @@ import pytest
 from report_store import add, followed, judged, scores
 
 from bench.scores.answer import Answer, answers
-from bench.scores.answer_words import answer_json, headline, paragraphs
+from bench.scores.answer_words import answer_json, for_neurites, headline, paragraphs
 from bench.scores.results import load_results
 from bench.store.records import Failure
 
@@ -85,7 +85,7 @@ def test_who_cannot_be_told_apart_is_named_by_merit_with_its_mean(tmp_path: Path
     assert neurites.startswith("Neurites: take `flow`, which carries 0.600 [")
     assert (
         "; `average` (0.599), `before` (0.598), `after` (0.597) and 1 more down to `dis` (0.595) "
-        "cannot be told apart from it. Leaving" in neurites
+        "cannot be told apart from `flow`. Leaving" in neurites
     )
     assert "linear" not in neurites
     assert "linear" not in pixels
@@ -133,6 +133,65 @@ def test_leaving_the_slice_out_is_judged_on_the_same_triplets(
         words = {"worse": ", which is fewer (+", "not told apart": " and cannot be told apart from"}
         assert f"Leaving the slice out carries {left_out:.3f}{words[verdicts[0]]}" in neurites
         assert headline(answer) == ""
+
+
+def test_a_judge_that_loses_the_real_slice_recommends_nothing_for_neurites(split: Path) -> None:
+    judged(split, real=0.41, left_out=0.8, steps=60)
+    answer = only(split)
+    neurites, pixels, rests = paragraphs(answer)
+    assert neurites.startswith(
+        "Neurites: the segmenter is too weak to judge neurites: through the real slice it carries "
+        "0.410 of them, leaving the slice out 0.800 (-0.390 ["
+    )
+    assert "It was trained for at most 60 steps; train it longer (--segmenter-steps" in neurites
+    assert "`" not in neurites
+    assert pixels.startswith("Pixels: take `ssan (l1)`")
+    assert "The segmenter was trained for at most 60 steps (2,500 are usual)." in rests
+    assert headline(answer).startswith("The segmenter is too weak to judge neurites: through")
+    said = answer_json(answer)
+    assert said["neurites"]["metric"] is None
+    assert said["neurites"]["left_out"] is None
+    assert said["neurites"]["too_weak"]["real"]["mean"] == pytest.approx(0.41)
+    assert said["neurites"]["too_weak"]["left_out"]["mean"] == pytest.approx(0.8)
+    assert said["rests_on"]["segmenter_steps"] == 60
+
+
+@pytest.mark.parametrize(
+    ("real", "steps", "weak"),
+    [
+        (0.41, None, True),  # told apart, whatever is known of the training
+        (0.41, 2500, True),
+        (0.799, 2500, False),  # not told apart
+        (0.799, None, False),
+        (0.799, 60, True),  # stopped early: its training is the likelier reason
+        (0.801, 60, False),
+    ],
+)
+def test_a_judge_is_trusted_until_it_is_shown_to_be_weak_or_was_stopped_early(
+    split: Path, real: float, steps: int | None, weak: bool
+) -> None:
+    judged(split, real=real, left_out=0.8, steps=steps)
+    answer = only(split)
+    assert (answer.too_weak is not None) == weak
+    neurites, _, rests = paragraphs(answer)
+    assert ("leave the slice out" in neurites) == (not weak)
+    assert ("The segmenter was trained" in rests) == (steps == 60)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "real", "said"),
+    [
+        (0.8, 0.9, "leaving the slice out carries 0.800, `flow` 0.700: follow them across the gap"),
+        (0.701, 0.9, "0.701, `flow` 0.700: the filled slice is not shown to help or to harm."),
+        (0.6, 0.9, "leaving the slice out carries 0.600, `flow` 0.700: the filled slice helps."),
+        (0.8, 0.41, "The segmenter is too weak to judge neurites"),
+    ],
+)
+def test_a_repair_says_what_the_filled_slice_is_worth(
+    split: Path, left_out: float, real: float, said: str
+) -> None:
+    judged(split, left_out=left_out, real=real)
+    assert said in for_neurites(only(split), "flow")
 
 
 def test_without_an_interval_nothing_is_recommended(tmp_path: Path) -> None:
