@@ -298,6 +298,18 @@ def test_the_command_line_knows_a_voxel_better_than_the_volume(tmp_path: Path) -
     assert file.volumes[0].voxel_size == (1.0, 1.0, 1.0)  # what it says stays on record
 
 
+def test_a_build_says_which_voxel_size_is_assumed_where_nobody_says_one(tmp_path: Path) -> None:
+    def cautions(name: str, **said: str) -> list[str]:
+        _, summary = make(tmp_path / name, drifting_stack(), options(**said))
+        return [words for row, words in summary.describe() if row == "caution"]
+
+    (words,) = cautions("unknown.h5")
+    assert "5 nm a pixel are assumed" in words
+    assert "10,000 nm2" in words
+    assert "--voxel-size z,y,x" in words
+    assert cautions("known.h5", voxel_size="30,6,6") == []
+
+
 def test_everything_that_made_it_is_in_the_file(tmp_path: Path) -> None:
     stack = drifting_stack()
     card = Card(name="m", title="M", voxel_size=(30, 6, 6), credit="somebody")
