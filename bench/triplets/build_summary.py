@@ -10,6 +10,7 @@ from bench.triplets.gap import gap_rows
 from bench.triplets.leakage import measured_leakage
 from bench.triplets.options import BuildOptions
 from bench.triplets.reject import REASONS, upsampled
+from bench.triplets.rejected_slices import rejected_rows
 from bench.triplets.split import SPLITS, split_words
 from bench.triplets.tile_coverage import drawn_words, poor_coverage
 from bench.triplets.write import Content
@@ -42,6 +43,7 @@ class BuildSummary:
         coverage: how much of a slice lies in tiles, where much of it does not.
         cautions: that a volume is hardly what the microscope saw, that nobody says its voxel size.
         reasons: rejected triplets by rule.
+        rejected: the same, and of some at which slices, as rows of a table.
         split: how they were split, in words.
         splits: kept triplets by split.
         labels: how much of each split is labelled, and what is doubted, as rows of a table.
@@ -58,6 +60,7 @@ class BuildSummary:
     coverage: list[str]
     cautions: list[str]
     reasons: dict[str, int]
+    rejected: list[tuple[str, str]]
     split: str
     splits: dict[str, int]
     labels: list[tuple[str, str]]
@@ -75,7 +78,7 @@ class BuildSummary:
             *(("caution", words) for words in self.cautions),
             ("candidates", f"{self.candidates}, of which {self.kept} are kept"),
             *self._without_room(),
-            *((f"rejected: {name}", str(count)) for name, count in self.reasons.items()),
+            *self.rejected,
             ("split", self.split),
             *((name, str(count)) for name, count in self.splits.items()),
             *(row for row in self.labels if row[0] != "caution"),  # told already
@@ -128,6 +131,9 @@ def summarise(
             filter(None, [upsampled(table["reason"]), size_caution(content.header.voxel_size)])
         ),
         reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
+        rejected=list(
+            rejected_rows(content.keys, {v.name: v.first - v.corner[0] for v in content.volumes})
+        ),
         split=split_words(options.split, options.split_axis, options.fold),
         splits={name: int((kept & (table["split"] == name)).sum()) for name in SPLITS},
         labels=written.labels,
