@@ -67,7 +67,7 @@ class BSpline(Halfway):
 
     def __init__(self, options: BSplineOptions | None = None) -> None:
         super().__init__(options)
-        require_package("SimpleITK", "SimpleITK", "'interslice[bspline]'")
+        require_package("SimpleITK", "SimpleITK", "'.[bspline]' in the checkout of interslice")
 
     def _estimate(self, reference: Slice, moving: Slice) -> SliceFlow:
         height, width = reference.shape

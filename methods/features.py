@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -139,6 +140,14 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     return weights
 
 
+def imagenet_weights_path() -> Path:
+    """Where torchvision keeps the ImageNet weights once it has fetched them."""
+    from torchvision.models import VGG16_Weights
+
+    url = str(VGG16_Weights.IMAGENET1K_V1.url)
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+
+
 def _imagenet_weights() -> dict[str, Tensor]:
     from torchvision.models import VGG16_Weights
 
@@ -148,9 +157,8 @@ def _imagenet_weights() -> dict[str, Tensor]:
         )
     except (OSError, RuntimeError) as error:
         raise ValueError(
-            f"The ImageNet weights of VGG16 cannot be downloaded ({error}); train without them "
-            "with `--losses l1` (not given, the loss is ls, which needs them), give a safetensors "
-            "file with `--vgg-weights FILE`, or take `--vgg-weights random`."
+            f"The ImageNet weights of VGG16 cannot be downloaded ({error}); give a "
+            "safetensors file with `--vgg-weights FILE`, or take `--vgg-weights random`."
         ) from error
     return weights
 

@@ -63,7 +63,7 @@ def _method(name: str) -> str:
     if not method.extra:
         return f"{method.title} ({method.kind})"
     there = "installed" if method.installed else "not installed"
-    needs = f"needs `pip install interslice[{method.extra}]`: {there}"
+    needs = f"needs `pip install '.[{method.extra}]'`: {there}"
     return f"{method.title} ({method.kind}; {needs})"
 
 

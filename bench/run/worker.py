@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,6 +16,7 @@ from bench.base.freed_memory import keep_freed_memory, return_freed_memory
 from bench.base.progress import Display
 from bench.cells.cell import Cell
 from bench.cells.config import RunConfig
+from bench.run.features import run_features
 from bench.run.job import Job, Outcome
 from bench.scores.carried import carried_key
 from bench.scores.triplet_table import overlapping
@@ -29,9 +28,6 @@ from bench.stages.teacher import Teachers, check_apart, check_teacher
 from bench.stages.train import take_part
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
-from bench.triplets.dataset_variant import parse_dataset
-from bench.volumes.cards import load_card
-from methods.features import VggFeatures, load_features
 
 
 class Worker:
@@ -79,7 +75,7 @@ class Worker:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         keep_freed_memory()
-        self._features = _features(self.cells, config)
+        self._features = run_features(self.cells, config, display)
         shared = self._device, self.store, display
         self.segmenters = Segmenters(first_judge(config), *shared)
         second = second_judge(config)
@@ -196,20 +192,3 @@ def _device(config: RunConfig) -> torch.device:
     if config.precision == "bf16" and device.type != "cuda":
         raise UserError("--precision bf16 needs a CUDA device; leave it at float32 on a CPU.")
     return device
-
-
-def _features(cells: list[Cell], config: RunConfig) -> VggFeatures | None:
-    """The VGG features, loaded once, if any cell's loss looks at them."""
-    wanting = [cell for cell in cells if cell.needs_features]
-    if not wanting:
-        return None
-    weights = config.vgg_weights
-    learned_from = {parse_dataset(cell.dataset).trained_on for cell in wanting}
-    if weights is None and all(load_card(name).generated for name in learned_from):
-        weights = "random"
-    try:
-        # torchvision tells of its download on standard output, where --json has its document.
-        with contextlib.redirect_stdout(sys.stderr):
-            return load_features(weights)
-    except (OSError, ValueError) as error:
-        raise UserError(str(error)) from error

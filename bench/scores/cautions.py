@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from bench.scores.record_facts import DatasetFacts
 from bench.scores.statistics import FEWEST, Interval
+from bench.volumes.formats.voxel_size import ASSUMED_PIXEL
 
-ASSUMED_PIXEL = 5.0  # nm, where neither the volume nor its card says
 _SATURATED = 0.01  # of the pixels; a camera clips fewer
 
 

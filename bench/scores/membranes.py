@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.scores.cautions import ASSUMED_PIXEL
 from bench.scores.triplet_table import kept
 from bench.triplets.file import TripletFile
+from bench.volumes.formats.voxel_size import ASSUMED_PIXEL
 from segmentation.carried import Neurites, neurites
 from segmentation.membranes import Membranes, membranes
 from segmentation.scores import Truth, truth_from_labels

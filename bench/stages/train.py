@@ -180,7 +180,7 @@ def train(
             unread.clear()
         if validating and _is_best(model, training, state, rows[-1]):
             best = _copy_weights(model)
-        progress(state.step, training.steps, f"loss {rows[-1]['loss']:.4f}" if rows else "")
+        progress(state.step, training.steps, _loss_words(training, rows))
         if saving and ranks.is_first():
             _write_log(log, rows)
             _save(checkpoint, model, optimiser, best, state, rows)
@@ -190,6 +190,24 @@ def train(
     if ranks.is_first():
         _leave(folder, model, {**facts, **gap_fact(training.file.gap)})
     return facts
+
+
+def _loss_words(training: Training, rows: list[dict[str, float]]) -> str:
+    """The loss of the last step that was read, and which terms have joined it: they raise it."""
+    if not rows:
+        return ""
+    joined = training.joining if rows[-1]["step"] > training.opening else ""
+    return f"loss {rows[-1]['loss']:.4f}" + f" with {joined}" * bool(joined)
+
+
+def _announcement(training: Training) -> str:
+    """How many steps of how many crops there are, and when the loss will rise."""
+    steps, batch, joining = training.steps, training.preset.batch, training.joining
+    words = f"{steps:,} steps of {batch} crop{'s' * (batch > 1)}"
+    if not joining:
+        return words
+    terms = f"{joining} terms join" if " and " in joining else f"{joining} term joins"
+    return f"{words}; after step {training.opening:,} the {terms}, which raises the loss"
 
 
 def _batches(training: Training, step: int) -> Iterator[Triplets]:
@@ -355,6 +373,7 @@ def _compute(context: Context, tick: Progress) -> Result:
     hint = "" if context.cell.preset == "quick" else "; `--preset quick` takes minutes"
     tick = announcing(tick, context.cell.title, hint, context.display)
     check_training(context.cell, model, training, context.room)
+    context.display.note(f"  {context.cell.title}: {_announcement(training)}.")
     ranks.own_share(training.preset.batch)  # too many processes: before any of them begins
     ranks.from_first(context.cell.words())
     try:

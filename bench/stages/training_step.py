@@ -84,6 +84,14 @@ class Training:
         return int(self.preset.membranes_from * self.steps) if self.loss.teacher is not None else 0
 
     @property
+    def joining(self) -> str:
+        """The terms that join after the opening; empty where all of them are there at once."""
+        if self.opening == 0:
+            return ""
+        later = [part for part in self.loss.weights if part not in self._pixel_loss.weights]
+        return " and ".join(dict.fromkeys(part.partition("_")[0] for part in later))
+
+    @property
     def begins_anew(self) -> bool:
         """Whether what follows the opening has a schedule and moments of its own.
 

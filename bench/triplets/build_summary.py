@@ -10,10 +10,15 @@ from bench.triplets.gap import gap_rows
 from bench.triplets.leakage import measured_leakage
 from bench.triplets.options import BuildOptions
 from bench.triplets.reject import REASONS, upsampled
+from bench.triplets.rejected_slices import rejected_rows
 from bench.triplets.split import SPLITS, split_words
 from bench.triplets.tile_coverage import drawn_words, poor_coverage
 from bench.triplets.write import Content
 from bench.volumes.facts_in_words import told
+from bench.volumes.formats.stack import Resolution
+from bench.volumes.formats.voxel_size import ASSUMED_PIXEL
+from segmentation.carried import LEAST_AREA
+from segmentation.membranes import WIDTH
 
 SHEET_NAME = "contact_sheet.png"
 
@@ -36,8 +41,9 @@ class BuildSummary:
         no_room: grid places without a triplet, because tile and shifts did not fit.
         told: what its user has to know of the volumes, as rows of a table.
         coverage: how much of a slice lies in tiles, where much of it does not.
-        caution: that a volume is hardly what the microscope saw; empty for others.
+        cautions: that a volume is hardly what the microscope saw, that nobody says its voxel size.
         reasons: rejected triplets by rule.
+        rejected: the same, and of some at which slices, as rows of a table.
         split: how they were split, in words.
         splits: kept triplets by split.
         labels: how much of each split is labelled, and what is doubted, as rows of a table.
@@ -52,8 +58,9 @@ class BuildSummary:
     no_room: int
     told: list[tuple[str, str]]
     coverage: list[str]
-    caution: str
+    cautions: list[str]
     reasons: dict[str, int]
+    rejected: list[tuple[str, str]]
     split: str
     splits: dict[str, int]
     labels: list[tuple[str, str]]
@@ -68,10 +75,10 @@ class BuildSummary:
             ("contact sheet", str(self.path.with_name(SHEET_NAME))),
             *self.told,
             *(("coverage", line) for line in self.coverage),
-            *([("caution", self.caution)] if self.caution else []),
+            *(("caution", words) for words in self.cautions),
             ("candidates", f"{self.candidates}, of which {self.kept} are kept"),
             *self._without_room(),
-            *((f"rejected: {name}", str(count)) for name, count in self.reasons.items()),
+            *self.rejected,
             ("split", self.split),
             *((name, str(count)) for name, count in self.splits.items()),
             *(row for row in self.labels if row[0] != "caution"),  # told already
@@ -120,14 +127,34 @@ def summarise(
             *([("drift", drift)] if drift else []),
         ],
         coverage=poor_coverage([volume.shape for volume in volumes], options),
-        caution=upsampled(table["reason"]),
+        cautions=list(
+            filter(None, [upsampled(table["reason"]), size_caution(content.header.voxel_size)])
+        ),
         reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
+        rejected=list(
+            rejected_rows(content.keys, {v.name: v.first - v.corner[0] for v in content.volumes})
+        ),
         split=split_words(options.split, options.split_axis, options.fold),
         splits={name: int((kept & (table["split"] == name)).sum()) for name in SPLITS},
         labels=written.labels,
         leakage=measured_leakage(content.keys, options.tile, options.every, options.gap),
         fingerprint=written.fingerprint,
         seconds=seconds,
+    )
+
+
+def size_caution(size: Resolution | None) -> str:
+    """What is assumed where nobody says how wide a pixel is, in a sentence; empty if somebody does.
+
+    Args:
+        size: of a voxel in nm (z, y, x).
+    """
+    if size is not None:
+        return ""
+    return (
+        f"No file says the voxel size, so {ASSUMED_PIXEL:g} nm a pixel are assumed where membranes "
+        f"are drawn ({WIDTH:g} nm wide) and neurites followed ({LEAST_AREA:,.0f} nm2 at least); "
+        "say it in nm with --voxel-size z,y,x."
     )
 
 

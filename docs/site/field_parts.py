@@ -137,7 +137,9 @@ def repair() -> str:
 def _method(name: str) -> str:
     known = METHODS[name]
     if not known.installed:
-        return f"### {name}: {known.title}\n\nNeeds `pip install 'interslice[{known.extra}]'`."
+        return (
+            f"### {name}: {known.title}\n\nNeeds `pip install '.[{known.extra}]'` in the checkout."
+        )
     loaded = load_method(name)
     info = loaded.info
     parts = [f"### {name}: {known.title}", f"{info.kind.capitalize()}; {info.reference}."]

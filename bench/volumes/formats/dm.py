@@ -59,8 +59,8 @@ def _images(path: Path) -> Sequence[_Image]:
         from rsciio.digitalmicrograph import file_reader
     except ModuleNotFoundError as error:
         raise UserError(
-            f"{path} is read by RosettaSciIO, which is not installed; "
-            "`pip install 'interslice[dm]'`."
+            f"{path} is read by RosettaSciIO, which is not installed; in "
+            "the checkout of interslice: `pip install '.[dm]'`."
         ) from error
     try:
         # In one chunk: the smaller ones are listed, however many a damaged header says.

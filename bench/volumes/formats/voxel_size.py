@@ -17,6 +17,7 @@ FINEST, COARSEST = 0.1, 1000.0  # nm, of a pixel's side
 THICKEST = 10_000.0  # nm
 LEAST_SQUARE = 2.0  # a pixel is less than so many times as long as wide
 SAME = 0.01  # relative difference that rounding explains
+ASSUMED_PIXEL = 5.0  # nm, where neither the volume nor its card says
 
 _NANOMETRES = {
     "pm": 1e-3, "a": 0.1, "å": 0.1, "angstrom": 0.1, "angstroms": 0.1, "nm": 1.0,

@@ -552,7 +552,7 @@ def test_lists_say_what_has_to_be_known_before_a_run(
     assert listed["texture"].endswith("; no labels")
     assert listed["cells"].endswith("; neuron ids")
 
-    needs = "needs `pip install interslice[bspline]`: "
+    needs = "needs `pip install '.[bspline]'`: "
     for module, there in (("json", "installed)"), ("no_such_module", "not installed)")):
         bspline = dataclasses.replace(METHODS["bspline"], module=module)
         monkeypatch.setattr("bench.cells.registry.METHODS", {**METHODS, "bspline": bspline})

@@ -177,7 +177,7 @@ def test_opencv_takes_as_many_threads_as_torch(method: Halfway) -> None:
     [
         ("dis", "cv2", "OpenCV is not installed; run: pip install opencv-python-headless."),
         ("farneback", "cv2", "OpenCV is not installed; run: pip install opencv-python-headless."),
-        ("bspline", "SimpleITK", "SimpleITK is not installed; run: pip install 'interslice"),
+        ("bspline", "SimpleITK", "SimpleITK is not installed; run: pip install '.[bspline]'"),
     ],
 )
 def test_a_missing_package_is_told_before_anything_runs(

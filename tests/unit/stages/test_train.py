@@ -164,6 +164,22 @@ def test_membranes_join_in_the_middle_of_one_schedule_and_resume_there(
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
 
 
+@pytest.mark.parametrize(("name", "term"), [("lm", "membrane"), ("ls", "feature and style")])
+def test_progress_says_from_which_step_on_terms_have_joined(
+    texture: TripletFile, tmp_path: Path, name: str, term: str
+) -> None:
+    preset = dataclasses.replace(
+        QUICK, samples=16, validations=1, membranes_from=0.5, features_from=0.5
+    )
+    features = load_features("random")
+    teacher = nn.Conv2d(1, 1, 3, padding=1).requires_grad_(False)
+    loss, said = build_loss(name, LossOptions(), features, teacher), list[str]()
+    training = make_training(texture, loss=loss, preset=preset)
+    train(fresh(), training, tmp_path, lambda _, __, words: said.append(words))
+    assert [words.partition(" with ")[2] for words in said] == [""] * 4 + [term] * 4
+    assert stage._announcement(training).startswith(f"8 steps of 2 crops; after step 4 the {term} ")
+
+
 def test_motion_learns_slower_once_features_have_joined(
     texture: TripletFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,8 +18,10 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from bench.base.errors import UserError
+from bench.base.progress import PlainDisplay
 from bench.scores.membranes import true_membranes
 from bench.triplets.build import build
+from bench.triplets.build_dataset import build_dataset
 from bench.triplets.build_summary import BuildSummary
 from bench.triplets.describe import describe
 from bench.triplets.file import TripletFile
@@ -28,6 +30,7 @@ from bench.triplets.verify import verify
 from bench.triplets.write import check_room
 from bench.volumes.cards import Card, load_card
 from bench.volumes.facts import facts_of
+from bench.volumes.sources import Given
 from bench.volumes.stack_volume import ArrayVolume
 from segmentation.labels import UNLABELLED
 from segmentation.membranes import membranes
@@ -180,6 +183,39 @@ def test_rejected_triplets_stay_in_the_file_with_their_reason(tmp_path: Path) ->
     )
 
 
+def rejections(summary: BuildSummary) -> dict[str, str]:
+    return {row: words for row, words in summary.describe() if row.startswith("rejected: ")}
+
+
+def test_a_build_names_the_slices_that_show_one_section(tmp_path: Path) -> None:
+    """By the numbers that ``--missing`` takes: those of the files, not positions."""
+    stack = drifting_stack()
+    stack[11] = stack[10]
+    _, summary = make(tmp_path / "t.h5", stack, options())
+    assert summary.reasons["duplicate"] == 8  # four tiles of two middles
+    told = rejections(summary)
+    assert told["rejected: duplicate"].startswith("8, at slices 10-11; ")
+    assert "--missing" in told["rejected: duplicate"]
+    assert told["rejected: defect"] == "0"
+    folder = tmp_path / "slices"
+    folder.mkdir()
+    for z, grey in enumerate(stack):
+        Image.fromarray(grey).save(folder / f"slice{100 + z:04d}.png")
+    with_numbers = build_dataset(
+        "mine", Given(sources=[str(folder)]), tmp_path, PlainDisplay(lambda _: None),
+        tile=TILE, stride=TILE, search=6, voxel_size="30,6,6",
+    )  # fmt: skip
+    assert rejections(with_numbers)["rejected: duplicate"].startswith("8, at slices 110-111; ")
+
+
+def test_slices_are_named_by_volume_where_there_are_several(tmp_path: Path) -> None:
+    sound, lost = drifting_stack(), drifting_stack(seed=1)
+    lost[14:] = drifting_stack(seed=2)[14:]  # nothing goes on from 13 to 14
+    volumes = [ArrayVolume("a", sound), ArrayVolume("b", lost)]
+    summary = build("mine", volumes, load_card("mine"), options(), tmp_path / "t.h5")
+    assert "at slices b: 13-14; " in rejections(summary)["rejected: continuity"]
+
+
 def test_the_same_volume_gives_the_same_fingerprint_and_one_grey_level_another(
     tmp_path: Path,
 ) -> None:
@@ -296,6 +332,18 @@ def test_the_command_line_knows_a_voxel_better_than_the_volume(tmp_path: Path) -
     file = TripletFile(tmp_path / "t.h5")
     assert file.voxel_size == (30.0, 6.0, 6.0)
     assert file.volumes[0].voxel_size == (1.0, 1.0, 1.0)  # what it says stays on record
+
+
+def test_a_build_says_which_voxel_size_is_assumed_where_nobody_says_one(tmp_path: Path) -> None:
+    def cautions(name: str, **said: str) -> list[str]:
+        _, summary = make(tmp_path / name, drifting_stack(), options(**said))
+        return [words for row, words in summary.describe() if row == "caution"]
+
+    (words,) = cautions("unknown.h5")
+    assert "5 nm a pixel are assumed" in words
+    assert "10,000 nm2" in words
+    assert "--voxel-size z,y,x" in words
+    assert cautions("known.h5", voxel_size="30,6,6") == []
 
 
 def test_everything_that_made_it_is_in_the_file(tmp_path: Path) -> None:

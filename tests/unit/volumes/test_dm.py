@@ -141,5 +141,5 @@ def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name in [name for name in sys.modules if name.partition(".")[0] == "rsciio"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "rsciio", None)
-    with pytest.raises(UserError, match=r"not installed; `pip install 'interslice\[dm\]'`\.$"):
+    with pytest.raises(UserError, match=r"`pip install '\.\[dm\]'`\.$"):
         stores.opened(written(tmp_path))
