@@ -72,6 +72,18 @@ def test_table_4_has_the_papers_rows_below_the_untrained_ones(tables: dict[str, 
     assert [row.label for row in tables["4"].rows if row.rule] == [paper[0], f"{LONG}-L_1"]
 
 
+def test_no_method_and_loss_of_the_store_lacks_a_row(tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0))
+    add(tmp_path, "ssan", "lm", table=scores("ssan", 19.5), title="SSAN")
+    add(tmp_path, "ssan[extractor=unet]", "lm", table=scores("unet", 19.4), title="SSAN")
+    paper, extended = TABLES["4"](read(tmp_path))
+    assert cell(paper, "SSAN-L_m", "PSNR (dB)").text == "19.50"
+    assert cell(extended, "SSAN-L_m", "PSNR (dB)", "").emphasis == "best"
+    assert cell(extended, "SSAN[extractor=unet]-L_m", "PSNR (dB)", "").value is not None
+    # The paper compares the variants of SSAN in tables of their own.
+    assert "SSAN[extractor=unet]-L_m" not in [row.label for row in paper.rows]
+
+
 def test_a_mean_is_the_mean_of_the_stored_scores(tables: dict[str, Table]) -> None:
     table = scores("ssanl1", report_store.PSNR["ssan"])
     shown = cell(tables["4"], "SSAN-L_1", "PSNR (dB)")
