@@ -352,6 +352,9 @@ def test_a_segmenter_of_few_steps_is_a_footnote(tmp_path: Path, learned: str) ->
         marks = [mark for column in table.columns for mark in column.marks]
         notes_ = [dict(table.notes)[mark] for mark in marks]
         assert (f"mouse_triplet: {sentence}." in notes_) == said
+        (leading,) = TABLES["neurites"](selection)
+        marks = list(leading.rows[0].marks)
+        assert (f"mouse_triplet: {sentence}." in [dict(leading.notes)[m] for m in marks]) == said
         board = leaderboard(selection.results)
         assert (("mouse_triplet", sentence) in print_notes(board)) == said
     save_segmenter_record(folder, {"weights": "given"})
