@@ -40,7 +40,7 @@ def dataset_notes(selection: Selection, dataset: str) -> list[str]:
     """What has to be known of a dataset: that it is not the paper's, and what leaks."""
     notes = []
     remark = selection.reported.datasets.get(dataset)
-    notes.append(f"{dataset}: {remark or 'not in the paper'}.")
+    notes.append(f"{dataset}: {remark or 'not in the SSAN paper'}.")
     entries = [entry for entry in selection.entries
                if entry.cell.dataset == dataset and not entry.other_build]  # fmt: skip
     leakages = [entry.dataset.leakage or 0.0 for entry in entries]
