@@ -21,7 +21,8 @@ class ReportWords:
     """What ``bench report`` is told."""
 
     tables: Annotated[
-        str | None, typer.Option(help="neurites,1,2,3,4,5,preparation,judges; all if not given.")
+        str | None,
+        typer.Option(help="neurites,1,2,3,4,5,preparation,gaps,judges; all if not given."),
     ] = None
     figures: Annotated[str | None, typer.Option(help="3,...,8,dials,...; all if not given.")] = None
     formats: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from bench.report.table import Table, TableCell, TableRow, spans
 
@@ -40,13 +40,20 @@ def latex(table: Table) -> str:
     return needs + (_long(table) if table.prose else _float(table))
 
 
-def document(files: Iterable[tuple[str, Table]]) -> str:
-    """A document of its own that shows tables, each from its file and under its own name."""
+def document(tables: Sequence[Table]) -> str:
+    """A document of its own that shows tables, each from its file and under its own name.
+
+    Those in which nothing was measured are named at its end.
+    """
     inputs = "\n".join(
         rf"\renewcommand{{\thetable}}{{{_text(table.name.replace('_', ' '))}}}"
-        f"\n\\input{{{name}}}\n\\clearpage"
-        for name, table in files
+        f"\n\\input{{{table.stem}}}\n\\clearpage"
+        for table in tables
+        if not table.empty
     )
+    if empty := [f"{table.title} (`{table.stem}.tex`)" for table in tables if table.empty]:
+        why = "The files of these tables say which command fills them."
+        inputs += _text(f"\nNothing measured: {'; '.join(empty)}. {why}")
     return (
         "\\documentclass[10pt]{article}\n"
         "\\usepackage[margin=20mm]{geometry}\n"

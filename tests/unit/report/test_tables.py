@@ -24,7 +24,7 @@ from bench.report.score_rows import AGGREGATIONS, EXTRACTORS
 from bench.report.selection import Selection, select
 from bench.report.table import DASH, Table, TableCell
 from bench.report.tables import TABLES
-from bench.report.write import FORMATS, Wanted, write_report
+from bench.report.write import FORMATS, Wanted, wanted, write_report
 from bench.scores.ceiling import SegmenterRecord
 from bench.scores.results import load_results
 from bench.scores.statistics import mean_interval, paired_gain, seed_spread, z_blocks
@@ -655,6 +655,18 @@ def test_the_command_writes_the_table_asked_for(
         for name in ("table4", "table4_extended")
     ]
     assert "| SSAN-Ls" in (folder / "table4.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("table4_extended", ["4"]),
+        ("table5,neurites,table1", ["neurites", "1", "5"]),
+        ("4,table4,table4_extended", ["4"]),
+    ],
+)
+def test_a_table_may_be_called_by_its_file(words: str, names: list[str]) -> None:
+    assert list(wanted(words, None, None).tables) == names
 
 
 def test_the_whole_report_says_where_to_begin(
