@@ -10,7 +10,7 @@ from bench.report.registry_order import untrained_first
 from bench.report.remarks import membrane_notes, method_notes
 from bench.report.score_cells import dashes, ends, score_cell, spread_text
 from bench.report.selection import Selection
-from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow
+from bench.report.table import DASH, Aside, Column, Notes, Table, TableCell, TableRow
 from bench.report.titles import row_title
 from bench.scores.answer_words import headline
 from bench.scores.ceiling import KINDS, LEFT_OUT, LEFT_OUT_FLOW, REAL, TRUE_SEGMENTS
@@ -46,7 +46,7 @@ def neurites(selection: Selection) -> list[Table]:
         rows += block.rows()
         ties |= block.ties
     found = [each for each in selection.answers if each.dataset in blocks]
-    firsts = (f"{each.dataset}: {first}" for each in found if (first := headline(each)))
+    firsts = (Aside(f"{each.dataset}: {first}") for each in found if (first := headline(each)))
     words = caption(
         selection,
         "What a filled slice is worth to whoever follows neurites",

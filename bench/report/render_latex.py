@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from bench.report.table import Table, TableCell, TableRow, spans
+from bench.report.table import Aside, Table, TableCell, TableRow, spans
 
 _PACKAGES = r"\usepackage{booktabs,graphicx,longtable,array}"
 _SPECIAL = {
@@ -116,7 +116,8 @@ def _long(table: Table) -> str:
 
 def _caption(table: Table) -> str:
     label = table.name.replace("_", "-")
-    return rf"\caption{{{' '.join(map(_text, table.caption))}}}\label{{tab:{label}}}"
+    said = [_text(sentence) for sentence in table.caption if not isinstance(sentence, Aside)]
+    return rf"\caption{{{' '.join(said)}}}\label{{tab:{label}}}"
 
 
 def _head(table: Table) -> list[str]:
@@ -145,9 +146,11 @@ def _cell(cell: TableCell) -> str:
 
 
 def _notes(table: Table) -> list[str]:
-    if not table.notes:
+    asides = [_text(sentence) for sentence in table.caption if isinstance(sentence, Aside)]
+    lines = [rf"{' '.join(asides)}\par"] if asides else []
+    lines += [rf"{_marks((mark,))}~{_text(sentence)}\par" for mark, sentence in table.notes]
+    if not lines:
         return []
-    lines = [rf"{_marks((mark,))}~{_text(sentence)}\par" for mark, sentence in table.notes]
     start = r"\par\medskip\begin{minipage}{\linewidth}\footnotesize\raggedright"
     if table.prose:
         return [r"{\footnotesize\raggedright", *lines, "}"]

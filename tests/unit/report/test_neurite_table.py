@@ -10,6 +10,8 @@ from test_tables import read
 
 from bench.report.digest import digest
 from bench.report.neurite_table import neurites
+from bench.report.render_latex import latex
+from bench.report.render_markdown import markdown
 from bench.report.table import Table, TableCell
 from bench.scores.answer import answers
 
@@ -65,6 +67,19 @@ def test_a_table_whose_best_is_below_leaving_out_says_so_first(
     assert f"neurites than {'any' if left_out > 0.7 + 0.05 else 'leaving'}" in said
     assert f"{left_out:.3f} against 0.700 of `flow`" in said
     assert said.index("against 0.700") < said.index("Carried: the share")
+
+
+def test_a_manuscript_has_trainings_and_findings_below_the_table(tmp_path: Path) -> None:
+    table = store(tmp_path, left_out=0.8)
+    caption, _, below = latex(table).partition(r"\begin{tabular}")
+    assert "mouse" in caption
+    assert "Test triplets" in caption
+    assert "Carried: the share" in caption
+    assert "Best bold" in caption
+    for words in ("Networks: preset", "against 0.700 of"):
+        assert words not in caption
+        assert words in below
+        assert words in markdown(table).partition("| Method")[0]
 
 
 def test_a_table_whose_best_is_ahead_has_no_such_line(tmp_path: Path) -> None:
