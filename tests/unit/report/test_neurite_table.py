@@ -10,6 +10,8 @@ from test_tables import read
 
 from bench.report.digest import digest
 from bench.report.neurite_table import neurites
+from bench.report.page.leaderboard import leaderboard
+from bench.report.page.printing import print_board
 from bench.report.render_latex import latex
 from bench.report.render_markdown import markdown
 from bench.report.table import Table, TableCell
@@ -84,6 +86,15 @@ def test_a_manuscript_has_trainings_and_findings_below_the_table(tmp_path: Path)
 
 def test_a_table_whose_best_is_ahead_has_no_such_line(tmp_path: Path) -> None:
     assert "against" not in " ".join(store(tmp_path).caption)
+
+
+def test_the_page_says_of_each_reference_what_it_is(tmp_path: Path) -> None:
+    store(tmp_path)
+    beside = print_board(leaderboard(read(tmp_path).results))["beside"]
+    said = {each["title"]: each["detail"] for each in beside}
+    assert said["Left out"] == said["Left out, with flow"] == "carried without a synthesised slice"
+    assert said["True segments"] == "the true neurites of the real slice in place of segments"
+    assert said["Real slices"] == "the segmenter's ceiling"
 
 
 def test_masks_have_the_columns_that_they_can_fill(tmp_path: Path) -> None:

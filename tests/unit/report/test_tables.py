@@ -676,7 +676,10 @@ def test_the_whole_report_says_where_to_begin(
     assert code == 0
     begin = filled / "report/report.md"
     assert told.splitlines()[-1] == f"Begin with {begin}."
-    assert str(begin) in out.splitlines()
+    assert out.splitlines() == [str(begin)]
+    made = list((filled / "report").rglob("*.md"))
+    assert f" {len(made)} md" in told
+    assert not any(str(path) in told for path in made if path != begin)
 
 
 @pytest.mark.parametrize(
