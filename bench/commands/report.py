@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,8 @@ class ReportWords:
     """What ``bench report`` is told."""
 
     tables: Annotated[
-        str | None, typer.Option(help="neurites,1,2,3,4,5,preparation,judges; all if not given.")
+        str | None,
+        typer.Option(help="neurites,1,2,3,4,5,preparation,gaps,judges; all if not given."),
     ] = None
     figures: Annotated[str | None, typer.Option(help="3,...,8,dials,...; all if not given.")] = None
     formats: Annotated[
@@ -42,10 +44,17 @@ def report(words: ReportWords) -> None:
     wishes = wanted(words.tables, words.figures, words.formats)
     datasets = tuple(split_variants(words.dataset or ""))
     written = write_report(words.out, words.data, wishes, datasets, words.preset, _tell)
-    for path in written:
-        typer.echo(path)
-    if wishes.whole:
-        _tell(f"Begin with {written[-1]}.")
+    if not wishes.whole:
+        for path in written:
+            typer.echo(path)
+        return
+    # Of everything there are dozens of files: their number, and the pages that show them.
+    page = written[-1]
+    counts = Counter(path.suffix.removeprefix(".") for path in written)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    _tell(f"{len(written)} files in {page.parent}: {kinds}.")
+    typer.echo(page)
+    _tell(f"Begin with {page}.")
 
 
 def _tell(line: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.report.remarks import departures_of, training_note
 from bench.report.selection import Selection
+from bench.report.table import Aside
 from bench.scores.cautions import seeds_caution
 from bench.scores.departures import first_look
 from bench.scores.measurement import Measurement, every_seed
@@ -37,8 +38,9 @@ def caption(
     entries = [entry for each in trained for entry in each.entries]
     if trained:
         length = training_note(selection.preset, entries)
-        sentences.append(f"Networks: preset `{selection.preset}`, {length}, {_seeds(seeds)}.")
-        sentences += filter(None, [seeds_caution(seeds), departures_of(entries)])
+        said = f"Networks: preset `{selection.preset}`, {length}, {_seeds(seeds)}."
+        cautions = filter(None, [seeds_caution(seeds), departures_of(entries)])
+        sentences += map(Aside, [said, *cautions])
     counts = [
         f"{dataset} {max((each.count for each in rows), default=0)}"
         for dataset, rows in measurements.items()

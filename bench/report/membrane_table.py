@@ -8,12 +8,11 @@ from bench.cells.cell import NULL
 from bench.cells.registry import METHODS
 from bench.report.absence import absence, cell_notes
 from bench.report.caption import caption
-from bench.report.remarks import dataset_notes, method_notes
+from bench.report.remarks import membrane_notes, method_notes
 from bench.report.score_cells import ends, spread_text
 from bench.report.selection import Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
 from bench.report.titles import row_title
-from bench.scores.cautions import pixel_size_caution
 from bench.scores.ceiling import KINDS, TRUE_SEGMENTS
 from bench.scores.measurement import Measurement, every_seed, most_triplets
 from bench.scores.membranes import MEMBRANE_METRICS
@@ -41,7 +40,7 @@ def segmentation(selection: Selection) -> list[Table]:
         for name in datasets
     }
     columns = tuple(
-        Column(title, name, notes.mark(*_dataset_notes(selection, name)))
+        Column(title, name, notes.mark(*membrane_notes(selection, name)))
         for name, rows in measured.items()
         for title in (*_front(rows).values(), "Gap in Dice", *_METRICS.values())
     )
@@ -196,24 +195,6 @@ def _no_ceiling(selection: Selection, dataset: str) -> str:
     if any(entry.ceiling_damage for entry in entries):
         return f"its file on {dataset} is damaged; repeat the run"
     return f"the segmenter has not run on {dataset}"
-
-
-def _dataset_notes(selection: Selection, dataset: str) -> list[str]:
-    notes = dataset_notes(selection, dataset)
-    entries = [entry for entry in selection.entries if entry.cell.dataset == dataset]
-    cautions = dict.fromkeys(entry.segmenter_caution for entry in entries)
-    notes += [f"{dataset}: {caution}." for caution in cautions if caution]
-    said = dict.fromkeys(pixel_size_caution(dataset, entry.dataset) for entry in entries)
-    notes += filter(None, said)
-    doubts = [d for entry in entries for d in entry.dataset.doubts]
-    notes += [f"{dataset}: {doubt}" for doubt in dict.fromkeys(doubts)]
-    facts = [entry.facts.segment for entry in entries]
-    if any(each is not None and each.reference == "agreement" for each in facts):
-        notes.append(
-            f"{dataset}: agreement scoring: no labels, so membranes are compared with what the "
-            "segmenter finds in the real slice."
-        )
-    return notes
 
 
 def _with_membranes(selection: Selection) -> tuple[str, ...]:

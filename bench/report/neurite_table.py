@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from bench.report.absence import absence, cell_notes
 from bench.report.caption import caption
 from bench.report.registry_order import untrained_first
-from bench.report.remarks import dataset_notes, method_notes
+from bench.report.remarks import membrane_notes, method_notes
 from bench.report.score_cells import dashes, ends, score_cell, spread_text
 from bench.report.selection import Selection
-from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow
+from bench.report.table import DASH, Aside, Column, Notes, Table, TableCell, TableRow
 from bench.report.titles import row_title
 from bench.scores.answer_words import headline
 from bench.scores.ceiling import KINDS, LEFT_OUT, LEFT_OUT_FLOW, REAL, TRUE_SEGMENTS
@@ -40,13 +40,13 @@ def neurites(selection: Selection) -> list[Table]:
     measured = {name: [each.measured("psnr") for each in own] for name, own in blocks.items()}
     seeds = every_seed(each for found in measured.values() for each in found)
     for dataset, rivals in blocks.items():
-        marks = notes.mark(*dataset_notes(selection, dataset))
+        marks = notes.mark(*membrane_notes(selection, dataset))
         block = _Block(selection, dataset, rivals, notes, seeds)
         rows.append(TableRow(dataset, marks=marks, rule=bool(rows)))
         rows += block.rows()
         ties |= block.ties
     found = [each for each in selection.answers if each.dataset in blocks]
-    firsts = (f"{each.dataset}: {first}" for each in found if (first := headline(each)))
+    firsts = (Aside(f"{each.dataset}: {first}") for each in found if (first := headline(each)))
     words = caption(
         selection,
         "What a filled slice is worth to whoever follows neurites",

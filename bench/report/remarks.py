@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from bench.cells.presets import PRESETS
 from bench.report.selection import Selection
 from bench.report.titles import loss_title, row_title
-from bench.scores.cautions import leakage_caution, saturation_caution
+from bench.scores.cautions import leakage_caution, pixel_size_caution, saturation_caution
 from bench.scores.comparable_cells import others_words
 from bench.scores.departures import Trained, budget_words, told
 from bench.scores.entry import Entry
@@ -40,7 +40,7 @@ def dataset_notes(selection: Selection, dataset: str) -> list[str]:
     """What has to be known of a dataset: that it is not the paper's, and what leaks."""
     notes = []
     remark = selection.reported.datasets.get(dataset)
-    notes.append(f"{dataset}: {remark or 'not in the paper'}.")
+    notes.append(f"{dataset}: {remark or 'not in the SSAN paper'}.")
     entries = [entry for entry in selection.entries
                if entry.cell.dataset == dataset and not entry.other_build]  # fmt: skip
     leakages = [entry.dataset.leakage or 0.0 for entry in entries]
@@ -48,6 +48,25 @@ def dataset_notes(selection: Selection, dataset: str) -> list[str]:
     saturated = max((_saturated(entry) for entry in entries), default=0.0)
     cautions = (leakage_caution(leakage), saturation_caution(saturated))
     return [*notes, *(f"{dataset}: {caution}" for caution in cautions if caution)]
+
+
+def membrane_notes(selection: Selection, dataset: str) -> list[str]:
+    """The same where membranes were segmented, and what their scores rest on."""
+    notes = dataset_notes(selection, dataset)
+    entries = [entry for entry in selection.entries if entry.cell.dataset == dataset]
+    cautions = dict.fromkeys(entry.segmenter_caution for entry in entries)
+    notes += [f"{dataset}: {caution}." for caution in cautions if caution]
+    said = dict.fromkeys(pixel_size_caution(dataset, entry.dataset) for entry in entries)
+    notes += filter(None, said)
+    doubts = [d for entry in entries for d in entry.dataset.doubts]
+    notes += [f"{dataset}: {doubt}" for doubt in dict.fromkeys(doubts)]
+    facts = [entry.facts.segment for entry in entries]
+    if any(each is not None and each.reference == "agreement" for each in facts):
+        notes.append(
+            f"{dataset}: agreement scoring: no labels, so membranes are compared with what the "
+            "segmenter finds in the real slice."
+        )
+    return notes
 
 
 def _saturated(entry: Entry) -> float:

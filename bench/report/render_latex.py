@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from bench.report.table import Table, TableCell, TableRow, spans
+from bench.report.table import Aside, Table, TableCell, TableRow, spans
 
 _PACKAGES = r"\usepackage{booktabs,graphicx,longtable,array}"
 _SPECIAL = {
@@ -40,13 +40,20 @@ def latex(table: Table) -> str:
     return needs + (_long(table) if table.prose else _float(table))
 
 
-def document(files: Iterable[tuple[str, Table]]) -> str:
-    """A document of its own that shows tables, each from its file and under its own name."""
+def document(tables: Sequence[Table]) -> str:
+    """A document of its own that shows tables, each from its file and under its own name.
+
+    Those in which nothing was measured are named at its end.
+    """
     inputs = "\n".join(
         rf"\renewcommand{{\thetable}}{{{_text(table.name.replace('_', ' '))}}}"
-        f"\n\\input{{{name}}}\n\\clearpage"
-        for name, table in files
+        f"\n\\input{{{table.stem}}}\n\\clearpage"
+        for table in tables
+        if not table.empty
     )
+    if empty := [f"{table.title} (`{table.stem}.tex`)" for table in tables if table.empty]:
+        why = "The files of these tables say which command fills them."
+        inputs += _text(f"\nNothing measured: {'; '.join(empty)}. {why}")
     return (
         "\\documentclass[10pt]{article}\n"
         "\\usepackage[margin=20mm]{geometry}\n"
@@ -109,7 +116,8 @@ def _long(table: Table) -> str:
 
 def _caption(table: Table) -> str:
     label = table.name.replace("_", "-")
-    return rf"\caption{{{' '.join(map(_text, table.caption))}}}\label{{tab:{label}}}"
+    said = [_text(sentence) for sentence in table.caption if not isinstance(sentence, Aside)]
+    return rf"\caption{{{' '.join(said)}}}\label{{tab:{label}}}"
 
 
 def _head(table: Table) -> list[str]:
@@ -138,9 +146,11 @@ def _cell(cell: TableCell) -> str:
 
 
 def _notes(table: Table) -> list[str]:
-    if not table.notes:
+    asides = [_text(sentence) for sentence in table.caption if isinstance(sentence, Aside)]
+    lines = [rf"{' '.join(asides)}\par"] if asides else []
+    lines += [rf"{_marks((mark,))}~{_text(sentence)}\par" for mark, sentence in table.notes]
+    if not lines:
         return []
-    lines = [rf"{_marks((mark,))}~{_text(sentence)}\par" for mark, sentence in table.notes]
     start = r"\par\medskip\begin{minipage}{\linewidth}\footnotesize\raggedright"
     if table.prose:
         return [r"{\footnotesize\raggedright", *lines, "}"]

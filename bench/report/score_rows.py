@@ -47,7 +47,7 @@ class Line:
 
 def ablation(selection: Selection, variants: dict[str, tuple[str, ...]]) -> list[Line]:
     """The rows under every loss that one of the variants (not SSAN itself) was trained under."""
-    own = {name for spellings in variants.values() for name in spellings} - {"ssan"}
+    own = _variants(variants)
     found = {entry.cell.loss for entry in selection.entries if entry.cell.method in own}
     losses = [loss for loss in LOSSES if loss in found] or ["ls"]
     lines = []
@@ -57,8 +57,13 @@ def ablation(selection: Selection, variants: dict[str, tuple[str, ...]]) -> list
     return lines
 
 
-def all_methods(selection: Selection) -> list[Line]:
-    """The untrained methods, the paper's rows, and what else the store holds."""
+def all_methods(selection: Selection, *, ablations: bool) -> list[Line]:
+    """The untrained methods, the paper's rows, and what else the store holds.
+
+    Args:
+        selection: what the report is about.
+        ablations: whether the variants that tables 1 and 3 compare are among the rows.
+    """
     others = {(entry.cell.method, entry.cell.loss) for entry in selection.entries}
     pairs = [
         (name, NONE)
@@ -66,14 +71,17 @@ def all_methods(selection: Selection) -> list[Line]:
         if method.kind != "trained" and (method.expected or (name, NONE) in others)
     ]
     shown = {*pairs, *_COMPARED}
-    ablations = {
-        name for group in (EXTRACTORS, AGGREGATIONS) for names in group.values() for name in names
-    }
-    rest = sorted(pair for pair in others - shown if pair[0] not in ablations)
+    variants = set[str]() if ablations else _variants(EXTRACTORS) | _variants(AGGREGATIONS)
+    rest = sorted(pair for pair in others - shown if pair[0] not in variants)
     lines = [_line(selection, *pair) for pair in pairs]
     for group in (_COMPARED, rest):
         lines += [_line(selection, *pair, rule=pair == group[0]) for pair in group]
     return lines
+
+
+def _variants(ablation: dict[str, tuple[str, ...]]) -> set[str]:
+    """The spellings of an ablation but for SSAN itself, which is no variant."""
+    return {name for spellings in ablation.values() for name in spellings} - {"ssan"}
 
 
 def _line(selection: Selection, method: str, loss: str, *, rule: bool = False) -> Line:

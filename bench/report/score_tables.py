@@ -38,9 +38,12 @@ def aggregations(selection: Selection) -> list[Table]:
 
 
 def methods(selection: Selection) -> list[Table]:
-    """Table 4, as in the paper and extended by what blur cannot win."""
-    lines = all_methods(selection)
-    return [_paper_form(selection, "4", "Methods and losses", lines), _extended(selection, lines)]
+    """Table 4, as in the paper and extended by what blur cannot win and by every variant."""
+    lines = all_methods(selection, ablations=False)
+    return [
+        _paper_form(selection, "4", "Methods and losses", lines),
+        _extended(selection, all_methods(selection, ablations=True)),
+    ]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,13 @@ TIES = (
 _SPANS = re.compile(r"`(?P<code>[^`]+)`|(?<!\w)L_(?P<loss>[1fsm])(?!\w)")
 
 
+class Aside(str):
+    """A sentence of a caption that the caption of a paper has no room for.
+
+    A page shows it above the table with the others, LaTeX above the footnotes.
+    """
+
+
 @dataclass(frozen=True)
 class TableCell:
     """One cell.

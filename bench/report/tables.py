@@ -25,3 +25,8 @@ TABLES: Mapping[str, Callable[[Selection], list[Table]]] = {
     "gaps": gaps,
     "judges": judges,
 }
+# What else a table is called: by the files that it is written to.
+TABLE_FILES: Mapping[str, str] = {
+    **{f"table{name}": name for name in TABLES if name.isdigit()},
+    "table4_extended": "4",
+}

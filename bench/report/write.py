@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.base.files import tidied, write_text
 from bench.base.words import split_variants, unknown
@@ -23,7 +24,7 @@ from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
 from bench.report.selection import Selection, select
 from bench.report.table import Table
-from bench.report.tables import TABLES
+from bench.report.tables import TABLE_FILES, TABLES
 from bench.scores.results import Results, load_results
 
 Tell = Callable[[str], None]
@@ -55,12 +56,14 @@ class Wanted:
 def wanted(tables: str | None, figures: str | None, formats: str | None) -> Wanted:
     """Read the words of the command line; who names tables or figures gets no others.
 
+    A table may be called by the name of its file: ``table4``, ``table4_extended``.
+
     Raises:
         UserError: a table, figure or format is not known.
     """
     whole = tables is None and figures is None
     return Wanted(
-        _chosen("table", tables, tuple(TABLES), whole),
+        _chosen("table", tables, tuple(TABLES), whole, TABLE_FILES),
         _chosen("figure", figures, _figures() if whole or figures else (), whole),
         _chosen("format", formats, FORMATS, everything=True),
         whole,
@@ -74,11 +77,15 @@ def _figures() -> tuple[str, ...]:
 
 
 def _chosen(
-    what: str, words: str | None, valid: tuple[str, ...], everything: bool
+    what: str,
+    words: str | None,
+    valid: tuple[str, ...],
+    everything: bool,
+    files: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[str, ...]:
     if words is None:
         return valid if everything else ()
-    chosen = split_variants(words)
+    chosen = [files.get(word, word) for word in split_variants(words)]
     for word in chosen:
         if word not in valid:
             unknown(what, word, list(valid))
@@ -155,7 +162,7 @@ def write_tables(tables: Sequence[Table], formats: Sequence[str], folder: Path) 
             suffix, render = _SUFFIXES[name]
             texts |= {folder / f"{table.stem}{suffix}": render(table) for table in tables}
     if "latex" in formats and tables:
-        texts[folder / "tables.tex"] = document((table.stem, table) for table in tables)
+        texts[folder / "tables.tex"] = document(tables)
     for path, text in texts.items():
         write_text(path, text)
     return list(texts)

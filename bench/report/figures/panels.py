@@ -120,10 +120,7 @@ def draw_methods(subject: Subject) -> Drawing:
             left = sheet.place(number, 2 * pair, title)
             right = sheet.place(number, 2 * pair + 1, quality)
             _draw_pair(left, right, panel, scene, bar=number == pair == 0)
-    left_out = [loss for loss in LOSSES if loss not in losses and trained]
-    more = f" No method was trained with {' or '.join(left_out)}." if left_out else ""
-    words = f"{_which(subject, scene)} {scene.rule}{more}"
-    return Drawing(sheet.figure, words, shown, 1)
+    return Drawing(sheet.figure, f"{_which(subject, scene)} {scene.rule}", shown, 1)
 
 
 def draw_errors(subject: Subject) -> Drawing:

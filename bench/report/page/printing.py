@@ -9,12 +9,16 @@ from typing import Any
 from bench.report.page.gallery import detail
 from bench.report.page.leaderboard import GAIN, Column, Leaderboard, Row
 from bench.scores.cautions import label_remarks
-from bench.scores.ceiling import REAL
+from bench.scores.ceiling import KINDS, REAL, TRUE_SEGMENTS
 from bench.scores.cell_figures import CellFigures, Means
 from bench.scores.entry import Entry
 from bench.scores.statistics import Interval
 
 _STATUS = {"running": "running or killed"}  # a record cannot tell: who is killed writes no more
+_BESIDE = {
+    REAL: "the segmenter's ceiling",
+    KINDS[TRUE_SEGMENTS]: "the true neurites of the real slice in place of segments",
+}
 _DRAWN = GAIN.format("psnr")  # the column whose intervals are drawn as well
 
 
@@ -131,10 +135,9 @@ def _compared_with(figures: CellFigures, columns: list[Column]) -> Iterator[dict
     """The real slices on the triplets of a cell, and what its neurites are carried by else."""
     found = figures.membranes
     for title, means in (found.beside if found else {REAL: Means()}).items():
-        real = title == REAL
         yield {
-            "title": "Real slices" if real else title.capitalize(),
-            "detail": "the segmenter's ceiling" if real else "carried without a synthesised slice",
+            "title": "Real slices" if title == REAL else title.capitalize(),
+            "detail": _BESIDE.get(title, "carried without a synthesised slice"),
             "dataset": figures.entry.cell.dataset,
             "numbers": _numbers(means, columns),
         }

@@ -42,15 +42,29 @@ def test_every_table_compiles(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [None, 0.5])
 def test_any_text_compiles(tmp_path: Path, width: float | None) -> None:
-    cell = TableCell(NASTY, emphasis="best", tie=True, marks=("a",))
+    cell = TableCell(NASTY, 1.0, emphasis="best", tie=True, marks=("a",))
     row = TableRow(f"{NASTY} `{NASTY.replace('`', '')}` L_s", (cell,), ("a",))
     # Brackets and stars at the start of a line, where TeX would take them for arguments.
     rows = (row, TableRow("[x]", (cell,)), TableRow("*", (cell,)), TableRow(NASTY))
     column = Column(NASTY, "" if width else NASTY, ("a",), width)
     table = Table("1", (NASTY,), NASTY, (column,), rows, (("a", NASTY),))
     (tmp_path / "table1.tex").write_text(latex(table), encoding="utf-8")
-    (tmp_path / "all.tex").write_text(document([("table1", table)]), encoding="utf-8")
+    (tmp_path / "all.tex").write_text(document([table]), encoding="utf-8")
     compile_tex(tmp_path / "all.tex")
+
+
+def test_the_document_has_no_page_for_a_table_without_a_number(tmp_path: Path) -> None:
+    rows = (TableRow("SSAN", (TableCell("1.0", 1.0),)), TableRow("DAIN", (TableCell("–"),)))
+    columns = (Column("PSNR"),)
+    full, bare = (
+        Table(name, (title,), "Method", columns, own)
+        for name, title, own in (("4", "Losses.", rows), ("1", "Extractors.", rows[1:]))
+    )
+    text = document([bare, full])
+    assert re.findall(r"\\input\{(.*)\}", text) == ["table4"]
+    assert "Nothing measured: Table 1: Extractors (\\texttt{table1.tex})." in text
+    write_tables([bare], ["latex"], tmp_path)
+    compile_tex(tmp_path / "tables.tex")  # a page even where nothing was measured at all
 
 
 def test_losses_emphasis_and_marks_are_the_papers() -> None:

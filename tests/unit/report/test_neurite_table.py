@@ -10,6 +10,10 @@ from test_tables import read
 
 from bench.report.digest import digest
 from bench.report.neurite_table import neurites
+from bench.report.page.leaderboard import leaderboard
+from bench.report.page.printing import print_board
+from bench.report.render_latex import latex
+from bench.report.render_markdown import markdown
 from bench.report.table import Table, TableCell
 from bench.scores.answer import answers
 
@@ -67,8 +71,30 @@ def test_a_table_whose_best_is_below_leaving_out_says_so_first(
     assert said.index("against 0.700") < said.index("Carried: the share")
 
 
+def test_a_manuscript_has_trainings_and_findings_below_the_table(tmp_path: Path) -> None:
+    table = store(tmp_path, left_out=0.8)
+    caption, _, below = latex(table).partition(r"\begin{tabular}")
+    assert "mouse" in caption
+    assert "Test triplets" in caption
+    assert "Carried: the share" in caption
+    assert "Best bold" in caption
+    for words in ("Networks: preset", "against 0.700 of"):
+        assert words not in caption
+        assert words in below
+        assert words in markdown(table).partition("| Method")[0]
+
+
 def test_a_table_whose_best_is_ahead_has_no_such_line(tmp_path: Path) -> None:
     assert "against" not in " ".join(store(tmp_path).caption)
+
+
+def test_the_page_says_of_each_reference_what_it_is(tmp_path: Path) -> None:
+    store(tmp_path)
+    beside = print_board(leaderboard(read(tmp_path).results))["beside"]
+    said = {each["title"]: each["detail"] for each in beside}
+    assert said["Left out"] == said["Left out, with flow"] == "carried without a synthesised slice"
+    assert said["True segments"] == "the true neurites of the real slice in place of segments"
+    assert said["Real slices"] == "the segmenter's ceiling"
 
 
 def test_masks_have_the_columns_that_they_can_fill(tmp_path: Path) -> None:

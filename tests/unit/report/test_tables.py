@@ -24,7 +24,7 @@ from bench.report.score_rows import AGGREGATIONS, EXTRACTORS
 from bench.report.selection import Selection, select
 from bench.report.table import DASH, Table, TableCell
 from bench.report.tables import TABLES
-from bench.report.write import FORMATS, Wanted, write_report
+from bench.report.write import FORMATS, Wanted, wanted, write_report
 from bench.scores.ceiling import SegmenterRecord
 from bench.scores.results import load_results
 from bench.scores.statistics import mean_interval, paired_gain, seed_spread, z_blocks
@@ -70,6 +70,18 @@ def test_table_4_has_the_papers_rows_below_the_untrained_ones(tables: dict[str, 
     assert "Linear filter (the null) (the null)" not in labels
     assert any(label.startswith("Linear") for label in labels[:first])
     assert [row.label for row in tables["4"].rows if row.rule] == [paper[0], f"{LONG}-L_1"]
+
+
+def test_no_method_and_loss_of_the_store_lacks_a_row(tmp_path: Path) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0))
+    add(tmp_path, "ssan", "lm", table=scores("ssan", 19.5), title="SSAN")
+    add(tmp_path, "ssan[extractor=unet]", "lm", table=scores("unet", 19.4), title="SSAN")
+    paper, extended = TABLES["4"](read(tmp_path))
+    assert cell(paper, "SSAN-L_m", "PSNR (dB)").text == "19.50"
+    assert cell(extended, "SSAN-L_m", "PSNR (dB)", "").emphasis == "best"
+    assert cell(extended, "SSAN[extractor=unet]-L_m", "PSNR (dB)", "").value is not None
+    # The paper compares the variants of SSAN in tables of their own.
+    assert "SSAN[extractor=unet]-L_m" not in [row.label for row in paper.rows]
 
 
 def test_a_mean_is_the_mean_of_the_stored_scores(tables: dict[str, Table]) -> None:
@@ -340,6 +352,9 @@ def test_a_segmenter_of_few_steps_is_a_footnote(tmp_path: Path, learned: str) ->
         marks = [mark for column in table.columns for mark in column.marks]
         notes_ = [dict(table.notes)[mark] for mark in marks]
         assert (f"mouse_triplet: {sentence}." in notes_) == said
+        (leading,) = TABLES["neurites"](selection)
+        marks = list(leading.rows[0].marks)
+        assert (f"mouse_triplet: {sentence}." in [dict(leading.notes)[m] for m in marks]) == said
         board = leaderboard(selection.results)
         assert (("mouse_triplet", sentence) in print_notes(board)) == said
     save_segmenter_record(folder, {"weights": "given"})
@@ -642,6 +657,18 @@ def test_the_command_writes_the_table_asked_for(
     assert "| SSAN-Ls" in (folder / "table4.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("table4_extended", ["4"]),
+        ("table5,neurites,table1", ["neurites", "1", "5"]),
+        ("4,table4,table4_extended", ["4"]),
+    ],
+)
+def test_a_table_may_be_called_by_its_file(words: str, names: list[str]) -> None:
+    assert list(wanted(words, None, None).tables) == names
+
+
 def test_the_whole_report_says_where_to_begin(
     filled: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -649,7 +676,10 @@ def test_the_whole_report_says_where_to_begin(
     assert code == 0
     begin = filled / "report/report.md"
     assert told.splitlines()[-1] == f"Begin with {begin}."
-    assert str(begin) in out.splitlines()
+    assert out.splitlines() == [str(begin)]
+    made = list((filled / "report").rglob("*.md"))
+    assert f" {len(made)} md" in told
+    assert not any(str(path) in told for path in made if path != begin)
 
 
 @pytest.mark.parametrize(
