@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bench.base.errors import UserError
-from bench.commands.options import parsed
+from bench.base.invalid_option import parsed
 from bench.triplets.build import build
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
