@@ -34,7 +34,8 @@ def draw_learning(subject: Subject) -> Drawing:
     for axes in (errors, quality):
         axes.set_xlabel("training crops seen")
         axes.set_xlim(left=0)
-    legend_above(figure, quality.get_legend_handles_labels()[0])
+    handles = (axes.get_legend_handles_labels()[0] for axes in (quality, errors))
+    legend_above(figure, next(filter(None, handles), ()))  # some logs know of training alone
     words = (
         "Left: running mean over a twentieth of the steps. Right: centres of a few "
         "validation slices; what is kept is the step with the least validation loss. A curve that "
@@ -49,6 +50,7 @@ def _draw(errors: Axes, quality: Axes, entry: Entry, *, named: bool) -> None:
         return
     seen = log["step"] * _batch(entry)
     look: dict[str, Any] = {
+        "label": drawn(label(entry)) if named else None,
         "color": colour(entry),
         "linestyle": line(entry),
         "linewidth": 1.2 if named else 0.6,
@@ -64,7 +66,6 @@ def _draw(errors: Axes, quality: Axes, entry: Entry, *, named: bool) -> None:
         log.loc[known, "validation_psnr"],
         marker=marker(entry),
         markersize=2.5,
-        label=drawn(label(entry)) if named else None,
         **look,
     )
 

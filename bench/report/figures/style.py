@@ -68,6 +68,8 @@ def new_figure(
 
 def legend_above(figure: Figure, handles: Sequence[Artist], columns: int = 6) -> None:
     """Names in even rows above all panels; the figure grows by them, and no panel shrinks."""
+    if not handles:
+        return
     rows = -(-len(handles) // columns)
     figure.set_figheight(figure.get_figheight() + _ROW * rows)
     figure.legend(

@@ -64,6 +64,7 @@ class TiffStack(Stack):
             self._stored = partial(
                 np.memmap, path, series.stored_dtype, "r", series.offset, series.shape, "C"
             )
+            self._stored()  # a file that is cut short is refused at once
         elif not self._in_pages():
             whole = self._whole()
             self._stored = lambda: whole
