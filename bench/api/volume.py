@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bench.api.given_options import OF_ALL, OF_EACH, check_known, given_of, of_one
+from bench.base.closing import Closing
 from bench.volumes.formats.stack import Resolution
 from bench.volumes.stack_volume import StackVolume
 from segmentation.labels import UNLABELLED
 
 
-class Volume:
+class Volume(Closing):
     """A volume: slices of 8-bit grey, each read when it is asked for.
 
     It is a context manager; ``close`` lets go of the files.
@@ -80,17 +80,6 @@ class Volume:
     def close(self) -> None:
         """Let go of the files."""
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_volume(source: str | Path, **options: Any) -> Volume:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base.closing import Closing
 from bench.base.errors import UserError
 from bench.triplets.dataset_paths import anew
 from bench.triplets.gap import positions, times_of
@@ -30,7 +30,7 @@ from bench.triplets.split import SPLITS
 from bench.volumes.label_ids import known_pixels
 
 
-class TripletFile:
+class TripletFile(Closing):
     """The triplets of a dataset, read one at a time.
 
     It may be used after a fork, and pickled to other processes: each opens the file for itself.
@@ -200,17 +200,6 @@ class TripletFile:
         if self._file is not None and self._process == os.getpid():
             self._file.close()
         self._file = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __reduce__(self) -> tuple[type[TripletFile], tuple[Path]]:
         return TripletFile, (self.path,)

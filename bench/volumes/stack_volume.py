@@ -6,12 +6,12 @@ import copy
 import math
 from collections.abc import Iterable
 from functools import cached_property
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base.closing import Closing
 from bench.base.errors import UserError
 from bench.volumes.cards import LabelKind
 from bench.volumes.formats.array import ArrayStack
@@ -35,7 +35,7 @@ from segmentation.labels import UNLABELLED
 _WINDOW = 2**12  # pixels: side of what is looked at of a slice that is too large to be read
 
 
-class StackVolume:
+class StackVolume(Closing):
     """A volume over a stack of grey slices and, where given, one of labels and one of masks.
 
     Use it as a context manager, or call ``close``.
@@ -210,17 +210,6 @@ class StackVolume:
         for beside in (self._labels, self._mask):
             if beside is not None:
                 beside.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class ArrayVolume(StackVolume):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -47,14 +45,3 @@ def test_the_slices_of_a_gap_are_filled_from_what_was_read_once(
     records = [filling.record(task) for task in tasks_of(plan, volume)]
     assert [each.slice for each in records] == [4, 5, 6]
     assert seen == {3: 1, 7: 1}
-
-
-def test_a_repair_in_one_process_imports_nothing_of_dask() -> None:
-    code = (
-        "import sys, bench.commands.repairing, bench.commands.filling\n"
-        "print({'dask', 'distributed'} & set(sys.modules))"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert answer.stdout.strip() == "set()"
