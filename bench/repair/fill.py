@@ -18,12 +18,13 @@ from bench.repair.choose import Filler
 from bench.repair.error_file import write_errors
 from bench.repair.evidence import Evidence
 from bench.repair.gaps import Gap, Task
+from bench.repair.gauge import gauge
 from bench.repair.hidden import HiddenPlace, hide_one
 from bench.repair.neighbours import Neighbours, neighbours
 from bench.repair.parts import Means, mask_of, parts_of, places_of
 from bench.repair.record import SliceRecord
 from bench.repair.slices import Slices
-from bench.repair.trust import Seen, Trust, seen
+from bench.repair.trust import Reached, Seen, Trust, seen
 from bench.triplets.gap import times_of
 from bench.volumes.formats.stack import Stack
 from bench.volumes.stack_volume import StackVolume
@@ -66,6 +67,7 @@ class Filling:
     manner: Manner
     evidence: Evidence
     look: Callable[[], None] = lambda: None
+    _gauges: dict[int, Interpolator] = field(default_factory=dict)
     _models: dict[int, Interpolator] = field(default_factory=dict)
     _trusts: dict[int, Trust] = field(default_factory=dict)
     _beside: dict[Gap, Neighbours] = field(default_factory=dict)  # of the last gap alone
@@ -87,9 +89,18 @@ class Filling:
         Raises:
             UserError: the method's weights are of other times, or it returned NaN or infinity.
         """
+        return self._hide(place, self._model(place.gap.size))
+
+    def gauge(self, place: HiddenPlace) -> Reached:
+        """Fill a window as ``hide`` does, but with the gauge; what that reaches."""
+        size = place.gap.size
+        if size not in self._gauges:
+            self._gauges[size] = gauge().model(times_of(size), self.manner.device)
+        return self._hide(place, self._gauges[size]).reached
+
+    def _hide(self, place: HiddenPlace, model: Interpolator) -> Seen:
         self.look()
-        model, device = self._model(place.gap.size), choose_device(self.manner.device)
-        beside = self._neighbours(place.gap)
+        beside, device = self._neighbours(place.gap), choose_device(self.manner.device)
         return seen(hide_one(beside, place, model, device, self.manner.search))
 
     def record(self, task: Task) -> SliceRecord:

@@ -8,21 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from bench.base.errors import UserError
 from bench.base.progress import Display, Progress
 from bench.base.provenance import provenance
-from bench.repair.choose import Filler, Wish, choose
+from bench.repair.choose import Wish, choose
 from bench.repair.each import Each, Helpers, counting, each_here
 from bench.repair.evidence import RECORD, Evidence, path_of
-from bench.repair.fill import Filling, Kept, Manner, trust_name
-from bench.repair.gaps import Task, sound_slices, tasks_of
-from bench.repair.hidden import HiddenPlace, places, unlearned
-from bench.repair.judged import judged
+from bench.repair.fill import Filling, Kept, Manner
+from bench.repair.gaps import Task, tasks_of
 from bench.repair.page import write_page
 from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, left_of, save_record
-from bench.repair.slices import Slices
-from bench.repair.trust import Reached, learned
+from bench.repair.trial import learn_trust, trial
 from bench.scores.notation import interval_json
 from bench.scores.results import Tell
 from bench.volumes.stack_volume import StackVolume
@@ -105,14 +101,13 @@ def carry_out(
         display = open_display()
         try:
             filling = Filling(volume, fillers, order.manner, evidence)
-            hidden = {
-                size: _hidden_places(order.plan, volume, filler, size)
-                for size, filler in fillers.items()
+            trials = {
+                size: trial(order.plan, volume, filler, size) for size, filler in fillers.items()
             }
-            most = max(len(tasks), *map(len, hidden.values()))
+            most = max(len(tasks), *(len(one.own) for one in trials.values()))
             with _hands(order, filling, most, display) as each:
-                for size, chosen in hidden.items():
-                    _learn_trust(filling, size, chosen, each, display)
+                for size, chosen in trials.items():
+                    learn_trust(filling, size, chosen, each, display.stage(f"hide gaps of {size}"))
                 record = _filled(order, filling, tasks, each, display)
             if record.filled:
                 _write(order, filling, tasks, record, display.stage("write"))
@@ -144,60 +139,6 @@ def _hands(order: Order, filling: Filling, most: int, display: Display) -> Itera
 
     with each_on_workers(order.helpers, filling, most, display) as each:
         yield each
-
-
-def _learn_trust(
-    filling: Filling, size: int, chosen: Sequence[HiddenPlace], each: Each, display: Display
-) -> None:
-    """Have it known what hidden slices say of gaps of a size."""
-    filler, search = filling.fillers[size], filling.manner.search
-    name, key = trust_name(size), _trust_key(filler, chosen, filling.slices, search)
-    if filling.evidence.kept(name, key) is not None:
-        return
-    tick = display.stage(f"hide gaps of {size}")
-    hidden = each(Filling.hide, chosen, counting(tick, len(chosen), "hidden slices"))
-    filling.evidence.vouch(name, key, (), learned(hidden, _judged(filler)).as_json())
-
-
-def _judged(filler: Filler) -> tuple[Reached, ...]:
-    """What the benchmark of this volume says of neurites."""
-    if filler.membranes is None or filler.tested_on is None:
-        return ()
-    return judged(filler.membranes, filler.tested_on)
-
-
-def _hidden_places(plan: Plan, volume: StackVolume, filler: Filler, size: int) -> list[HiddenPlace]:
-    """The windows that are hidden to see how far to trust a method.
-
-    Raises:
-        UserError: there is none.
-    """
-    sound = sound_slices(plan, volume)
-    if filler.learned_from is None:
-        chosen = places(sound, size, volume.shape)
-    else:
-        chosen = unlearned(filler.learned_from, sound, size, volume)
-    if not chosen:
-        raise UserError(
-            f"Nothing says how far to trust a gap of {size}, for nowhere are {size + 2} sound "
-            "slices in a row that could be hidden; take what is falsely found out of the plan "
-            "(--plan-out, --plan)."
-        )
-    return chosen
-
-
-def _trust_key(
-    filler: Filler, chosen: Sequence[HiddenPlace], slices: Slices, search: int
-) -> dict[str, Any]:
-    """All that what hidden slices say depends on; the first one stands for the volume."""
-    windows = [[each.gap.before, each.gap.after, each.z, *each.window] for each in chosen]
-    return {
-        "method": filler.as_json(),
-        "windows": windows,
-        "seen": slices.digest(chosen[0].z),
-        "search": search,
-        "judged": None if filler.membranes is None else filler.membranes.to_csv(index=False),
-    }
 
 
 def _filled(

@@ -144,7 +144,8 @@ def learn(hidden: Iterable[Hidden]) -> Trust:
     Raises:
         UserError: there are none.
     """
-    return learned([seen(each) for each in hidden])
+    found = [seen(each) for each in hidden]
+    return learned(found, tuple(each.reached for each in found), ())
 
 
 def seen(hidden: Hidden) -> Seen:
@@ -160,18 +161,21 @@ def seen(hidden: Hidden) -> Seen:
     return Seen(sample(features(before, grey, after, beside), grey, truth), reached)
 
 
-def learned(hidden: Sequence[Seen], judged: tuple[Reached, ...] = ()) -> Trust:
+def learned(
+    hidden: Sequence[Seen], reached: tuple[Reached, ...], judged: tuple[Reached, ...]
+) -> Trust:
     """What windows together say that were hidden and filled.
 
     Args:
         hidden: what each says.
+        reached: what these reached, or would reach in windows of the whole volume.
         judged: what gaps of test triplets say.
 
     Raises:
         UserError: there are none.
     """
     errors = ErrorModel.fit(each.sample for each in hidden)
-    return Trust(errors, tuple(each.reached for each in hidden), judged)
+    return Trust(errors, reached, judged)
 
 
 def _levels(grey: Grey) -> Slice:
