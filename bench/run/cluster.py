@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, cast
 
-from distributed import Future, KilledWorker, as_completed
+from distributed import Future, KilledWorker, wait
 
 from bench.run.graph import Graph, Key
 from bench.run.job import Job, Outcome
@@ -13,6 +14,10 @@ from bench.run.team import Team, team
 from bench.run.worker import Worker
 from bench.store.records import now
 from bench.triplets.dataset import Dataset
+
+_LOOK = 2.0  # seconds from a look at how many workers there are to the next
+
+Ended = Outcome | KilledWorker | None  # a cell as it is then, why it ended, or a network
 
 
 def compute_on_workers(worker: Worker, datasets: dict[str, Dataset]) -> list[Outcome]:
@@ -31,35 +36,58 @@ def compute_on_workers(worker: Worker, datasets: dict[str, Dataset]) -> list[Out
     with team(worker.config, len(graph.tasks), worker.store.root, worker.display) as found:
         _show_progress(worker, found)
         found.enrol(_member(worker, datasets, found))
-        ends = _submit(graph, found)
-        for end in as_completed(ends):
-            if not isinstance(end.exception(), KilledWorker):
-                end.result()
-        return [_outcome(number, end, worker, datasets) for number, end in enumerate(ends)]
+        ended = _carry_out(graph, found)
+    return [_outcome(number, ended[end], worker, datasets) for number, end in enumerate(graph.ends)]
 
 
-def _submit(graph: Graph, found: Team) -> list[Future[Any]]:
-    """Hand all tasks to the cluster; those are returned that each end a cell."""
-    futures: dict[Key, Future[Any]] = {}
-    for key, task, seconds in graph.longest_first():
-        needs = [futures[need] for need in task.needs]
-        name, priority = (*key, found.name), round(1000 * seconds)
-        futures[key] = found.submit(
-            Member.do, task.of, task.what, needs, key=name, priority=priority
-        )
-    return [futures[key] for key in graph.ends]
+def _carry_out(graph: Graph, found: Team) -> dict[Key, Ended]:
+    """Have each task done by a worker that is free; what most waits for comes first.
+
+    Dask gives a task that waits for another to the worker that did that one, be it busy for an
+    hour and others idle. So it gets no task before a worker is free, and none to wait for.
+    """
+    waiting, ended = dict(graph.longest_first()), dict[Key, Ended]()
+    at_work: dict[Future[Any], Key] = {}
+    while waiting or at_work:
+        free = max(1, len(found.workers)) - len(at_work)
+        ready = [key for key, task in waiting.items() if ended.keys() >= set(task.needs)]
+        for key in ready[: max(0, free)]:
+            task = waiting.pop(key)
+            needs = [ended[need] for need in task.needs]
+            killed = [each for each in needs if isinstance(each, KilledWorker)]
+            if killed:
+                ended[key] = killed[0]
+                continue
+            name = (*key, found.name)
+            at_work[found.submit(Member.do, task.of, task.what, needs, key=name)] = key
+        for future in _ended(list(at_work)):
+            ended[at_work.pop(future)] = _result(future)
+    return ended
 
 
-def _outcome(
-    number: int, end: Future[Any], worker: Worker, datasets: dict[str, Dataset]
-) -> Outcome:
-    error = end.exception()
-    if not isinstance(error, KilledWorker):
-        outcome: Outcome = end.result()
-        return outcome
-    what, place, _ = map(str, error.args[0])
+def _ended(at_work: list[Future[Any]]) -> Collection[Future[Any]]:
+    """The first that end; none where nothing did for a while, in which workers may have joined."""
+    try:
+        done: Collection[Future[Any]] = wait(at_work, _LOOK, "FIRST_COMPLETED").done
+    except TimeoutError:
+        return ()
+    return done
+
+
+def _result(future: Future[Any]) -> Ended:
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        return error
+    result: Ended = future.result()
+    return result
+
+
+def _outcome(number: int, end: Ended, worker: Worker, datasets: dict[str, Dataset]) -> Outcome:
+    if not isinstance(end, KilledWorker):
+        return cast("Outcome", end)  # None is of networks
+    what, place, _ = map(str, end.args[0])
     reason = (
-        f"{error.allowed_failures + 1} workers died one after the other at the task '{what}' on "
+        f"{end.allowed_failures + 1} workers died one after the other at the task '{what}' on "
         f"{place}; if they ran out of memory, use fewer on a machine."
     )
     return Job(worker.context(worker.cells[number], datasets)).give_up(what.split()[0], reason)

@@ -67,8 +67,8 @@ class Graph:
         """Whether every cell is done, so that the tasks only look at what is there."""
         return all(what.startswith("look ") for what, _ in self.tasks)
 
-    def longest_first(self) -> Iterator[tuple[Key, Task, float]]:
-        """The tasks, and the seconds from their begin to the end of all that waits for them.
+    def longest_first(self) -> Iterator[tuple[Key, Task]]:
+        """The tasks, by the seconds from their begin to the end of all that waits for them.
 
         A task still stands behind those that it needs: theirs are more.
         """
@@ -78,7 +78,7 @@ class Graph:
             for need in task.needs:
                 left[need] = max(left[need], left[key])
         for key in sorted(self.tasks, key=lambda key: -left[key]):
-            yield key, self.tasks[key], left[key]
+            yield key, self.tasks[key]
 
     def _add_cell(self, number: int, context: Context) -> Key:
         """Add a task for each stage to compute, or a look at a cell that is done; the last one."""

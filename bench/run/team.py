@@ -16,7 +16,7 @@ from uuid import uuid4
 import dask
 import torch
 from distributed import Client, Future, LocalCluster, wait
-from distributed.client import FutureCancelledError
+from distributed.client import FutureCancelledError, FuturesCancelledError
 
 from bench.base.errors import UserError
 from bench.base.progress import Display
@@ -107,7 +107,7 @@ def team(config: Workers, most: int, folder: Path, display: Display) -> Iterator
         _say_where(found, display)
         try:
             yield found
-        except FutureCancelledError as error:
+        except (FutureCancelledError, FuturesCancelledError) as error:
             raise UserError(
                 "The Dask scheduler is gone; start it again and repeat the command: what was "
                 "finished is kept, and trainings go on."

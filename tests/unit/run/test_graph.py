@@ -12,7 +12,7 @@ from bench.base.progress import PlainDisplay
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
 from bench.run.datasets import open_datasets
-from bench.run.graph import Graph
+from bench.run.graph import Graph, Key
 from bench.run.worker import Worker
 from bench.triplets.file import TripletFile
 
@@ -60,16 +60,16 @@ def test_the_longest_chain_is_begun_first_and_a_task_stands_behind_what_it_needs
     data_folder: Path, tmp_path: Path
 ) -> None:
     graph = graph_of(data_folder, tmp_path)
-    order = [key for key, _, _ in graph.longest_first()]
+    order = [key for key, _ in graph.longest_first()]
     assert [key[0] for key in order][:2] == ["train tiny l1", "segmenter"]
+
+    def left(key: Key) -> float:
+        after = [left(other) for other, task in graph.tasks.items() if key in task.needs]
+        return graph.tasks[key].seconds + max(after, default=0)
+
+    assert [left(key) for key in order] == sorted(map(left, order), reverse=True)
     for key, task in graph.tasks.items():
         assert all(order.index(need) < order.index(key) for need in task.needs)
-    left = {key: seconds for key, _, seconds in graph.longest_first()}
-    end = graph.ends[-1]
-    assert left[end] == graph.tasks[end].seconds
-    assert left[order[0]] == sum(
-        task.seconds for key, task in graph.tasks.items() if key[0].endswith("tiny l1")
-    )
 
 
 def test_what_is_done_is_looked_at_and_what_it_took_is_expected_of_the_next(
