@@ -11,6 +11,7 @@ from bench.api.given_options import missing_of
 from bench.base.errors import UserError
 from bench.base.invalid_option import parsed
 from bench.base.progress import open_display
+from bench.base.words import unknown
 from bench.cells.workers import Workers, load_workers
 from bench.repair.find import SEARCH, find_defects
 from bench.repair.finding import WHOLE
@@ -19,6 +20,7 @@ from bench.repair.limits import Limits
 from bench.repair.plan import LONGEST, Plan, make_plan, whole_slices_of
 from bench.repair.plan_file import read_plan
 from bench.repair.record import RepairRecord
+from bench.volumes.cards import fold_of, parse_voxel_size
 from bench.volumes.grey_range import parse_grey_range
 from bench.volumes.holes import as_ranges
 from bench.volumes.region import parse_region
@@ -61,6 +63,8 @@ class RepairOptions:
         level: which scale is read, from 0.
         axes: a letter for each axis of the array as stored.
         channel: which one is read, from 0.
+        voxel_size: in nm (z, y, x), ``"30,6,6"``, where the volume says none or a wrong one; it is
+            written with the repaired one.
     """
 
     source: str
@@ -89,6 +93,7 @@ class RepairOptions:
     level: int | None = None
     axes: str | None = None
     channel: int | None = None
+    voxel_size: str | tuple[float, float, float] | None = None
 
     @property
     def looked_at(self) -> bool:
@@ -135,7 +140,7 @@ class RepairOptions:
             return tuple(volume.first + each.z for each in found if each.reason == "missing")
 
     def _given(self, missing: tuple[int, ...]) -> Given:
-        bounds, said = self.region, self.grey_range
+        bounds, said, size = self.region, self.grey_range, self.voxel_size
         return Given(
             sources=(self.source,),
             missing=(missing,),
@@ -144,6 +149,7 @@ class RepairOptions:
             channel=self.channel,
             level=self.level or 0,
             regions=() if bounds is None else (parsed("region", parse_region, bounds),),
+            voxel_size=None if size is None else parsed("voxel-size", parse_voxel_size, size),
         )
 
     def check_filling(self, volume: StackVolume) -> None:
@@ -161,10 +167,30 @@ class RepairOptions:
         self._workers()
         if self.method not in (None, AUTO):
             parse_variant(str(self.method), self.preset or "quick")
+        self._check_loss(self.dataset or volume.name)
         for target in filter(None, (self.out, self.mask_out)):
             # What a repair that was killed had finished is not in the way.
             if not Evidence(str(self.out)).is_open:
                 check_target(target, volume.raw, volume.voxel_size)
+
+    def _check_loss(self, dataset: str) -> None:
+        """Refuse a loss that there is not, or that looks for membranes that nobody has marked."""
+        from bench.triplets.dataset_paths import dataset_path
+        from bench.triplets.file import readable
+        from methods.losses import LOSSES, needs_teacher
+
+        if self.loss is None:
+            return
+        if self.loss not in LOSSES:
+            unknown("loss", self.loss, list(LOSSES))
+        if not needs_teacher(self.loss) or self.labels is not None:
+            return
+        file = readable(dataset_path(Path(self.data or "data"), dataset, fold_of(dataset, None)))
+        if file is None or not file.has_labels:
+            raise UserError(
+                f"--loss {self.loss} looks for membranes, and nothing says where they are; give "
+                "the --labels of the volume, or another --loss."
+            )
 
     def planned(self, volume: StackVolume) -> Plan:
         """What is to be filled: what the plan says, or what is found.
@@ -255,6 +281,7 @@ class RepairOptions:
             "level": self.level,
             "axes": self.axes,
             "channel": self.channel,
+            "voxel_size": self.voxel_size,
         }
         runs = {
             "preset": self.preset,

@@ -24,6 +24,7 @@ from bench.commands.options import (
     Scheduler,
     SchedulerFile,
     Threads,
+    VoxelSize,
     takes,
 )
 
@@ -98,6 +99,7 @@ class RepairWords:
     level: Level = None
     axes: Axes = None
     channel: Channel = None
+    voxel_size: VoxelSize = None
     as_json: Json = False
 
 

@@ -79,6 +79,7 @@ def _origin(config: RunConfig) -> Origin:
         channel=config.channel,
         level=config.level or 0,
         regions=[config.region] if config.region else [],
+        voxel_size=config.voxel_size,
     )
     said = config.model_dump(include=set(SAID), exclude_none=True)
     return Origin(given, said, config.download)

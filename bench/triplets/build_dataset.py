@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -106,7 +107,7 @@ def build_at(
     if target.exists() and not replace:
         raise UserError(f"{target} is there already; --replace builds it anew.")
     volumes: Sequence[Volume] = (
-        given.open(options.voxel_size, card.voxel_size)
+        dataclasses.replace(given, voxel_size=options.voxel_size).open(card.voxel_size)
         if given.sources
         else [generated_volume(card)]
     )

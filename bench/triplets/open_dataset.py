@@ -122,7 +122,7 @@ def _set_damaged_aside(
         )
     # What is there is set aside only for something better.
     if origin.given.sources:
-        origin.given.open_grey(origin.said.get("voxel_size"), card.voxel_size).close()
+        origin.given.open_grey(card.voxel_size).close()
     words = "the options of its card"
     if (file := readable(path)) is not None:
         _check_same(file, origin)
@@ -147,8 +147,7 @@ def _check_same(file: TripletFile, origin: Origin) -> None:
             )
     if not origin.given.sources:
         return
-    said = origin.said.get("voxel_size")
-    with origin.given.open_grey(said, file.card.voxel_size) as volume:
+    with origin.given.open_grey(file.card.voxel_size) as volume:
         parts = [part.volume for part in parts_of(thinned(volume, every), file.options)]
         digest = digest_of(parts, [part.digest for part in parts])
         if digest in {facts.sha256 for facts in file.volumes}:

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from bench.base.errors import UserError
 from bench.base.words import read_words, spelling, unknown, with_options
@@ -35,6 +42,18 @@ LabelKind = Literal["ids", "membrane_mask"]
 LabelZero = Literal["membrane", "ignore"]
 _Side = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 VoxelSize = Annotated[tuple[_Side, _Side, _Side], BeforeValidator(_three_sides)]
+
+
+def parse_voxel_size(said: object) -> tuple[float, float, float]:
+    """A voxel size in nm (z, y, x): three numbers, or a text of them.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return TypeAdapter(VoxelSize).validate_python(said)
+    except ValidationError as error:
+        raise ValueError(f"{said!r} is no Z,Y,X in nm; write 30,6,6 for instance") from error
 
 
 class CardFile(BaseModel):

@@ -38,6 +38,7 @@ class Given:
         channel: which one is read of several, from 0.
         level: which scale is read of volumes that are stored in several, from 0.
         regions: the part of each that is taken, an empty one for all of it; or none at all.
+        voxel_size: in nm (z, y, x), that counts before what the files say.
     """
 
     sources: Sequence[str | Path] = ()
@@ -49,6 +50,7 @@ class Given:
     channel: int | None = None
     level: int = 0
     regions: Sequence[Region] = ()
+    voxel_size: Resolution | None = None
 
     def check(self) -> None:
         """Refuse labels, masks or holes that are not one for each volume.
@@ -69,14 +71,12 @@ class Given:
                     'the same order ("" for a whole one).'
                 )
 
-    def open(
-        self, said: Resolution | None = None, known: Resolution | None = None
-    ) -> list[StackVolume]:
+    def open(self, known: Resolution | None = None) -> list[StackVolume]:
         """Open every volume; whoever opens them closes them.
 
         Args:
-            said: the voxel size in nm (z, y, x) that counts before that of a file, for regions.
-            known: the one that counts where a file does not say any.
+            known: the voxel size in nm (z, y, x) by which regions are counted where nobody says
+                one.
 
         Raises:
             UserError: a file cannot be read, or does not fit another one.
@@ -99,8 +99,9 @@ class Given:
                     mask=mask,
                     missing=missing,
                     asked=Asked(self.axes, self.channel, level=self.level),
-                    part=Part(region, said, known),
+                    part=Part(region, self.voxel_size, known),
                 )
+                volume.voxel_size = self.voxel_size or volume.voxel_size
                 volumes.append(volume)
         except BaseException:
             for volume in volumes:
@@ -108,19 +109,16 @@ class Given:
             raise
         return volumes
 
-    def open_grey(
-        self, said: Resolution | None = None, known: Resolution | None = None
-    ) -> StackVolume:
+    def open_grey(self, known: Resolution | None = None) -> StackVolume:
         """Open the grey slices of the only volume, without labels and mask.
 
         Args:
-            said: as ``open`` takes it.
-            known: likewise.
+            known: as ``open`` takes it.
 
         Raises:
             UserError: the file cannot be read.
         """
-        [volume] = replace(self, labels=(), masks=()).open(said, known)
+        [volume] = replace(self, labels=(), masks=()).open(known)
         return volume
 
 

@@ -14,6 +14,7 @@ from conftest import moving_texture
 
 from bench.repair.fill import Filling
 from bench.repair.words import left_words
+from bench.volumes.sources import open_volume
 
 DEPTH, SIDE = 14, 96
 
@@ -263,6 +264,9 @@ def test_16_bits_stay_16_bits(
         (("--missing", "0"), "no slice before it"),
         (("--out", "whole.nrrd"), r"ends in .nrrd, which is not written"),
         (("--method", "nothing"), "nothing"),
+        (("--loss", "lf1"), "There is no loss 'lf1'"),
+        (("--loss", "lm"), "give the --labels of the volume, or another --loss"),
+        (("--voxel-size", "30,6"), "'30,6' is no Z,Y,X in nm; write 30,6,6 for instance"),
         (("--plan", "no.toml"), "cannot be read"),
         (("--jobs", "0"), "it has to be at least 1"),
         (("--scheduler", "http://127.0.0.1:8787"), "tcp://HOST:PORT"),
@@ -284,6 +288,20 @@ def test_a_mistake_is_one_sentence(
     assert "Traceback" not in error
     if code != 0:
         assert not Path("whole.tif").exists()
+
+
+def test_a_voxel_size_that_is_said_is_written_and_counts_for_the_region(
+    capsys: pytest.CaptureFixture[str], stack: Path, grey: np.ndarray
+) -> None:
+    out = stack.with_name("part.ome.zarr")
+    words = ("--voxel-size", "30,6,6", "--region", "60nm:,:,0:480nm", "--method", "average")
+    code, _, told = bench(capsys, "repair", stack, *words, "--out", out)
+    assert code == 0, told
+    with open_volume(out) as volume:
+        assert volume.shape == (DEPTH - 2, SIDE, 80)
+        assert volume.voxel_size == (30, 6, 6)
+        np.testing.assert_array_equal(volume.slice(0), grey[2, :, :80])
+    assert record_of(out)["source"]["voxel_size"] == [30, 6, 6]
 
 
 def test_slices_that_are_all_alike_are_filled_too(
