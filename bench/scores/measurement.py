@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,11 @@ class Measurement:
                 folds.setdefault(entry.cell.fold, []).append(table.set_index("triplet"))
         return dict(sorted(folds.items()))
 
+    @cached_property
+    def _derived_folds(self) -> dict[int, list[pd.DataFrame]]:
+        """The same with what is derived of each by itself."""
+        return {fold: [*map(self._derived, seeds)] for fold, seeds in self._folds.items()}
+
     def _derived(self, scores: pd.DataFrame) -> pd.DataFrame:
         return scores if self.derive is None else self.derive(scores)
 
@@ -103,6 +109,9 @@ class Measurement:
 
     def known(self, metric: str) -> Measurement:
         """The same without the triplets where a metric is not finite."""
+        tables = [] if self.scores is None else [self.scores, *chain(*self._derived_folds.values())]
+        if all(metric not in table or np.isfinite(table[metric]).all() for table in tables):
+            return self  # what was derived and averaged is not done again
         return self.then(
             lambda scores: scores[np.isfinite(scores[metric])] if metric in scores else scores
         )
@@ -112,6 +121,12 @@ class Measurement:
         if other.scores is None:
             return self
         shared = set(other.scores.index)
+        if all(
+            shared.issuperset((fold, triplet) for triplet in table.index)
+            for fold, seeds in self._folds.items()
+            for table in seeds
+        ):
+            return self
         tables = []
         for entry, table in zip(self.entries, self.tables, strict=True):
             if table is not None:
@@ -151,12 +166,19 @@ class Measurement:
         """What another training of each fold would change of the mean over these triplets."""
         for fold, seeds in self._folds.items():
             triplets = shared[shared.get_level_values("fold") == fold].get_level_values("triplet")
-            if not len(triplets):
+            if not len(triplets) or len(seeds) < 2:  # of one training no spread is known
                 continue
-            means = [float(self._derived(table.loc[triplets])[metric].mean()) for table in seeds]
+            means = [
+                float(self._part(table, derived, triplets)[metric].mean())
+                for table, derived in zip(seeds, self._derived_folds[fold], strict=True)
+            ]
             spread = seed_spread(means, len(triplets) / len(shared))
             if spread is not None:
                 yield spread
+
+    def _part(self, table: pd.DataFrame, derived: pd.DataFrame, triplets: pd.Index) -> pd.DataFrame:
+        """What is derived of some triplets of a table, of which ``derived`` is that of all."""
+        return derived if triplets.equals(table.index) else self._derived(table.loc[triplets])
 
 
 def every_seed(measurements: Iterable[Measurement]) -> tuple[int, ...]:
