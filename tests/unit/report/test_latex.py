@@ -8,11 +8,14 @@ import pytest
 import report_store
 from test_tables import read
 
+from bench.cells.registry import METHODS, load_method
 from bench.report.render_latex import document, latex
 from bench.report.table import Column, Table, TableCell, TableRow
 from bench.report.tables import TABLES
 from bench.report.write import Wanted, make_tables, write_tables
 
+ROOT = Path(__file__).resolve().parents[3]
+GUIDE = ROOT / "docs" / "how-to" / "latex.md"
 NASTY = r"a_b 50% & #1 $x$ {y} ~ ^ \z <tag> | [*] --layers “é” ± 中 ` '"
 
 
@@ -134,6 +137,24 @@ def test_a_wide_table_may_be_turned(tmp_path: Path) -> None:
     turned = r"\newcommand{\benchfloat}{sidewaystable*}"
     assert "interslice Warning" not in manuscript(tmp_path, 10, turned)
     assert "interslice Warning" in manuscript(tmp_path, 10)
+
+
+def test_every_doi_of_the_documents_is_one_of_a_method_or_a_volume() -> None:
+    said = set(re.findall(r"10\.\d{4,}/[^\s},]+", GUIDE.read_text(encoding="utf-8")))
+    cards = (ROOT / "bench/volumes/cards.toml").read_text(encoding="utf-8")
+    known = cards + "".join(load_method(name).info.reference for name in METHODS)
+    assert said
+    assert {doi for doi in said if doi not in known} == set()
+
+
+def test_the_labels_of_the_documents_are_those_of_the_tables(tmp_path: Path) -> None:
+    report_store.fill(tmp_path)
+    wishes = Wanted(tuple(TABLES), (), ("latex",), whole=True)
+    made = make_tables(read(tmp_path), wishes)
+    labels = {re.findall(r"\\label\{(tab:[^}]*)\}", latex(table))[0] for table in made}
+    said = set(re.findall(r"`(tab:[a-z0-9-]+)`", GUIDE.read_text(encoding="utf-8")))
+    assert labels <= said | {"tab:2", "tab:3", "tab:4"}  # the guide says: to `tab:5`
+    assert said - labels == {"tab:gaps", "tab:judges"}  # of other stores
 
 
 def test_losses_emphasis_and_marks_are_the_papers() -> None:
