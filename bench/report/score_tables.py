@@ -190,8 +190,9 @@ def _extended(selection: Selection, lines: Sequence[Line]) -> Table:
         selection,
         "Methods and losses",
         making.measured,
-        "A number behind ± is half the 95 % interval over columns of tiles and blocks of slices. "
-        "Sharpness is best at 1. A gain is paired over the same triplets.",
+        "A number behind ± is half the 95 % interval over columns of tiles and blocks of slices.",
+        *(["Sharpness is best at 1."] if "sharpness" in metrics else []),
+        *(["A gain is paired over the same triplets."] if making.gains else []),
     )
     listed = notes.listed(ties=making.ties)
     return Table("4_extended", words, "Method", tuple(columns), tuple(rows), listed)

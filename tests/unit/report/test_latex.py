@@ -133,6 +133,14 @@ def test_a_table_is_scaled_only_where_no_readable_size_fits(
     assert (r"{\benchfloat}{table}" in text) == (columns == 2)
 
 
+def test_a_narrow_table_of_long_notes_stands_across_both_columns() -> None:
+    rows = (TableRow("SSAN", (TableCell("19.3", 19.3, marks=("a",)),)),)
+    for length, kind in ((100, "table"), (4000, "table*")):
+        notes = (("a", "word " * (length // 5)),)
+        text = latex(Table("4", ("T.",), "Method", (Column("PSNR"),), rows, notes))
+        assert rf"\providecommand{{\benchfloat}}{{{kind}}}" in text
+
+
 def test_a_wide_table_may_be_turned(tmp_path: Path) -> None:
     turned = r"\newcommand{\benchfloat}{sidewaystable*}"
     assert "interslice Warning" not in manuscript(tmp_path, 10, turned)

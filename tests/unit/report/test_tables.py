@@ -681,7 +681,7 @@ def test_what_has_no_number_is_not_written_for_a_paper_and_said(
 
 def test_rows_and_columns_may_be_chosen(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = ("--columns", "dice,ssim,psnr", "--methods", "flow,sepconv,ssan", "--losses", "ls")
-    words = ("--tables", "neurites,4,5", "--format", "csv", "--out", filled)
+    words = ("--tables", "neurites,4,5", "--format", "csv,markdown", "--out", filled)
     code, _, told = bench(capsys, "report", *words, *chosen)
     assert code == 0
     assert told.splitlines() == [
@@ -703,6 +703,9 @@ def test_rows_and_columns_may_be_chosen(filled: Path, capsys: pytest.CaptureFixt
     labels, columns = read_csv("table5")
     assert labels == [*rows[1:], "Real slice (the ceiling)"]
     assert columns == ["Gap in Dice", "Dice", "F1"]
+    said = (filled / "report" / "table4_extended.md").read_text(encoding="utf-8")
+    assert "A gain is paired" in said
+    assert "Sharpness" not in said
     # The null has no row and is still what gains are over.
     extended = (filled / "report" / "table4_extended.csv").read_text(encoding="utf-8")
     gain = [line for line in csv.DictReader(io.StringIO(extended)) if line["group"]]
