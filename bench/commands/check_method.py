@@ -29,11 +29,13 @@ def check_method(words: MethodWords) -> None:
     for verdict in contract.check_method(load_target(words.method)):
         verdicts.append(verdict)
         if not words.as_json:
-            broken = f"BROKEN  {verdict.title}: {verdict.reason}"
-            typer.echo(f"kept    {verdict.title}" if verdict.kept else broken)
+            typer.echo("\n".join(verdict.lines()))
     kept = all(verdict.kept for verdict in verdicts)
     if words.as_json:
-        checks = [{"promise": v.title, "kept": v.kept, "reason": v.reason} for v in verdicts]
+        checks = [
+            {"promise": v.title, "kept": v.kept, "reason": v.reason, "note": v.note}
+            for v in verdicts
+        ]
         print_json({"method": words.method, "kept": kept, "checks": checks})
     else:
         typer.echo(f"{words.method} {'keeps every promise' if kept else 'breaks promises'}")

@@ -14,7 +14,8 @@ from bench.commands.options import Data, Preset, Results, takes
 REPORT_EXAMPLES = """\
 bench report
 bench report --tables 1,3 --format markdown
-bench report --dataset phantom --preset quick"""
+bench report --dataset phantom --preset quick
+bench report --tables neurites --columns carried,dice,psnr --methods dis,rife --losses lm"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class ReportWords:
     ] = None
     dataset: Annotated[str | None, typer.Option(help="Only these datasets.")] = None
     preset: Preset = None
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Metrics, in this order, for tables neurites, 1, 3 and 4."),
+    ] = None
+    methods: Annotated[str | None, typer.Option(help="Only these rows of tables.")] = None
+    losses: Annotated[str | None, typer.Option(help="Of networks, only rows of these losses.")] = (
+        None
+    )
     out: Results = Path("results")
     data: Data = Path("data")
 
@@ -41,7 +50,8 @@ def report(words: ReportWords) -> None:
     from bench.base.words import split_variants
     from bench.report.write import wanted, write_report
 
-    wishes = wanted(words.tables, words.figures, words.formats)
+    chosen = (words.columns, words.methods, words.losses)
+    wishes = wanted(words.tables, words.figures, words.formats, *chosen)
     datasets = tuple(split_variants(words.dataset or ""))
     written = write_report(words.out, words.data, wishes, datasets, words.preset, _tell)
     if not wishes.whole:

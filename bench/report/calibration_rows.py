@@ -9,6 +9,7 @@ from bench.report.score_cells import gain_cells, mean_cells
 from bench.report.selection import Selection
 from bench.report.table import Notes, TableRow
 from bench.scores.entry import Entry
+from bench.scores.skill import gained
 from bench.scores.standings import Standing
 from bench.store.records import NONE
 
@@ -37,9 +38,9 @@ _APART = "no methods, but frames to read the columns by; they take no part in be
 def calibration_rows(
     selection: Selection, dataset: str, metrics: Sequence[str], notes: Notes
 ) -> Iterator[TableRow]:
-    """A heading and a row for each kind; nothing where the null has no cell."""
+    """A heading and a row for each kind; nothing where the null has no cell, or rows are chosen."""
     entries = selection.cells((NULL,), NONE, dataset)
-    if not entries:
+    if not entries or selection.shown.methods:
         return
     heading = f"{dataset}, for calibration: not methods"
     measured = {kind: selection.calibration(kind, dataset) for kind in _LABELS}
@@ -54,7 +55,7 @@ def calibration_rows(
         marks = notes.mark(_WHAT[kind].format(**sigmas))
         standing = [Standing()] * len(metrics)
         cells = mean_cells(measured[kind], metrics, standing, notes, (), spread=True)
-        cells += gain_cells(measured[kind], null, dataset, notes)
+        cells += gain_cells(measured[kind], null, gained(metrics), dataset, notes)
         yield TableRow(label, tuple(cells), marks)
 
 

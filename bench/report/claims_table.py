@@ -56,7 +56,7 @@ def _provisional(selection: Selection, judgements: Sequence[Judgement]) -> tuple
     every = [one for each in judgements for one in (*each.comparisons, *each.elsewhere)]
     if not any(one.provisional for one in every):
         return ()
-    length = training_note(selection.preset, selection.entries)
+    length = training_note(selection.preset, selection.every)
     return (
         f"Provisional: the networks were trained with {length}, not as long as the paper's; a "
         "longer training may reverse the verdict.",
@@ -79,7 +79,7 @@ def _claims(selection: Selection, judgements: Sequence[Judgement]) -> Table:
         "Claims of the paper, reported and measured.",
         f"{tally(judgements)}.",
         f"Trained under preset `{selection.preset}`.",
-        *filter(None, [departures_of(selection.entries)]),
+        *filter(None, [departures_of(selection.every)]),
         *_provisional(selection, judgements),
         "A claim holds where every 95 % interval lies on its side of zero, and does not where one "
         "lies on the other side (Holm over its comparisons); in between it is not settled.",
@@ -147,7 +147,7 @@ def _comparisons(selection: Selection, judgements: Sequence[Judgement]) -> Table
         "Every comparison behind the claims.",
         "Paired over the test triplets both rows have, with the 95 % interval over columns of "
         "tiles and blocks of slices; of layers a ratio or a difference.",
-        *filter(None, [departures_of(selection.entries)]),
+        *filter(None, [departures_of(selection.every)]),
         *_provisional(selection, judgements),
     )
     return Table("comparisons", caption, "Comparison", _COMPARISON_COLUMNS, tuple(rows))

@@ -1,7 +1,7 @@
 """Tables as one page shows them: without what has nothing to say, and nothing said twice.
 
-The files of the single tables keep the layout of the paper's, with a dash for every number that
-is not there. A page of one's own small volume would be dashes for the most part.
+The Markdown and CSV files of the single tables keep the layout of the paper's, with a dash for
+every number that is not there. A page of one's own small volume would be dashes for the most part.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Digest:
 
 def digest(tables: Sequence[Table]) -> Digest:
     """Leave out what was not measured, naming it below its table; say long footnotes once."""
-    short = [_without_bare(table) for table in tables if not table.empty]
+    short = [_in_full(without_bare(table)) for table in tables if not table.empty]
     shared = _shared(short)
     return Digest(
         tuple(_marked_anew(table, shared) for table in short),
@@ -42,7 +42,8 @@ def digest(tables: Sequence[Table]) -> Digest:
     )
 
 
-def _without_bare(table: Table) -> Table:
+def without_bare(table: Table) -> Table:
+    """A table without the rows and columns that hold no number; its remarks name them."""
     rows = _rows(table)
     columns = [i for i in range(len(table.columns)) if table.prose or _any_number(rows, i)]
     remarks = [*_named_rows(table), *_named_columns(table, rows, columns)]
@@ -55,9 +56,15 @@ def _without_bare(table: Table) -> Table:
             replace(row, cells=tuple(row.cells[i] for i in columns)) if row.cells else row
             for row in rows
         ),
-        remarks=(*remarks, f"In full: `{table.stem}.md`."),
+        remarks=tuple(remarks),
     )
     return _marked_anew(shown, {})
+
+
+def _in_full(table: Table) -> Table:
+    """The same with a word on where everything is, if anything was left out."""
+    where = (f"In full: `{table.stem}.md`.",) if table.remarks else ()
+    return replace(table, remarks=(*table.remarks, *where))
 
 
 def _rows(table: Table) -> list[TableRow]:

@@ -77,7 +77,8 @@ def _pairs(selection: Selection) -> list[tuple[str, str]]:
     }
     untrained = [(name, NONE) for name, method in METHODS.items() if method.kind != "trained"]
     first = [pair for pair in untrained if pair in found or pair[0] == NULL]
-    return [*first, *_PAPER, *sorted(found - {*untrained, *_PAPER})]
+    every = [*first, *_PAPER, *sorted(found - {*untrained, *_PAPER})]
+    return [pair for pair in every if selection.shown.row(*pair)]
 
 
 def _row(
@@ -96,11 +97,14 @@ def _row(
         cells += _cells(selection, rows, index, dataset, seeds, notes)
     label = row_title(entries[0] if entries else None, method, loss)
     trained = [pair for pair in pairs if pair[1] != NONE]
-    return TableRow(label, tuple(cells), marks, rule=pair in (trained[0], *_first_other(pairs)))
+    ruled = (*trained[:1], *_first_other(pairs))
+    return TableRow(label, tuple(cells), marks, rule=index > 0 and pair in ruled)
 
 
 def _first_other(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return pairs[pairs.index(_PAPER[-1]) + 1 :][:1]
+    untrained = [pair for pair in pairs if pair[1] == NONE]
+    others = [pair for pair in pairs if pair not in (*untrained, *_PAPER)]
+    return others[:1]
 
 
 def _apart(measured: dict[str, list[Measurement]], index: int) -> list[str]:

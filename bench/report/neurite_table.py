@@ -9,7 +9,7 @@ from bench.report.caption import caption
 from bench.report.registry_order import untrained_first
 from bench.report.remarks import membrane_notes, method_notes
 from bench.report.score_cells import dashes, ends, score_cell, spread_text
-from bench.report.selection import Selection
+from bench.report.selection import OVER_LEFT_OUT, Selection
 from bench.report.table import DASH, Aside, Column, Notes, Table, TableCell, TableRow
 from bench.report.titles import row_title
 from bench.scores.answer_words import headline
@@ -20,21 +20,25 @@ from bench.scores.measurement import Measurement, every_seed, most_triplets
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.standings import Standing, not_ranked, standings_of
 
-_CARRIED = "carried"
-_GAIN = "Over left out"
-_METRICS = (
-    _CARRIED, "adapted_rand_error", "voi", "dice", "own_carried", "frc_10", "psnr",
+_CARRIED, _RETUNED = "carried", "own_carried"
+_COLUMNS = (
+    _CARRIED, OVER_LEFT_OUT, "adapted_rand_error", "voi", "dice", _RETUNED, "frc_10", "psnr",
 )  # fmt: skip
-_MEANS = (
+_CARRIED_IS = (
     "Carried: the share of neurites of the slice before that end on their own id in the slice "
-    "after, through the segments of the synthesised slice; retuned: with thresholds chosen for "
-    "the method on its validation frames. Over left out: less what is carried without a slice, by "
-    "overlap alone, on the same triplets. A number behind ± is half the 95 % interval."
+    "after, through the segments of the synthesised slice"
 )
+_RETUNED_IS = "; retuned: with thresholds chosen for the method on its validation frames"
+_OVER_IS = (
+    "Over left out: less what is carried without a slice, by overlap alone, on the same triplets."
+)
+_SPREAD_IS = "A number behind ± is half the 95 % interval."
 
 
 def neurites(selection: Selection) -> list[Table]:
-    """A block of rows for each dataset that was segmented, its references around the methods."""
+    """A block of rows for each dataset that was segmented; no table where none was."""
+    if not _segmented(selection):
+        return []
     notes, rows, ties = Notes(), list[TableRow](), False
     blocks = {name: _rivals(selection, name) for name in _segmented(selection)}
     measured = {name: [each.measured("psnr") for each in own] for name, own in blocks.items()}
@@ -52,13 +56,33 @@ def neurites(selection: Selection) -> list[Table]:
         "What a filled slice is worth to whoever follows neurites",
         measured,
         *firsts,
-        _MEANS,
+        _meanings(_columns(selection)),
     )
-    columns = [Column(EVERY[name].title) for name in _METRICS]
-    columns.insert(1, Column(_GAIN))
+    columns = [Column(_title(name)) for name in _columns(selection)]
     return [
         Table("neurites", words, "Method", tuple(columns), tuple(rows), notes.listed(ties=ties))
     ]
+
+
+def _columns(selection: Selection) -> tuple[str, ...]:
+    return selection.shown.columns or _COLUMNS
+
+
+def _meanings(columns: Sequence[str]) -> str:
+    """What the caption says of the columns that are there."""
+    over = OVER_LEFT_OUT in columns
+    said = []
+    if over or {_CARRIED, _RETUNED} & set(columns):
+        said.append(f"{_CARRIED_IS}{_RETUNED_IS if _RETUNED in columns else ''}.")
+    if over:
+        said.append(_OVER_IS)
+    if over or _CARRIED in columns:
+        said.append(_SPREAD_IS)
+    return " ".join(said)
+
+
+def _title(column: str) -> str:
+    return "Over left out" if column == OVER_LEFT_OUT else EVERY[column].title
 
 
 def _segmented(selection: Selection) -> list[str]:
@@ -85,7 +109,9 @@ class _Block:
     ) -> None:
         self._selection, self._dataset = selection, dataset
         self._rivals, self._notes, self._seeds = rivals, notes, seeds
-        self._places = {name: standings_of(rivals, name) for name in _METRICS}
+        self._columns = _columns(selection)
+        metrics = [name for name in self._columns if name != OVER_LEFT_OUT]
+        self._places = {name: standings_of(rivals, name) for name in metrics}
         segmented = (each.measured("adapted_rand_error") for each in rivals)
         self._fullest = max(segmented, key=lambda each: each.count)
 
@@ -112,33 +138,34 @@ class _Block:
     def _beside(self, title: str, measured: Measurement, *, gain: bool = True) -> TableRow:
         """A row that no method competes with, over the triplets of the fullest."""
         own = measured.on(self._fullest)
-        cells = [
-            score_cell(own, name, Standing(), spread=name == _CARRIED)
-            if name in MEMBRANE_METRICS
-            else TableCell(DASH)
-            for name in _METRICS
-        ]
-        over = self._gain(own) if gain else TableCell(DASH)
-        return TableRow(title.capitalize(), (cells[0], over, *cells[1:]))
+        cells = dict.fromkeys(self._columns, TableCell(DASH))
+        for name in filter(MEMBRANE_METRICS.__contains__, cells):
+            cells[name] = score_cell(own, name, Standing(), spread=name == _CARRIED)
+        if gain and OVER_LEFT_OUT in cells:
+            cells[OVER_LEFT_OUT] = self._gain(own)
+        return TableRow(title.capitalize(), tuple(cells.values()))
 
     def _method(self, row: int) -> TableRow:
         rival = self._rivals[row]
-        scores, carried = rival.measured("psnr"), rival.measured(_CARRIED)
+        scores = rival.measured("psnr")
         trained = rival.trained and not (row and self._rivals[row - 1].trained)
         notes = [*method_notes(rival.entries), *self._not_ranked(rival)]
         label = row_title(rival.entries[0], rival.method, rival.loss)
         if scores.scores is None:
             marks = self._notes.mark(*absence(scores, self._dataset, "table5"))
-            cells = dashes(len(_METRICS) + 1, marks)
+            cells = dashes(len(self._columns), marks)
         else:
-            found = [
-                score_cell(rival.measured(m), m, self._places[m][row], spread=m == _CARRIED)
-                for m in _METRICS
-            ]
-            cells = [found[0], self._gain(carried), *found[1:]]
+            cells = [self._cell(row, name) for name in self._columns]
             wanted = most_triplets(each.measured("psnr") for each in self._rivals)
             notes += cell_notes(scores, wanted, self._seeds)
         return TableRow(label, tuple(cells), self._notes.mark(*notes), rule=trained)
+
+    def _cell(self, row: int, column: str) -> TableCell:
+        rival = self._rivals[row]
+        if column == OVER_LEFT_OUT:
+            return self._gain(rival.measured(_CARRIED))
+        place = self._places[column][row]
+        return score_cell(rival.measured(column), column, place, spread=column == _CARRIED)
 
     def _not_ranked(self, rival: Contender) -> list[str]:
         own = rival.measured("psnr")

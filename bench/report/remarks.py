@@ -41,7 +41,7 @@ def dataset_notes(selection: Selection, dataset: str) -> list[str]:
     notes = []
     remark = selection.reported.datasets.get(dataset)
     notes.append(f"{dataset}: {remark or 'not in the SSAN paper'}.")
-    entries = [entry for entry in selection.entries
+    entries = [entry for entry in selection.every
                if entry.cell.dataset == dataset and not entry.other_build]  # fmt: skip
     leakages = [entry.dataset.leakage or 0.0 for entry in entries]
     leakage = max(leakages, default=0.0)
@@ -53,7 +53,7 @@ def dataset_notes(selection: Selection, dataset: str) -> list[str]:
 def membrane_notes(selection: Selection, dataset: str) -> list[str]:
     """The same where membranes were segmented, and what their scores rest on."""
     notes = dataset_notes(selection, dataset)
-    entries = [entry for entry in selection.entries if entry.cell.dataset == dataset]
+    entries = [entry for entry in selection.every if entry.cell.dataset == dataset]
     cautions = dict.fromkeys(entry.segmenter_caution for entry in entries)
     notes += [f"{dataset}: {caution}." for caution in cautions if caution]
     said = dict.fromkeys(pixel_size_caution(dataset, entry.dataset) for entry in entries)

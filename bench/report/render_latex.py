@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from bench.report.table import Aside, Table, TableCell, TableRow, spans
+from bench.report.digest import without_bare
+from bench.report.table import Aside, Table, TableCell, TableRow, plain, spans
 
 _PACKAGES = r"\usepackage{booktabs,graphicx,longtable,array}"
 _SPECIAL = {
@@ -31,19 +32,40 @@ _ACCENTS = {
     "\u030c": "v", "\u0327": "c", "\u0304": "=", "\u0306": "u", "\u0307": ".", "\u030b": "H",
 }  # fmt: skip
 
+# What a table is typeset by: the largest size at which it fits its line.
+_FIT = r"""\providecommand{\benchfit}[1]{\sbox0{#1}%
+\ifdim\wd0>\linewidth\setlength{\tabcolsep}{3pt}\small\sbox0{#1}\fi
+\ifdim\wd0>\linewidth\footnotesize\sbox0{#1}\fi
+\ifdim\wd0>\linewidth\scriptsize\sbox0{#1}\fi
+\ifdim\wd0>\linewidth\PackageWarningNoLine{interslice}{A table is wider than its line and is
+scaled; take fewer columns (bench report --columns) or turn it (sidewaystable)}%
+\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi\par}"""
+_NARROW = 55  # letters of 8 pt in 3.4 inches
+_FEW = 1500  # letters of notes, which in such a column are a third of the page
+
 _EMPHASIS = {"": "{}", "best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
 
 
 def latex(table: Table) -> str:
-    """A table that a paper takes in with its input command."""
-    needs = f"% In the preamble: {_PACKAGES}\n"
-    return needs + (_long(table) if table.prose else _float(table))
+    """A table that a paper takes in with its input command.
+
+    Rows and columns without a number are left out, and named in comments; what a paper claims
+    stays where nothing was measured.
+    """
+    shown = table if table.prose else without_bare(table)
+    above = [f"% In the preamble: {_PACKAGES}", *map(_comment, shown.remarks)]
+    return "\n".join([*above, _long(shown) if shown.prose else _float(shown)])
+
+
+def _comment(sentence: str) -> str:
+    """A sentence that TeX does not read: in one line, and without what makes a command."""
+    return f"% {' '.join(plain(sentence).split())}".translate({ord("\\"): "/", ord("^"): None})
 
 
 def document(tables: Sequence[Table]) -> str:
     """A document of its own that shows tables, each from its file and under its own name.
 
-    Those in which nothing was measured are named at its end.
+    Those in which nothing was measured have no file and are named at its end.
     """
     inputs = "\n".join(
         rf"\renewcommand{{\thetable}}{{{_text(table.name.replace('_', ' '))}}}"
@@ -51,8 +73,8 @@ def document(tables: Sequence[Table]) -> str:
         for table in tables
         if not table.empty
     )
-    if empty := [f"{table.title} (`{table.stem}.tex`)" for table in tables if table.empty]:
-        why = "The files of these tables say which command fills them."
+    if empty := [table.title for table in tables if table.empty]:
+        why = "`bench report --format markdown` says which command fills them."
         inputs += _text(f"\nNothing measured: {'; '.join(empty)}. {why}")
     return (
         "\\documentclass[10pt]{article}\n"
@@ -63,14 +85,16 @@ def document(tables: Sequence[Table]) -> str:
 
 def _float(table: Table) -> str:
     columns = "l" + "".join("r" for _ in table.columns)
-    shrink = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+    kind = "table" if _narrow(table) else "table*"
     return "\n".join(
         [
-            r"\begin{table}[p]",
+            _FIT,
+            rf"\begingroup\providecommand{{\benchfloat}}{{{kind}}}",
+            r"\begin{\benchfloat}[p]",
             r"\centering",
             _caption(table),
             r"\medskip",
-            shrink,
+            r"\benchfit{%",
             rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
             r"\toprule",
             *_head(table),
@@ -79,10 +103,25 @@ def _float(table: Table) -> str:
             r"\bottomrule",
             r"\end{tabular}}",
             *_notes(table),
-            r"\end{table}",
+            r"\end{\benchfloat}\endgroup",
             "",
         ]
     )
+
+
+def _narrow(table: Table) -> bool:
+    """Whether a table fits one of two columns in small print, as far as letters can tell."""
+    if sum(len(sentence) for _, sentence in table.notes) > _FEW:
+        return False  # they would be longer than the page
+    labels = max((len(row.label) for row in table.rows if row.cells), default=0)
+    return labels + sum(_room(table, i) + 2 for i in range(len(table.columns))) <= _NARROW
+
+
+def _room(table: Table, column: int) -> int:
+    """The letters of the longest cell of a column; of its title, no more than half counts."""
+    cells = (row.cells[column] for row in table.rows if row.cells)
+    longest = max((len(cell.text) + len(cell.every_mark) for cell in cells), default=0)
+    return max(longest, (len(table.columns[column].title) + 1) // 2)
 
 
 def _long(table: Table) -> str:
@@ -121,7 +160,7 @@ def _caption(table: Table) -> str:
 
 
 def _head(table: Table) -> list[str]:
-    titles = " & ".join(_text(column.title) for column in table.columns)
+    titles = " & ".join(_title(table, i) for i in range(len(table.columns)))
     if not table.grouped:
         return [rf"{_text(table.stub)} & {titles} \\"]
     over, rules, first = [], [], 2
@@ -131,6 +170,17 @@ def _head(table: Table) -> list[str]:
             rules.append(rf"\cmidrule(lr){{{first}-{first + count - 1}}}")
         first += count
     return [rf" & {' & '.join(over)} \\", "".join(rules), rf"{_text(table.stub)} & {titles} \\"]
+
+
+def _title(table: Table, column: int) -> str:
+    """A column's title: in two lines where it is wider than every cell below it."""
+    title = table.columns[column].title
+    words = title.split()
+    if table.prose or "`" in title or len(words) < 2 or len(title) <= _room(table, column):
+        return _text(title)
+    cuts = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+    above, below = min(cuts, key=lambda cut: max(map(len, cut)))
+    return rf"\shortstack[r]{{{_text(above)}\\{_text(below)}}}"
 
 
 def _row(row: TableRow, columns: int) -> list[str]:

@@ -10,7 +10,7 @@ from bench.scores.cautions import interval_caution
 from bench.scores.columns import EVERY
 from bench.scores.measurement import Measurement
 from bench.scores.metrics import METRICS
-from bench.scores.skill import SKILLS, skill
+from bench.scores.skill import skill
 from bench.scores.standings import Standing
 from bench.scores.statistics import Interval
 
@@ -76,11 +76,15 @@ def score_cell(
 
 
 def gain_cells(
-    measurement: Measurement, null: Measurement, dataset: str, notes: Notes
+    measurement: Measurement,
+    null: Measurement,
+    metrics: Sequence[str],
+    dataset: str,
+    notes: Notes,
 ) -> list[TableCell]:
-    """The paired gain over the null in each metric of ``SKILLS``."""
+    """The paired gain over the null in each metric (of ``SKILLS``)."""
     cells = []
-    for metric in SKILLS:
+    for metric in metrics:
         gain = skill(measurement, null, metric)
         if gain is None:
             why = f"`{NULL}` was not measured on the same triplets of {dataset}."

@@ -50,10 +50,14 @@ def ablation(selection: Selection, variants: dict[str, tuple[str, ...]]) -> list
     own = _variants(variants)
     found = {entry.cell.loss for entry in selection.entries if entry.cell.method in own}
     losses = [loss for loss in LOSSES if loss in found] or ["ls"]
-    lines = []
+    lines = list[Line]()
     for loss in losses:
         lines.append(Line(f"Under {loss_title(loss)}", rule=loss != losses[0]))
-        lines += [Line(label, spellings, loss) for label, spellings in variants.items()]
+        lines += [
+            Line(label, spellings, loss)
+            for label, spellings in variants.items()
+            if any(selection.shown.row(name, loss) for name in spellings)
+        ]
     return lines
 
 
@@ -73,9 +77,10 @@ def all_methods(selection: Selection, *, ablations: bool) -> list[Line]:
     shown = {*pairs, *_COMPARED}
     variants = set[str]() if ablations else _variants(EXTRACTORS) | _variants(AGGREGATIONS)
     rest = sorted(pair for pair in others - shown if pair[0] not in variants)
-    lines = [_line(selection, *pair) for pair in pairs]
-    for group in (_COMPARED, rest):
-        lines += [_line(selection, *pair, rule=pair == group[0]) for pair in group]
+    lines = list[Line]()
+    for group in (pairs, _COMPARED, rest):
+        own = [pair for pair in group if selection.shown.row(*pair)]
+        lines += [_line(selection, *pair, rule=bool(lines) and pair == own[0]) for pair in own]
     return lines
 
 

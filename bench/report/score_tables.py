@@ -18,7 +18,7 @@ from bench.report.table import Column, Notes, Table, TableCell, TableRow
 from bench.scores.columns import SHOWN
 from bench.scores.measurement import Measurement, every_seed
 from bench.scores.metrics import METRICS
-from bench.scores.skill import SKILLS
+from bench.scores.skill import gained
 from bench.scores.standings import Standing, comparable, not_ranked, standings
 from bench.store.records import NONE
 
@@ -107,6 +107,11 @@ class _Making:
         return places
 
     @property
+    def gains(self) -> tuple[str, ...]:
+        """The metrics whose gain over the null it may show."""
+        return gained(self.metrics)
+
+    @property
     def ties(self) -> bool:
         """Whether any mean cannot be told apart from the best."""
         return any(place.tie for column in self.standing.values() for place in column)
@@ -140,16 +145,17 @@ class _Making:
         measurement = self.of(line, dataset)
         if measurement.scores is None:
             marks = self.notes.mark(*absence(measurement, dataset, self.config))
-            return dashes(len(SKILLS), marks)
+            return dashes(len(self.gains), marks)
         if line.methods == (NULL,):
-            return dashes(len(SKILLS), self.notes.mark("the null itself."))
+            return dashes(len(self.gains), self.notes.mark("the null itself."))
         null = self.selection.scores((NULL,), NONE, dataset)
-        return gain_cells(measurement, null, dataset, self.notes)
+        return gain_cells(measurement, null, self.gains, dataset, self.notes)
 
 
 def _paper_form(selection: Selection, name: str, title: str, lines: Sequence[Line]) -> Table:
     """Methods down, datasets and the paper's three metrics across."""
-    making = _Making(selection, lines, PAPER_METRICS, f"table{name}")
+    metrics = _chosen(selection, PAPER_METRICS)
+    making = _Making(selection, lines, metrics, f"table{name}")
     columns = _columns(making)
     rows = []
     for i, line in enumerate(lines):
@@ -166,7 +172,8 @@ def _paper_form(selection: Selection, name: str, title: str, lines: Sequence[Lin
 
 def _extended(selection: Selection, lines: Sequence[Line]) -> Table:
     """A block of rows a dataset; means with half their 95 % interval, and the skill."""
-    making = _Making(selection, lines, SHOWN, "table4")
+    metrics = _chosen(selection, SHOWN)
+    making = _Making(selection, lines, metrics, "table4")
     notes = making.notes
     rows: list[TableRow] = []
     for dataset in making.datasets:
@@ -176,18 +183,24 @@ def _extended(selection: Selection, lines: Sequence[Line]) -> Table:
             marks = making.label_marks(line, [dataset])
             cells = [*making.means(i, dataset, spread=True), *making.skills(i, dataset)]
             rows.append(TableRow(line.label, tuple(cells), marks))
-        rows += calibration_rows(selection, dataset, SHOWN, notes)
-    columns = [Column(METRICS[metric].title) for metric in SHOWN]
-    columns += [Column(METRICS[metric].title, f"Gain over `{NULL}`") for metric in SKILLS]
+        rows += calibration_rows(selection, dataset, metrics, notes)
+    columns = [Column(METRICS[metric].title) for metric in metrics]
+    columns += [Column(METRICS[metric].title, f"Gain over `{NULL}`") for metric in making.gains]
     words = caption(
         selection,
         "Methods and losses",
         making.measured,
-        "A number behind ± is half the 95 % interval over columns of tiles and blocks of slices. "
-        "Sharpness is best at 1. A gain is paired over the same triplets.",
+        "A number behind ± is half the 95 % interval over columns of tiles and blocks of slices.",
+        *(["Sharpness is best at 1."] if "sharpness" in metrics else []),
+        *(["A gain is paired over the same triplets."] if making.gains else []),
     )
     listed = notes.listed(ties=making.ties)
     return Table("4_extended", words, "Method", tuple(columns), tuple(rows), listed)
+
+
+def _chosen(selection: Selection, usual: tuple[str, ...]) -> tuple[str, ...]:
+    """The metrics of pixels among the columns that are asked for, or else the usual ones."""
+    return tuple(name for name in selection.shown.columns if name in METRICS) or usual
 
 
 def _columns(making: _Making) -> tuple[Column, ...]:

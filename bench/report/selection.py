@@ -24,6 +24,28 @@ from bench.scores.measurement import Measurement
 from bench.scores.results import Results, fullest_preset
 from bench.store.records import NONE
 
+OVER_LEFT_OUT = "over_left_out"  # what is carried less what is carried without a slice
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What tables show of what there is; empty for what each shows by itself.
+
+    Attributes:
+        columns: metrics, and ``OVER_LEFT_OUT``, in their order, of tables that can show any.
+        methods: rows of these methods.
+        losses: of networks, rows of these losses.
+    """
+
+    columns: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+
+    def row(self, method: str, loss: str) -> bool:
+        """Whether a method under a loss has a row."""
+        own = not self.methods or method in self.methods
+        return own and (loss == NONE or not self.losses or loss in self.losses)
+
 
 @dataclass(frozen=True, eq=False)
 class Selection:
@@ -35,6 +57,7 @@ class Selection:
         preset: of the trained cells.
         reported: what the paper states.
         profile: folder of what `bench profile` left.
+        shown: which rows and columns tables have.
     """
 
     results: Results
@@ -42,10 +65,16 @@ class Selection:
     preset: str
     reported: Reported
     profile: Path
+    shown: Shown = Shown()
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """The cells of this preset and these datasets."""
+        """The cells of this preset and these datasets that have a row."""
+        return [e for e in self.every if self.shown.row(e.cell.method, e.cell.loss)]
+
+    @cached_property
+    def every(self) -> list[Entry]:
+        """Those without a row too: gains, references, claims and what to take rest on all."""
         return [
             entry
             for entry in self.results.entries
@@ -55,7 +84,7 @@ class Selection:
     @cached_property
     def answers(self) -> list[Answer]:
         """What to take, one answer a dataset."""
-        return answers(self.entries)
+        return answers(self.every)
 
     @cache  # noqa: B019 (a report is one selection and ends with it)
     def cells(self, methods: tuple[str, ...], loss: str, dataset: str) -> tuple[Entry, ...]:
@@ -63,7 +92,7 @@ class Selection:
         for method in methods:
             found = [
                 entry
-                for entry in self.entries
+                for entry in self.every
                 if (entry.cell.method, entry.cell.loss, entry.cell.dataset)
                 == (method, loss, dataset)
             ]
@@ -95,7 +124,7 @@ class Selection:
     def reference(self, kind: str, dataset: str) -> Measurement:
         """What becomes of neurites without a synthesised slice: one table a fold."""
         of_fold: dict[int, Entry] = {}
-        for entry in self.entries:
+        for entry in self.every:
             if entry.cell.dataset == dataset and kind in entry.references:
                 of_fold.setdefault(entry.cell.fold, entry)
         return reference_scores(of_fold.values(), kind)
@@ -104,7 +133,7 @@ class Selection:
     def ceiling(self, dataset: str) -> Measurement:
         """The same of the real middle slices: one table a fold."""
         of_fold: dict[int, Entry] = {}
-        for entry in self.entries:
+        for entry in self.every:
             if entry.cell.dataset == dataset and entry.ceiling is not None:
                 of_fold.setdefault(entry.cell.fold, entry)
         return ceiling_scores(of_fold.values())
@@ -116,12 +145,14 @@ def select(
     preset: str | None,
     reported: Reported,
     profile: Path,
+    shown: Shown = Shown(),
 ) -> Selection:
     """Choose datasets and preset; what is not asked for is everything, and the fullest preset.
 
     Raises:
-        UserError: the store has no such dataset or preset.
+        UserError: the store has no such dataset, preset, method or loss, or not together.
     """
+    _check_rows(results, shown)
     for dataset in datasets:
         if dataset not in results.datasets:
             unknown("result on a dataset", dataset, results.datasets)
@@ -133,7 +164,24 @@ def select(
     order += [name for name in results.datasets if name not in order]
     chosen = tuple(name for name in order if name in datasets or not datasets)
     default = fullest_preset(results.entries) or "quick"
-    return Selection(results, chosen, preset or default, reported, profile)
+    selection = Selection(results, chosen, preset or default, reported, profile, shown)
+    if selection.every and not selection.entries:
+        raise UserError(
+            f"No cell on {', '.join(chosen)} is of these methods and losses; take others for "
+            "--methods or --losses."
+        )
+    return selection
+
+
+def _check_rows(results: Results, shown: Shown) -> None:
+    cells = [entry.cell for entry in results.entries]
+    for what, asked, known in (
+        ("result of a method", shown.methods, {cell.method for cell in cells}),
+        ("result of a loss", shown.losses, {cell.loss for cell in cells} - {NONE}),
+    ):
+        for word in asked:
+            if word not in known:
+                unknown(what, word, sorted(known))
 
 
 def _fold_and_seed(entry: Entry) -> tuple[int, int]:

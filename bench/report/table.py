@@ -106,7 +106,8 @@ class Table:
         columns: from left to right.
         rows: from top to bottom.
         notes: footnotes by mark.
-        remarks: sentences that a page shows below the table: what it leaves out of it.
+        remarks: what is left out of it, in sentences: a page shows them below the table, LaTeX in
+            comments above it.
     """
 
     name: str
@@ -138,6 +139,11 @@ class Table:
     def empty(self) -> bool:
         """Whether nothing in it was measured."""
         return all(self.bare(row) for row in self.rows if row.cells)
+
+    @property
+    def printable(self) -> bool:
+        """Whether a paper can take it: it has a number, or says what the paper claims."""
+        return self.prose or not self.empty
 
     def bare(self, row: TableRow) -> bool:
         """Whether nothing in one of its rows was measured; a heading is not bare."""

@@ -30,3 +30,11 @@ TABLE_FILES: Mapping[str, str] = {
     **{f"table{name}": name for name in TABLES if name.isdigit()},
     "table4_extended": "4",
 }
+LEADING = "neurites"
+CHOOSING = (LEADING, "1", "3", "4")  # of these the columns may be chosen
+# Why a table is not there: those that need more than a run of some methods.
+LACKS: Mapping[str, str] = {
+    "neurites": "no membranes were scored; `bench run` does so in its stage `segment`",
+    "gaps": "no dataset has gaps of several slices; `--dataset 'NAME[gap=2]'` has",
+    "judges": "no cell was judged twice; `bench run --judges 2` does so",
+}

@@ -6,8 +6,8 @@ same, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,9 +22,10 @@ from bench.report.render_html import html_tables
 from bench.report.render_latex import document, latex
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
-from bench.report.selection import Selection, select
+from bench.report.selection import OVER_LEFT_OUT, Selection, Shown, select
 from bench.report.table import Table
-from bench.report.tables import TABLE_FILES, TABLES
+from bench.report.tables import CHOOSING, LACKS, LEADING, TABLE_FILES, TABLES
+from bench.scores.columns import ORDER
 from bench.scores.results import Results, load_results
 
 Tell = Callable[[str], None]
@@ -45,29 +46,50 @@ class Wanted:
         figures: by the paper's numbers and names.
         formats: of the tables; ``html`` is the page.
         whole: whether everything is: claims, index and page are of everything.
+        shown: columns and rows of the tables.
     """
 
     tables: tuple[str, ...]
     figures: tuple[str, ...]
     formats: tuple[str, ...]
     whole: bool
+    shown: Shown = field(default_factory=Shown)
 
 
-def wanted(tables: str | None, figures: str | None, formats: str | None) -> Wanted:
+def wanted(
+    tables: str | None,
+    figures: str | None,
+    formats: str | None,
+    columns: str | None = None,
+    methods: str | None = None,
+    losses: str | None = None,
+) -> Wanted:
     """Read the words of the command line; who names tables or figures gets no others.
 
-    A table may be called by the name of its file: ``table4``, ``table4_extended``.
+    A table may be called by the name of its file: ``table4``, ``table4_extended``. Methods and
+    losses are those of a store, and looked for there.
 
     Raises:
-        UserError: a table, figure or format is not known.
+        UserError: a table, figure, format or column is not known.
     """
+    shown = Shown(_columns(columns), *(tuple(split_variants(w or "")) for w in (methods, losses)))
     whole = tables is None and figures is None
     return Wanted(
         _chosen("table", tables, tuple(TABLES), whole, TABLE_FILES),
         _chosen("figure", figures, _figures() if whole or figures else (), whole),
         _chosen("format", formats, FORMATS, everything=True),
         whole,
+        shown,
     )
+
+
+def _columns(words: str | None) -> tuple[str, ...]:
+    valid = [*ORDER, OVER_LEFT_OUT]
+    chosen = tuple(dict.fromkeys(split_variants(words or "")))
+    for word in chosen:
+        if word not in valid:
+            unknown("column", word, valid)
+    return chosen
 
 
 def _figures() -> tuple[str, ...]:
@@ -112,7 +134,7 @@ def write_report(
         UserError: the store is empty, or lacks what was asked for.
     """
     results = load_results(out, data, tell)
-    selection = select(results, datasets, preset, load_reported(), out / "profile")
+    selection = select(results, datasets, preset, load_reported(), out / "profile", wishes.shown)
     if datasets:
         chosen = [entry for entry in results.entries if entry.cell.dataset in datasets]
         every = [entry for entry in results.every if entry.cell.dataset in datasets]
@@ -126,6 +148,8 @@ def _write(
     results: Results, selection: Selection, wishes: Wanted, folder: Path, tell: Tell
 ) -> list[Path]:
     tables = make_tables(selection, wishes)
+    for sentence in _said(tables, wishes):
+        tell(sentence)
     written, pictures = write_tables(tables, wishes.formats, folder), []
     if wishes.figures:
         from bench.report.figures import draw_figures
@@ -154,13 +178,40 @@ def make_tables(selection: Selection, wishes: Wanted) -> list[Table]:
     return tables
 
 
+def _said(tables: Sequence[Table], wishes: Wanted) -> Iterator[str]:
+    """Which tables are not written, and why; which do not take the columns that are asked for.
+
+    Of everything, only the one that leads is missed: the others are there for special runs.
+    """
+    keep = [name for name in wishes.tables if name not in CHOOSING]
+    if wishes.shown.columns and keep and not wishes.whole:
+        choosing = ", ".join(CHOOSING)
+        yield f"These tables keep their columns: {', '.join(keep)}; --columns is of {choosing}."
+    made = {table.name for table in tables}
+    for name in wishes.tables:
+        if name in LACKS and name not in made and (name == LEADING or not wishes.whole):
+            yield f"There is no table `{name}`: {LACKS[name]}."
+    empty = [table.stem for table in tables if not table.printable]
+    if empty and "latex" in wishes.formats:
+        there = "markdown" in wishes.formats
+        where = "Their `.md` files say" if there else "`bench report --format markdown` says"
+        yield (
+            f"Not written as LaTeX, because nothing in them was measured: {', '.join(empty)}. "
+            f"{where} which command fills them."
+        )
+
+
 def write_tables(tables: Sequence[Table], formats: Sequence[str], folder: Path) -> list[Path]:
-    """Write every table in every format that has a file for each."""
+    """Write every table in every format that has a file for each.
+
+    A table in which nothing was measured has no LaTeX: a paper has no use for it.
+    """
     texts: dict[Path, str] = {}
     for name in formats:
         if name in _SUFFIXES:
             suffix, render = _SUFFIXES[name]
-            texts |= {folder / f"{table.stem}{suffix}": render(table) for table in tables}
+            own = [table for table in tables if table.printable or name != "latex"]
+            texts |= {folder / f"{table.stem}{suffix}": render(table) for table in own}
     if "latex" in formats and tables:
         texts[folder / "tables.tex"] = document(tables)
     for path, text in texts.items():

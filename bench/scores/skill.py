@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
@@ -12,6 +12,11 @@ from bench.scores.measurement import Measurement
 from bench.scores.statistics import Interval
 
 SKILLS = ("frc_10", "psnr")
+
+
+def gained(metrics: Collection[str]) -> tuple[str, ...]:
+    """Those of some metrics whose gain over the null is told."""
+    return tuple(name for name in SKILLS if name in metrics)
 
 
 def skill(measured: Measurement, null: Measurement, metric: str) -> Interval | None:

@@ -146,15 +146,94 @@ class Brightens(Half):
         return Interpolation((before + after) / 2 + 0.1)
 
 
-class Stubborn(Half):
-    info = info(kind="trained")
+class Weighs(Half):
+    """A pure weighted average: one parameter, which is as good as it gets from the start."""
+
+    info = info(kind="trained", swap_symmetric=False)
+    start = 0.5
 
     def __init__(self, options: object = None) -> None:
         super().__init__(options)
-        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.weight = torch.nn.Parameter(torch.tensor(self.start))
 
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:
-        return Interpolation(self.weight * (before + after) / 2)
+        return Interpolation(before.lerp(after, self.share()))
+
+    def share(self) -> Tensor:
+        return self.weight
+
+
+class WeighsUnequally(Weighs):
+    start = 0.9
+
+
+class Masks(Half):
+    """A weighted average with a weight for each pixel, and thousands of parameters.
+
+    The head's bias cancels: no gradient arrives there, and none is missed.
+    """
+
+    info = info(kind="trained", swap_symmetric=True)
+
+    def __init__(self, options: object = None) -> None:
+        super().__init__(options)
+        self.body = torch.nn.Conv2d(2, 16, 5, padding=2)
+        self.head = torch.nn.Conv2d(16, 1, 5, padding=2)
+        torch.nn.init.zeros_(self.head.weight)
+
+    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+        one = self.head(self.features(torch.cat([before, after], 1)))
+        other = self.head(self.features(torch.cat([after, before], 1)))
+        return Interpolation(before.lerp(after, torch.sigmoid(other - one)))
+
+    def features(self, both: Tensor) -> Tensor:
+        return torch.relu(self.body(both - 0.5))
+
+
+class DetachedBody(Masks):
+    def features(self, both: Tensor) -> Tensor:
+        return super().features(both).detach()
+
+
+class FrozenBody(Masks):
+    def __init__(self, options: object = None) -> None:
+        super().__init__(options)
+        self.body.requires_grad_(False)
+
+
+class Frozen(Weighs):
+    def __init__(self, options: object = None) -> None:
+        super().__init__(options)
+        self.weight.requires_grad_(False)
+
+
+class Detached(Weighs):
+    def share(self) -> Tensor:
+        return self.weight.detach()
+
+
+class Rounds(Weighs):
+    def share(self) -> Tensor:
+        return (self.weight * 100).round() / 100
+
+
+class Ignores(Weighs):
+    def share(self) -> Tensor:
+        return 0.5 + 0 * self.weight
+
+
+class Saturates(Weighs):
+    start = 10.0
+
+    def share(self) -> Tensor:
+        return torch.sigmoid(self.weight)
+
+
+class Climbs(Weighs):
+    """Its gradient has the wrong sign, so that the error rises."""
+
+    def share(self) -> Tensor:
+        return 2 * self.weight.detach() - self.weight
 
 
 class Crashes(Half):
@@ -182,7 +261,14 @@ BROKEN = {
     Early: "without a time",
     TimedFit: "told no time",
     Brightens: "constant slice of 0.0",
-    Stubborn: "200 steps",
+    DetachedBody: "`body.weight`, `body.bias`, but no gradient arrives",
+    FrozenBody: "`body.weight`, `body.bias`, but no gradient arrives",
+    Frozen: "no parameter that can be learnt",
+    Detached: "no gradient arrives at any parameter",
+    Rounds: "`weight`, but no gradient arrives",
+    Ignores: "other weights make no other slice",
+    Saturates: "other weights make no other slice",
+    Climbs: "200 steps",
     Crashes: "KeyError",
 }
 
@@ -204,6 +290,32 @@ def test_every_promise_but_fitting_is_broken_by_one_of_these() -> None:
 @pytest.mark.parametrize("method", [Average, Tiny])
 def test_a_method_that_keeps_them_all_passes(method: type[Interpolator]) -> None:
     assert broken(method) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [(Weighs, "1 parameter,"), (WeighsUnequally, "1 parameter,"), (Masks, "1,217 parameters,")],
+)
+def test_a_small_method_is_not_called_broken(method: type[Interpolator], parameters: str) -> None:
+    verdicts = list(check_method(method))
+    assert [verdict for verdict in verdicts if not verdict.kept] == []
+    (note,) = [verdict.note for verdict in verdicts if verdict.note]
+    assert "did not learn the triplet by heart" in note
+    assert parameters in note
+
+
+def test_what_learns_by_heart_has_no_note() -> None:
+    assert [verdict.note for verdict in check_method(Tiny) if verdict.note] == []
+
+
+def test_the_command_prints_the_note_below_the_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.cells.registry.load_target", lambda _: Weighs)
+    result = CliRunner().invoke(app, ["check-method", "theirs:Weighs"])
+    assert result.exit_code == 0
+    *_, promise, note, last = result.stdout.splitlines()
+    assert promise.startswith("kept    it learns")
+    assert note.startswith("note    it did not learn the triplet by heart")
+    assert last == "theirs:Weighs keeps every promise"
 
 
 def test_the_command_reads_a_module_beside_it(

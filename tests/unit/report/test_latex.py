@@ -8,11 +8,14 @@ import pytest
 import report_store
 from test_tables import read
 
+from bench.cells.registry import METHODS, load_method
 from bench.report.render_latex import document, latex
 from bench.report.table import Column, Table, TableCell, TableRow
 from bench.report.tables import TABLES
 from bench.report.write import Wanted, make_tables, write_tables
 
+ROOT = Path(__file__).resolve().parents[3]
+GUIDE = ROOT / "docs" / "how-to" / "latex.md"
 NASTY = r"a_b 50% & #1 $x$ {y} ~ ^ \z <tag> | [*] --layers “é” ± 中 ` '"
 
 
@@ -62,15 +65,110 @@ def test_the_document_has_no_page_for_a_table_without_a_number(tmp_path: Path) -
     )
     text = document([bare, full])
     assert re.findall(r"\\input\{(.*)\}", text) == ["table4"]
-    assert "Nothing measured: Table 1: Extractors (\\texttt{table1.tex})." in text
+    assert "Nothing measured: Table 1: Extractors. " in text
+    written = write_tables([bare, full], ["latex", "markdown"], tmp_path)
+    assert [path.name for path in written] == ["table4.tex", "table1.md", "table4.md", "tables.tex"]
     write_tables([bare], ["latex"], tmp_path)
     compile_tex(tmp_path / "tables.tex")  # a page even where nothing was measured at all
 
 
+def test_rows_and_columns_without_a_number_are_named_in_a_comment_alone() -> None:
+    bare = TableCell("–", marks=("a",))
+    rows = (
+        TableRow("SSAN", (TableCell("19.3", 19.3), bare)),
+        TableRow("DAIN", (bare, bare)),
+        TableRow("RIFE", (TableCell("19.1", 19.1), bare)),
+    )
+    columns = (Column("PSNR"), Column("Carried"))
+    notes = (("a", "not run;\n`bench run` does so."),)
+    shown, comments = [], []
+    for line in latex(Table("4", ("T.",), "Method", columns, rows, notes)).splitlines():
+        (comments if line.startswith("%") else shown).append(line)
+    text = "\n".join(shown)
+    assert r"SSAN & 19.3 \\" in text
+    assert r"RIFE & 19.1 \\" in text
+    for absent in ("DAIN", "Carried", "& --", "ot run", "textsuperscript"):
+        assert absent not in text
+    assert "% Not measured: DAIN. Not run; bench run does so." in comments
+    assert "% Not measured: Carried. Not run; bench run does so." in comments
+
+
+def test_what_the_paper_claims_stays_where_nothing_was_measured() -> None:
+    row = TableRow("SSAN is the best", (TableCell("0.18 dB"),), unmeasured=True)
+    columns = (Column("Reported", width=0.5),)
+    claims = Table("claims", ("Claims.",), "Claim", columns, (row,))
+    assert claims.printable
+    assert "SSAN is the best & 0.18 dB" in latex(claims)
+
+
+def manuscript(folder: Path, columns: int, before: str = "") -> str:
+    """What pdflatex says of a manuscript of two columns with a table of so many of numbers."""
+    cells = tuple(TableCell("0.918 ± 0.036", 0.918, tie=True) for _ in range(columns))
+    heads = tuple(Column("Carried, retuned", marks=()) for _ in range(columns))
+    rows = (TableRow("Optical flow", cells), TableRow("SSAN-L_s", cells))
+    table = Table("neurites", ("T.",), "Method", heads, rows, (("=", "a tie."),))
+    (folder / "neurites.tex").write_text(latex(table), encoding="utf-8")
+    (folder / "all.tex").write_text(
+        "\\documentclass[10pt,twocolumn]{article}\\usepackage[margin=20mm]{geometry}\n"
+        "\\usepackage{booktabs,graphicx,longtable,array,rotating}\n"
+        f"\\begin{{document}}{before}\\input{{neurites}}\n"
+        # The size that is left behind is that of the text.
+        "\\makeatletter\\typeout{SIZE \\f@size}\\makeatother\\end{document}\n",
+        encoding="utf-8",
+    )
+    said = compile_tex(folder / "all.tex")
+    assert "Overfull" not in said
+    assert "SIZE 10" in said
+    return said
+
+
+@pytest.mark.parametrize(("columns", "scaled"), [(2, False), (7, False), (14, True)])
+def test_a_table_is_scaled_only_where_no_readable_size_fits(
+    tmp_path: Path, columns: int, scaled: bool
+) -> None:
+    said = " ".join(manuscript(tmp_path, columns).split())
+    assert ("Package interslice Warning: A table is wider than its line" in said) == scaled
+    # Two columns of numbers stand in one column of the page.
+    text = (tmp_path / "neurites.tex").read_text(encoding="utf-8")
+    assert (r"{\benchfloat}{table}" in text) == (columns == 2)
+
+
+def test_a_narrow_table_of_long_notes_stands_across_both_columns() -> None:
+    rows = (TableRow("SSAN", (TableCell("19.3", 19.3, marks=("a",)),)),)
+    for length, kind in ((100, "table"), (4000, "table*")):
+        notes = (("a", "word " * (length // 5)),)
+        text = latex(Table("4", ("T.",), "Method", (Column("PSNR"),), rows, notes))
+        assert rf"\providecommand{{\benchfloat}}{{{kind}}}" in text
+
+
+def test_a_wide_table_may_be_turned(tmp_path: Path) -> None:
+    turned = r"\newcommand{\benchfloat}{sidewaystable*}"
+    assert "interslice Warning" not in manuscript(tmp_path, 10, turned)
+    assert "interslice Warning" in manuscript(tmp_path, 10)
+
+
+def test_every_doi_of_the_documents_is_one_of_a_method_or_a_volume() -> None:
+    said = set(re.findall(r"10\.\d{4,}/[^\s},]+", GUIDE.read_text(encoding="utf-8")))
+    cards = (ROOT / "bench/volumes/cards.toml").read_text(encoding="utf-8")
+    known = cards + "".join(load_method(name).info.reference for name in METHODS)
+    assert said
+    assert {doi for doi in said if doi not in known} == set()
+
+
+def test_the_labels_of_the_documents_are_those_of_the_tables(tmp_path: Path) -> None:
+    report_store.fill(tmp_path)
+    wishes = Wanted(tuple(TABLES), (), ("latex",), whole=True)
+    made = make_tables(read(tmp_path), wishes)
+    labels = {re.findall(r"\\label\{(tab:[^}]*)\}", latex(table))[0] for table in made}
+    said = set(re.findall(r"`(tab:[a-z0-9-]+)`", GUIDE.read_text(encoding="utf-8")))
+    assert labels <= said | {"tab:2", "tab:3", "tab:4"}  # the guide says: to `tab:5`
+    assert said - labels == {"tab:gaps", "tab:judges"}  # of other stores
+
+
 def test_losses_emphasis_and_marks_are_the_papers() -> None:
     cells = (
-        TableCell("1.0", emphasis="best"),
-        TableCell("0.9", emphasis="second", tie=True, marks=("a", "b")),
+        TableCell("1.0", 1.0, emphasis="best"),
+        TableCell("0.9", 0.9, emphasis="second", tie=True, marks=("a", "b")),
     )
     columns = (Column("PSNR", "mouse_triplet"), Column("IE", "mouse_triplet"))
     text = latex(Table("4", ("T.",), "Method", columns, (TableRow("SSAN-L_s", cells),)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from bench.report.page.leaderboard import leaderboard
 from bench.report.page.printing import print_board
 from bench.report.render_latex import latex
 from bench.report.render_markdown import markdown
+from bench.report.selection import Shown
 from bench.report.table import Table, TableCell
 from bench.scores.answer import answers
 
@@ -107,5 +109,36 @@ def test_masks_have_the_columns_that_they_can_fill(tmp_path: Path) -> None:
 
 def test_without_membranes_there_is_no_table(tmp_path: Path) -> None:
     add(tmp_path, "linear", table=scores("linear", 19.0))
-    (table,) = neurites(read(tmp_path))
-    assert table.empty
+    assert neurites(read(tmp_path)) == []
+
+
+def test_columns_stand_as_they_are_asked_for(tmp_path: Path) -> None:
+    usual = store(tmp_path)
+    shown = Shown(columns=("psnr", "boundary_f1", "over_left_out"))
+    (table,) = neurites(replace(read(tmp_path), shown=shown))
+    assert [column.title for column in table.columns] == [
+        "PSNR (dB)",
+        "Boundary F1",
+        "Over left out",
+    ]
+    for label in ("Flow", "SSAN-L_m", "Real slice"):
+        for name in ("PSNR (dB)", "Over left out"):
+            assert row(table, label)[name] == row(usual, label)[name]
+    assert row(table, "Real slice")["Boundary F1"].value is not None
+    said = " ".join(table.caption)
+    assert "Carried: the share" in said  # what is left out is less of it
+    assert "retuned" not in said
+    (table,) = neurites(replace(read(tmp_path), shown=Shown(columns=("psnr",))))
+    assert "Carried: the share" not in " ".join(table.caption)
+    assert "±" not in " ".join(table.caption)
+
+
+def test_rows_that_are_asked_for_stand_between_the_references(tmp_path: Path) -> None:
+    store(tmp_path)
+    (table,) = neurites(replace(read(tmp_path), shown=Shown(methods=("flow", "ssan"))))
+    assert [each.label for each in table.rows] == [
+        "mouse_triplet", "Left out", "Left out, with flow", "Flow", "SSAN-L_m", "Real slice",
+        "True segments",
+    ]  # fmt: skip
+    (table,) = neurites(replace(read(tmp_path), shown=Shown(losses=("l1",))))
+    assert "SSAN-L_m" not in [each.label for each in table.rows]

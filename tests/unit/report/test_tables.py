@@ -572,7 +572,9 @@ def test_a_small_store_is_a_short_report(tmp_path: Path) -> None:
     assert "Table 2: Cost of the layers (<code>table2.md</code>)" in page
     # The files keep the rows of the paper, each with its reason.
     assert (folder / "table4.md").read_text().count("| SSAN-L") == 3
-    assert (folder / "table4.tex").read_text().count("SSAN-$") == 3
+    # A paper takes what was measured.
+    assert "SSAN-$" not in (folder / "table4.tex").read_text()
+    assert not (folder / "table1.tex").exists()
     assert (folder / "claims.md").read_text().count("not measured |") == 19
 
 
@@ -657,6 +659,59 @@ def test_the_command_writes_the_table_asked_for(
     assert "| SSAN-Ls" in (folder / "table4.md").read_text()
 
 
+def test_what_has_no_number_is_not_written_for_a_paper_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(tmp_path, "linear", table=scores("linear", 19.0))
+    words = ("report", "--tables", "neurites,1,4,judges", "--format", "latex", "--out", tmp_path)
+    code, out, told = bench(capsys, *words)
+    assert code == 0
+    assert [Path(line).name for line in out.split()] == [
+        "table4.tex", "table4_extended.tex", "tables.tex",
+    ]  # fmt: skip
+    assert told.splitlines() == [
+        "There is no table `neurites`: no membranes were scored; `bench run` does so in its stage "
+        "`segment`.",
+        "There is no table `judges`: no cell was judged twice; `bench run --judges 2` does so.",
+        "Not written as LaTeX, because nothing in them was measured: table1. `bench report "
+        "--format markdown` says which command fills them.",
+    ]
+    assert not (tmp_path / "report" / "neurites.tex").exists()
+
+
+def test_rows_and_columns_may_be_chosen(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ("--columns", "dice,ssim,psnr", "--methods", "flow,sepconv,ssan", "--losses", "ls")
+    words = ("--tables", "neurites,4,5", "--format", "csv,markdown", "--out", filled)
+    code, _, told = bench(capsys, "report", *words, *chosen)
+    assert code == 0
+    assert told.splitlines() == [
+        "These tables keep their columns: 5; --columns is of neurites, 1, 3, 4."
+    ]
+
+    def read_csv(name: str) -> tuple[list[str], list[str]]:
+        text = (filled / "report" / f"{name}.csv").read_text(encoding="utf-8")
+        lines = list(csv.DictReader(io.StringIO(text)))
+        rows, columns = zip(*((line["row"], line["column"]) for line in lines), strict=True)
+        return list(dict.fromkeys(rows)), list(dict.fromkeys(columns))
+
+    rows = ["Flow", "SepConv-Ls", "SSAN-Ls"]
+    assert read_csv("table4") == (rows, ["SSIM", "PSNR (dB)"])
+    assert read_csv("table4_extended") == (rows, ["SSIM", "PSNR (dB)"])
+    labels, columns = read_csv("neurites")
+    assert labels[: len(rows)] == rows
+    assert columns == ["Dice", "SSIM", "PSNR (dB)"]
+    labels, columns = read_csv("table5")
+    assert labels == [*rows[1:], "Real slice (the ceiling)"]
+    assert columns == ["Gap in Dice", "Dice", "F1"]
+    said = (filled / "report" / "table4_extended.md").read_text(encoding="utf-8")
+    assert "A gain is paired" in said
+    assert "Sharpness" not in said
+    # The null has no row and is still what gains are over.
+    extended = (filled / "report" / "table4_extended.csv").read_text(encoding="utf-8")
+    gain = [line for line in csv.DictReader(io.StringIO(extended)) if line["group"]]
+    assert [line["value"] != "" for line in gain] == [True, True, True]
+
+
 @pytest.mark.parametrize(
     ("words", "names"),
     [
@@ -686,6 +741,14 @@ def test_the_whole_report_says_where_to_begin(
     ("words", "sentence"),
     [
         (("--tables", "6"), "There is no table '6'; choose from neurites, 1, 2, 3, 4, 5, prep"),
+        (("--columns", "psnrr"), "There is no column 'psnrr'; did you mean 'psnr'?"),
+        (("--columns", "xyz"), "There is no column 'xyz'; choose from carried, adapted_rand_er"),
+        (("--methods", "sann"), "There is no result of a method 'sann'; did you mean 'ssan'?"),
+        (("--losses", "lx"), "There is no result of a loss 'lx'; did you mean 'l1' or 'ls'?"),
+        (
+            ("--methods", LONG, "--losses", "ls"),
+            "No cell on mouse_triplet is of these methods and losses; take others",
+        ),
         (("--tables", "1", "--format", "latx"), "There is no format 'latx'; did you mean 'latex'?"),
         (("--tables", "1", "--preset", "paper"), "No cell of the store has the preset 'paper'"),
         (("--tables", "1", "--preset", "quik"), "There is no preset 'quik'; did you mean 'quick'?"),
