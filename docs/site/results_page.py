@@ -24,7 +24,7 @@ def write_results_page(records: Path, pages: Path) -> None:
         shutil.copytree(records / PLACE / "runs", out / "runs")
         wishes = wanted(None, None, "html")
         write_report(out, out / "data", wishes, (), None, lambda _: None)  # frames are not there
-        shown = shutil.ignore_patterns("*.pdf", ".*")
+        shown = shutil.ignore_patterns("*.pdf", "*.md", ".*")
         shutil.copytree(out / "report", pages / PLACE / FOLDER, ignore=shown)
 
 
