@@ -19,7 +19,8 @@ from bench.cells.presets import PRESETS, PresetName
 from bench.cells.registry import METHODS
 from bench.cells.variants import parse_loss, parse_variant
 from bench.profile.measuring import PeakMeter
-from bench.stages.train import Training, train
+from bench.stages.training import train
+from bench.stages.training_step import Training
 from bench.triplets.build_dataset import build_dataset
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile

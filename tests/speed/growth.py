@@ -19,7 +19,8 @@ from bench.cells.presets import PRESETS
 from bench.cells.variants import parse_variant
 from bench.stages.predict import predict
 from bench.stages.score import score
-from bench.stages.train import Training, train
+from bench.stages.training import train
+from bench.stages.training_step import Training
 from bench.triplets.build import build
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile

@@ -261,7 +261,7 @@ def test_a_training_that_goes_on_says_from_where(run) -> None:  # type: ignore[n
         return 0.1, 20.0
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.stages.train.validate", second)
+        patch.setattr("bench.stages.training.validate", second)
         code, _, err = run("--json", methods="tiny")
     assert (code, "goes on after" in err) == (130, False)
     code, _, err = run("--json", methods="tiny")

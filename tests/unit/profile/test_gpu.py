@@ -26,7 +26,8 @@ from gpu.table import NOT_MEASURED, failures, markdown
 from bench.cells.presets import PRESETS
 from bench.cells.registry import METHODS
 from bench.cells.variants import parse_variant
-from bench.stages.train import Training, train
+from bench.stages.training import train
+from bench.stages.training_step import Training
 from methods.losses import LossOptions, build_loss
 
 CPU = torch.device("cpu")

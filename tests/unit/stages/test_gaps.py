@@ -15,11 +15,12 @@ from conftest import moving_texture
 from tiny import QUICK, Tiny, TinyOptions
 
 from bench.cells.variants import gap_of, parse_variant
-from bench.stages import train as stage
+from bench.stages import training as loop
 from bench.stages.memory_needed import of_prediction, of_training
 from bench.stages.predict import FRAMES, predict, predict_frame, stored_frames, stored_triplets
 from bench.stages.splits import spread_over_gaps
-from bench.stages.train import fit, load_checkpoint, train
+from bench.stages.training import fit, train
+from bench.stages.training_checkpoint import load_checkpoint
 from bench.stages.training_step import Training, gradient_step
 from bench.store.weights import load_tensors, load_weights
 from bench.triplets.build import build
@@ -161,7 +162,7 @@ def test_a_dataset_with_other_gaps_is_not_learned_from(
 def test_a_killed_training_resumes_bit_equal(
     gaps: dict[int, TripletFile], tmp_path: Path, gap: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "_CHECKPOINT_SECONDS", 0.0)
     file = gaps[gap]
     folders = [tmp_path / name for name in ("whole", "killed")]
     for folder in folders:

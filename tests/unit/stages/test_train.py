@@ -12,9 +12,11 @@ from torch import nn
 from bench.base.errors import UserError
 from bench.cells.registry import METHODS
 from bench.cells.variants import parse_variant
-from bench.stages import train as stage
-from bench.stages.train import fit, load_checkpoint, train, validate
+from bench.stages import training as loop
+from bench.stages.training import announcement, fit, train, validate
+from bench.stages.training_checkpoint import load_checkpoint
 from bench.stages.training_step import DivergenceError, Training, gradient_step, read_numbers
+from bench.store.records import CHECKPOINT
 from bench.store.weights import load_tensors
 from bench.triplets.file import TripletFile
 from bench.triplets.training_crops import CropSampler
@@ -61,7 +63,7 @@ def test_a_killed_training_resumes_bit_equal(
     killed_at: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stage, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "_CHECKPOINT_SECONDS", 0.0)
 
     def kill(done: int, *_: object) -> None:
         if done == killed_at:
@@ -77,7 +79,7 @@ def test_a_killed_training_resumes_bit_equal(
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
     logs = [pd.read_csv(folder / "training.csv") for folder in (whole, tmp_path)]
     pd.testing.assert_frame_equal(*(log.drop(columns="seconds") for log in logs))
-    assert not (tmp_path / stage.CHECKPOINT).exists()
+    assert not (tmp_path / CHECKPOINT).exists()
 
 
 def test_the_best_validation_is_kept(texture: TripletFile, whole: Path) -> None:
@@ -123,7 +125,7 @@ def test_features_join_after_the_opening_and_resume_there(
         if done == 6:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(stage, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "_CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         train(fresh(), training, killed, kill)
     facts = train(fresh(), training, killed, quiet, load_checkpoint(killed))
@@ -154,7 +156,7 @@ def test_membranes_join_in_the_middle_of_one_schedule_and_resume_there(
             raise KeyboardInterrupt
 
     training, killed = make_training(texture, loss=loss, preset=preset), tmp_path / "killed"
-    monkeypatch.setattr(stage, "_CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "_CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         train(fresh(), training, killed, kill)
     facts = train(fresh(), training, killed, quiet, load_checkpoint(killed))
@@ -177,7 +179,7 @@ def test_progress_says_from_which_step_on_terms_have_joined(
     training = make_training(texture, loss=loss, preset=preset)
     train(fresh(), training, tmp_path, lambda _, __, words: said.append(words))
     assert [words.partition(" with ")[2] for words in said] == [""] * 4 + [term] * 4
-    assert stage._announcement(training).startswith(f"8 steps of 2 crops; after step 4 the {term} ")
+    assert announcement(training).startswith(f"8 steps of 2 crops; after step 4 the {term} ")
 
 
 def test_motion_learns_slower_once_features_have_joined(
@@ -249,7 +251,7 @@ def test_a_divergence_names_its_first_step_and_leaves_nothing_that_came_after(
     reading: int,
     seconds: float,
 ) -> None:
-    monkeypatch.setattr(stage, "_CHECKPOINT_SECONDS", seconds)
+    monkeypatch.setattr(loop, "_CHECKPOINT_SECONDS", seconds)
     seen: list[tuple[int, str]] = []
     torch.manual_seed(0)
     with pytest.raises(DivergenceError, match="diverged at step 5: loss nan, gradient norm nan"):
