@@ -15,7 +15,7 @@ REPORT_EXAMPLES = """\
 bench report
 bench report --tables 1,3 --format markdown
 bench report --dataset phantom --preset quick
-bench report --tables neurites --columns carried,dice,psnr --methods dis,rife --losses lm"""
+bench report --tables neurites --columns carried,dice --methods dis,rife"""
 
 
 @dataclass(frozen=True)
