@@ -14,7 +14,6 @@ from bench.commands.options import Data, Preset, Results, takes
 REPORT_EXAMPLES = """\
 bench report
 bench report --tables 1,3 --format markdown
-bench report --dataset phantom --preset quick
 bench report --tables neurites --columns carried,dice --methods dis,rife"""
 
 
