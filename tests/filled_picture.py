@@ -19,7 +19,7 @@ from scipy import ndimage
 from bench.cells.variants import parse_variant
 from bench.repair.hidden import Hidden, hide, unlearned
 from bench.repair.slices import Slices
-from bench.repair.trust import learn
+from bench.repair.trust import learned, seen
 from bench.store.weights import load_weights
 from bench.triplets.file import TripletFile
 from bench.volumes.sources import open_volume
@@ -45,7 +45,8 @@ def main() -> None:
         slices = Slices(volume)
         places = unlearned(file, range(volume.shape[0]), file.gap, volume)
         hidden = list(hide(slices, places, model, torch.device("cpu"), SEARCH))
-    trust = learn(hidden)
+    known = [seen(each) for each in hidden]
+    trust = learned(known, tuple(each.reached for each in known), ())
     shown = sorted(hidden, key=lambda each: float(error_of(each).mean()))[len(hidden) // 2]
     time = shown.place.gap.time(shown.place.z)
     figure = draw(shown, trust.error(shown.before, shown.grey, shown.after, time), given.side)

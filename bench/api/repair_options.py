@@ -11,7 +11,6 @@ from bench.api.given_options import missing_of
 from bench.base.errors import UserError
 from bench.base.invalid_option import parsed
 from bench.base.progress import open_display
-from bench.base.words import unknown
 from bench.cells.workers import Workers, load_workers
 from bench.repair.find import SEARCH, find_defects
 from bench.repair.finding import WHOLE
@@ -175,15 +174,14 @@ class RepairOptions:
 
     def _check_loss(self, dataset: str) -> None:
         """Refuse a loss that there is not, or that looks for membranes that nobody has marked."""
+        from bench.cells.presets import PRESETS
+        from bench.cells.variants import parse_loss
         from bench.triplets.dataset_paths import dataset_path
         from bench.triplets.file import readable
-        from methods.losses import LOSSES, needs_teacher
 
         if self.loss is None:
             return
-        if self.loss not in LOSSES:
-            unknown("loss", self.loss, list(LOSSES))
-        if not needs_teacher(self.loss) or self.labels is not None:
+        if not parse_loss(self.loss, PRESETS["quick"]).needs_teacher or self.labels:
             return
         file = readable(dataset_path(Path(self.data or "data"), dataset, fold_of(dataset, None)))
         if file is None or not file.has_labels:

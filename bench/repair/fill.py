@@ -19,12 +19,12 @@ from bench.repair.error_file import write_errors
 from bench.repair.evidence import Evidence
 from bench.repair.gaps import Gap, Task
 from bench.repair.gauge import gauge
-from bench.repair.hidden import HiddenPlace, hide_one
+from bench.repair.hidden import Hidden, HiddenPlace, hide_one
 from bench.repair.neighbours import Neighbours, neighbours
 from bench.repair.parts import Means, mask_of, parts_of, places_of
 from bench.repair.record import SliceRecord
 from bench.repair.slices import Slices
-from bench.repair.trust import Reached, Seen, Trust, seen
+from bench.repair.trust import Reached, Seen, Trust, reached, seen
 from bench.triplets.gap import times_of
 from bench.volumes.formats.stack import Stack
 from bench.volumes.stack_volume import StackVolume
@@ -67,8 +67,7 @@ class Filling:
     manner: Manner
     evidence: Evidence
     look: Callable[[], None] = lambda: None
-    _gauges: dict[int, Interpolator] = field(default_factory=dict)
-    _models: dict[int, Interpolator] = field(default_factory=dict)
+    _models: dict[tuple[int, bool], Interpolator] = field(default_factory=dict)
     _trusts: dict[int, Trust] = field(default_factory=dict)
     _beside: dict[Gap, Neighbours] = field(default_factory=dict)  # of the last gap alone
 
@@ -89,19 +88,20 @@ class Filling:
         Raises:
             UserError: the method's weights are of other times, or it returned NaN or infinity.
         """
-        return self._hide(place, self._model(place.gap.size))
+        return seen(self._hide(place, self._model(place.gap.size)))
 
     def gauge(self, place: HiddenPlace) -> Reached:
         """Fill a window as ``hide`` does, but with the gauge; what that reaches."""
-        size = place.gap.size
-        if size not in self._gauges:
-            self._gauges[size] = gauge().model(times_of(size), self.manner.device)
-        return self._hide(place, self._gauges[size]).reached
+        return reached(self._hide(place, self._model(place.gap.size, of_gauge=True)))
 
-    def _hide(self, place: HiddenPlace, model: Interpolator) -> Seen:
+    def hide_and_gauge(self, place: HiddenPlace) -> tuple[Seen, Reached]:
+        """Both: what lies beside the window is read, aligned and moved once."""
+        return self.hide(place), self.gauge(place)
+
+    def _hide(self, place: HiddenPlace, model: Interpolator) -> Hidden:
         self.look()
         beside, device = self._neighbours(place.gap), choose_device(self.manner.device)
-        return seen(hide_one(beside, place, model, device, self.manner.search))
+        return hide_one(beside, place, model, device, self.manner.search)
 
     def record(self, task: Task) -> SliceRecord:
         """Fill a slice or its places, and say what was done.
@@ -156,10 +156,11 @@ class Filling:
             self._beside[gap] = neighbours(self.slices, gap, self.manner.search)
         return self._beside[gap]
 
-    def _model(self, size: int) -> Interpolator:
-        if size not in self._models:
-            self._models[size] = self.fillers[size].model(times_of(size), self.manner.device)
-        return self._models[size]
+    def _model(self, size: int, *, of_gauge: bool = False) -> Interpolator:
+        if (size, of_gauge) not in self._models:
+            filler = gauge() if of_gauge else self.fillers[size]
+            self._models[size, of_gauge] = filler.model(times_of(size), self.manner.device)
+        return self._models[size, of_gauge]
 
     def _foreseen(self, task: Task, beside: Neighbours) -> dict[str, Any]:
         """What can be said of a slice before it is filled."""

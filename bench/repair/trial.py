@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from bench.repair.hidden import HiddenPlace, places, unlearned
 from bench.repair.judged import judged
 from bench.repair.plan import Plan
 from bench.repair.slices import Slices
-from bench.repair.trust import Reached, learned
+from bench.repair.trust import Reached, Seen, learned
 from bench.volumes.stack_volume import StackVolume
 
 
@@ -32,11 +33,6 @@ class Trial:
 
     own: list[HiddenPlace]
     others: list[HiddenPlace]
-
-    @property
-    def gauged(self) -> list[HiddenPlace]:
-        """What the gauge fills."""
-        return [*self.own, *self.others] if self.others else []
 
 
 def trial(plan: Plan, volume: StackVolume, filler: Filler, size: int) -> Trial:
@@ -73,16 +69,22 @@ def learn_trust(filling: Filling, size: int, chosen: Trial, each: Each, tick: Pr
     name, key = trust_name(size), _key(filler, chosen, filling.slices, search)
     if filling.evidence.kept(name, key) is not None:
         return
-    done = counting(tick, len(chosen.own) + len(chosen.gauged), "hidden windows")
-    hidden = each(Filling.hide, chosen.own, done)
-    gauged = each(Filling.gauge, chosen.gauged, done)
-    reached = _everywhere([one.reached for one in hidden], gauged)
-    filling.evidence.vouch(name, key, (), learned(hidden, reached, _judged(filler)).as_json())
+    done = counting(tick, len(chosen.own) + len(chosen.others), "hidden windows")
+    hidden, reaching = _tried(chosen, each, done)
+    filling.evidence.vouch(name, key, (), learned(hidden, reaching, _judged(filler)).as_json())
 
 
-def _everywhere(own: list[Reached], gauged: list[Reached]) -> tuple[Reached, ...]:
-    count = len(own)
-    return everywhere(own, gauged[:count], gauged[count:]) if gauged else tuple(own)
+def _tried(
+    chosen: Trial, each: Each, done: Callable[[], None]
+) -> tuple[list[Seen], tuple[Reached, ...]]:
+    """What the windows say, and what windows of the whole volume reach, or would reach."""
+    if not chosen.others:
+        hidden = each(Filling.hide, chosen.own, done)
+        return hidden, tuple(one.reached for one in hidden)
+    both = each(Filling.hide_and_gauge, chosen.own, done)
+    anywhere = each(Filling.gauge, chosen.others, done)
+    hidden, there = [one for one, _ in both], [other for _, other in both]
+    return hidden, everywhere([one.reached for one in hidden], there, anywhere)
 
 
 def _judged(filler: Filler) -> tuple[Reached, ...]:

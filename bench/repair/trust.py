@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.base.files import content_digest
-from bench.repair.disagreement import moved
+from bench.repair.disagreement import Moved, moved
 from bench.repair.error_map import ErrorModel, Sample, features, sample
 from bench.repair.expected import JUDGED, SCORES, Bounds, expected_score
 from bench.repair.hidden import Hidden
@@ -138,44 +138,45 @@ def _expected(
     return found
 
 
-def learn(hidden: Iterable[Hidden]) -> Trust:
-    """What windows say that were hidden and filled.
-
-    Raises:
-        UserError: there are none.
-    """
-    found = [seen(each) for each in hidden]
-    return learned(found, tuple(each.reached for each in found), ())
-
-
 def seen(hidden: Hidden) -> Seen:
     """What a window says that was hidden and filled."""
+    before, grey, after, truth, beside = _compared(hidden)
+    return Seen(sample(features(before, grey, after, beside), grey, truth), reached(hidden))
+
+
+def reached(hidden: Hidden) -> Reached:
+    """What a window reached that was hidden and filled."""
+    before, grey, after, truth, beside = _compared(hidden)
+    scores = score_frame(grey, truth)
+    return Reached(
+        difference(before, after, beside), {name: float(scores[name]) for name in SCORES}
+    )
+
+
+def _compared(hidden: Hidden) -> tuple[Slice, Slice, Slice, Slice, Moved]:
+    """Before, what was filled, after, truth, and the neighbours moved to it."""
     before, grey, after, truth = map(
         _levels, (hidden.before, hidden.grey, hidden.after, hidden.truth)
     )
     beside = moved(before, after, hidden.place.gap.time(hidden.place.z))
-    scores = score_frame(grey, truth)
-    reached = Reached(
-        difference(before, after, beside), {name: float(scores[name]) for name in SCORES}
-    )
-    return Seen(sample(features(before, grey, after, beside), grey, truth), reached)
+    return before, grey, after, truth, beside
 
 
 def learned(
-    hidden: Sequence[Seen], reached: tuple[Reached, ...], judged: tuple[Reached, ...]
+    hidden: Sequence[Seen], reaching: tuple[Reached, ...], judged: tuple[Reached, ...]
 ) -> Trust:
     """What windows together say that were hidden and filled.
 
     Args:
         hidden: what each says.
-        reached: what these reached, or would reach in windows of the whole volume.
+        reaching: what these reached, or would reach in windows of the whole volume.
         judged: what gaps of test triplets say.
 
     Raises:
         UserError: there are none.
     """
     errors = ErrorModel.fit(each.sample for each in hidden)
-    return Trust(errors, reached, judged)
+    return Trust(errors, reaching, judged)
 
 
 def _levels(grey: Grey) -> Slice:

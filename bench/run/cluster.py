@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import islice
 from typing import Any, cast
 
 from distributed import Future, KilledWorker, wait
@@ -50,8 +51,8 @@ def _carry_out(graph: Graph, found: Team) -> dict[Key, Ended]:
     at_work: dict[Future[Any], Key] = {}
     while waiting or at_work:
         free = max(1, len(found.workers)) - len(at_work)
-        ready = [key for key, task in waiting.items() if ended.keys() >= set(task.needs)]
-        for key in ready[: max(0, free)]:
+        ready = (key for key, task in waiting.items() if ended.keys() >= set(task.needs))
+        for key in [*islice(ready, max(0, free))]:
             task = waiting.pop(key)
             needs = [ended[need] for need in task.needs]
             killed = [each for each in needs if isinstance(each, KilledWorker)]

@@ -265,6 +265,7 @@ def test_16_bits_stay_16_bits(
         (("--out", "whole.nrrd"), r"ends in .nrrd, which is not written"),
         (("--method", "nothing"), "nothing"),
         (("--loss", "lf1"), "There is no loss 'lf1'"),
+        (("--loss", "lm[membrane=0.5]"), "give the --labels of the volume, or another --loss"),
         (("--loss", "lm"), "give the --labels of the volume, or another --loss"),
         (("--voxel-size", "30,6"), "'30,6' is no Z,Y,X in nm; write 30,6,6 for instance"),
         (("--plan", "no.toml"), "cannot be read"),

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from bench.base.progress import PlainDisplay
+from bench.cells.config import RunConfig
 from bench.cells.workers import Workers
 from bench.run import cluster
-from bench.run.graph import Task
+from bench.run.graph import Graph, Task
 from bench.run.member import Member
 from bench.run.team import team
 
@@ -39,25 +40,23 @@ class Sleeping(Member):
         return {}
 
 
-class Tasks:
+class Tasks(Graph):
     """A teacher, a judge that takes longer, and three trainings of the teacher."""
 
-    def longest_first(self) -> list[tuple[tuple[str, str], Task]]:
-        teacher = ("teacher", "")
-        return [
-            (teacher, Task(0, None, (), 10)),
-            (("judge", ""), Task(1, None, (), 9)),
-            *[((f"train {n}", ""), Task(n, None, (teacher,), 8)) for n in (2, 3, 4)],
-        ]
+    def __init__(self) -> None:
+        teacher, judge = ("teacher", ""), ("judge", "")
+        self.tasks = {teacher: Task(0, None, (), 3.0), judge: Task(1, None, (), 9.0)}
+        self.tasks |= {(f"train {n}", ""): Task(n, None, (teacher,), 8.0) for n in (2, 3, 4)}
 
 
 def test_no_worker_waits_while_there_is_something_to_do(tmp_path: Path) -> None:
     """Three tasks need the first one, which one worker did; the other gets two of them."""
     display = PlainDisplay(lambda _: None)
+    config = RunConfig(methods=("average",), dataset=("phantom",))
     with team(Workers(jobs=2), 2, tmp_path, display) as found:
-        member = Sleeping(found.terms(1, "cpu"), None, {}, "", 1, None)  # type: ignore[arg-type]
+        member = Sleeping(found.terms(1, "cpu"), config, {}, "", 1, None)
         found.enrol(member)
-        ended: Any = cluster._carry_out(Tasks(), found)  # type: ignore[arg-type]
+        ended: Any = cluster._carry_out(Tasks(), found)
     begun = {key[0]: done.begun for key, done in ended.items()}
     end = {key[0]: done.end for key, done in ended.items()}
     assert begun["train 2"] < end["judge"]
