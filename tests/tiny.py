@@ -94,7 +94,7 @@ def dask_setup(_: object) -> None:
     for patch in patches():
         patch.start()
     if os.environ.get("TINY_CODE"):
-        mock.patch("bench.run.membership.code", return_value=os.environ["TINY_CODE"]).start()
+        mock.patch("bench.workers.membership.code", return_value=os.environ["TINY_CODE"]).start()
     for fault in os.environ.get("TINY_FAULTS", "").split():
         place, number, folder = fault.split(":")
         _die_at(place, int(number), Path(folder))

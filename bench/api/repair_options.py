@@ -11,7 +11,6 @@ from bench.api.given_options import missing_of
 from bench.base.errors import UserError
 from bench.base.invalid_option import parsed
 from bench.base.progress import open_display
-from bench.cells.workers import Workers, load_workers
 from bench.repair.find import SEARCH, find_defects
 from bench.repair.finding import WHOLE
 from bench.repair.given import given_places
@@ -26,6 +25,7 @@ from bench.volumes.region import parse_region
 from bench.volumes.sources import Given
 from bench.volumes.stack_volume import StackVolume
 from bench.volumes.volume import present_slices
+from bench.workers.options import Workers, load_workers
 
 
 @dataclass(frozen=True)

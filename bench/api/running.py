@@ -62,7 +62,7 @@ def run(
 
     from bench.api.tables import answers_as_text, cell_table, triplet_table
     from bench.run.compute import compute
-    from bench.run.summary import answers_of, summarise
+    from bench.scores.summary import answers_of, summarise
 
     with told_to(tell or (lambda _: None)):
         outcomes, _ = compute(settings)

@@ -21,11 +21,11 @@ from bench.base.invalid_option import invalid_option
 from bench.base.words import split_variants, unknown
 from bench.cells.presets import PresetName
 from bench.cells.stage_names import STAGES
-from bench.cells.workers import Workers
 from bench.volumes.cards import LabelKind, LabelZero, VoxelSize
 from bench.volumes.grey_range import GreyOption
 from bench.volumes.holes import Missing
 from bench.volumes.region import Region
+from bench.workers.options import Workers
 
 # Runs that come with the package; `configs/table4.toml` names one wherever the command is given.
 _SHIPPED = Path(__file__).with_name("configs")

@@ -8,7 +8,7 @@ import typer
 
 from bench.base.errors import UserError
 from bench.report.run_picture import draw_comparison
-from bench.run.summary import Row
+from bench.scores.summary import Row
 from bench.triplets.dataset import Dataset
 
 

@@ -9,7 +9,6 @@ from rich.text import Text
 
 from bench.commands.wide_table import WideTable
 from bench.report.table import TIES
-from bench.run.summary import Row, answers_of
 from bench.scores.answer import Answer
 from bench.scores.answer_words import headline, paragraphs
 from bench.scores.cautions import (
@@ -30,6 +29,7 @@ from bench.scores.metrics import METRICS
 from bench.scores.notation import interval_text, signed
 from bench.scores.skill import SKILLS, beats
 from bench.scores.standings import TIE, Marks
+from bench.scores.summary import Row, answers_of
 
 # What 80 columns have room for; all of them are in --json.
 _WORTH = ordered(

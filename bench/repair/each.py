@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from bench.base.progress import Progress
-from bench.cells.workers import Workers
 from bench.repair.fill import Filling
 from bench.repair.gaps import Task
 from bench.repair.hidden import HiddenPlace
 from bench.volumes.sources import Given
+from bench.workers.options import Workers
 
 Item = TypeVar("Item", Task, HiddenPlace)
 Result = TypeVar("Result")

@@ -17,9 +17,9 @@ from bench.repair.choose import Filler
 from bench.repair.each import Each, Helpers, Item, Result
 from bench.repair.evidence import Evidence, path_of
 from bench.repair.fill import Filling, Manner
-from bench.run.membership import Membership, Terms
-from bench.run.team import Team, team
 from bench.volumes.sources import Given
+from bench.workers.membership import Membership, Terms
+from bench.workers.team import Team, team
 
 
 @dataclass(eq=False)

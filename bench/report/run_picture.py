@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from bench.base.errors import UserError
 from bench.base.files import atomic_path, content_digest, tidied
-from bench.run.summary import Row
 from bench.scores.cell_files import read_one
 from bench.scores.metrics import ie
+from bench.scores.summary import Row
 from bench.stages.predict import FRAMES
 from bench.store.records import Store, file_name
 from bench.triplets.dataset import Dataset

@@ -8,13 +8,14 @@ from typing import Any, cast
 
 from distributed import Future, KilledWorker, wait
 
+from bench.cells.outcome import Outcome
 from bench.run.graph import Graph, Key
-from bench.run.job import Job, Outcome
+from bench.run.job import Job
 from bench.run.member import Member
-from bench.run.team import Team, team
 from bench.run.worker import Worker
 from bench.store.records import now
 from bench.triplets.dataset import Dataset
+from bench.workers.team import Team, team
 
 _LOOK = 2.0  # seconds from a look at how many workers there are to the next
 

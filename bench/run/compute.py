@@ -10,9 +10,9 @@ from bench.base.errors import UserError
 from bench.base.progress import PlainDisplay, open_display
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
+from bench.cells.datasets import check_datasets, open_datasets
+from bench.cells.outcome import Outcome
 from bench.run.checks import check_crops, check_options, check_teachers, check_weights
-from bench.run.datasets import check_datasets, open_datasets
-from bench.run.job import Outcome
 from bench.run.worker import Worker
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
@@ -70,7 +70,7 @@ def _compute(config: RunConfig) -> tuple[list[Outcome], dict[str, Dataset]]:
         check_weights(cells, datasets)
         check_teachers(cells, datasets, config)
         for name in dict.fromkeys(cell.dataset for cell in cells if cell.needs_teacher):
-            worker.check_judge(datasets[name])
+            worker.check_judges(datasets[name])
         if config.on_workers:
             from bench.run.cluster import compute_on_workers  # Dask is imported for no other run
 

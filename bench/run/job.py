@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -14,7 +12,7 @@ from bench.base.errors import UserError
 from bench.base.files import file_digest, is_full, locked, remove_leftovers
 from bench.base.free_memory import is_out_of_memory
 from bench.base.provenance import compute_provenance, provenance
-from bench.cells.cell import Cell
+from bench.cells.outcome import Outcome
 from bench.run.resume import MissingError, Resume
 from bench.stages.memory_check import ran_out
 from bench.stages.pipeline import stages
@@ -22,25 +20,6 @@ from bench.stages.stage import Context, Facts, Stage
 from bench.store.records import Failure, Record, StageRecord, Status, now
 
 _FINISHED: tuple[Status, ...] = ("done", "partial")
-
-
-@dataclass
-class Outcome:
-    """A cell after the run.
-
-    Attributes:
-        cell: which one.
-        folder: where its files lie.
-        record: what is known of it.
-        remark: why there are no membrane scores though they were asked for.
-        doubts: what is doubted of the labels that membranes were learned from or compared with.
-    """
-
-    cell: Cell
-    folder: Path
-    record: Record
-    remark: str = ""
-    doubts: tuple[str, ...] = ()
 
 
 class Job:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
+from bench.cells.outcome import Outcome
 from bench.run.graph import SEGMENTER, TEACHER
-from bench.run.job import Outcome
-from bench.run.membership import Membership, Terms
 from bench.run.worker import Worker
 from bench.triplets.dataset import Dataset
 from bench.triplets.file import TripletFile
+from bench.workers.membership import Membership, Terms
 
 
 @dataclass(eq=False)

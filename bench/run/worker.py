@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -16,15 +14,17 @@ from bench.base.freed_memory import keep_freed_memory, return_freed_memory
 from bench.base.progress import Display
 from bench.cells.cell import Cell
 from bench.cells.config import RunConfig
-from bench.run.features import run_features
-from bench.run.job import Job, Outcome
+from bench.cells.outcome import Outcome
+from bench.run.job import Job
 from bench.scores.carried import carried_key
 from bench.scores.triplet_table import overlapping
+from bench.stages.apart import check_before_training, check_teacher
+from bench.stages.features import run_features
 from bench.stages.keys import Inputs
 from bench.stages.pipeline import keys
 from bench.stages.segmenter_cache import Segmenters, check_segmenter, first_judge, second_judge
 from bench.stages.stage import Context
-from bench.stages.teacher import Teachers, check_apart, check_teacher
+from bench.stages.teacher import Teachers
 from bench.stages.train import take_part
 from bench.store.records import Store
 from bench.triplets.dataset import Dataset
@@ -82,31 +82,12 @@ class Worker:
         self.seconds = None if second is None else Segmenters(second, *shared)
         self.teachers = Teachers(config, self._device, self.store, display)
 
-    def check_judge(self, dataset: Dataset) -> None:
-        """Refuse a judge through which a loss looks, before a training has looked through it.
-
-        Two that are made here differ by their seeds. Where one is given and the other is still to
-        be made, that is made now: it may come out as the one that is given.
-
-        Raises:
-            UserError: they are the same network.
-        """
-        self._check_judge(self.segmenters, self.config, dataset)
+    def check_judges(self, dataset: Dataset) -> None:
+        """Refuse a judge through which a loss looks, as ``check_before_training`` does."""
+        check_before_training(self.segmenters, self.teachers, dataset, self.config)
         if self.seconds is not None:  # it is never given
             alone = self.config.model_copy(update={"segmenter": None})
-            self._check_judge(self.seconds, alone, dataset)
-
-    def _check_judge(self, judges: Segmenters, config: RunConfig, dataset: Dataset) -> None:
-        if judges.lack(dataset) or (config.segmenter is None and config.teacher is None):
-            return
-        teachers, learned_from = self.teachers, dataset.training
-        if judges.weights(dataset) is None and "segment" in config.stages:
-            _attempt(partial(judges.get, dataset))
-        if teachers.weights(learned_from) is None and "train" in config.stages:
-            _attempt(partial(teachers.get, learned_from))
-        judge, teacher = judges.weights(dataset), teachers.weights(learned_from)
-        if judge is not None and teacher is not None:
-            check_apart(config, judge, teacher)
+            check_before_training(self.seconds, self.teachers, dataset, alone)
 
     def compute(
         self,
@@ -173,16 +154,6 @@ class Worker:
             store=self.store,
             display=self.display,
         )
-
-
-def _attempt(make: Callable[[], object]) -> None:
-    """Make what cells need; where that fails, each of them says so."""
-    try:
-        make()
-    except OSError:
-        raise
-    except Exception:
-        return
 
 
 def _device(config: RunConfig) -> torch.device:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bench.base.errors import UserError
 from bench.scores.membranes import JUDGED, SECOND, scored_again
+from bench.stages.apart import check_judge
 from bench.stages.masks import Further
 from bench.stages.segmenter import Segmenter
 from bench.stages.stage import Context
-from bench.stages.teacher import check_judge
 from bench.store.weights import tensors_digest
 
 _REMEDY = "it is the second judge: give another --teacher, or leave --judges out"

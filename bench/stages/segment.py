@@ -8,12 +8,12 @@ from bench.base.files import content_digest, file_digest
 from bench.base.progress import Progress
 from bench.scores.membranes import MEMBRANE_METRICS, labelled, membrane_means
 from bench.stages import predict
+from bench.stages.apart import check_judge
 from bench.stages.keys import Inputs
 from bench.stages.masks import segment
 from bench.stages.own_thresholds import own_scores, own_thresholds
 from bench.stages.second_judge import no_second, second_digest, second_scores, second_segmenter
 from bench.stages.stage import Context, Facts, Result, Stage
-from bench.stages.teacher import check_judge
 from bench.store.facts import SegmentFacts
 from bench.store.records import MASKS
 

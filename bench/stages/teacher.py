@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from bench.base.device import place
-from bench.base.errors import DamagedError, UserError
+from bench.base.errors import DamagedError
 from bench.base.files import content_digest, file_digest, locked, remove_leftovers, set_aside
 from bench.base.progress import Display
 from bench.base.provenance import compute_provenance, provenance
@@ -21,7 +21,6 @@ from bench.cells.config import RunConfig
 from bench.stages.segmenter import load_segmenter
 from bench.stages.segmenter_training import learning_settings, train_segmenter
 from bench.store.records import SCHEMA, WEIGHTS, Store, file_name, load_document, now, save_document
-from bench.store.weights import tensors_digest
 from bench.triplets.file import TripletFile
 from segmentation.network import MembraneNetwork
 from segmentation.training import Budget
@@ -139,64 +138,3 @@ def _record(folder: Path) -> TeacherRecord | None:
     except DamagedError:
         return None
     return record if record.weights == file_digest(folder / WEIGHTS) else None
-
-
-def check_teacher(config: RunConfig) -> None:
-    """Refuse a teacher that cannot be loaded, or that is the segmenter given to judge.
-
-    Raises:
-        UserError: which of the two.
-    """
-    if config.teacher is None:
-        return
-    load_segmenter(config.teacher)
-    if config.segmenter is not None:
-        check_apart(config, config.segmenter, config.teacher)
-
-
-def check_apart(config: RunConfig, judge: Path, teacher: Path) -> None:
-    """Refuse a judge that is the teacher: a copy of its weights is, whatever else the file says.
-
-    Args:
-        config: the run; the one of the two that it names is to be another.
-        judge: file of the segmenter that scores.
-        teacher: file of the segmenter through which a loss looks.
-
-    Raises:
-        UserError: they are the same network.
-    """
-    if tensors_digest(judge) != tensors_digest(teacher):
-        return
-    if config.teacher is not None and config.segmenter is not None:
-        raise UserError(
-            f"--teacher {teacher} and --segmenter {judge} are the same network, and a segmenter "
-            "that took part in a loss cannot judge; give another file to one of them."
-        )
-    given, path, part, other = (
-        ("segmenter", judge, f"the loss looks for membranes through ({teacher})", "judge")
-        if config.teacher is None
-        else ("teacher", teacher, f"judges the frames ({judge})", "take part in the loss")
-    )
-    raise UserError(
-        f"--{given} {path} is the network that {part}, so it cannot {other}; give another "
-        f"--{given}, or leave --{given} out."
-    )
-
-
-def check_judge(judge: str, teacher: str | None, remedy: str) -> None:
-    """Refuse scores by a segmenter that took part in the training of what it scores.
-
-    A run has looked at its files before (``check_apart``); no score is left to that alone.
-
-    Args:
-        judge: SHA-256 of the segmenter's file, or of its tensors.
-        teacher: the same of the teacher's.
-        remedy: what to do then.
-
-    Raises:
-        UserError: they are the same.
-    """
-    if judge == teacher:
-        raise UserError(
-            f"The segmenter took part in the loss of this cell, so it cannot judge it; {remedy}."
-        )

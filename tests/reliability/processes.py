@@ -26,8 +26,9 @@ from bench.base.progress import PlainDisplay
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["bench.run.compute", "bench.run.summary", "bench.triplets.contact_sheet", "methods.classical",
-     "segmentation_models_pytorch", "pyarrow.parquet", "matplotlib.backends.backend_agg"]
+    ["bench.run.compute", "bench.scores.summary", "bench.triplets.contact_sheet",
+     "methods.classical", "segmentation_models_pytorch", "pyarrow.parquet",
+     "matplotlib.backends.backend_agg"]
 )  # fmt: skip
 _PATIENCE = 600.0  # seconds; on a busy machine a second of work takes many
 

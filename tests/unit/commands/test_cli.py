@@ -17,8 +17,9 @@ from command import bench
 from conftest import moving_texture, neurites
 
 from bench.base.files import file_digest
+from bench.cells.outcome import Outcome
 from bench.cells.registry import METHODS
-from bench.run.job import Job, Outcome
+from bench.run.job import Job
 from bench.stages import predict
 from bench.stages.score import SCORES
 from bench.store.records import Store

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
+from bench.cells.outcome import Outcome
 from bench.check.findings import as_json
 from bench.check.gate import accept, compare
 from bench.commands.run_table import print_rows
@@ -24,11 +25,10 @@ from bench.report.render_csv import csv_text
 from bench.report.reported import load_reported
 from bench.report.selection import select
 from bench.report.tables import TABLES
-from bench.run.job import Outcome
-from bench.run.summary import Row, summarise
 from bench.scores.membranes import boundary_f1
 from bench.scores.results import Results, load_results
 from bench.scores.statistics import mean_interval, paired_gain
+from bench.scores.summary import Row, summarise
 from bench.store.records import Store
 
 TITLES = {"linear": "Linear (the null)", "average": "Average", "flow": "Flow"}

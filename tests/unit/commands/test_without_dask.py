@@ -10,7 +10,7 @@ import pytest
 
 @pytest.mark.parametrize(
     "modules",
-    ["bench.run.compute, bench.run.summary", "bench.commands.repairing, bench.commands.filling"],
+    ["bench.run.compute, bench.scores.summary", "bench.commands.repairing, bench.commands.filling"],
 )
 def test_one_process_imports_nothing_of_dask(modules: str) -> None:
     code = f"import sys, {modules}\nprint({{'dask', 'distributed'}} & set(sys.modules))"

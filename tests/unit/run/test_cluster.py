@@ -10,11 +10,11 @@ from typing import Any
 
 from bench.base.progress import PlainDisplay
 from bench.cells.config import RunConfig
-from bench.cells.workers import Workers
 from bench.run import cluster
 from bench.run.graph import Graph, Task
 from bench.run.member import Member
-from bench.run.team import team
+from bench.workers.options import Workers
+from bench.workers.team import team
 
 
 class Slow:

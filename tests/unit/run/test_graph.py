@@ -11,7 +11,7 @@ import pytest
 from bench.base.progress import PlainDisplay
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
-from bench.run.datasets import open_datasets
+from bench.cells.datasets import open_datasets
 from bench.run.graph import Graph, Key
 from bench.run.worker import Worker
 from bench.triplets.file import TripletFile

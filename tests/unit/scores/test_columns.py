@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
+from bench.cells.outcome import Outcome
 from bench.check.findings import markdown
 from bench.check.gate import accept, compare
 from bench.commands.run_table import print_rows
@@ -20,10 +21,9 @@ from bench.report.page.printing import print_board
 from bench.report.reported import load_reported
 from bench.report.selection import select
 from bench.report.tables import TABLES
-from bench.run.job import Outcome
-from bench.run.summary import summarise
 from bench.scores.columns import EVERY, LEADING, ORDER, RANKED, SHOWN, ordered
 from bench.scores.results import Results, load_results
+from bench.scores.summary import summarise
 from bench.store.records import Store
 
 CARRIED = {"linear": 0.4, "average": 0.8, "flow": 0.6}

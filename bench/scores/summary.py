@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bench.run.job import Outcome
+from bench.cells.outcome import Outcome
 from bench.scores.answer import Answer, answers
 from bench.scores.cautions import label_remarks
 from bench.scores.cell_figures import CellFigures, Means, MembraneFigures

@@ -12,7 +12,7 @@ from bench.base.errors import UserError
 from bench.base.progress import PlainDisplay
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
-from bench.run.features import run_features
+from bench.stages.features import run_features
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile
 

@@ -13,14 +13,14 @@ from rich.console import Console
 
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
+from bench.cells.outcome import Outcome
 from bench.commands.run_table import print_rows
 from bench.report.reported import load_reported
 from bench.report.selection import select
 from bench.report.table import Table
 from bench.report.tables import TABLES
-from bench.run.job import Outcome
-from bench.run.summary import Row, summarise
 from bench.scores.results import load_results
+from bench.scores.summary import Row, summarise
 from bench.store.records import Failure, Store
 
 CLOSE = {"linear": 19.0, "average": 18.5, "flow": 19.0005}

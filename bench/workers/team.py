@@ -20,8 +20,8 @@ from distributed.client import FutureCancelledError, FuturesCancelledError
 
 from bench.base.errors import UserError
 from bench.base.progress import Display
-from bench.cells.workers import Workers
-from bench.run.membership import Membership, Terms, code, do
+from bench.workers.membership import Membership, Terms, code, do
+from bench.workers.options import Workers
 
 _PATIENCE = 30.0  # seconds for a cluster to answer, and for what is at work to end
 _SILENCE = 60.0  # seconds from one line on what is waited for to the next
