@@ -13,7 +13,7 @@ from bench.commands.options import Data, Preset, Results, takes
 
 REPORT_EXAMPLES = """\
 bench report
-bench report --tables 1,3 --format markdown
+bench report --tables differences --over rife:lm --format markdown
 bench report --tables neurites --columns carried,dice --methods dis,rife"""
 
 
@@ -23,7 +23,9 @@ class ReportWords:
 
     tables: Annotated[
         str | None,
-        typer.Option(help="neurites,1,2,3,4,5,preparation,gaps,judges; all if not given."),
+        typer.Option(
+            help="neurites,1,...,5,preparation,gaps,judges,differences; all if not given."
+        ),
     ] = None
     figures: Annotated[str | None, typer.Option(help="3,...,8,dials,...; all if not given.")] = None
     formats: Annotated[
@@ -33,12 +35,18 @@ class ReportWords:
     preset: Preset = None
     columns: Annotated[
         str | None,
-        typer.Option(help="Metrics, in this order, for tables neurites, 1, 3 and 4."),
+        typer.Option(help="Metrics, in this order, for tables neurites, 1, 3, 4, differences."),
     ] = None
     methods: Annotated[str | None, typer.Option(help="Only these rows of tables.")] = None
     losses: Annotated[str | None, typer.Option(help="Of networks, only rows of these losses.")] = (
         None
     )
+    over: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD:LOSS", help="Adds the table of differences: every row less this one."
+        ),
+    ] = None
     out: Results = Path("results")
     data: Data = Path("data")
 
@@ -49,7 +57,7 @@ def report(words: ReportWords) -> None:
     from bench.base.words import split_variants
     from bench.report.write import wanted, write_report
 
-    chosen = (words.columns, words.methods, words.losses)
+    chosen = (words.columns, words.methods, words.losses, words.over)
     wishes = wanted(words.tables, words.figures, words.formats, *chosen)
     datasets = tuple(split_variants(words.dataset or ""))
     written = write_report(words.out, words.data, wishes, datasets, words.preset, _tell)

@@ -10,6 +10,7 @@ from bench.base.errors import UserError
 from bench.base.words import unknown
 from bench.cells.cell import NULL
 from bench.cells.presets import PRESETS
+from bench.cells.registry import LOSSES
 from bench.report.reported import Reported
 from bench.scores.answer import Answer, answers
 from bench.scores.cell_scores import (
@@ -28,6 +29,35 @@ OVER_LEFT_OUT = "over_left_out"  # what is carried less what is carried without 
 
 
 @dataclass(frozen=True)
+class Over:
+    """What the table ``differences`` sets every row beside.
+
+    Attributes:
+        method: one row; empty for the row's own method.
+        loss: it was trained under; empty where the method is not trained, or was under one alone.
+    """
+
+    method: str
+    loss: str
+
+    @classmethod
+    def parse(cls, words: str) -> Over:
+        """Read ``METHOD``, ``METHOD:LOSS`` or ``LOSS``."""
+        if _is_loss(words):
+            return cls("", words)
+        method, _, loss = words.rpartition(":")
+        return cls(method, loss) if _is_loss(loss) and method else cls(words, "")
+
+    def is_base(self, method: str, loss: str, of: str) -> bool:
+        """Whether a method under a loss is what a row of the method ``of`` is set beside."""
+        return method == (self.method or of) and (not self.loss or loss == self.loss)
+
+
+def _is_loss(words: str) -> bool:
+    return words.partition("[")[0] in LOSSES
+
+
+@dataclass(frozen=True)
 class Shown:
     """What tables show of what there is; empty for what each shows by itself.
 
@@ -35,11 +65,13 @@ class Shown:
         columns: metrics, and ``OVER_LEFT_OUT``, in their order, of tables that can show any.
         methods: rows of these methods.
         losses: of networks, rows of these losses.
+        over: what ``differences`` sets the rows beside; without it there is no such table.
     """
 
     columns: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
+    over: Over | None = None
 
     def row(self, method: str, loss: str) -> bool:
         """Whether a method under a loss has a row."""
@@ -182,6 +214,19 @@ def _check_rows(results: Results, shown: Shown) -> None:
         for word in asked:
             if word not in known:
                 unknown(what, word, sorted(known))
+    if shown.over is not None:
+        _check_over(shown.over, {(cell.method, cell.loss) for cell in cells})
+
+
+def _check_over(over: Over, rows: set[tuple[str, str]]) -> None:
+    """Refuse what is not one row, or no loss of any row."""
+    found = sorted(row for row in rows if over.is_base(*row, of=row[0]))
+    if not found:
+        named = sorted(name if loss == NONE else f"{name}:{loss}" for name, loss in rows)
+        unknown("row", ":".join(filter(None, [over.method, over.loss])), named)
+    if over.method and len(found) > 1:
+        losses = " or ".join(f"--over '{name}:{loss}'" for name, loss in found)
+        raise UserError(f"'{over.method}' was trained under {len(found)} losses; say {losses}.")
 
 
 def _fold_and_seed(entry: Entry) -> tuple[int, int]:

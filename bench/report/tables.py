@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from bench.report.difference_table import differences
 from bench.report.gap_table import gaps
 from bench.report.judges_table import judges
 from bench.report.layer_table import layers
@@ -24,6 +25,7 @@ TABLES: Mapping[str, Callable[[Selection], list[Table]]] = {
     "preparation": preparation,
     "gaps": gaps,
     "judges": judges,
+    "differences": differences,
 }
 # What else a table is called: by the files that it is written to.
 TABLE_FILES: Mapping[str, str] = {
@@ -31,10 +33,11 @@ TABLE_FILES: Mapping[str, str] = {
     "table4_extended": "4",
 }
 LEADING = "neurites"
-CHOOSING = (LEADING, "1", "3", "4")  # of these the columns may be chosen
+CHOOSING = (LEADING, "1", "3", "4", "differences")  # of these the columns may be chosen
 # Why a table is not there: those that need more than a run of some methods.
 LACKS: Mapping[str, str] = {
     "neurites": "no membranes were scored; `bench run` does so in its stage `segment`",
     "gaps": "no dataset has gaps of several slices; `--dataset 'NAME[gap=2]'` has",
     "judges": "no cell was judged twice; `bench run --judges 2` does so",
+    "differences": "`--over METHOD:LOSS` says which row the others are set beside",
 }

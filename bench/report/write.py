@@ -22,7 +22,7 @@ from bench.report.render_html import html_tables
 from bench.report.render_latex import document, latex
 from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
-from bench.report.selection import OVER_LEFT_OUT, Selection, Shown, select
+from bench.report.selection import OVER_LEFT_OUT, Over, Selection, Shown, select
 from bench.report.table import Table
 from bench.report.tables import CHOOSING, LACKS, LEADING, TABLE_FILES, TABLES
 from bench.scores.columns import ORDER
@@ -63,6 +63,7 @@ def wanted(
     columns: str | None = None,
     methods: str | None = None,
     losses: str | None = None,
+    over: str | None = None,
 ) -> Wanted:
     """Read the words of the command line; who names tables or figures gets no others.
 
@@ -72,7 +73,8 @@ def wanted(
     Raises:
         UserError: a table, figure, format or column is not known.
     """
-    shown = Shown(_columns(columns), *(tuple(split_variants(w or "")) for w in (methods, losses)))
+    rows = (tuple(split_variants(words or "")) for words in (methods, losses))
+    shown = Shown(_columns(columns), *rows, Over.parse(over) if over else None)
     whole = tables is None and figures is None
     return Wanted(
         _chosen("table", tables, tuple(TABLES), whole, TABLE_FILES),
