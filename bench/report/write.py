@@ -73,8 +73,12 @@ def wanted(
     Raises:
         UserError: a table, figure, format or column is not known.
     """
-    rows = (tuple(split_variants(words or "")) for words in (methods, losses))
-    shown = Shown(_columns(columns), *rows, Over.parse(over) if over else None)
+    shown = Shown(
+        columns=_columns(columns),
+        methods=tuple(split_variants(methods or "")),
+        losses=tuple(split_variants(losses or "")),
+        over=Over.parse(over) if over else None,
+    )
     whole = tables is None and figures is None
     return Wanted(
         _chosen("table", tables, tuple(TABLES), whole, TABLE_FILES),
