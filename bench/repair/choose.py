@@ -21,6 +21,7 @@ from bench.cells.variants import Variant, parse_variant
 from bench.run.compute import compute
 from bench.scores.answer import CARRIED, PSNR, RAND, Choice, answers
 from bench.scores.answer_words import for_neurites
+from bench.scores.budgets import crops_seen
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender
 from bench.scores.entry import Entry
@@ -161,9 +162,11 @@ def choose(wish: Wish, size: int, tell: Tell) -> Filler:
     if given is not None or variant.info.kind == "classical":
         return Filler(variant, NONE, "it was named", given)
     config = _config(wish, size, (wish.method,))
+    if there := _trained_before(wish, variant, config):
+        return _taken(there, config, tell)
     tell(
-        f"{wish.method} is trained on '{config.dataset[0]}', sound slices of this volume, unless "
-        f"that was done before; '{wish.method}[weights=FILE]' takes weights that are there."
+        f"{wish.method} is trained on '{config.dataset[0]}', sound slices of this volume; "
+        f"'{wish.method}[weights=FILE]' takes weights that are there."
     )
     own = [entry for entry in _computed(config, tell) if entry.cell.method == variant.text]
     if own[-1].record.failure is not None:
@@ -172,6 +175,32 @@ def choose(wish: Wish, size: int, tell: Tell) -> Filler:
             f"{own[-1].record.failure.reason}"
         )
     return _of_entry(own[-1], config, "it was named, and trained on this volume")
+
+
+def _trained_before(wish: Wish, variant: Variant, config: RunConfig) -> Entry | None:
+    """The longest training of a network on this volume; None where one of a preset is wanted."""
+    if "preset" in wish.run:
+        return None
+    found = [
+        entry
+        for entry in _measured(config)
+        if entry.cell.method == variant.text
+        and wish.loss in (None, entry.cell.loss)
+        and (entry.folder / WEIGHTS).exists()
+        and entry.record.status != "running"
+    ]
+    return max(found, key=lambda entry: (crops_seen(entry), entry.cell.loss == "lm"), default=None)
+
+
+def _taken(entry: Entry, config: RunConfig, tell: Tell) -> Filler:
+    """A network that was trained before, and what it was trained on."""
+    crops = crops_seen(entry)
+    long = f"{crops:,} training crops" if crops else f"preset {entry.cell.preset}"
+    tell(
+        f"{entry.title} was trained on '{config.dataset[0]}' before ({long}), and is taken; "
+        "--preset NAME trains one of that preset."
+    )
+    return _of_entry(entry, config, f"it was named, and trained on this volume ({long})")
 
 
 def _best(wish: Wish, size: int, tell: Tell) -> Filler:

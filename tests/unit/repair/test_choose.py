@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from conftest import moving_texture
 from report_store import add, followed, judged, scores
 
 from bench.base.errors import UserError
+from bench.cells.config import load_config
 from bench.repair import choose as choosing
 from bench.repair.choose import Wish, choose
+from bench.run.compute import compute
 from bench.scores.results import load_results
-from bench.store.records import NONE
+from bench.store.records import NONE, Store
 from methods.timed import at_time
 
 
@@ -88,6 +91,24 @@ def test_a_network_that_is_named_is_trained_on_this_volume(wish: Wish) -> None:
     assert trained.digest == filler.digest
     both = (each.state_dict()["head.weight"] for each in (model, trained.model([0.5], "cpu")))
     np.testing.assert_array_equal(*(weight.numpy() for weight in both))
+
+
+def test_a_network_that_was_trained_before_is_taken_as_it_is(wish: Wish) -> None:
+    """However long that was: who trained it with `bench run` does not wait for another one."""
+    named = Wish("tiny", None, wish.dataset, wish.volume, wish.run)
+    dataset = {"methods": ("tiny",), "dataset": ("stack",), "losses": ("l1",), **wish.run}
+    for samples in (4, 8):
+        compute(load_config(None, dataset | wish.volume | {"samples": samples}))
+    told = list[str]()
+    filler = choose(named, 1, told.append)
+    assert filler.weights is not None
+    steps = Store(wish.run["out"]).load(filler.weights.parent)
+    assert steps is not None
+    assert steps.config["samples"] == 8  # the longest
+    assert "8 training crops" in told[-1]
+    assert "8 training crops" in filler.why
+    longer = choose(replace(named, run={**wish.run, "preset": "quick"}), 1, told.append)
+    assert longer.digest != filler.digest  # a preset that is named is what is wanted
 
 
 def test_wider_gaps_have_triplets_of_their_own(wish: Wish) -> None:
