@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench.scores.answer import CARRIED, Answer, Choice, LeftOut, TooWeak
+from bench.cells.cell import NULL
+from bench.scores.answer import CARRIED, PSNR, Answer, Choice, LeftOut, TooWeak
 from bench.scores.ceiling import LEFT_OUT, LEFT_OUT_FLOW
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender
@@ -224,15 +225,27 @@ def _pixels(answer: Answer) -> str:
         return (
             f"only {_code(psnr.best.name)} was measured, so that there is nothing to choose from."
         )
+    if psnr.best.method == NULL:
+        return _beside_smoothing(psnr, frc)
     same = frc is not None and frc.best.name == psnr.best.name
     both = f" and in {_title('frc_10')}" if same else ""
-    lead = _lead(psnr, f"leads in PSNR ({_number(psnr.mean, 'psnr')}){both}")
+    lead = _lead(psnr, f"{_leads(psnr)}{both}")
     if same or frc is None:
         return lead
-    return (
-        f"{lead} {_code(frc.best.name)} leads in {_title('frc_10')} ({_number(frc.mean, 'frc_10')})"
-        f"{_tied(frc)}."
-    )
+    return f"{lead} {_code(frc.best.name)} {_leads(frc)}{_tied(frc)}."
+
+
+def _beside_smoothing(psnr: Choice, frc: Choice | None) -> str:
+    """What to take where the null leads in PSNR: nobody wants a blur in place of a slice."""
+    null = _code(psnr.best.name)
+    if frc is None or frc.best.method == NULL:
+        return f"nothing is better than smoothing: {null}, the null, {_leads(psnr)}{_tied(psnr)}."
+    return f"{_lead(frc, _leads(frc))} {null} {_leads(psnr)} by smoothing{_tied(psnr)}."
+
+
+def _leads(choice: Choice) -> str:
+    title = "PSNR" if choice.metric == PSNR else _title(choice.metric)
+    return f"leads in {title} ({_number(choice.mean, choice.metric)})"
 
 
 def _rests_on(answer: Answer) -> str:

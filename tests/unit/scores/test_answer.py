@@ -55,6 +55,24 @@ def test_neurites_and_pixels_may_ask_for_different_methods(split: Path) -> None:
     assert headline(answer) == ""
 
 
+def test_the_null_is_never_taken_for_it_only_smooths(tmp_path: Path) -> None:
+    for name, psnr, frc in (("linear", 19.0, 0.5), ("flow", 18.0, 0.7), ("dis", 18.5, 0.6)):
+        add(tmp_path, name, table=scores(name, psnr).assign(frc_10=frc))
+    pixels = paragraphs(only(tmp_path))[1]
+    assert pixels.startswith("Pixels: take `flow`, which leads in FRC < 0.1 (0.7000")
+    assert "`linear` leads in PSNR (19.00 dB [" in pixels
+    assert "] by smoothing" in pixels
+
+
+def test_where_nothing_beats_the_null_nothing_is_taken(tmp_path: Path) -> None:
+    for name, psnr in (("linear", 19.0), ("flow", 18.0)):
+        add(tmp_path, name, table=scores(name, psnr))
+    pixels = paragraphs(only(tmp_path))[1]
+    assert pixels.startswith(
+        "Pixels: nothing is better than smoothing: `linear`, the null, leads in PSNR (19.00 dB ["
+    )
+
+
 def test_the_data_say_what_the_sentences_say(split: Path) -> None:
     judged(split)
     answer = only(split)
