@@ -62,7 +62,10 @@ class Findings:
         yield from (f"note     {note}" for note in self.notes)
         if self.loose:
             counts = ", ".join(f"{name} ({count})" for name, count in sorted(self.loose.items()))
-            yield f"note     no record has a digest of: {counts}"
+            yield (
+                f"note     not checked, for no record says what they should be (logs, pictures, "
+                f"trainings that are not finished): {counts}"
+            )
         verdict = f"{len(self.problems)} problems" if self.problems else "all as they were written"
         yield f"{self.checked} files checked: {verdict}"
 

@@ -7,7 +7,15 @@ from pathlib import Path
 from gathering import ROOT, gather
 from results_page import write_results_page
 
+
+def tell(what: str) -> None:
+    """Say what is at work: the page of results takes a minute or more."""
+    print(what, file=sys.stderr, flush=True)
+
+
 pages = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "pages"
 shutil.rmtree(pages, ignore_errors=True)
+tell("Gathering the pages of docs/.")
 gather(pages)
+tell("Making the page of the reference results from their records.")
 write_results_page(ROOT, pages)
