@@ -10,7 +10,7 @@ from results_page import write_results_page
 
 def tell(what: str) -> None:
     """Say what is at work: the page of results takes a minute or more."""
-    print(what, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{what}\n")
 
 
 pages = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "build" / "pages"
