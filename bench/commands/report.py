@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +33,10 @@ class ReportWords:
     ] = None
     dataset: Annotated[str | None, typer.Option(help="Only these datasets.")] = None
     preset: Preset = None
+    samples: Annotated[
+        int | None,
+        typer.Option(help="Of networks that were trained for several lengths: this many crops."),
+    ] = None
     columns: Annotated[
         str | None,
         typer.Option(help="Metrics, in this order, for tables neurites, 1, 3, 4, differences."),
@@ -59,6 +63,7 @@ def report(words: ReportWords) -> None:
 
     chosen = (words.columns, words.methods, words.losses, words.over)
     wishes = wanted(words.tables, words.figures, words.formats, *chosen)
+    wishes = replace(wishes, crops=words.samples)
     datasets = tuple(split_variants(words.dataset or ""))
     written = write_report(words.out, words.data, wishes, datasets, words.preset, _tell)
     if not wishes.whole:

@@ -47,6 +47,7 @@ class Wanted:
         formats: of the tables; ``html`` is the page.
         whole: whether everything is: claims, index and page are of everything.
         shown: columns and rows of the tables.
+        crops: of trainings of several lengths, that which is shown.
     """
 
     tables: tuple[str, ...]
@@ -54,6 +55,7 @@ class Wanted:
     formats: tuple[str, ...]
     whole: bool
     shown: Shown = field(default_factory=Shown)
+    crops: int | None = None
 
 
 def wanted(
@@ -139,7 +141,7 @@ def write_report(
     Raises:
         UserError: the store is empty, or lacks what was asked for.
     """
-    results = load_results(out, data, tell)
+    results = load_results(out, data, tell, crops=wishes.crops)
     selection = select(results, datasets, preset, load_reported(), out / "profile", wishes.shown)
     if datasets:
         chosen = [entry for entry in results.entries if entry.cell.dataset in datasets]

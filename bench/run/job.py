@@ -81,8 +81,8 @@ class Job:
         record = self._resume.record() or self._new_record()
         # By an earlier part: what that computed anew is not to be computed once more.
         begun = self._since is not None and record.started >= self._since
-        self._resume.set_damaged_aside(record)
-        before = record.model_copy(deep=True)
+        damaged = self._resume.set_damaged_aside(record)
+        finished = record.status in _FINISHED and not damaged
         try:
             rerun = config.rerun and not begun
             pending = self._resume.pending(record, config.stages, rerun=rerun)
@@ -96,14 +96,17 @@ class Job:
             if pending[0].name == next(name for name in names if name in self.context.keys.stages):
                 record.method = self.context.cell.variant.facts()  # all of it is computed
             self._begin(record, begun=begun)
+            if not finished:
+                self._save(record)
         for stage in pending:
             if stage.name not in part:
                 record.status = "interrupted"  # it is, should the next part never come
                 self._save(record)
                 return record
-            # Until its first stage is computed, all files of a finished cell are as they were.
-            untouched = stage is pending[0] and before.status in _FINISHED
-            if not self._succeeds(stage, record, before if untouched else None):
+            # Until its first stage is computed, a finished cell is on disk as it was: who stops
+            # meanwhile, or is killed, has lost nothing.
+            untouched = finished and stage is pending[0]
+            if not self._succeeds(stage, record, untouched=untouched):
                 return record
         self._finish(record)
         return record
@@ -141,28 +144,28 @@ class Job:
         record.started = record.started if begun else now()
         record.finished = None
         self._warn(record)
-        self._save(record)
 
-    def _succeeds(self, stage: Stage, record: Record, before: Record | None) -> bool:
+    def _succeeds(self, stage: Stage, record: Record, *, untouched: bool) -> bool:
         """Compute a stage and write down what came of it: its results, or why there are none.
 
         Args:
             stage: to be computed.
             record: of the cell, which is changed.
-            before: that of the cell as it was finished, which stands where the stage is refused.
+            untouched: whether the cell on disk is finished, and stands where this one is stopped or
+                refused.
         """
         try:
             self._compute(stage, record)
             self._save(record)
         except KeyboardInterrupt:
-            record.status = "interrupted"
-            self._save(record)
+            if not untouched:
+                record.status = "interrupted"
+                self._save(record)
             raise
         except Exception as error:
             if is_full(error):
                 raise
-            if isinstance(error, UserError) and before is not None:
-                self._save(before)
+            if isinstance(error, UserError) and untouched:
                 self._refuse(record, stage.name, error)
             else:
                 self._fail(record, stage, error)

@@ -43,8 +43,13 @@ class Resume:
             self._set_aside([RECORD, *left, CALIBRATION, MASKS], "the cell is computed anew")
             return None
 
-    def set_damaged_aside(self, record: Record) -> None:
-        """Make room for what will be computed anew, so that nothing is written over."""
+    def set_damaged_aside(self, record: Record) -> bool:
+        """Make room for what will be computed anew, so that nothing is written over.
+
+        Returns:
+            Whether anything was damaged.
+        """
+        found = False
         for name, done in record.stages.items():
             damaged = [
                 file
@@ -52,6 +57,8 @@ class Resume:
                 if (self._folder / file).exists() and file_digest(self._folder / file) != digest
             ]
             self._set_aside(damaged, f"the stage {name} has to be computed again")
+            found = found or bool(damaged)
+        return found
 
     def _set_aside(self, names: Sequence[str], remedy: str) -> None:
         """Give files that are there other names, and say so."""

@@ -118,6 +118,7 @@ class Answer:
             was not measured.
         too_weak: why the segmenter cannot judge, so that nothing is to be said of neurites; None
             where it can.
+        real: share of neurites that are carried through the real slice; None where not measured.
         lacks: why neurites were not followed; empty where they were.
         psnr: who leads in it.
         frc: who leads in it.
@@ -128,6 +129,7 @@ class Answer:
     neurites: Choice | None
     left_out: Mapping[str, LeftOut]
     too_weak: TooWeak | None
+    real: Interval | None
     lacks: str
     psnr: Choice | None
     frc: Choice | None
@@ -165,6 +167,7 @@ def _answer(dataset: str, entries: Sequence[Entry]) -> Answer:
         neurites,
         left_out,
         _too_weak(neurites, _rival(left_out)),
+        _real(neurites),
         lacks,
         psnr,
         _choice(rivals, FRC),
@@ -230,6 +233,14 @@ def _left_out(choice: Choice | None) -> Iterator[tuple[str, LeftOut]]:
 
 def _rival(left_out: Mapping[str, LeftOut]) -> LeftOut | None:
     return max(left_out.values(), key=lambda way: way.mean.mean, default=None)
+
+
+def _real(choice: Choice | None) -> Interval | None:
+    """What the real slice carries, on the triplets of the best."""
+    if choice is None or choice.metric != CARRIED:
+        return None
+    best = choice.best.measured(CARRIED)
+    return ceiling_scores(choice.best.entries).known(CARRIED).on(best).mean(CARRIED)
 
 
 def _too_weak(choice: Choice | None, rival: LeftOut | None) -> TooWeak | None:

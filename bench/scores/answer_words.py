@@ -78,6 +78,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "neurites": (_choice_json(neurites) or {"metric": None}) | {
             "left_out": _left_out_json(left_out.get(LEFT_OUT)),
             "left_out_flow": _left_out_json(left_out.get(LEFT_OUT_FLOW)),
+            "real": None if answer.real is None else interval_json(answer.real),
             "too_weak": _too_weak_json(weak),
             "lacks": answer.lacks or None,
         },
@@ -143,9 +144,20 @@ def _neurites(answer: Answer) -> str:
     if choice is None:
         return f"nothing was measured. {answer.lacks}"
     if rival is not None and answer.below:
-        return " ".join(filter(None, [_leave(choice, rival), answer.lacks]))
+        return " ".join(filter(None, [_leave(choice, rival), _ceiling(answer), answer.lacks]))
     lead = _lead(choice, _worth(choice))
     return " ".join(filter(None, [lead, _beside(choice, rival), answer.lacks]))
+
+
+def _ceiling(answer: Answer) -> str:
+    """That the judge loses neurites in the real slice too; empty where it does not."""
+    real, rival = answer.real, answer.rival
+    if real is None or rival is None or real.mean >= rival.mean.mean:
+        return ""
+    return (
+        f"This segmenter carries no more than {_number(real, CARRIED)} through the real slice "
+        "itself, so this says as much of the segmenter."
+    )
 
 
 def _no_judge(weak: TooWeak) -> str:

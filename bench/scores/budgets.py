@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.base.errors import UserError
 from bench.base.files import content_digest
 from bench.scores.entry import Entry
 
@@ -53,6 +54,79 @@ def crops_seen(entry: Entry) -> int:
     """How many crops a training has seen; 0 where nothing was trained, or its epochs count."""
     preset = entry.record.config.get("preset")
     return preset.get("samples") or 0 if isinstance(preset, dict) else 0
+
+
+def one_length(entries: Sequence[Entry], crops: int | None) -> tuple[list[Entry], list[str]]:
+    """Of the trainings of a method, loss and dataset under one preset, those of one length.
+
+    Seeds that were trained for different lengths are no trainings of one kind, and no mean is
+    taken over them.
+
+    Args:
+        entries: of a store; of one name there may be several lengths.
+        crops: the length that is wanted; None for that of most cells of a preset. Where a method
+            has not that one, its longest counts.
+
+    Returns:
+        The cells that count, and a sentence for each preset of which some do not.
+
+    Raises:
+        UserError: no training has the length that is wanted.
+    """
+    usual = _usual(entries, crops)
+    rows: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        cell = entry.cell
+        rows.setdefault((cell.method, cell.loss, cell.dataset, cell.preset), []).append(entry)
+    lengths = {row: _length(own, usual.get(row[-1], 0)) for row, own in rows.items()}
+    kept, left = list[Entry](), dict[str, set[int]]()
+    for row, own in rows.items():
+        for entry in own:
+            if crops_seen(entry) == lengths[row]:
+                kept.append(entry)
+            else:
+                left.setdefault(entry.cell.preset, set()).add(crops_seen(entry))
+    kept.sort(key=entries.index)
+    return kept, [
+        f"Networks of preset {preset} that were trained for {_numbers(others)} crops too are "
+        f"shown for {usual[preset]:,}; --samples shows another length, the figure `budget` all."
+        for preset, others in left.items()
+    ]
+
+
+def _usual(entries: Iterable[Entry], crops: int | None) -> dict[str, int]:
+    """The length of most cells of each preset; one that was cut short is a trial beside others."""
+    found: dict[str, dict[int, list[Entry]]] = {}
+    for entry in filter(_counts, entries):
+        found.setdefault(entry.cell.preset, {}).setdefault(crops_seen(entry), []).append(entry)
+    known = {length for lengths in found.values() for length in lengths}
+    if crops is not None and crops not in known:
+        raise UserError(
+            f"No network of the store was trained for {crops:,} crops; there are trainings of "
+            f"{_numbers(known)}."
+        )
+    return {
+        preset: max(lengths, key=lambda each: (each == crops, *_weight(lengths[each]), each))
+        for preset, lengths in found.items()
+    }
+
+
+def _weight(cells: Sequence[Entry]) -> tuple[bool, int]:
+    whole = any(entry.record.config.get("samples") is None for entry in cells)
+    return whole, len(cells)
+
+
+def _length(row: Sequence[Entry], usual: int) -> int:
+    lengths = {crops_seen(each) for each in row if _counts(each)} or set(map(crops_seen, row))
+    return usual if usual in lengths else max(lengths)
+
+
+def _counts(entry: Entry) -> bool:
+    return entry.trained and entry.scores is not None
+
+
+def _numbers(lengths: Iterable[int]) -> str:
+    return " and ".join(f"{each:,}" for each in sorted(lengths))
 
 
 def _is_whole(entry: Entry) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.base.errors import UserError
 from bench.cells.presets import PRESETS
+from bench.scores.budgets import crops_seen, one_length
 from bench.scores.comparable_cells import (
     Place,
     build_of,
@@ -71,7 +72,9 @@ def fullest_preset(entries: Iterable[Entry]) -> str | None:
     )
 
 
-def load_results(out: Path, data: Path, tell: Tell, *, newest: bool = False) -> Results:
+def load_results(
+    out: Path, data: Path, tell: Tell, *, newest: bool = False, crops: int | None = None
+) -> Results:
     """Read the store.
 
     A cell may have been computed several times, under other settings or by older code; the
@@ -84,19 +87,30 @@ def load_results(out: Path, data: Path, tell: Tell, *, newest: bool = False) -> 
         tell: told of what is left out.
         newest: whether the newest counts, in whatever state it is; a record that cannot be read
             may be the newest, and is then an error.
+        crops: of trainings of several lengths, that which counts (``one_length``).
 
     Raises:
-        UserError: there is not a single record.
+        UserError: there is not a single record, or no training of that length.
     """
     every, problems = _read(Store(out), strict=newest)
     files = _at_hand(every, data, tell)
-    chosen = one_each(every, age if newest else partial(whole_rank, files=files))
-    entries = with_others(with_outliers(with_other_builds(chosen, files)), every)
+    if newest:
+        chosen = with_other_builds(one_each(every, age), files)
+    else:
+        each = one_each(every, partial(whole_rank, files=files), _name)
+        chosen, left = one_length(with_other_builds(each, files), crops)
+        problems += left
+    entries = with_others(with_outliers(chosen), every)
     problems += told(entries)
     problems += dict.fromkeys(filter(None, (entry.ceiling_damage for entry in entries)))
     for problem in problems:
         tell(problem)
     return Results(entries, problems, _fitting(entries, files, tell), _compared(every, entries))
+
+
+def _name(entry: Entry) -> Hashable:
+    """A cell, and the length of its training: of two lengths neither is the other, newer."""
+    return entry.cell, crops_seen(entry)
 
 
 def _compared(every: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +14,16 @@ CUTS = ("max_triplets", "samples")  # settings that compute less of a cell than 
 _LENGTHS = {*CUTS, "validations"}  # a trial, or another budget: the figure of budgets has those
 
 
-def one_each(entries: Sequence[Entry], rank: Callable[[Entry], Any]) -> list[Entry]:
-    """The entry of the highest rank of each cell; of two as high, the earlier in the list."""
-    chosen: dict[CellName, Entry] = {}
+def one_each(
+    entries: Sequence[Entry],
+    rank: Callable[[Entry], Any],
+    name: Callable[[Entry], Hashable] = lambda entry: entry.cell,
+) -> list[Entry]:
+    """The entry of the highest rank of each name; of two as high, the earlier in the list."""
+    chosen: dict[Hashable, Entry] = {}
     for entry in entries:
-        chosen[entry.cell] = max(chosen.get(entry.cell, entry), entry, key=rank)
+        own = name(entry)
+        chosen[own] = max(chosen.get(own, entry), entry, key=rank)
     return list(chosen.values())
 
 

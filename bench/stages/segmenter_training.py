@@ -133,7 +133,7 @@ def _tell_early_end(course: Course, budget: Budget, display: Display) -> None:
     if course.step < budget.steps:
         display.note(
             f"  The segmenter's training stopped at step {course.step} of {budget.steps}: its "
-            f"validation no longer improved; kept are its weights of step {course.found.steps}."
+            f"validation had stopped improving; kept are its weights of step {course.found.steps}."
         )
 
 

@@ -55,6 +55,15 @@ def test_neurites_and_pixels_may_ask_for_different_methods(split: Path) -> None:
     assert headline(answer) == ""
 
 
+def test_a_judge_that_loses_neurites_in_the_real_slice_says_so(split: Path) -> None:
+    judged(split, left_out=0.8, real=0.799)
+    answer = only(split)
+    neurites = paragraphs(answer)[0]
+    assert "carries no more than 0.799" in neurites
+    assert "this says as much of the segmenter" in neurites
+    assert answer_json(answer)["neurites"]["real"]["mean"] == pytest.approx(0.799)
+
+
 def test_the_null_is_never_taken_for_it_only_smooths(tmp_path: Path) -> None:
     for name, psnr, frc in (("linear", 19.0, 0.5), ("flow", 18.0, 0.7), ("dis", 18.5, 0.6)):
         add(tmp_path, name, table=scores(name, psnr).assign(frc_10=frc))

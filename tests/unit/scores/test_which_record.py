@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from report_store import add, scores
 
+from bench.base.errors import UserError
 from bench.report.remarks import method_notes
+from bench.scores.budgets import crops_seen
 from bench.scores.results import load_results
 
 
@@ -39,11 +41,44 @@ def test_what_was_never_finished_is_no_other(tmp_path: Path, status: str) -> Non
     assert entry.others == ()
 
 
-def test_another_length_is_no_other_but_a_point_of_the_budget(tmp_path: Path) -> None:
-    for key, samples in (("1" * 10, 4000), ("2" * 10, 16000)):
-        trained(tmp_path, key, 19.0, preset={"samples": samples, "validations": samples // 500})
-    (entry,) = load_results(tmp_path, tmp_path / "data", pytest.fail).entries
-    assert entry.others == ()
+def lengths(out: Path, *crops: int, **config: Any) -> None:
+    """A training of each length, of the same seed or (where one comes twice) of the next one."""
+    seeds: dict[int, int] = {}
+    for number, samples in enumerate(crops):
+        seed = seeds[samples] = seeds.get(samples, -1) + 1
+        add(out, "ssan", "lm", table=scores("ssan", 19.0 + number), key=str(number) * 10,
+            seed=seed, config={"preset": {"samples": samples}, **config})  # fmt: skip
+
+
+def shown(out: Path, crops: int | None = None) -> tuple[list[int], list[str]]:
+    said = list[str]()
+    entries = load_results(out, out / "data", said.append, crops=crops).entries
+    assert all(entry.others == () for entry in entries)
+    return [crops_seen(entry) for entry in entries], said
+
+
+def test_of_two_lengths_the_longer_one_is_shown_and_the_other_told(tmp_path: Path) -> None:
+    lengths(tmp_path, 16000, 4000)
+    found, said = shown(tmp_path)
+    assert found == [16000]
+    assert said == [
+        "Networks of preset quick that were trained for 4,000 crops too are shown for 16,000; "
+        "--samples shows another length, the figure `budget` all."
+    ]
+    assert shown(tmp_path, 4000)[0] == [4000]
+    with pytest.raises(UserError, match=r"for 9 crops; there are trainings of 4,000 and 16,000"):
+        shown(tmp_path, 9)
+
+
+def test_seeds_of_two_lengths_are_not_averaged(tmp_path: Path) -> None:
+    lengths(tmp_path, 4000, 16000, 4000, 4000)
+    assert shown(tmp_path)[0] == [4000] * 3
+
+
+def test_a_trial_gives_way_to_what_was_not_cut_short(tmp_path: Path) -> None:
+    lengths(tmp_path, 80, 80, samples=80)
+    add(tmp_path, "ssan", "lm", table=scores("ssan", 19.0), config={"preset": {"samples": 60}})
+    assert shown(tmp_path)[0] == [60]
 
 
 def test_other_seeds_are_other_cells(tmp_path: Path) -> None:

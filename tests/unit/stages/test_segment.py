@@ -77,6 +77,27 @@ def test_labels_give_scores_a_ceiling_and_a_gap(run, tmp_path: Path, cells: Trip
         assert predicted.tolist() == masks.sum(axis=(1, 2)).tolist()
 
 
+def test_a_judgement_stands_until_another_one_is_there(
+    run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+) -> None:
+    """Who stops the training of another segmenter has lost no score of the one before."""
+    assert run()[0] == 0
+    store = Store(tmp_path / "results")
+    before = dict(store.records())
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(segmenters, "train_segmenter", stopped)
+    assert run("--segmenter-steps", "9")[0] == 130
+    assert dict(store.records()) == before
+    for folder, record in before.items():
+        stage = record.stages["segment"]
+        assert file_digest(folder / stage.file) == stage.digest
+
+
 def test_neurites_are_followed_and_set_against_every_reference(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     code, out, err = run("--json")
     assert code == 0, err
