@@ -25,9 +25,9 @@ def nothing_is_wrong(said: str) -> None:
     [
         (
             "quick",
-            "1,2,3,4,5",
+            "1,2,3,4,5,differences",
             VOLUMES,
-            ("table1", "table2", "table3", "table4", "table4_extended", "table5"),
+            ("table1", "table2", "table3", "table4", "table4_extended", "table5", "differences"),
         ),
         ("quick", "preparation", (), ("preparation",)),
         ("seeds", "4", VOLUMES, ("table4", "table4_extended")),
