@@ -6,6 +6,7 @@ import re
 import shlex
 
 from bench.cells.presets import PRESETS
+from bench.scores.ceiling import stopped_early
 from bench.scores.entry import Entry
 
 # A record has the name of a file of weights without its ending.
@@ -25,6 +26,8 @@ def command(entry: Entry) -> str:
     if entry.trained:
         words |= {"seeds": cell.seed, "preset": cell.preset} | _of_budget(entry)
     words |= {name: config.get(name) for name in ("max_triplets", "predict_tile")}
+    if stopped_early(entry.segmenter_steps):  # another judge would take this one's place
+        words |= {"segmenter_steps": entry.segmenter_steps}
     given = ((name, value) for name, value in words.items() if value is not None)
     options = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given]
     return shlex.join(["bench", "run", *(word for option in options for word in option)])
