@@ -15,6 +15,7 @@ from bench.repair.each import Each, Helpers, counting, each_here
 from bench.repair.evidence import RECORD, Evidence, path_of
 from bench.repair.fill import Filling, Kept, Manner
 from bench.repair.gaps import Task, tasks_of
+from bench.repair.gauge import gauge
 from bench.repair.page import write_page
 from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, left_of, save_record
@@ -161,9 +162,10 @@ def _filled(
             size: filler.as_json()
             | {
                 "measured": {name: interval_json(mean) for name, mean in filler.measured.items()},
-                "hidden": len(filling.trust(size).hidden),
+                "gauge": "" if filler.learned_from is None else gauge().name,
                 "neurites": filler.neurites,
             }
+            | filling.trust(size).told()
             for size, filler in filling.fillers.items()
         },
         slices=tuple(slices),

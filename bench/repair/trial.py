@@ -20,6 +20,8 @@ from bench.repair.slices import Slices
 from bench.repair.trust import Reached, Seen, learned
 from bench.volumes.stack_volume import StackVolume
 
+_REVISION = 2  # to be raised when what hidden windows say changes
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -101,6 +103,7 @@ def _key(filler: Filler, chosen: Trial, slices: Slices, search: int) -> dict[str
         for hidden in (chosen.own, chosen.others)
     )
     return {
+        "revision": _REVISION,
         "method": filler.as_json(),
         "windows": windows,
         "others": others,

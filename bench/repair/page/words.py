@@ -10,7 +10,9 @@ from bench.repair.finding import Finding
 from bench.repair.gaps import Task
 from bench.repair.record import ExpectedScore, RepairRecord, SliceRecord
 from bench.repair.words import (
+    MATCHED,
     gap_words,
+    hidden_words,
     left_words,
     measured_words,
     named_method,
@@ -40,7 +42,7 @@ def summary(record: RepairRecord) -> list[str]:
     """What was done, how far to trust it, and what was left."""
     if not record.slices:
         return ["Nothing was filled."]
-    return [*_done(record), *_methods(record), *_errors(record.slices)]
+    return [*_done(record), *_methods(record), MATCHED, *_errors(record.slices)]
 
 
 def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
@@ -129,10 +131,9 @@ def _done(record: RepairRecord) -> Iterator[str]:
 
 def _methods(record: RepairRecord) -> Iterator[str]:
     for size, method in record.methods.items():
-        windows = "1 window" if method["hidden"] == 1 else f"{method['hidden']} windows"
         yield (
-            f"The method for {gap_words(size)} was {named_method(method)}: {method['why']}. What "
-            f"is expected of them rests on {windows} of sound slices, hidden and filled alike."
+            f"The method for {gap_words(size)} was {named_method(method)}: {method['why']}. "
+            f"{' '.join(hidden_words(method))}"
         )
         if neurites := method.get("neurites"):  # not in records of before
             yield neurites
