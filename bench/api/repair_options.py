@@ -11,6 +11,7 @@ from bench.api.given_options import missing_of
 from bench.base.errors import UserError
 from bench.base.invalid_option import parsed
 from bench.base.progress import open_display
+from bench.repair.evidence import Evidence, path_of
 from bench.repair.find import SEARCH, find_defects
 from bench.repair.finding import WHOLE
 from bench.repair.given import given_places
@@ -119,6 +120,8 @@ class RepairOptions:
             raise UserError(f"--longest takes 1 or more slices, not {self.longest}.")
         if self.mask_out is not None and self.out is None:
             raise UserError("--mask-out says what of --out is synthetic; give --out too.")
+        if self.mask_out is not None and _path(self.mask_out) == _path(str(self.out)):
+            raise UserError("--mask-out is the same as --out; give it another name.")
         if self.search < 1:
             raise UserError(f"--search takes 1 pixel or more, not {self.search}.")
 
@@ -160,7 +163,6 @@ class RepairOptions:
         """
         from bench.cells.variants import parse_variant
         from bench.repair.choose import AUTO
-        from bench.repair.evidence import Evidence
         from bench.volumes.writing.write_volume import check_target
 
         self._workers()
@@ -296,6 +298,10 @@ class RepairOptions:
             volume={key: value for key, value in given.items() if value},
             run={key: value for key, value in runs.items() if value is not None},
         )
+
+
+def _path(target: str) -> Path:
+    return path_of(target).resolve()
 
 
 def _not_shown(plan: Plan) -> str:

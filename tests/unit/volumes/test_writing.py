@@ -450,8 +450,26 @@ def test_nothing_is_written_into_the_source(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     for z in range(3):
         Image.fromarray(made("uint8")[z]).save(tmp_path / "s" / f"{z}.png")
-    with pytest.raises(UserError, match="lies in the source"):
-        write_volume(tmp_path / "s" / "a.tif", open_stack(tmp_path / "s", ""), {}, NOTES)
+    before = sorted(tmp_path.rglob("*"))
+    (tmp_path / "link").symlink_to(tmp_path / "s")
+    source = open_stack(tmp_path / "s", "")
+    for target, words in (
+        (tmp_path / "s" / "a.tif", "lies in the source"),
+        (tmp_path / "s", "is the source, which is never written over; give another name"),
+        (tmp_path / "link", "is the source"),
+        (tmp_path, "holds the source; give another name"),
+    ):
+        with pytest.raises(UserError, match=words):
+            write_volume(target, source, {}, NOTES)
+    (tmp_path / "link").unlink()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_hdf5_source_is_not_written_over(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["volumes/raw"] = made("uint8")
+    with pytest.raises(UserError, match=r"a\.h5 is the source"):
+        check_target(tmp_path / "a.h5", open_stack(tmp_path / "a.h5", "volumes/raw"), SIZE)
 
 
 @pytest.mark.parametrize("name", ENDINGS)
