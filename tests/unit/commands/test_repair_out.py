@@ -82,6 +82,7 @@ def test_what_stands_in_place_of_a_missing_slice_that_is_left_is_copied(
     assert json.loads(mark) == {
         "synthetic": {"4": "synthesised"},
         "left": [7, 8, 9, 10],
+        "first": 0,
         "repair": "whole.tif-repair/repair.json",
     }
     why = {each["slice"]: each["note"] for each in record_of(out)["left"]}
