@@ -118,7 +118,7 @@ def _slice(task: Task) -> SliceRecord:
         reasons=tuple(item.finding.reason for item in task.items),
         before=number - 1,
         after=number + 1,
-        time=0.5,
+        fraction=0.5,
         shift=(-2, 3),
         peak=0.25,
         unlikeness=0.41,

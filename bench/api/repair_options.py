@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ from bench.volumes.sources import Given
 from bench.volumes.stack_volume import StackVolume
 from bench.volumes.volume import present_slices
 from bench.workers.options import Workers, load_workers
+
+# What has a place of its own in a record, or changes no byte.
+_NOT_SAID = {"source", "out", "device", "threads", "jobs", "scheduler", "scheduler_file"}
 
 
 @dataclass(frozen=True)
@@ -262,8 +265,23 @@ class RepairOptions:
             mask_out=self.mask_out,
             manner=Manner(self.search, self.force, self.device or "auto"),
             helpers=Helpers(workers, given, self.threads) if workers.on_workers else None,
+            options=self._said(),
         )
         return carry_out(order, volume, tell, open_display)
+
+    def _said(self) -> dict[str, Any]:
+        """The options that were given, but for those that change no byte, as JSON has them."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        said = {
+            each.name: given[each.name]
+            for each in fields(self)
+            if given[each.name] != each.default and each.name not in _NOT_SAID
+        }
+        if self.missing is not None:
+            said["missing"] = as_ranges(missing_of(self.missing))
+        if self.mask_out is not None:
+            said["mask_out"] = path_of(self.mask_out).name
+        return {name: str(each) if isinstance(each, Path) else each for name, each in said.items()}
 
     def _workers(self) -> Workers:
         return load_workers({name: getattr(self, name) for name in Workers.model_fields})

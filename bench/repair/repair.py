@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from bench.repair.gauge import gauge
 from bench.repair.page import write_page
 from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, left_of, save_record
+from bench.repair.said import absolute, keep_plan, now
 from bench.repair.trial import learn_trust, trial
 from bench.scores.notation import interval_json
 from bench.scores.results import Tell
@@ -39,6 +40,7 @@ class Order:
         mask_out: a volume that says what of it is synthetic; None for none.
         manner: how it is filled.
         helpers: who fills it; None for this process alone.
+        options: as they were given, for the record.
     """
 
     plan: Plan
@@ -47,6 +49,7 @@ class Order:
     mask_out: str | None
     manner: Manner
     helpers: Helpers | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """All that changes what is filled."""
@@ -150,7 +153,7 @@ def _filled(
     volume = filling.volume
     record = RepairRecord(
         source={
-            "path": order.plan.source,
+            "path": absolute(volume.raw.where),
             "shape": list(volume.shape),
             "dtype": volume.raw.dtype.name,
             "voxel_size": volume.voxel_size,
@@ -171,6 +174,9 @@ def _filled(
         slices=tuple(slices),
         left=left_of(order.plan.items, order.plan.first),
         packages=provenance()["packages"],
+        written=now(),
+        options=order.options,
+        plan=keep_plan(order.plan, filling.evidence.folder),
     )
     save_record(record, filling.evidence.folder)
     return record

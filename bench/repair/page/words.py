@@ -56,7 +56,7 @@ def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
         *found,
         ("unlikeness of the neighbours", f"{each.unlikeness:.2f} (1 less their correlation)"),
         ("from", f"slices {each.before} and {each.after}"),
-        ("time between them", f"{each.time:.2f}"),
+        ("lies between them at", f"{each.fraction:.2f} (0: slice before, 1: slice after)"),
         ("shift between them", f"y {_signed(y)}, x {_signed(x)} px; correlation {each.peak:.2f}"),
         ("method", named_method(method)),
         ("why this method", method["why"]),
@@ -87,7 +87,7 @@ def row(each: SliceRecord, record: RepairRecord) -> dict[str, Any]:
         "scores": [score_words(name, each.expected.get(name)) for name in promised(record)],
         "unlikeness": f"{each.unlikeness:.2f}",
         "between": f"{each.before}, {each.after}",
-        "time": f"{each.time:.2f}",
+        "fraction": f"{each.fraction:.2f}",
         "shift": ", ".join(map(_signed, each.shift)),
         "method": named_method(method),
         "note": each.note,
@@ -190,6 +190,9 @@ def _source(record: RepairRecord, digest: str) -> list[Fact]:
         ("voxel size (nm)", "unknown" if size is None else _sides(size)),
         ("grey range", "" if grey is None else " to ".join(f"{end:g}" for end in grey)),
         ("written to", record.out if record.filled else ""),
+        ("written at", record.written),
+        ("options", ", ".join(f"{name} {text}" for name, text in record.options.items())),
+        ("what was to be done", record.plan),
         ("repair.json, SHA-256", digest),
     ]
     return [(name, text) for name, text in found if text]

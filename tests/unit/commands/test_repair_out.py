@@ -69,6 +69,30 @@ def test_what_is_missing_is_filled_and_all_else_stays(
     assert str(out) in told
 
 
+def test_the_record_says_what_was_asked_for(
+    capsys: pytest.CaptureFixture[str],
+    stack: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From another folder too; and the plan beside it does the same again."""
+    monkeypatch.chdir(stack.parent)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    stack.with_name("boxes.csv").write_text("z,y0,y1,x0,x1\n10,20,50,30,70\n")
+    words = ("--missing", "7", "--defects", "boxes.csv", "--method", "average", "--threads", 1)
+    assert bench(capsys, "repair", "stack.tif", *words, "--out", "whole.tif")[0] == 0
+    record = record_of(Path("whole.tif"))
+    assert record["source"]["path"] == str(stack.resolve())
+    assert record["written"] == "2023-11-14T22:13:20+00:00"
+    assert record["options"] == {"missing": "7", "defects": "boxes.csv", "method": "average"}
+    page = Path("whole.tif-repair/index.html").read_text()
+    for words_of_page in (str(stack.resolve()), record["written"], "missing 7, defects boxes.csv"):
+        assert words_of_page in page
+    plan = Path("whole.tif-repair") / record["plan"]
+    words = ("--plan", plan, "--method", "average", "--out", "again.tif")
+    assert bench(capsys, "repair", "stack.tif", *words)[0] == 0
+    np.testing.assert_array_equal(repaired(Path("again.tif")), repaired(Path("whole.tif")))
+
+
 def test_what_stands_in_place_of_a_missing_slice_that_is_left_is_copied(
     capsys: pytest.CaptureFixture[str], stack: Path, grey: np.ndarray
 ) -> None:
@@ -232,8 +256,11 @@ def test_a_record_of_before_is_still_valid(capsys: pytest.CaptureFixture[str], s
     old = record_of(out)
     for each in old["slices"]:
         assert each.pop("error_sha256")
+        each["time"] = each.pop("fraction")
     for name in ("tried", "gauge", "brightness", "reached"):
         old["methods"]["1"].pop(name)
+    for name in ("written", "options", "plan"):
+        old.pop(name)
     stack.with_name("whole.tif-repair").joinpath("repair.json").write_text(json.dumps(old))
     code, told, _ = bench(capsys, "verify", "--out", out)
     assert (code, told.strip()) == (

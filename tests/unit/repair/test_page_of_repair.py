@@ -133,7 +133,7 @@ def test_the_summary_counts_and_names(done: Repaired) -> None:
 def test_scores_that_some_slice_is_expected_to_reach_have_columns(done: Repaired) -> None:
     page = html(done)
     columns = re.findall(r'<th scope="col" class="number">([^<]*)</th>', page)
-    assert columns == ["Expected error", "Carried", "PSNR (dB)", "Unlikeness", "Time"]
+    assert columns == ["Expected error", "Carried", "PSNR (dB)", "Unlikeness", "Lies at"]
     assert '<td class="number">0.91 [0.87, 0.95]</td>' in page
     assert "Carried those that the test triplets" in page
     assert "(Carried: the share of neurites" in page
@@ -291,5 +291,5 @@ def test_a_repair_leaves_its_page_and_the_errors_at_full_resolution(tmp_path: Pa
     with Image.open(folder / "pictures" / "00005-filled.png") as found:
         assert np.array_equal(np.asarray(found), tifffile.imread(tmp_path / "out.tif")[5])
     assert {path.name for path in folder.iterdir() if path.name != ".lock"} == {
-        "repair.json", "index.html", "pictures", "error",
+        "repair.json", "index.html", "pictures", "error", "plan.toml",
     }  # fmt: skip
