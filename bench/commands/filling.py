@@ -17,12 +17,11 @@ from bench.repair.record import RepairRecord, SliceRecord
 from bench.repair.words import (
     FEW,
     MATCHED,
-    gap_words,
+    chosen_words,
     hidden_words,
     judged_words,
     left_words,
     metric_words,
-    named_method,
     promised,
     score_words,
     title_of,
@@ -47,7 +46,7 @@ def print_record(record: RepairRecord, out: str, mask_out: str | None, target: C
     if any(score.coverage is None for each in record.slices for score in each.expected.values()):
         typer.echo(f"{FEW} too few slices could be hidden: the range of their scores.")
     for size, method in record.methods.items():
-        typer.echo(f"{gap_words(int(size))}: {named_method(method)}; {method['why']}.")
+        typer.echo(chosen_words(int(size), method))
         for line in hidden_words(method):
             typer.echo(line)
         if neurites := method.get("neurites"):

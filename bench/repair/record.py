@@ -147,7 +147,7 @@ def left_of(items: Sequence[Any], first: int) -> tuple[dict[str, Any], ...]:
         {
             "slice": first + item.finding.z,
             "reason": item.finding.reason,
-            "note": item.note or "the plan leaves it",
+            "note": item.note or "the plan says leave",
         }
         for item in items
         if item.action == "leave"

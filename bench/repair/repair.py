@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bench.base.progress import Display, Progress
+from bench.base.progress import Display
 from bench.base.provenance import provenance
 from bench.repair.choose import Wish, choose
 from bench.repair.each import Each, Helpers, counting, each_here
@@ -114,7 +114,7 @@ def carry_out(
                     learn_trust(filling, size, chosen, each, display.stage(f"hide gaps of {size}"))
                 record = _filled(order, filling, tasks, each, display)
             if record.filled:
-                _write(order, filling, tasks, record, display.stage("write"))
+                _write(order, filling, tasks, record, display)
             write_page(record, order.plan, tasks, filling, display.stage("page"))
         finally:
             display.close()
@@ -165,6 +165,7 @@ def _filled(
             size: filler.as_json()
             | {
                 "measured": {name: interval_json(mean) for name, mean in filler.measured.items()},
+                "weights_file": "" if filler.weights is None else str(filler.weights.resolve()),
                 "gauge": "" if filler.learned_from is None else gauge().name,
                 "neurites": filler.neurites,
             }
@@ -187,7 +188,7 @@ def _write(
     filling: Filling,
     tasks: Sequence[Task],
     record: RepairRecord,
-    tick: Progress,
+    display: Display,
 ) -> None:
     """Write the volume, and its mask; one that is there already was written before a kill."""
     volume, first = filling.volume, filling.volume.first
@@ -204,6 +205,7 @@ def _write(
     left = sorted(first + z for z in volume.missing - volume.raw.missing - set(kept))
     notes = Notes(volume.voxel_size, words, f"{filling.evidence.folder.name}/{RECORD}", left)
     if not path_of(order.out).exists():
-        write_volume(order.out, volume.raw, kept, notes, tick)
+        write_volume(order.out, volume.raw, kept, notes, display.stage("write"))
     if order.mask_out is not None and not path_of(order.mask_out).exists():
-        write_volume(order.mask_out, FilledMask(volume.raw, kept), {}, notes, tick)
+        mask, tick = FilledMask(volume.raw, kept), display.stage("write the mask")
+        write_volume(order.mask_out, mask, {}, notes, tick)

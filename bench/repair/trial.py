@@ -51,8 +51,8 @@ def trial(plan: Plan, volume: StackVolume, filler: Filler, size: int) -> Trial:
     if not chosen.own:
         raise UserError(
             f"Nothing says how far to trust a gap of {size}, for nowhere are {size + 2} sound "
-            "slices in a row that could be hidden; take what is falsely found out of the plan "
-            "(--plan-out, --plan)."
+            "slices in a row that could be hidden; say of what is falsely found that it is "
+            "left, in a plan (--plan-out, --plan)."
         )
     return chosen
 

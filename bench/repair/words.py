@@ -54,6 +54,13 @@ def named_method(method: Mapping[str, Any]) -> str:
     return str(method["method"] if loss == NONE else f"{method['method']} ({loss})")
 
 
+def chosen_words(size: int, method: Mapping[str, Any]) -> str:
+    """With what gaps of a size were filled, the file of its weights, and why."""
+    file = method.get("weights_file")  # not in records of before
+    weights = f", with the weights {file}" if file else ""
+    return f"{gap_words(size)}: {named_method(method)}{weights}; {method['why']}."
+
+
 def promised(record: RepairRecord) -> list[str]:
     """The metrics that some slice is expected to reach, in the order of their columns."""
     return [name for name in _DIGITS if any(name in each.expected for each in record.slices)]
@@ -184,7 +191,7 @@ def _unseen(plan: Plan) -> str:
     return (
         f"{_counted(slices, 'slice')} would be filled by --out; {_counted(places, 'place')} only "
         f"when you have looked at {they}: some are sound. --sheet draws {they}, --plan-out writes "
-        "a plan; take the false ones out of it, and give it back with --plan."
+        "a plan; say in it which to fill and which to leave, and give it back with --plan."
     )
 
 

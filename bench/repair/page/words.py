@@ -211,6 +211,7 @@ def _method(size: int, method: Any) -> list[Fact]:
         ("method", named_method(method)),
         ("options", options),
         ("revision", str(method["revision"])),
+        ("weights", method.get("weights_file", "")),
         ("weights, SHA-256", method["weights"] or ""),
         ("hidden windows", str(method["hidden"])),
     ]

@@ -152,6 +152,10 @@ def test_a_repair_that_broke_off_goes_on_and_leaves_the_same_bytes(
     out = stack.with_name("twice.tif")
     assert bench(capsys, *words, out)[0] != 0
     assert not out.exists()
+    for named in (out, stack.with_name("twice.tif-repair")):
+        code, _, told = bench(capsys, "verify", "--out", named)
+        assert code == 2
+        assert "was interrupted, or is at work; repeat the same command" in told
     monkeypatch.setattr(Filling, "_filled", lambda *all_: filled.append(all_[1].z) or fill(*all_))
     assert bench(capsys, *words, out)[0] == 0
     assert filled == [4, 7, 10]

@@ -82,7 +82,7 @@ def test_what_was_refused_or_left_says_why(done: Repaired) -> None:
 def test_what_was_left_is_shown_between_its_neighbours_with_its_outline(large: Repaired) -> None:
     fold, jump = re.findall(r"<li>\s*<h3>.*?</li>", html(large), re.DOTALL)
     assert "<h3>slice 113</h3>" in fold
-    assert "<b>Left:</b> the plan leaves it.</p>" in fold
+    assert "<b>Left:</b> the plan says leave.</p>" in fold
     # The ring of 15 pixels lies around row 40 and column 30; slice 12 is filled, so 11 is before.
     for name, z in (("before", 11), ("damaged", 13), ("after", 14)):
         [address] = re.findall(rf'src="(pictures/left-0001-{name}\.\w+)"', fold)
