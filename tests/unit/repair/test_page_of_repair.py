@@ -23,7 +23,7 @@ from bench.repair.page.words import facts, summary, worst_first
 from bench.repair.plan import make_plan
 from bench.repair.record import load_record
 from bench.repair.repair import Order, carry_out
-from bench.repair.words import MATCHED
+from bench.repair.words import MATCHED, chosen_words, hidden_words
 from bench.volumes.stack_volume import ArrayVolume
 
 
@@ -128,6 +128,26 @@ def test_the_summary_counts_and_names(done: Repaired) -> None:
         "slice 103, 12.0.",
     ):
         assert f"<p>{sentence}</p>" in html(done)
+
+
+def test_the_file_of_the_weights_is_named(done: Repaired) -> None:
+    method = done.record.methods[1] | {"method": "dain[weights=w]", "weights_file": "/runs/w.pt"}
+    assert chosen_words(1, method) == (
+        "single slices: dain[weights=w], with the weights /runs/w.pt; it was named."
+    )
+
+
+def test_few_windows_and_those_that_a_network_did_not_fill_are_told(done: Repaired) -> None:
+    method = done.record.methods[1]
+    brightness = {"median": 4.0, "low": 0.52, "high": 9.0}
+    few = hidden_words(method | {"hidden": 4, "tried": 4, "brightness": brightness})
+    assert few[0] == "Only 4 windows of sound slices could be hidden and filled alike."
+    assert few[2].startswith("These windows were 0.5 to 9.0 grey levels brighter or darker than")
+    network = hidden_words(method | {"hidden": 48, "tried": 12, "gauge": "dis"})
+    assert network[0] == (
+        "12 windows of sound slices were hidden and filled alike that it did not learn from; dis "
+        "tells what it would reach in 48 of the whole volume."
+    )
 
 
 def test_scores_that_some_slice_is_expected_to_reach_have_columns(done: Repaired) -> None:
