@@ -128,7 +128,7 @@ def toned(grey: Grey, z: int, each: dict[str, Any]) -> Grey:
     """A real slice as bright as it was taken to be."""
     slices = Slices(ArrayVolume("stack", grey))
     before, here, after = (slices.centre(n, 16).tone for n in (each["before"], z, each["after"]))
-    wanted: Tone = before.towards(after, each["time"])
+    wanted: Tone = before.towards(after, each["fraction"])
     return np.rint(255 * here.mapped(grey[z], wanted)).astype(np.uint8)
 
 

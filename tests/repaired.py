@@ -25,6 +25,11 @@ LOW, HIGH = 1000, 3000  # stored values that are black and white
 REFUSED = "its neighbours differ by 40.0 grey levels"
 NEURITES = "To follow neurites, leaving the slice out carries 0.956, `dis` 0.724: do."
 MEANS = {3: 12.0, 6: 34.0, 9: None, 12: 20.5}  # expected errors; slice 9 was refused
+REACHED = {
+    "filled": {"psnr": 17.82, "frc_10": 0.612},
+    "copy": {"psnr": 15.31, "frc_10": 0.481},
+    "mean": {"psnr": None, "frc_10": 0.553},
+}
 
 
 class Repaired(NamedTuple):
@@ -94,7 +99,9 @@ def _record(plan: Plan, tasks: list[Task]) -> RepairRecord:
         out="out.tif",
         first=FIRST,
         methods={1: method | {
-            "method": "dis", "why": "it was named", "hidden": 20, "neurites": NEURITES,
+            "method": "dis", "why": "it was named", "neurites": NEURITES,
+            "hidden": 20, "tried": 20, "gauge": "", "reached": REACHED,
+            "brightness": {"median": 11.94, "low": None, "high": 27.3},
         }},
         slices=tuple(map(_slice, tasks)),
         left=left_of(plan.items, FIRST),
@@ -111,7 +118,7 @@ def _slice(task: Task) -> SliceRecord:
         reasons=tuple(item.finding.reason for item in task.items),
         before=number - 1,
         after=number + 1,
-        time=0.5,
+        fraction=0.5,
         shift=(-2, 3),
         peak=0.25,
         unlikeness=0.41,

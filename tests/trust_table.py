@@ -26,6 +26,7 @@ from bench.repair.error_map import ErrorModel, Features, features, sample
 from bench.repair.expected import expected_score
 from bench.repair.judged import judged
 from bench.repair.refusal import Difference, difference, refusal
+from bench.repair.slices import Tone
 from bench.scores.metrics import frc_10, psnr
 from bench.scores.triplet_table import kept
 from bench.stages.predict import predict_frame
@@ -171,11 +172,14 @@ def membrane_rows(file: TripletFile, table: Path) -> Iterator[str]:
 
 
 def hidden_slices(grey: Sequence[Slice]) -> pd.DataFrame:
-    """A row for each slice that is hidden and filled by the average, and by the plain flow."""
+    """A row for each slice that is hidden and filled by the average, and by the plain flow.
+
+    Brightness and contrast are matched, as in a repair.
+    """
     aligner = Aligner(*grey[0].shape, _SEARCH)
     rows = []
     for z in range(1, len(grey) - 1):
-        truth, before, after = _on(aligner, grey[z], grey[z - 1], grey[z + 1])
+        truth, before, after = _toned(*_on(aligner, grey[z], grey[z - 1], grey[z + 1]))
         neighbours = moved(before, after)
         fills = {
             "average": (before.astype(np.float32) + after) / 2,
@@ -247,6 +251,15 @@ def _on(aligner: Aligner, first: Slice, *others: Slice) -> list[Slice]:
 
     matches = [aligner.match(aligner.prepare(first), aligner.prepare(each)) for each in others]
     return [cut(first, 0, 0), *(cut(g, m.y, m.x) for g, m in zip(others, matches, strict=True))]
+
+
+def _toned(hidden: Slice, before: Slice, after: Slice) -> list[Slice]:
+    """All three as bright, and with as much contrast, as lies between the neighbours."""
+    slices = hidden, before, after
+    tones = [Tone(float(grey.mean()), float(grey.std())) for grey in slices]
+    between = tones[1].towards(tones[2], 0.5)
+    mapped = (tone.mapped(grey, between) for tone, grey in zip(tones, slices, strict=True))
+    return [np.rint(255 * grey).astype(np.uint8) for grey in mapped]
 
 
 def main() -> None:

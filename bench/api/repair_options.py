@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from bench.api.given_options import missing_of
 from bench.base.errors import UserError
 from bench.base.invalid_option import parsed
 from bench.base.progress import open_display
+from bench.repair.evidence import Evidence, path_of
 from bench.repair.find import SEARCH, find_defects
 from bench.repair.finding import WHOLE
 from bench.repair.given import given_places
@@ -26,6 +27,9 @@ from bench.volumes.sources import Given
 from bench.volumes.stack_volume import StackVolume
 from bench.volumes.volume import present_slices
 from bench.workers.options import Workers, load_workers
+
+# What has a place of its own in a record, or changes no byte.
+_NOT_SAID = {"source", "out", "device", "threads", "jobs", "scheduler", "scheduler_file"}
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,8 @@ class RepairOptions:
             raise UserError(f"--longest takes 1 or more slices, not {self.longest}.")
         if self.mask_out is not None and self.out is None:
             raise UserError("--mask-out says what of --out is synthetic; give --out too.")
+        if self.mask_out is not None and _path(self.mask_out) == _path(str(self.out)):
+            raise UserError("--mask-out is the same as --out; give it another name.")
         if self.search < 1:
             raise UserError(f"--search takes 1 pixel or more, not {self.search}.")
 
@@ -160,7 +166,6 @@ class RepairOptions:
         """
         from bench.cells.variants import parse_variant
         from bench.repair.choose import AUTO
-        from bench.repair.evidence import Evidence
         from bench.volumes.writing.write_volume import check_target
 
         self._workers()
@@ -260,8 +265,23 @@ class RepairOptions:
             mask_out=self.mask_out,
             manner=Manner(self.search, self.force, self.device or "auto"),
             helpers=Helpers(workers, given, self.threads) if workers.on_workers else None,
+            options=self._said(),
         )
         return carry_out(order, volume, tell, open_display)
+
+    def _said(self) -> dict[str, Any]:
+        """The options that were given, but for those that change no byte, as JSON has them."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        said = {
+            each.name: given[each.name]
+            for each in fields(self)
+            if given[each.name] != each.default and each.name not in _NOT_SAID
+        }
+        if self.missing is not None:
+            said["missing"] = as_ranges(missing_of(self.missing))
+        if self.mask_out is not None:
+            said["mask_out"] = path_of(self.mask_out).name
+        return {name: str(each) if isinstance(each, Path) else each for name, each in said.items()}
 
     def _workers(self) -> Workers:
         return load_workers({name: getattr(self, name) for name in Workers.model_fields})
@@ -296,6 +316,10 @@ class RepairOptions:
             volume={key: value for key, value in given.items() if value},
             run={key: value for key, value in runs.items() if value is not None},
         )
+
+
+def _path(target: str) -> Path:
+    return path_of(target).resolve()
 
 
 def _not_shown(plan: Plan) -> str:

@@ -53,11 +53,13 @@ class Repaired:
         """A row for each slice that was filled, or refused.
 
         Its number is ``slice``; ``filled`` is ``whole``, ``places``, or ``no`` where it cannot be
-        trusted, and ``note`` says why. ``before``, ``after`` and ``time`` are what it was filled
-        from, ``method`` with what, and ``mean_error`` its mean expected absolute error in grey
-        levels. ``psnr``, ``psnr_low`` and ``psnr_high`` are the score that is expected of it, with
-        the interval, and ``psnr_coverage`` the share of true scores that such intervals hold (NaN
-        where too few slices could be hidden); the same of the other metrics.
+        trusted, and ``note`` says why. ``before`` and ``after`` are what it was filled
+        from, ``fraction`` where it lies between them (0 to 1), ``method`` with what, and
+        ``mean_error`` its mean expected absolute error in grey levels. ``psnr``, ``psnr_low`` and
+        ``psnr_high`` are the score that is expected of it, with the interval, and
+        ``psnr_coverage`` the share of true scores that such intervals hold (NaN where too few
+        slices could be hidden); the same of the other metrics. Scores and errors are of tissue,
+        with brightness and contrast matched.
         """
         import pandas as pd
 
@@ -177,7 +179,7 @@ def repair(
 def _row(record: RepairRecord, each: SliceRecord, names: list[str]) -> dict[str, Any]:
     from bench.repair.words import named_method
 
-    row = each.model_dump(include={"slice", "filled", "before", "after", "time"})
+    row = each.model_dump(include={"slice", "filled", "before", "after", "fraction"})
     row |= {
         "method": named_method(record.methods[each.after - each.before - 1]),
         "mean_error": each.mean_error,

@@ -16,10 +16,12 @@ from bench.repair.page.writing import PAGE
 from bench.repair.record import RepairRecord, SliceRecord
 from bench.repair.words import (
     FEW,
-    gap_words,
+    MATCHED,
+    chosen_words,
+    hidden_words,
     judged_words,
     left_words,
-    named_method,
+    metric_words,
     promised,
     score_words,
     title_of,
@@ -37,12 +39,16 @@ def print_record(record: RepairRecord, out: str, mask_out: str | None, target: C
     for each in record.slices:
         table.add_row(*map(Text, _cells(each, scores)))
     target.print(table)
+    for line in (*metric_words(record), MATCHED):
+        typer.echo(line)
     if judged := judged_words(record):
         typer.echo(f"{judged}: from the test triplets of this volume that were judged.")
     if any(score.coverage is None for each in record.slices for score in each.expected.values()):
         typer.echo(f"{FEW} too few slices could be hidden: the range of their scores.")
     for size, method in record.methods.items():
-        typer.echo(f"{gap_words(int(size))}: {named_method(method)}; {method['why']}.")
+        typer.echo(chosen_words(int(size), method))
+        for line in hidden_words(method):
+            typer.echo(line)
         if neurites := method.get("neurites"):
             typer.echo(neurites)
     for each in record.slices:

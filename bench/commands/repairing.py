@@ -23,6 +23,7 @@ from bench.repair.words import shown, summary
 from bench.volumes.holes import as_ranges
 from bench.volumes.sources import Given
 from bench.volumes.stack_volume import StackVolume
+from bench.volumes.writing.source_apart import refuse_source
 
 
 def repair_as_told(words: RepairWords) -> None:
@@ -35,6 +36,8 @@ def repair_as_told(words: RepairWords) -> None:
         **{each.name: getattr(words, each.name) for each in fields(RepairOptions)}
     )
     options.check()
+    for target in filter(None, (words.plan_out, words.sheet)):
+        refuse_source(target, words.source)
     if words.plan_out is not None:
         refuse_existing(words.plan_out)
     if words.sheet is not None:

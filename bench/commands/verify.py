@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from bench.base.errors import UserError
 from bench.commands.options import Data, Json, Results, takes
 from bench.commands.printing import print_json
 
@@ -27,7 +28,14 @@ def verify(words: VerifyWords) -> None:
     With --out NAME of a repaired volume, or NAME-repair: every filled slice and error map.
     """
     beside = words.out.with_name(f"{words.out.name}-repair")
+    from bench.repair.evidence import was_interrupted
+
     for folder in (words.out, beside):
+        if was_interrupted(folder):
+            raise UserError(
+                f"The repair of {folder} was interrupted, or is at work; repeat the same command "
+                "of `bench repair`, and it goes on."
+            )
         if (folder / "repair.json").exists():
             _verify_repair(folder, as_json=words.as_json)
             return

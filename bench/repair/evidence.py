@@ -52,7 +52,7 @@ class Evidence:
     @property
     def is_open(self) -> bool:
         """Whether a repair was begun and not finished."""
-        return (self.folder / _ASKED).exists()
+        return was_interrupted(self.folder)
 
     @contextmanager
     def held(self, tell: Callable[[str], None]) -> Iterator[None]:
@@ -155,6 +155,11 @@ class Evidence:
 
     def _path(self, name: str, what: str) -> Path:
         return self._kept / f"{name}-{what}.npy"
+
+
+def was_interrupted(folder: Path) -> bool:
+    """Whether a repair was begun and not finished, by the folder beside its volume."""
+    return (folder / _ASKED).exists()
 
 
 def _reserve(path: Path) -> None:

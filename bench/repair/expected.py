@@ -77,11 +77,16 @@ def _jackknife(x: Values, y: Values, here: float) -> tuple[float, float]:
     others = ~np.eye(count, dtype=np.bool_)
     lines = _lines(x, y, others, np.append(x, here))
     there, residuals = lines[:, -1], np.abs(y - lines.diagonal())
-    rank = int(np.ceil(round(COVERAGE * (count + 1), 6)))
+    place = rank(count)
     return (
-        float(np.sort(there - residuals)[count - rank]),
-        float(np.sort(there + residuals)[rank - 1]),
+        float(np.sort(there - residuals)[count - place]),
+        float(np.sort(there + residuals)[place - 1]),
     )
+
+
+def rank(count: int) -> int:
+    """Which of so many ascending values, from 1, another one like them passes 1 time in 10."""
+    return int(np.ceil(round(COVERAGE * (count + 1), 6)))
 
 
 def _lines(x: Values, y: Values, taken: NDArray[np.bool_], at: Values) -> Values:

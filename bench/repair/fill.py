@@ -120,7 +120,7 @@ class Filling:
             boxes=tuple((*place.box,) for place in places_of(task)),
             before=first + task.gap.before,
             after=first + task.gap.after,
-            time=round(task.gap.time(task.z), 4),
+            fraction=round(task.gap.time(task.z), 4),
             error=error,
             error_sha256=error and file_digest(folder / error),
             note=refused,

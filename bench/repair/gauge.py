@@ -45,6 +45,7 @@ def everywhere(
                 name: each.scores[name] + gain
                 for name, gain in gains[number * len(gains) // len(anywhere)].items()
             },
+            each.scale,
         )
         for number, each in enumerate(anywhere)
     )

@@ -2,7 +2,8 @@
 
 The neighbours are laid on each other as those of a real gap are. The hidden slice is looked at only
 afterwards, where it lies: what it is shifted against its neighbours counts as an error. Its
-brightness and contrast do not: those of a lost slice are not known, and flicker is no tissue.
+brightness and contrast do not: those of a lost slice are not known, and flicker is no tissue. How
+far the brightness lies from what the neighbours foretell is kept by itself.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Hidden:
         grey: HW in [0, 1], what was synthesised.
         after: HW in [0, 1], what the slice after shows there.
         truth: HW in [0, 1], what the slice shows, with the tone that it was taken to have.
+        brighter: mean of what the slice shows as it is, less that of the truth, in grey levels.
     """
 
     place: HiddenPlace
@@ -59,6 +61,7 @@ class Hidden:
     grey: Grey
     after: Grey
     truth: Grey
+    brighter: float
 
 
 def places(sound: Sequence[int], size: int, shape: tuple[int, int, int]) -> list[HiddenPlace]:
@@ -142,9 +145,11 @@ def hide_one(
     slices = beside.slices
     done = synthesise(beside, place.z, place.window, model, device)
     tone = slices.centre(place.z, search).tone
-    truth = tone.mapped(slices.read(place.z, place.window), beside.tone(place.z))
-    inside = done.inside
-    return Hidden(place, done.before[inside], done.grey[inside], done.after[inside], truth)
+    stored = slices.read(place.z, place.window)
+    truth = tone.mapped(stored, beside.tone(place.z))
+    brighter = float(stored.mean()) - 255 * float(truth.mean())
+    before, grey, after = (each[done.inside] for each in (done.before, done.grey, done.after))
+    return Hidden(place, before, grey, after, truth, brighter)
 
 
 def _spread(count: int) -> list[int]:

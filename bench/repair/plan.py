@@ -78,7 +78,7 @@ def whole_slices_of(plan: Plan) -> Plan:
     Of the places that are found, some are sound (docs/explanation/damage.md): what is filled
     there is lost.
     """
-    note = "not looked at yet; filled only when it is given back with --plan"
+    note = "not looked at yet; filled only once a plan says so (--plan)"
     items = (
         replace(item, action="leave", note=note) if item.action == "fill place" else item
         for item in plan.items

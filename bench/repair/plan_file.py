@@ -183,7 +183,8 @@ def _mistake(path: Path, values: dict[str, Any], error: ValidationError) -> str:
     if first["type"] == "missing" and len(place) == 1:
         return f"{where} lacks the key '{key}'; add it."
     reason = first["msg"][:1].lower() + first["msg"][1:].rstrip(".")
-    return f"{where} has a '{key}' that is not valid: {reason}."
+    article = "an" if key[:1] in "aeiou" else "a"
+    return f"{where} has {article} '{key}' that is not valid: {reason}."
 
 
 def _item(entry: _Entry, where: str, path: Path, volume: Volume) -> Item:
@@ -244,6 +245,11 @@ def _read_mask(path: Path, where: str, size: tuple[int, int], of: str) -> Mask:
             found = picture.height, picture.width
             if found == size:
                 return np.asarray(picture.convert("L")) > 0
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{where} has the mask {path}, which is not there; copy the folder of masks beside the "
+            "plan."
+        ) from error
     except (OSError, Image.DecompressionBombError) as error:
         raise UserError(f"{where} has the mask {path}, which cannot be read: {error}.") from error
     have = "has" if of == "its box" else "have"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from bench.base.errors import UserError
 from bench.base.files import write_text
@@ -44,7 +44,8 @@ class SliceRecord(BaseModel):
         boxes: of its places: top, bottom, left, right in pixels.
         before: number of the sound slice before it.
         after: number of the sound slice after it.
-        time: where it lies between them.
+        fraction: of the way from that before to that after at which it lies; ``time`` in records of
+            before.
         shift: of the slice after against that before, y and x in pixels.
         peak: their correlation there.
         unlikeness: of the two, where the tissue of one follows the other's: 1 less correlation.
@@ -66,7 +67,7 @@ class SliceRecord(BaseModel):
     boxes: tuple[tuple[int, int, int, int], ...] = ()
     before: int
     after: int
-    time: float
+    fraction: float = Field(validation_alias=AliasChoices("fraction", "time"))
     shift: tuple[int, int]
     peak: float
     unlikeness: float
@@ -85,13 +86,17 @@ class RepairRecord(BaseModel):
 
     Attributes:
         schema_: of the file.
-        source: the volume: path, shape, type of its values, voxel size, grey range.
+        source: the volume: absolute path, shape, type of its values, voxel size, grey range.
         out: the name of the volume that was written, which lies beside the folder of this file.
         first: the number of the slice at position 0.
         methods: with what gaps of each size were filled, and what its promises rest on.
         slices: by number.
         left: what was found and not filled: slice, reason and note.
         packages: versions.
+        written: when, in UTC (ISO 8601); empty in records of before.
+        options: that were given, but for those that change no byte.
+        plan: the file of what was to be done, from the folder of this one; empty in records of
+            before.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -104,6 +109,9 @@ class RepairRecord(BaseModel):
     slices: tuple[SliceRecord, ...]
     left: tuple[Mapping[str, Any], ...]
     packages: Mapping[str, Any]
+    written: str = ""
+    options: Mapping[str, Any] = {}
+    plan: str = ""
 
     @property
     def filled(self) -> list[SliceRecord]:
@@ -139,7 +147,7 @@ def left_of(items: Sequence[Any], first: int) -> tuple[dict[str, Any], ...]:
         {
             "slice": first + item.finding.z,
             "reason": item.finding.reason,
-            "note": item.note or "the plan leaves it",
+            "note": item.note or "the plan says leave",
         }
         for item in items
         if item.action == "leave"

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bench.base.progress import Display, Progress
+from bench.base.progress import Display
 from bench.base.provenance import provenance
 from bench.repair.choose import Wish, choose
 from bench.repair.each import Each, Helpers, counting, each_here
 from bench.repair.evidence import RECORD, Evidence, path_of
 from bench.repair.fill import Filling, Kept, Manner
 from bench.repair.gaps import Task, tasks_of
+from bench.repair.gauge import gauge
 from bench.repair.page import write_page
 from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord, left_of, save_record
+from bench.repair.said import absolute, keep_plan, now
 from bench.repair.trial import learn_trust, trial
 from bench.scores.notation import interval_json
 from bench.scores.results import Tell
@@ -38,6 +40,7 @@ class Order:
         mask_out: a volume that says what of it is synthetic; None for none.
         manner: how it is filled.
         helpers: who fills it; None for this process alone.
+        options: as they were given, for the record.
     """
 
     plan: Plan
@@ -46,6 +49,7 @@ class Order:
     mask_out: str | None
     manner: Manner
     helpers: Helpers | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """All that changes what is filled."""
@@ -110,7 +114,7 @@ def carry_out(
                     learn_trust(filling, size, chosen, each, display.stage(f"hide gaps of {size}"))
                 record = _filled(order, filling, tasks, each, display)
             if record.filled:
-                _write(order, filling, tasks, record, display.stage("write"))
+                _write(order, filling, tasks, record, display)
             write_page(record, order.plan, tasks, filling, display.stage("page"))
         finally:
             display.close()
@@ -149,7 +153,7 @@ def _filled(
     volume = filling.volume
     record = RepairRecord(
         source={
-            "path": order.plan.source,
+            "path": absolute(volume.raw.where),
             "shape": list(volume.shape),
             "dtype": volume.raw.dtype.name,
             "voxel_size": volume.voxel_size,
@@ -161,14 +165,19 @@ def _filled(
             size: filler.as_json()
             | {
                 "measured": {name: interval_json(mean) for name, mean in filler.measured.items()},
-                "hidden": len(filling.trust(size).hidden),
+                "weights_file": "" if filler.weights is None else str(filler.weights.resolve()),
+                "gauge": "" if filler.learned_from is None else gauge().name,
                 "neurites": filler.neurites,
             }
+            | filling.trust(size).told()
             for size, filler in filling.fillers.items()
         },
         slices=tuple(slices),
         left=left_of(order.plan.items, order.plan.first),
         packages=provenance()["packages"],
+        written=now(),
+        options=order.options,
+        plan=keep_plan(order.plan, filling.evidence.folder),
     )
     save_record(record, filling.evidence.folder)
     return record
@@ -179,7 +188,7 @@ def _write(
     filling: Filling,
     tasks: Sequence[Task],
     record: RepairRecord,
-    tick: Progress,
+    display: Display,
 ) -> None:
     """Write the volume, and its mask; one that is there already was written before a kill."""
     volume, first = filling.volume, filling.volume.first
@@ -196,6 +205,7 @@ def _write(
     left = sorted(first + z for z in volume.missing - volume.raw.missing - set(kept))
     notes = Notes(volume.voxel_size, words, f"{filling.evidence.folder.name}/{RECORD}", left)
     if not path_of(order.out).exists():
-        write_volume(order.out, volume.raw, kept, notes, tick)
+        write_volume(order.out, volume.raw, kept, notes, display.stage("write"))
     if order.mask_out is not None and not path_of(order.mask_out).exists():
-        write_volume(order.mask_out, FilledMask(volume.raw, kept), {}, notes, tick)
+        mask, tick = FilledMask(volume.raw, kept), display.stage("write the mask")
+        write_volume(order.mask_out, mask, {}, notes, tick)

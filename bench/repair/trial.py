@@ -20,6 +20,8 @@ from bench.repair.slices import Slices
 from bench.repair.trust import Reached, Seen, learned
 from bench.volumes.stack_volume import StackVolume
 
+_REVISION = 2  # to be raised when what hidden windows say changes
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -49,8 +51,8 @@ def trial(plan: Plan, volume: StackVolume, filler: Filler, size: int) -> Trial:
     if not chosen.own:
         raise UserError(
             f"Nothing says how far to trust a gap of {size}, for nowhere are {size + 2} sound "
-            "slices in a row that could be hidden; take what is falsely found out of the plan "
-            "(--plan-out, --plan)."
+            "slices in a row that could be hidden; say of what is falsely found that it is "
+            "left, in a plan (--plan-out, --plan)."
         )
     return chosen
 
@@ -101,6 +103,7 @@ def _key(filler: Filler, chosen: Trial, slices: Slices, search: int) -> dict[str
         for hidden in (chosen.own, chosen.others)
     )
     return {
+        "revision": _REVISION,
         "method": filler.as_json(),
         "windows": windows,
         "others": others,

@@ -17,8 +17,8 @@ from bench.repair.expected import JUDGED, SCORES, Bounds, expected_score
 from bench.repair.hidden import Hidden
 from bench.repair.neighbours import Neighbours
 from bench.repair.refusal import Difference, difference, refusal
+from bench.repair.scale import Scale, scale, scored, together
 from bench.repair.slices import Grey, Slice, Window
-from bench.scores.metrics import score_frame
 from bench.scores.notation import finite
 
 _SIDE = 1024  # pixels: of the middle of a slice whose difference is that of the gap
@@ -30,10 +30,12 @@ class Reached(NamedTuple):
     Attributes:
         difference: of its neighbours.
         scores: that it reached, by metric.
+        scale: what it says whatever fills it; None of a gap of test triplets.
     """
 
     difference: Difference
     scores: Mapping[str, float]
+    scale: Scale | None = None
 
 
 class Seen(NamedTuple):
@@ -55,12 +57,15 @@ class Trust:
     Attributes:
         errors: expected absolute error of a pixel.
         hidden: what each window says that was hidden.
+        tried: how many windows the method itself filled; the others tell of a network what it would
+            reach there.
         judged: what each gap of test triplets says whose neurites were judged; empty where that
             was not measured.
     """
 
     errors: ErrorModel
     hidden: tuple[Reached, ...]
+    tried: int
     judged: tuple[Reached, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -69,7 +74,13 @@ class Trust:
             [[*each.difference, *each.scores.values()] for each in reached]
             for reached in (self.hidden, self.judged)
         )
-        return {"errors": self.errors.model_dump(mode="json"), "hidden": hidden, "judged": judged}
+        return {
+            "errors": self.errors.model_dump(mode="json"),
+            "hidden": hidden,
+            "scales": [each.scale for each in self.hidden],
+            "tried": self.tried,
+            "judged": judged,
+        }
 
     @classmethod
     def of_json(cls, kept: Mapping[str, Any]) -> Trust:
@@ -81,7 +92,11 @@ class Trust:
             )
             for what, names in (("hidden", SCORES), ("judged", JUDGED))
         )
-        return cls(ErrorModel.model_validate(kept["errors"]), hidden, judged)
+        scales = (None if each is None else Scale(*each) for each in kept["scales"])
+        hidden = tuple(
+            each._replace(scale=found) for each, found in zip(hidden, scales, strict=True)
+        )
+        return cls(ErrorModel.model_validate(kept["errors"]), hidden, kept["tried"], judged)
 
     @cached_property
     def digest(self) -> str:
@@ -110,6 +125,15 @@ class Trust:
         window = Window((height - rows) // 2, (width - columns) // 2, rows, columns)
         before, after = map(_levels, beside.laid_on(z, window))
         return difference(before, after, moved(before, after, beside.gap.time(z)))
+
+    def told(self) -> dict[str, Any]:
+        """What all of it rests on, as the record of a repair keeps it."""
+        scales = [each.scale for each in self.hidden if each.scale is not None]
+        return {
+            "hidden": len(self.hidden),
+            "tried": self.tried,
+            **together([each.scores for each in self.hidden], scales),
+        }
 
     def refusal(self, gap: Difference) -> str:
         """Why a gap is not filled whose neighbours differ that much; empty where it is."""
@@ -147,9 +171,11 @@ def seen(hidden: Hidden) -> Seen:
 def reached(hidden: Hidden) -> Reached:
     """What a window reached that was hidden and filled."""
     before, grey, after, truth, beside = _compared(hidden)
-    scores = score_frame(grey, truth)
+    time = hidden.place.gap.time(hidden.place.z)
     return Reached(
-        difference(before, after, beside), {name: float(scores[name]) for name in SCORES}
+        difference(before, after, beside),
+        scored(grey, truth),
+        scale(hidden.brighter, before, after, truth, time),
     )
 
 
@@ -176,7 +202,7 @@ def learned(
         UserError: there are none.
     """
     errors = ErrorModel.fit(each.sample for each in hidden)
-    return Trust(errors, reaching, judged)
+    return Trust(errors, reaching, len(hidden), judged)
 
 
 def _levels(grey: Grey) -> Slice:

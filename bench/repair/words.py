@@ -6,16 +6,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.repair.expected import JUDGED
+from bench.repair.expected import FEWEST, JUDGED
 from bench.repair.finding import PLACES, WHOLE, Finding
 from bench.repair.plan import Item, Plan
 from bench.repair.record import ExpectedScore, RepairRecord
 from bench.scores.columns import EVERY
+from bench.scores.metrics import METRICS
 from bench.store.records import NONE
 from bench.volumes.holes import as_ranges
 
 _DIGITS = {"carried": 2, "dice": 2, "frc_10": 2, "psnr": 1}  # in the order of their columns
 FEW = "*"  # the mark of an interval that no share of true scores is promised for
+MATCHED = (
+    "Scores and errors are of tissue, with brightness and contrast matched: those of a lost slice "
+    "are not known."
+)
+_SCORE = {"psnr": "PSNR {:.1f} dB", "frc_10": "FRC {:.2f}"}  # in a sentence
 
 
 def measured_words(finding: Finding) -> list[str]:
@@ -48,6 +54,13 @@ def named_method(method: Mapping[str, Any]) -> str:
     return str(method["method"] if loss == NONE else f"{method['method']} ({loss})")
 
 
+def chosen_words(size: int, method: Mapping[str, Any]) -> str:
+    """With what gaps of a size were filled, the file of its weights, and why."""
+    file = method.get("weights_file")  # not in records of before
+    weights = f", with the weights {file}" if file else ""
+    return f"{gap_words(size)}: {named_method(method)}{weights}; {method['why']}."
+
+
 def promised(record: RepairRecord) -> list[str]:
     """The metrics that some slice is expected to reach, in the order of their columns."""
     return [name for name in _DIGITS if any(name in each.expected for each in record.slices)]
@@ -61,6 +74,63 @@ def judged_words(record: RepairRecord) -> str:
 def gap_words(size: int) -> str:
     """What gaps of a size are called."""
     return "single slices" if size == 1 else f"gaps of {size} slices"
+
+
+def metric_words(record: RepairRecord) -> list[str]:
+    """What the columns of scores are that hidden slices lead to expect."""
+    found = (name for name in promised(record) if name not in JUDGED)
+    return [
+        f"{title_of(name)}: {METRICS[name].hint}{'; 1 is perfect' * (name == 'frc_10')}."
+        for name in found
+    ]
+
+
+def hidden_words(method: Mapping[str, Any]) -> list[str]:
+    """What the promises for gaps of a size rest on: how many windows, and what these reached.
+
+    Args:
+        method: as a record has it; those of before lack some of it.
+    """
+    found = [_windows_words(method)]
+    if reached := method.get("reached"):
+        filled, copy, mean = (_scores_words(reached[name]) for name in ("filled", "copy", "mean"))
+        found.append(
+            f"Mean scores in them: {named_method(method)} {filled}; the mean of both neighbours "
+            f"{mean}; a copy of the nearer one {copy}."
+        )
+    if brightness := method.get("brightness"):
+        found.append(_brightness_words(**brightness))
+    return found
+
+
+def _windows_words(method: Mapping[str, Any]) -> str:
+    count, tried = int(method["hidden"]), int(method.get("tried", method["hidden"]))
+    if gauge := method.get("gauge"):
+        return (
+            f"{_hidden_words(tried)} that it did not learn from; {gauge} tells what it would reach "
+            f"in {count} of the whole volume."
+        )
+    return f"{_hidden_words(count)}."
+
+
+def _hidden_words(count: int) -> str:
+    only = "Only " if count < FEWEST else ""
+    could = "could be" if only else "was" if count == 1 else "were"
+    return f"{only}{_counted(count, 'window')} of sound slices {could} hidden and filled alike"
+
+
+def _scores_words(scores: Mapping[str, float | None]) -> str:
+    known = (_SCORE[name].format(score) for name, score in scores.items() if score is not None)
+    return ", ".join(known)
+
+
+def _brightness_words(median: float, low: float | None, high: float) -> str:
+    than = "grey levels brighter or darker than their neighbours foretell"
+    if low is not None:
+        return f"These windows were {low:.1f} to {high:.1f} {than}."
+    return (
+        f"Half of these windows were more than {median:.1f} {than}, 1 in 10 more than {high:.1f}."
+    )
 
 
 def left_words(left: Sequence[Mapping[str, Any]]) -> str:
@@ -121,7 +191,7 @@ def _unseen(plan: Plan) -> str:
     return (
         f"{_counted(slices, 'slice')} would be filled by --out; {_counted(places, 'place')} only "
         f"when you have looked at {they}: some are sound. --sheet draws {they}, --plan-out writes "
-        "a plan; take the false ones out of it, and give it back with --plan."
+        "a plan; say in it which to fill and which to leave, and give it back with --plan."
     )
 
 

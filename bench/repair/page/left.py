@@ -58,7 +58,7 @@ def left_shown(left: Iterable[Shown], slices: Slices, album: Album) -> Iterator[
         yield {
             "called": scene.called(slices.volume.first),
             "reason": reason(finding),
-            "note": scene.item.note or "the plan leaves it",
+            "note": scene.item.note or "the plan says leave",
             "box": [window.left, window.top, window.width, window.height],
             "outline": outline([finding.place] if finding.place else [], tolerance),
             "panels": [_panel(panel, window, slices, album, name) for panel in scene.panels]

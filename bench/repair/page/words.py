@@ -10,7 +10,9 @@ from bench.repair.finding import Finding
 from bench.repair.gaps import Task
 from bench.repair.record import ExpectedScore, RepairRecord, SliceRecord
 from bench.repair.words import (
+    MATCHED,
     gap_words,
+    hidden_words,
     left_words,
     measured_words,
     named_method,
@@ -40,7 +42,7 @@ def summary(record: RepairRecord) -> list[str]:
     """What was done, how far to trust it, and what was left."""
     if not record.slices:
         return ["Nothing was filled."]
-    return [*_done(record), *_methods(record), *_errors(record.slices)]
+    return [*_done(record), *_methods(record), MATCHED, *_errors(record.slices)]
 
 
 def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
@@ -54,7 +56,7 @@ def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
         *found,
         ("unlikeness of the neighbours", f"{each.unlikeness:.2f} (1 less their correlation)"),
         ("from", f"slices {each.before} and {each.after}"),
-        ("time between them", f"{each.time:.2f}"),
+        ("lies between them at", f"{each.fraction:.2f} (0: slice before, 1: slice after)"),
         ("shift between them", f"y {_signed(y)}, x {_signed(x)} px; correlation {each.peak:.2f}"),
         ("method", named_method(method)),
         ("why this method", method["why"]),
@@ -85,7 +87,7 @@ def row(each: SliceRecord, record: RepairRecord) -> dict[str, Any]:
         "scores": [score_words(name, each.expected.get(name)) for name in promised(record)],
         "unlikeness": f"{each.unlikeness:.2f}",
         "between": f"{each.before}, {each.after}",
-        "time": f"{each.time:.2f}",
+        "fraction": f"{each.fraction:.2f}",
         "shift": ", ".join(map(_signed, each.shift)),
         "method": named_method(method),
         "note": each.note,
@@ -129,10 +131,9 @@ def _done(record: RepairRecord) -> Iterator[str]:
 
 def _methods(record: RepairRecord) -> Iterator[str]:
     for size, method in record.methods.items():
-        windows = "1 window" if method["hidden"] == 1 else f"{method['hidden']} windows"
         yield (
-            f"The method for {gap_words(size)} was {named_method(method)}: {method['why']}. What "
-            f"is expected of them rests on {windows} of sound slices, hidden and filled alike."
+            f"The method for {gap_words(size)} was {named_method(method)}: {method['why']}. "
+            f"{' '.join(hidden_words(method))}"
         )
         if neurites := method.get("neurites"):  # not in records of before
             yield neurites
@@ -189,6 +190,9 @@ def _source(record: RepairRecord, digest: str) -> list[Fact]:
         ("voxel size (nm)", "unknown" if size is None else _sides(size)),
         ("grey range", "" if grey is None else " to ".join(f"{end:g}" for end in grey)),
         ("written to", record.out if record.filled else ""),
+        ("written at", record.written),
+        ("options", ", ".join(f"{name} {text}" for name, text in record.options.items())),
+        ("what was to be done", record.plan),
         ("repair.json, SHA-256", digest),
     ]
     return [(name, text) for name, text in found if text]
@@ -207,6 +211,7 @@ def _method(size: int, method: Any) -> list[Fact]:
         ("method", named_method(method)),
         ("options", options),
         ("revision", str(method["revision"])),
+        ("weights", method.get("weights_file", "")),
         ("weights, SHA-256", method["weights"] or ""),
         ("hidden windows", str(method["hidden"])),
     ]

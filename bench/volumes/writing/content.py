@@ -90,18 +90,29 @@ class Content:
     def marks(self) -> dict[str, Any]:
         """What is synthetic, left or still missing, as JSON has it; empty if nothing.
 
-        Slices have the numbers that the source gives them.
+        Slices have the numbers that the source gives them; ``first`` is that of the slice at index
+        0 of the array.
         """
+        return self._marks(range(self.stack.shape[0]))
+
+    def marks_of(self, z: int) -> dict[str, Any]:
+        """The marks of one slice, as those of an array that holds no other."""
+        return self._marks(range(z, z + 1))
+
+    def _marks(self, held: range) -> dict[str, Any]:
         first = self.stack.first
-        synthetic = {str(z): self.notes.synthetic[z] for z in sorted(self.notes.synthetic)}
-        missing = [first + z for z in sorted(self.stack.missing)]
+        numbers = range(first + held.start, first + held.stop)
+        synthetic = {str(n): how for n, how in sorted(self.notes.synthetic.items()) if n in numbers}
         given = {
             "synthetic": synthetic,
-            "left": list(self.notes.left),
-            "missing": missing,
-            "repair": self.notes.repair,
+            "left": [number for number in self.notes.left if number in numbers],
+            "missing": [first + z for z in sorted(self.stack.missing) if z in held],
         }
-        return {name: value for name, value in given.items() if value}
+        marks: dict[str, Any] = {name: value for name, value in given.items() if value}
+        if not marks:
+            return {}
+        repair = {"repair": self.notes.repair} if self.notes.repair else {}
+        return marks | {"first": numbers.start} | repair
 
     @property
     def attributes(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.volumes.writing.content import Content
+from bench.volumes.writing.content import MARK, Content, as_line
 from bench.volumes.writing.tiff import checked_file, described_by_imagej, tiff_tags
 
 _PNG_TYPES = ("uint8", "uint16")
@@ -15,24 +15,31 @@ _DIGITS = 4  # of a number, at least
 def write_pictures(part: Path, content: Content) -> None:
     """Write a folder of pictures; a slice that is still missing has none.
 
-    Names are those of a source that is a folder, with another ending where its kind is not written.
+    A picture that is synthetic says so itself: PNG in a text of the name ``interslice``, TIFF in a
+    line of its description. Names are those of a source that is a folder, with another ending where
+    its kind is not written.
     """
     import tifffile
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
     part.mkdir()
     inverted = content.stack.inverted
     size = content.notes.voxel_size
-    description = described_by_imagej((1, *content.stack.shape[1:]), size, {})
+    shape = (1, *content.stack.shape[1:])
     tags = tiff_tags(inverted, content.source.compressed, size)
     as_png = _are_png(content)
     for z, values in content.slices():
         if values is None:
             continue
-        path = part / _name(content, z, as_png)
+        path, marks = part / _name(content, z, as_png), content.marks_of(z)
         if as_png:
-            Image.fromarray(values).save(path, format="PNG")
+            text = PngInfo()
+            if marks:
+                text.add_text(MARK, as_line(marks))
+            Image.fromarray(values).save(path, format="PNG", pnginfo=text)
         else:
+            description = described_by_imagej(shape, size, marks)
             with checked_file(path) as file:
                 tifffile.imwrite(file, values, description=description, **tags)
 

@@ -23,6 +23,7 @@ from bench.volumes.writing.content import Content, Notes
 from bench.volumes.writing.filled_stack import Filled, FilledStack
 from bench.volumes.writing.hdf5 import write_hdf5
 from bench.volumes.writing.pictures import write_pictures
+from bench.volumes.writing.source_apart import refuse_source
 from bench.volumes.writing.tiff import write_ome_tiff, write_tiff
 from bench.volumes.writing.whole import whole
 
@@ -84,13 +85,12 @@ def check_target(target: str | Path, source: Stack, voxel_size: Resolution | Non
         voxel_size: in nm (z, y, x), where it is known.
 
     Raises:
-        UserError: it is there already, lies on a server or in the source, is of no kind that is
-            written, or of one that does not hold such values.
+        UserError: it is there already, is the source, lies in it, holds it or is on a server, is of
+            no kind that is written, or of one that does not hold such values.
     """
     there = _target_of(target)
+    refuse_source(there.path, source.where)
     refuse_existing(there.path)
-    if there.path.resolve().is_relative_to(Path(source.where).resolve()):
-        raise UserError(f"{there.path} lies in the source; give a name outside of it.")
     kind, dtype = there.kind, source.dtype
     if dtype.name in kind.without:
         raise UserError(

@@ -355,7 +355,7 @@ def test_a_repair_is_that_of_the_command(
     assert done.slices["slice"].tolist() == [4, 8, 9]
     assert done.path == out
     for row, each in zip(done.slices.to_dict("records"), record["slices"], strict=True):
-        for name in ("slice", "filled", "before", "after", "time", "mean_error", "note"):
+        for name in ("slice", "filled", "before", "after", "fraction", "mean_error", "note"):
             assert row[name] == each[name]
         for metric, score in each["expected"].items():
             assert [row[metric], row[f"{metric}_low"], row[f"{metric}_high"]] == [

@@ -87,6 +87,18 @@ def test_places_of_ones_own_are_taken_for_those_that_would_be_found(
     assert found == [(7, "knife mark"), (9, "blank"), (15, "duplicate")]
 
 
+@pytest.mark.parametrize("option", ["--plan-out", "--sheet", "--out"])
+def test_the_source_is_not_in_the_way_of_itself(
+    capsys: pytest.CaptureFixture[str], stack: Path, option: str
+) -> None:
+    before = stack.read_bytes()
+    code, _, told = bench(capsys, "repair", stack, option, stack)
+    assert code == 2
+    assert "is the source, which is never written over; give another name" in told
+    assert "remove it" not in told
+    assert stack.read_bytes() == before
+
+
 def test_a_sound_volume_has_nothing_to_fill(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -110,7 +122,7 @@ def test_a_sound_volume_has_nothing_to_fill(
         (("--plan", "none.toml"), "none.toml cannot be read"),
         (("--plan", "none.toml", "--missing", "3"), "leave --missing out"),
         (("--defects", "none.csv"), "none.csv cannot be read"),
-        (("--sheet", "stack.tif"), "stack.tif is there already"),
+        (("--sheet", "stack.tif"), "stack.tif is the source"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

@@ -69,6 +69,30 @@ def test_what_is_missing_is_filled_and_all_else_stays(
     assert str(out) in told
 
 
+def test_the_record_says_what_was_asked_for(
+    capsys: pytest.CaptureFixture[str],
+    stack: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From another folder too; and the plan beside it does the same again."""
+    monkeypatch.chdir(stack.parent)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    stack.with_name("boxes.csv").write_text("z,y0,y1,x0,x1\n10,20,50,30,70\n")
+    words = ("--missing", "7", "--defects", "boxes.csv", "--method", "average", "--threads", 1)
+    assert bench(capsys, "repair", "stack.tif", *words, "--out", "whole.tif")[0] == 0
+    record = record_of(Path("whole.tif"))
+    assert record["source"]["path"] == str(stack.resolve())
+    assert record["written"] == "2023-11-14T22:13:20+00:00"
+    assert record["options"] == {"missing": "7", "defects": "boxes.csv", "method": "average"}
+    page = Path("whole.tif-repair/index.html").read_text()
+    for words_of_page in (str(stack.resolve()), record["written"], "missing 7, defects boxes.csv"):
+        assert words_of_page in page
+    plan = Path("whole.tif-repair") / record["plan"]
+    words = ("--plan", plan, "--method", "average", "--out", "again.tif")
+    assert bench(capsys, "repair", "stack.tif", *words)[0] == 0
+    np.testing.assert_array_equal(repaired(Path("again.tif")), repaired(Path("whole.tif")))
+
+
 def test_what_stands_in_place_of_a_missing_slice_that_is_left_is_copied(
     capsys: pytest.CaptureFixture[str], stack: Path, grey: np.ndarray
 ) -> None:
@@ -82,6 +106,7 @@ def test_what_stands_in_place_of_a_missing_slice_that_is_left_is_copied(
     assert json.loads(mark) == {
         "synthetic": {"4": "synthesised"},
         "left": [7, 8, 9, 10],
+        "first": 0,
         "repair": "whole.tif-repair/repair.json",
     }
     why = {each["slice"]: each["note"] for each in record_of(out)["left"]}
@@ -127,6 +152,10 @@ def test_a_repair_that_broke_off_goes_on_and_leaves_the_same_bytes(
     out = stack.with_name("twice.tif")
     assert bench(capsys, *words, out)[0] != 0
     assert not out.exists()
+    for named in (out, stack.with_name("twice.tif-repair")):
+        code, _, told = bench(capsys, "verify", "--out", named)
+        assert code == 2
+        assert "was interrupted, or is at work; repeat the same command" in told
     monkeypatch.setattr(Filling, "_filled", lambda *all_: filled.append(all_[1].z) or fill(*all_))
     assert bench(capsys, *words, out)[0] == 0
     assert filled == [4, 7, 10]
@@ -225,14 +254,17 @@ def test_verify_finds_a_byte_of_an_error_map_that_was_flipped(
     assert f"The error map {errors} cannot be read" in told
 
 
-def test_a_record_without_digests_of_error_maps_is_still_valid(
-    capsys: pytest.CaptureFixture[str], stack: Path
-) -> None:
+def test_a_record_of_before_is_still_valid(capsys: pytest.CaptureFixture[str], stack: Path) -> None:
     out = stack.with_name("whole.tif")
     assert bench(capsys, "repair", stack, "--method", "average", "--out", out)[0] == 0
     old = record_of(out)
     for each in old["slices"]:
         assert each.pop("error_sha256")
+        each["time"] = each.pop("fraction")
+    for name in ("tried", "gauge", "brightness", "reached"):
+        old["methods"]["1"].pop(name)
+    for name in ("written", "options", "plan"):
+        old.pop(name)
     stack.with_name("whole.tif-repair").joinpath("repair.json").write_text(json.dumps(old))
     code, told, _ = bench(capsys, "verify", "--out", out)
     assert (code, told.strip()) == (

@@ -22,7 +22,7 @@ from bench.store.records import NONE
 from bench.volumes.stack_volume import ArrayVolume
 
 # No slice is hidden here, and no error is looked at.
-TRUST = Trust(ErrorModel(weights={}, scores=(0.0,), errors=(0.0,)), ())
+TRUST = Trust(ErrorModel(weights={}, scores=(0.0,), errors=(0.0,)), (), 0)
 
 
 def test_the_slices_of_a_gap_are_filled_from_what_was_read_once(

@@ -73,7 +73,7 @@ def test_a_gap_has_the_mean_of_its_tiles_and_the_share_of_all_its_neurites(
 
 def test_without_neuron_ids_only_dice_is_expected(pairs: TripletFile) -> None:
     table = membranes(pairs).drop(columns=["neurites", "neurites_carried"])
-    trust = Trust(NOTHING, (), judged(table, pairs))
+    trust = Trust(NOTHING, (), 0, judged(table, pairs))
     assert trust.expected(Difference(0.4, 1.0)).keys() == {"dice"}
 
 
@@ -86,7 +86,7 @@ def test_what_is_expected_follows_the_difference_of_the_neighbours() -> None:
         Reached(Difference(each, 1.0), {"psnr": 20 - each, "frc_10": 0.5})
         for each in (0.2, 0.3, 0.4)
     )
-    trust = Trust(NOTHING, hidden, tuple(map(reached, np.linspace(0.2, 0.5, 12))))
+    trust = Trust(NOTHING, hidden, 3, tuple(map(reached, np.linspace(0.2, 0.5, 12))))
     assert Trust.of_json(trust.as_json()) == trust
     alike, unlike = (trust.expected(Difference(each, 1.0)) for each in (0.25, 0.45))
     assert alike.keys() == {"psnr", "frc_10", "dice", "carried"}

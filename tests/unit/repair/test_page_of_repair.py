@@ -23,6 +23,7 @@ from bench.repair.page.words import facts, summary, worst_first
 from bench.repair.plan import make_plan
 from bench.repair.record import load_record
 from bench.repair.repair import Order, carry_out
+from bench.repair.words import MATCHED, chosen_words, hidden_words
 from bench.volumes.stack_volume import ArrayVolume
 
 
@@ -81,7 +82,7 @@ def test_what_was_refused_or_left_says_why(done: Repaired) -> None:
 def test_what_was_left_is_shown_between_its_neighbours_with_its_outline(large: Repaired) -> None:
     fold, jump = re.findall(r"<li>\s*<h3>.*?</li>", html(large), re.DOTALL)
     assert "<h3>slice 113</h3>" in fold
-    assert "<b>Left:</b> the plan leaves it.</p>" in fold
+    assert "<b>Left:</b> the plan says leave.</p>" in fold
     # The ring of 15 pixels lies around row 40 and column 30; slice 12 is filled, so 11 is before.
     for name, z in (("before", 11), ("damaged", 13), ("after", 14)):
         [address] = re.findall(rf'src="(pictures/left-0001-{name}\.\w+)"', fold)
@@ -116,8 +117,12 @@ def test_the_summary_counts_and_names(done: Repaired) -> None:
         "1 slice was not filled, because the result could not be trusted: 109.",
         "2 findings (1 fold, 1 jump) in 2 slices (113-114) were left as they are; they are shown "
         "below.",
-        "The method for single slices was dis: it was named. What is expected of them rests on 20 "
-        "windows of sound slices, hidden and filled alike.",
+        "The method for single slices was dis: it was named. 20 windows of sound slices were "
+        "hidden and filled alike. Mean scores in them: dis PSNR 17.8 dB, FRC 0.61; the mean of "
+        "both neighbours FRC 0.55; a copy of the nearer one PSNR 15.3 dB, FRC 0.48. Half of these "
+        "windows were more than 11.9 grey levels brighter or darker than their neighbours "
+        "foretell, 1 in 10 more than 27.3.",
+        MATCHED,
         NEURITES,
         "The mean expected error is largest in slice 106, 34.0 grey levels of 255, and smallest in "
         "slice 103, 12.0.",
@@ -125,10 +130,30 @@ def test_the_summary_counts_and_names(done: Repaired) -> None:
         assert f"<p>{sentence}</p>" in html(done)
 
 
+def test_the_file_of_the_weights_is_named(done: Repaired) -> None:
+    method = done.record.methods[1] | {"method": "dain[weights=w]", "weights_file": "/runs/w.pt"}
+    assert chosen_words(1, method) == (
+        "single slices: dain[weights=w], with the weights /runs/w.pt; it was named."
+    )
+
+
+def test_few_windows_and_those_that_a_network_did_not_fill_are_told(done: Repaired) -> None:
+    method = done.record.methods[1]
+    brightness = {"median": 4.0, "low": 0.52, "high": 9.0}
+    few = hidden_words(method | {"hidden": 4, "tried": 4, "brightness": brightness})
+    assert few[0] == "Only 4 windows of sound slices could be hidden and filled alike."
+    assert few[2].startswith("These windows were 0.5 to 9.0 grey levels brighter or darker than")
+    network = hidden_words(method | {"hidden": 48, "tried": 12, "gauge": "dis"})
+    assert network[0] == (
+        "12 windows of sound slices were hidden and filled alike that it did not learn from; dis "
+        "tells what it would reach in 48 of the whole volume."
+    )
+
+
 def test_scores_that_some_slice_is_expected_to_reach_have_columns(done: Repaired) -> None:
     page = html(done)
     columns = re.findall(r'<th scope="col" class="number">([^<]*)</th>', page)
-    assert columns == ["Expected error", "Carried", "PSNR (dB)", "Unlikeness", "Time"]
+    assert columns == ["Expected error", "Carried", "PSNR (dB)", "Unlikeness", "Lies at"]
     assert '<td class="number">0.91 [0.87, 0.95]</td>' in page
     assert "Carried those that the test triplets" in page
     assert "(Carried: the share of neurites" in page
@@ -286,5 +311,5 @@ def test_a_repair_leaves_its_page_and_the_errors_at_full_resolution(tmp_path: Pa
     with Image.open(folder / "pictures" / "00005-filled.png") as found:
         assert np.array_equal(np.asarray(found), tifffile.imread(tmp_path / "out.tif")[5])
     assert {path.name for path in folder.iterdir() if path.name != ".lock"} == {
-        "repair.json", "index.html", "pictures", "error",
+        "repair.json", "index.html", "pictures", "error", "plan.toml",
     }  # fmt: skip

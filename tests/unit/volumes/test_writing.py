@@ -37,7 +37,11 @@ from bench.volumes.writing.write_volume import check_target, write_volume
 SIZE = (40.0, 6.07, 4.1)
 SHAPE = (7, 37, 53)
 NOTES = Notes(SIZE, {2: "filled", 5: "filled in places"}, "repair.json")
-MARKS = {"synthetic": {"2": "filled", "5": "filled in places"}, "repair": "repair.json"}
+MARKS = {
+    "synthetic": {"2": "filled", "5": "filled in places"},
+    "first": 0,
+    "repair": "repair.json",
+}
 IN_PLACES = np.zeros(SHAPE[1:], dtype=bool)
 IN_PLACES[30:36, 11:50] = True
 
@@ -155,7 +159,15 @@ def as_ome_tiff(path: Path) -> tuple[np.ndarray, Any]:
 def as_pictures(path: Path) -> tuple[np.ndarray, Any]:
     names = [f"slice{z:04d}.tif" for z in range(SHAPE[0])]
     assert sorted(os.listdir(path)) == names
-    return np.stack([tifffile.imread(path / name) for name in names]), MARKS
+    said: dict[str, Any] = {}
+    for z, name in enumerate(names):
+        with tifffile.TiffFile(path / name) as file:
+            _, _, line = str(file.pages[0].description).partition("interslice=")
+        if line:
+            marks = json.loads(line)
+            assert marks.pop("first") == z
+            said |= marks | {"synthetic": said.get("synthetic", {}) | marks["synthetic"]}
+    return np.stack([tifffile.imread(path / name) for name in names]), said | {"first": 0}
 
 
 READERS: dict[str, Callable[[Path], tuple[np.ndarray, Any]]] = {
@@ -322,6 +334,43 @@ def test_pictures_are_png_where_those_of_the_source_are(dtype: str, tmp_path: Pa
         np.testing.assert_array_equal(found, values[z])
 
 
+def test_a_picture_says_that_it_is_synthetic(tmp_path: Path) -> None:
+    """The others are the same to the byte, and files from 1 have the number of their names."""
+    values = made("uint8", shape=(4, 5, 6))
+    (tmp_path / "s").mkdir()
+    for z in range(4):
+        Image.fromarray(values[z]).save(tmp_path / "s" / f"{z + 1}.png")
+    source, notes = open_stack(tmp_path / "s", ""), Notes(None, {3: "synthesised"}, "repair.json")
+    write_volume(f"{tmp_path}/marked/", source, {}, notes)
+    write_volume(f"{tmp_path}/plain/", source, {}, Notes())
+    told = {}
+    for z in range(4):
+        name = f"{z + 1}.png"
+        with Image.open(tmp_path / "marked" / name) as picture:
+            told[name] = picture.info
+        same = (tmp_path / "marked" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
+        assert same == (z != 2)
+    mark = {"synthetic": {"3": "synthesised"}, "first": 3, "repair": "repair.json"}
+    assert {name: info for name, info in told.items() if info} == {
+        "3.png": {"interslice": json.dumps(mark, separators=(",", ":"))}
+    }
+    np.testing.assert_array_equal(read(tmp_path / "marked")[0], values)
+
+
+def test_a_mark_leads_to_the_index_of_a_slice(tmp_path: Path) -> None:
+    """Of a folder from 1, and of a region of it."""
+    values = made("uint8", shape=(6, 5, 6))
+    (tmp_path / "s").mkdir()
+    for z in range(6):
+        Image.fromarray(values[z]).save(tmp_path / "s" / f"{z + 1}.png")
+    part = open_stack(tmp_path / "s", "").crop((slice(2, 6), slice(0, 5), slice(0, 6)))
+    write_volume(tmp_path / "a.zarr", part, {1: Fill(values[0])}, Notes(None, {4: "synthesised"}))
+    array = zarr.open_array(tmp_path / "a.zarr", mode="r")
+    marks = array.attrs["interslice"]
+    [index] = [int(number) - marks["first"] for number in marks["synthetic"]]
+    np.testing.assert_array_equal(array[index], values[0])
+
+
 def test_names_in_steps_go_on_in_steps(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     for number in (8, 10, 14):
@@ -334,7 +383,7 @@ def test_what_is_missing_and_not_filled_is_marked(tmp_path: Path) -> None:
     source.missing, source.first = frozenset({3, 4}), 100
     write_volume(tmp_path / "a.zarr", source, {3: Fill(source.read(0))}, Notes())
     array = zarr.open_array(tmp_path / "a.zarr", mode="r")
-    assert array.attrs["interslice"] == {"missing": [104]}
+    assert array.attrs["interslice"] == {"missing": [104], "first": 100}
     np.testing.assert_array_equal(array[3], source.read(0))
     assert not array[4].any()
 
@@ -450,8 +499,26 @@ def test_nothing_is_written_into_the_source(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     for z in range(3):
         Image.fromarray(made("uint8")[z]).save(tmp_path / "s" / f"{z}.png")
-    with pytest.raises(UserError, match="lies in the source"):
-        write_volume(tmp_path / "s" / "a.tif", open_stack(tmp_path / "s", ""), {}, NOTES)
+    before = sorted(tmp_path.rglob("*"))
+    (tmp_path / "link").symlink_to(tmp_path / "s")
+    source = open_stack(tmp_path / "s", "")
+    for target, words in (
+        (tmp_path / "s" / "a.tif", "lies in the source"),
+        (tmp_path / "s", "is the source, which is never written over; give another name"),
+        (tmp_path / "link", "is the source"),
+        (tmp_path, "holds the source; give another name"),
+    ):
+        with pytest.raises(UserError, match=words):
+            write_volume(target, source, {}, NOTES)
+    (tmp_path / "link").unlink()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_hdf5_source_is_not_written_over(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["volumes/raw"] = made("uint8")
+    with pytest.raises(UserError, match=r"a\.h5 is the source"):
+        check_target(tmp_path / "a.h5", open_stack(tmp_path / "a.h5", "volumes/raw"), SIZE)
 
 
 @pytest.mark.parametrize("name", ENDINGS)
