@@ -16,7 +16,7 @@ from bench.repair.find import SEARCH, find_defects
 from bench.repair.finding import WHOLE
 from bench.repair.given import given_places
 from bench.repair.limits import Limits
-from bench.repair.plan import LONGEST, Plan, make_plan, whole_slices_of
+from bench.repair.plan import LONGEST, Plan, make_plan
 from bench.repair.plan_file import read_plan
 from bench.repair.record import RepairRecord
 from bench.volumes.cards import fold_of, parse_voxel_size
@@ -97,11 +97,6 @@ class RepairOptions:
     axes: str | None = None
     channel: int | None = None
     voxel_size: str | tuple[float, float, float] | None = None
-
-    @property
-    def looked_at(self) -> bool:
-        """Whether somebody has looked at the places: those that are found are not all damaged."""
-        return self.plan is not None or self.defects is not None
 
     def check(self) -> None:
         """Refuse options that do not go together before a slice is read.
@@ -234,7 +229,7 @@ class RepairOptions:
     def filled(
         self, plan: Plan, volume: StackVolume, given: Given, tell: Callable[[str], None]
     ) -> RepairRecord | None:
-        """Fill what a plan names, and write what is asked for; places only if they were looked at.
+        """Fill what a plan names, and write what is asked for.
 
         Args:
             plan: of the volume.
@@ -254,7 +249,6 @@ class RepairOptions:
         from bench.repair.fill import Manner
         from bench.repair.repair import Order, carry_out
 
-        plan = plan if self.looked_at else whole_slices_of(plan)
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         workers = self._workers()

@@ -15,11 +15,11 @@ from bench.api.repair_options import RepairOptions
 from bench.base.files import refuse_existing
 from bench.commands.printing import PAGE, console, print_json
 from bench.commands.repair import RepairWords
-from bench.repair.plan import Plan, whole_slices_of
+from bench.repair.plan import Plan
 from bench.repair.plan_file import write_plan
 from bench.repair.sheet import check_sheet, draw_sheet
 from bench.repair.words import as_json as plan_json
-from bench.repair.words import shown, summary
+from bench.repair.words import shown, summary, undecided_words
 from bench.volumes.holes import as_ranges
 from bench.volumes.sources import Given
 from bench.volumes.stack_volume import StackVolume
@@ -54,58 +54,58 @@ def repair_as_told(words: RepairWords) -> None:
         for note in volume.notes if not words.as_json else ():
             typer.echo(note, err=True)
         if words.out is None:
-            _tell_plan(words, plan, looked_at=options.looked_at)
+            _tell_plan(words, plan)
         else:
             _fill(options, plan, volume, given, as_json=words.as_json)
 
 
-def _tell_plan(words: RepairWords, plan: Plan, *, looked_at: bool) -> None:
+def _tell_plan(words: RepairWords, plan: Plan) -> None:
     if words.as_json:
         print_json(plan_json(plan))
         return
-    print_plan(plan, console(PAGE), looked_at=looked_at)
+    print_plan(plan, console(PAGE))
     _tell_files(words)
 
 
 def _fill(
-    options: RepairOptions, found: Plan, volume: StackVolume, given: Given, *, as_json: bool
+    options: RepairOptions, plan: Plan, volume: StackVolume, given: Given, *, as_json: bool
 ) -> None:
     from bench.commands.filling import print_record  # torch is loaded for no list
 
-    plan = found if options.looked_at else whole_slices_of(found)
     if not as_json:
         print_findings(plan, console(PAGE))  # filling may take hours
-    record = options.filled(found, volume, given, lambda text: typer.echo(text, err=True))
+    record = options.filled(plan, volume, given, lambda text: typer.echo(text, err=True))
     if as_json:
         print_json(plan_json(plan) | {"repair": record and record.model_dump(mode="json")})
     elif record is None:
         typer.echo("Nothing is to be filled, so nothing was written.")
-        if found.filled()[1]:
-            typer.echo(summary(found, looked_at=options.looked_at))
+        if plan.undecided:
+            typer.echo(undecided_words(plan))
     else:
         print_record(record, str(options.out), options.mask_out, console(PAGE))
 
 
-def print_plan(plan: Plan, target: Console, *, looked_at: bool) -> None:
+def print_plan(plan: Plan, target: Console) -> None:
     """Print a row for each finding, and what would be done in a sentence."""
     print_findings(plan, target)
-    typer.echo(summary(plan, looked_at=looked_at))
+    typer.echo(summary(plan))
 
 
 def print_findings(plan: Plan, target: Console) -> None:
     """Print a row for each finding: what was measured, and what is done about it."""
     if plan.items:
         table = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-        for name in ("slice", "reason", "number", "limit", "rows, columns", "action"):
-            right = name in ("slice", "number", "limit")
+        for name in ("slice", "reason", "number", "limit", "times", "rows, columns", "action"):
+            right = name in ("slice", "number", "limit", "times")
             table.add_column(name, justify="right" if right else "left", no_wrap=True)
-        for item in plan.items:
+        for item in plan.surest_first():
             finding, place = item.finding, item.finding.place
             cells = (
                 str(plan.first + finding.z),
                 finding.reason,
                 "" if finding.number is None else shown(finding.number),
                 "" if finding.limit is None else shown(finding.limit),
+                "" if finding.number is None else f"{finding.beyond:.1f}",
                 "" if place is None else "{}:{}, {}:{}".format(*place.box),
                 item.action,
             )

@@ -10,7 +10,7 @@ import numpy as np
 from bench.repair.finding import Finding
 from bench.repair.limits import Limits
 from bench.repair.places import Seen, find_regions
-from bench.repair.regions import Region, Rule, joined
+from bench.repair.regions import RULES, Region, Rule, joined
 from bench.repair.tiling import TILING, Tiling
 from bench.repair.whole import find_whole, look
 from bench.repair.windowed import Windowed
@@ -114,16 +114,22 @@ def place_limits(candidates: Sequence[Sequence[Region]], limits: Limits) -> dict
         candidates: the regions of each slice.
         limits: of the rules.
     """
-    return {
-        "departure": max(limits.departure, limits.unusual * _usual(candidates, "departure")),
-        "texture": max(limits.texture, limits.unusual * _usual(candidates, "texture")),
-    }
+    return {rule: max(limits.least(rule), _rare(candidates, rule, limits)) for rule in RULES}
 
 
-def _usual(candidates: Sequence[Sequence[Region]], rule: Rule) -> float:
-    """The number of the strongest region of a usual slice."""
+def _rare(candidates: Sequence[Sequence[Region]], rule: Rule, limits: Limits) -> float:
+    """The number that the strongest region of a sound slice seldom has.
+
+    In small slices the usual one is weak, but the rare one as strong as in large ones: so it is
+    taken from how much stronger that of the upper quartile is. As many slices may be damaged, it is
+    not followed without end.
+    """
     strongest = [
         max((each.number for each in regions if each.rule == rule), default=0.0)
         for regions in candidates
     ]
-    return float(np.median(strongest)) if strongest else 0.0
+    if not strongest:
+        return 0.0
+    usual, upper = (float(each) for each in np.percentile(strongest, (50, 75)))
+    rare = usual + limits.rare * (upper - usual)
+    return max(limits.unusual * usual, min(rare, limits.most * usual))

@@ -113,3 +113,9 @@ class Finding:
     def beyond(self) -> float:
         """How many times the limit the number is; infinite where nothing was measured."""
         return np.inf if self.number is None or not self.limit else self.number / self.limit
+
+    @property
+    def rank(self) -> tuple[bool, float, int]:
+        """Its place in a list: slices in order, then places, the surest first."""
+        is_place = self.place is not None
+        return is_place, -self.beyond if is_place else 0.0, self.z

@@ -98,7 +98,7 @@ def beside(z: int, plan: Plan, volume: Volume) -> tuple[int | None, int | None]:
 
 def _by_slice(plan: Plan) -> Iterator[tuple[int, tuple[Item, ...]]]:
     """The items of each slice that is filled; its places do not count where all of it is."""
-    wanted = [item for item in plan.items if item.action != "leave"]
+    wanted = [item for item in plan.items if item.fills]
     for z in sorted({item.finding.z for item in wanted}):
         here = [item for item in wanted if item.finding.z == z]
         whole = [item for item in here if item.action == "fill slice"]

@@ -18,6 +18,9 @@ class Limits(BaseModel):
             pixels and divided by the root of their number, in robust standard deviations.
         texture: how much less texture than both neighbours a place has, in the same unit.
         unusual: how many times further than the strongest place of a usual slice of the volume.
+        rare: likewise, how many times as far beyond it as that of the upper quartile of slices; if
+            numbers fall off exponentially, one slice in 12 has a stronger one.
+        most: how many times further ``rare`` asks for at most.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -29,3 +32,9 @@ class Limits(BaseModel):
     departure: float = Field(default=35.0, gt=0)
     texture: float = Field(default=40.0, gt=0)
     unusual: float = Field(default=1.8, ge=1)
+    rare: float = Field(default=2.4, gt=0)
+    most: float = Field(default=2.4, ge=1)
+
+    def least(self, rule: str) -> float:
+        """The limit of places that are found by a rule, in any volume; the lowest there is."""
+        return self.texture if rule == "texture" else self.departure

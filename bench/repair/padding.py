@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.repair.finding import Mask
 from bench.repair.slices import Slice, Window
+from bench.repair.void import void_in
 from bench.volumes.tissue import Tissue, find_tissue
 
 _LINES = 1536  # of a slice that are looked at, along its longer side
@@ -30,6 +31,13 @@ class Padding(NamedTuple):
     step: int
     values: tuple[int, ...]
 
+    @property
+    def tissue(self) -> Mask:
+        """HW of the reduced slice, where it shows tissue."""
+        packed = np.frombuffer(zlib.decompress(self.bits), np.uint8)
+        count = self.shape[0] * self.shape[1]
+        return ~np.unpackbits(packed, count=count).reshape(self.shape).view(np.bool_)
+
     def within(self, window: Window, grey: Slice) -> Mask:
         """What of a window is no tissue: there, or next to it, and of that grey value.
 
@@ -37,10 +45,7 @@ class Padding(NamedTuple):
             window: of the slice.
             grey: HW, what it shows.
         """
-        packed = np.frombuffer(zlib.decompress(self.bits), np.uint8)
-        count = self.shape[0] * self.shape[1]
-        reduced = np.unpackbits(packed, count=count).reshape(self.shape)
-        wide = cv2.dilate(reduced, np.ones((3, 3), np.uint8))
+        wide = cv2.dilate((~self.tissue).view(np.uint8), np.ones((3, 3), np.uint8))
         rows = (window.top + np.arange(window.height)) // self.step
         columns = (window.left + np.arange(window.width)) // self.step
         near = wide[np.ix_(rows, columns)].view(np.bool_)
@@ -76,9 +81,32 @@ def padding_of(reduced: Slice, step: int) -> Padding | None:
     tissue = find_tissue(reduced)
     if tissue is None:
         return None
-    bits = zlib.compress(np.packbits(~tissue).tobytes())
     values = tuple(np.unique(reduced[~tissue]).tolist())
-    return Padding(bits, (reduced.shape[0], reduced.shape[1]), step, values)
+    return Padding(_bits(~tissue), (reduced.shape[0], reduced.shape[1]), step, values)
+
+
+def void_within(
+    window: Window, grey: Slice, here: Padding | None, *beside: Padding | None
+) -> Mask | None:
+    """What of a window looks like padding, but is tissue in both neighbours; None where nothing.
+
+    Args:
+        window: of the slice.
+        grey: HW, what it shows.
+        here: padding of the slice.
+        beside: of its neighbours.
+    """
+    if here is None:
+        return None
+    void = void_in(here.tissue, [each and each.tissue for each in beside], here.step)
+    if void is None:
+        return None
+    mask = here._replace(bits=_bits(void)).within(window, grey)
+    return mask if mask.any() else None
+
+
+def _bits(mask: Mask) -> bytes:
+    return zlib.compress(np.packbits(mask).tobytes())
 
 
 def tissue_in(window: Window, grey: Slice, mask: Mask | None, padding: Padding | None) -> Tissue:

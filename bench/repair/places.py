@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bench.repair.departure import (
     BAND,
     CELL,
+    HALF,
     LEAST_GREY,
     LEAST_TEXTURE,
     SPOT,
@@ -23,11 +24,13 @@ from bench.repair.departure import (
     less_background,
     level_of,
     shrunk,
+    tails_of,
     texture_differences,
     usual_units,
 )
 from bench.repair.finding import Mask
 from bench.repair.regions import Cells, Region, Rule, regions_of
+from bench.repair.void import void_in
 from bench.triplets.align import Aligner, Match, Prepared
 from bench.volumes.tissue import Tissue, filled
 
@@ -49,12 +52,14 @@ class Seen(NamedTuple):
         grey: HW.
         tissue: where it shows tissue.
         prepared: for the alignment.
+        void: what of the rest is tissue in both of its neighbours; None where there is none.
     """
 
     z: int
     grey: Slice
     tissue: Tissue
     prepared: Prepared
+    void: Mask | None = None
 
 
 class Usual(NamedTuple):
@@ -78,7 +83,7 @@ class Usual(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """Cells that depart, in one of five ways.
+    """Cells that depart, in one of six ways.
 
     Attributes:
         rule: by which they are regions.
@@ -111,13 +116,11 @@ class _Compared(NamedTuple):
         brightness: what differs slowly is among it.
         texture: likewise.
         shown: where all three show tissue.
-        beside: where both neighbours do: what is torn off has none.
     """
 
     brightness: tuple[Map, Map]
     texture: tuple[Map, Map]
     shown: Mask
-    beside: Mask
 
 
 def find_regions(middle: Seen, neighbours: Sequence[Seen], aligner: Aligner) -> list[Region]:
@@ -129,9 +132,13 @@ def find_regions(middle: Seen, neighbours: Sequence[Seen], aligner: Aligner) -> 
         aligner: that prepared them.
     """
     matches = [aligner.match(middle.prepared, each.prepared) for each in neighbours]
-    return [
-        region for marks in find_marks(middle, neighbours, matches) for region in regions(marks)
-    ]
+    middle = middle._replace(void=void_in(middle.tissue, [each.tissue for each in neighbours]))
+    usual = None
+    if any(each.tissue is not None for each in (middle, *neighbours)):
+        tails = tuple(_tails(each) for each in (middle, *neighbours))
+        usual = usual_in(middle, neighbours, matches, tails)
+    marked = find_marks(middle, neighbours, matches, usual)
+    return [region for marks in marked for region in regions(marks)]
 
 
 def find_marks(
@@ -156,7 +163,7 @@ def find_marks(
         found.append(_marks(there.darker, "departure", brightness))
         found.append(_marks(there.brighter, "departure", brightness))
     smooth = departure(*texture, SPOT, LEAST_TEXTURE, usual and usual.smooth).darker
-    return [*found, _marks(smooth, "texture", brightness)]
+    return [*found, _marks(smooth, "texture", brightness), _void(middle, compared, usual)]
 
 
 def usual_in(
@@ -194,7 +201,8 @@ def regions(marks: Marks) -> Iterator[Region]:
         inside = marks.values[region]
         number = number_of(inside)
         if number > _LEAST:
-            core = inside > _CORE * inside.max()
+            # What shows one grey value has no halo.
+            core = inside >= (0 if marks.rule == "void" else _CORE * inside.max())
             one, other = (float(each) for each in np.median(marks.brightness[region][core], axis=0))
             cells = marks.cells[region]
             reason = _reason(cells[core], one, other)  # its halo is neither darker nor brighter
@@ -207,6 +215,15 @@ def number_of(values: Map) -> float:
     return float(values.sum() / np.sqrt(values.size))
 
 
+def _tails(seen: Seen) -> Tails:
+    """The tails of a slice's tissue."""
+    half = shrunk(seen.grey, HALF)
+    if seen.tissue is None:
+        return tails_of(half)
+    inside = shrunk(seen.tissue * np.uint8(255), HALF) == 255
+    return tails_of(half[inside] if inside.any() else half)
+
+
 def _compared(
     middle: Seen,
     neighbours: Sequence[Seen],
@@ -216,23 +233,61 @@ def _compared(
     here = _laid(middle, Match(0, 0, 1.0))
     one, other = (_laid(each, by) for each, by in zip(neighbours, matches, strict=True))
     greys = here.grey, one.grey, other.grey
-    beside = one.tissue & other.tissue
-    return _Compared(
-        differences(*greys, tails), texture_differences(*greys), beside & here.tissue, beside
-    )
+    shown = here.tissue & one.tissue & other.tissue
+    return _Compared(differences(*greys, tails), texture_differences(*greys), shown)
 
 
 def _levelled(compared: _Compared, usual: Usual | None) -> tuple[tuple[Map, Map], tuple[Map, Map]]:
     """Differences of brightness and of texture that are 0 where nothing is damaged."""
-    levels = [level_of(each) for each in compared.brightness] if usual is None else usual.brightness
-    centres = [level_of(each) for each in compared.texture] if usual is None else usual.texture
+    levels, centres = _levels(compared, usual)
     return (
         _within(compared.shown, map(less_background, compared.brightness, levels)),
-        _within(
-            compared.beside,
-            (each - level.centre for each, level in zip(compared.texture, centres, strict=True)),
-        ),
+        _within(compared.shown, _centred(compared.texture, centres)),
     )
+
+
+def _levels(
+    compared: _Compared, usual: Usual | None
+) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+    """The levels of brightness and of texture."""
+    if usual is not None:
+        return usual.brightness, usual.texture
+    one, other = (
+        tuple(level_of(each) for each in both) for both in (compared.brightness, compared.texture)
+    )
+    return one, other
+
+
+def _centred(both: tuple[Map, Map], levels: Sequence[Level]) -> Iterator[Map]:
+    """Differences less their levels."""
+    return (each - level.centre for each, level in zip(both, levels, strict=True))
+
+
+def _void(middle: Seen, compared: _Compared, usual: Usual | None) -> Marks:
+    """The cells of what shows one grey value, and how far it departs from both neighbours.
+
+    All of it is damaged, however far. It was compared as if it had the slice's mean grey value, for
+    the flow follows tissue.
+    """
+    if middle.void is None:
+        return _marks(np.zeros(compared.shown.shape, np.float32), "void", compared.brightness)
+    there = shrunk(middle.void * np.uint8(255), CELL) > 0
+    told = filled(middle.grey, middle.tissue)
+    hidden = shrunk(middle.grey.astype(np.float32), CELL) - shrunk(told.astype(np.float32), CELL)
+    levels, centres = _levels(compared, usual)
+    brightness = _within(there, (each + hidden for each in _centred(compared.brightness, levels)))
+    texture = _within(there, _centred(compared.texture, centres))
+    known = _levelled(compared, usual)
+    grey = departure(*_summed(known[0], brightness), SPOT, LEAST_GREY, usual and usual.spot)
+    smooth = departure(*_summed(known[1], texture), SPOT, LEAST_TEXTURE, usual and usual.smooth)
+    far = np.maximum(np.maximum(grey.darker, grey.brighter), smooth.darker)
+    cells = np.argwhere(there).astype(np.int32)
+    return Marks("void", cells, far[there], np.stack([each[there] for each in brightness], axis=1))
+
+
+def _summed(one: tuple[Map, Map], other: tuple[Map, Map]) -> tuple[Map, Map]:
+    """Differences of tissue and of what is none: each is 0 where the other is not."""
+    return one[0] + other[0], one[1] + other[1]
 
 
 def _marks(values: Map, rule: Rule, brightness: Sequence[Map]) -> Marks:

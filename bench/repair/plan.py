@@ -11,12 +11,12 @@ from bench.base.errors import UserError
 from bench.repair.finding import Finding
 from bench.volumes.volume import Volume
 
-Action = Literal["fill slice", "fill place", "leave"]
+Action = Literal["fill slice", "fill place", "look", "leave"]
 
 LONGEST = 3  # slices in a row that are filled
 _HOPELESS = 4.0  # times less detail than usual: nothing can be followed through such a slice
 _MOST = 0.5  # of a slice: a larger place is the slice
-_FILLED = {"missing", "blank", "saturated", "duplicate", "continuity"}
+_UNDECIDED = 'not decided; a plan that says "fill place" has it filled'
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,25 @@ class Item:
 
     Attributes:
         finding: what is wrong.
-        action: ``fill slice``, ``fill place``, or ``leave`` it as it is.
+        action: ``fill slice``, ``fill place``, ``leave`` it as it is, or ``look`` at it: until
+            somebody has decided it is left, too.
         note: why it is left, for a reader.
     """
 
     finding: Finding
     action: Action
     note: str = ""
+
+    @property
+    def fills(self) -> bool:
+        """Whether anything is filled."""
+        return self.action in ("fill slice", "fill place")
+
+    @property
+    def why_left(self) -> str:
+        """Why nothing is filled, in words."""
+        default = _UNDECIDED if self.action == "look" else "the plan leaves it"
+        return self.note or default
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,15 @@ class Plan:
         slices = {item.finding.z for item in self.items if item.action == "fill slice"}
         return len(slices), sum(item.action == "fill place" for item in self.items)
 
+    @property
+    def undecided(self) -> int:
+        """How many places somebody has to look at."""
+        return sum(item.action == "look" for item in self.items)
+
+    def surest_first(self) -> list[Item]:
+        """The items by the rank of their findings."""
+        return sorted(self.items, key=lambda item: item.finding.rank)
+
 
 def make_plan(source: str, volume: Volume, findings: Sequence[Finding], longest: int) -> Plan:
     """Decide what is done about each finding.
@@ -72,25 +93,13 @@ def make_plan(source: str, volume: Volume, findings: Sequence[Finding], longest:
     return Plan(source, volume.shape, volume.first, items)
 
 
-def whole_slices_of(plan: Plan) -> Plan:
-    """A plan that nobody has looked at, as far as it is carried out: places are left as they are.
-
-    Of the places that are found, some are sound (docs/explanation/damage.md): what is filled
-    there is lost.
-    """
-    note = "not looked at yet; filled only once a plan says so (--plan)"
-    items = (
-        replace(item, action="leave", note=note) if item.action == "fill place" else item
-        for item in plan.items
-    )
-    return replace(plan, items=tuple(items))
-
-
 def _item(finding: Finding, volume: Volume) -> Item:
     place = finding.place
     if place is not None:
         whole = place.pixels > _MOST * volume.shape[1] * volume.shape[2]
-        return Item(finding, "fill slice" if whole else "fill place")
+        # Somebody has named what was not measured; of what the search found some is sound.
+        named = finding.number is None
+        return Item(finding, "fill slice" if whole else "fill place" if named else "look")
     if finding.reason == "jump":
         before, here = (volume.first + z for z in (finding.z - 1, finding.z))
         return Item(finding, "leave", f"sections may be lost between {before} and {here}")
@@ -117,7 +126,7 @@ def _feasible(items: Iterable[Item], volume: Volume, longest: int) -> Iterator[I
         at_the_end = item.finding.z in (0, depth - 1)
         if item.action == "fill slice" and reasons[item.finding.z]:
             yield replace(item, action="leave", note=reasons[item.finding.z])
-        elif item.action == "fill place" and at_the_end:
+        elif item.finding.place is not None and at_the_end:
             yield replace(item, action="leave", note="the slice has one neighbour only")
         else:
             yield item

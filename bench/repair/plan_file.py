@@ -23,11 +23,14 @@ from bench.volumes.volume import Volume
 
 _HEAD = """\
 # What `bench repair` would do. Edit it, and give it back with --plan.
-# action: "fill slice", "fill place" or "leave". A place is a mask (a picture as large as a slice, \
-not 0
-# where it is to be filled), a box (top, bottom, left, right in pixels; bottom and right lie \
-outside),
-# or both: then the picture is as large as the box.
+# action: "fill slice", "fill place", "leave" or "look". Nothing is filled that says "look": of the
+# places that were found some are sound tissue, and filling overwrites it. Look at each (--sheet \
+draws
+# it), and write "fill place" or "leave" instead.
+# A place is a mask (a picture as large as a slice, not 0 where it is to be filled), a box (top, \
+bottom,
+# left, right in pixels; bottom and right lie outside), or both: then the picture is as large as \
+the box.
 """
 _Side = tuple[int, int, int, int]
 
@@ -70,7 +73,7 @@ def write_plan(plan: Plan, path: Path) -> None:
     refuse_existing(path)
     refuse_existing(folder)
     entries, used = [], dict[int, int]()
-    for item in plan.items:
+    for item in plan.surest_first():
         z = item.finding.z
         used[z] = used.get(z, 0) + (item.finding.place is not None)
         name = f"{folder.name}/{plan.first + z:04d}-{used[z]}.png"
@@ -139,7 +142,15 @@ def _lines(file: _File) -> Iterator[str]:
     for entry in file.entry:
         yield "\n[[entry]]"
         for key, value in entry.model_dump(exclude_defaults=True).items():
-            yield f"{key} = {_text(value) if isinstance(value, str) else _plain(value)}"
+            written = _text(value) if isinstance(value, str) else _plain(value)
+            yield f"{key} = {written}{_remark(key, entry)}"
+
+
+def _remark(key: str, entry: _Entry) -> str:
+    """How sure a place is, beside its limit."""
+    if key != "limit" or entry.mask is None or not entry.limit or entry.number is None:
+        return ""
+    return f"  # the number is {entry.number / entry.limit:.1f} times the limit"
 
 
 def _text(value: str) -> str:
@@ -197,7 +208,7 @@ def _item(entry: _Entry, where: str, path: Path, volume: Volume) -> Item:
     z = entry.slice - first
     if entry.action == "fill place" and z in volume.missing:
         raise UserError(f"{where} fills a place of a slice that is missing; fill the slice.")
-    if entry.action != "leave" and z in (0, depth - 1):
+    if entry.action.startswith("fill") and z in (0, depth - 1):
         raise UserError(f"{where} has a neighbour on one side only; leave it.")
     finding = Finding(z, entry.reason, entry.number, entry.limit, place, entry.twin)
     return Item(finding, entry.action, entry.note)

@@ -147,8 +147,8 @@ def left_of(items: Sequence[Any], first: int) -> tuple[dict[str, Any], ...]:
         {
             "slice": first + item.finding.z,
             "reason": item.finding.reason,
-            "note": item.note or "the plan says leave",
+            "note": item.why_left,
         }
         for item in items
-        if item.action == "leave"
+        if not item.fills
     )

@@ -26,7 +26,8 @@ _WIDEST = np.int64(2**31)  # cells of a row
 _EXACT = 2**26  # pixels: outlines of smaller boxes are drawn in 32 bits
 
 Cells = NDArray[np.int32]  # N2: rows and columns of a slice's cells, in the order of a page
-Rule = Literal["departure", "texture"]
+Rule = Literal["departure", "texture", "void"]
+RULES: tuple[Rule, ...] = ("void", "departure", "texture")  # the first that found it names a place
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,9 @@ def joined(
         limits: of each rule.
 
     Returns:
-        The findings, each with the reason and number of its strongest region: by departure, where
-        one was found so, for that says how it looks. The one furthest beyond its limit is first.
+        The findings, each with the reason and number of its strongest region: of one grey value,
+        or by departure, where one was found so, for that says how it looks. The one furthest beyond
+        its limit is first.
     """
     beyond = [each for each in regions if each.number > limits[each.rule]]
     beyond.sort(key=lambda each: each.number / limits[each.rule], reverse=True)
@@ -104,7 +106,7 @@ def joined(
     for place in regions_of(around):
         here = np.unique(owner[place])
         parts = [beyond[rank] for rank in here if rank < len(beyond)]
-        named = next((each for each in parts if each.rule == "departure"), parts[0])
+        named = min(parts, key=lambda each: RULES.index(each.rule))
         finding = Finding(
             z, named.reason, named.number, limits[named.rule], _place(around[place], shape)
         )

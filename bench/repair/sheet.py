@@ -30,7 +30,7 @@ _WIDTH = 3 * _SIDE + 2 * _BETWEEN  # pixels, of a finding
 _HEIGHT = _WORDS + _SIDE + _CAPTION
 _LETTERS = 96  # of a line
 _INK, _FAINT, _PAPER, _EMPTY = "#1a1a1a", "#6a6a6a", "#ffffff", "#eeeeee"
-_COLOURS = {"fill slice": "#B34700", "fill place": "#B34700", "leave": "#0072B2"}
+_COLOURS = {"fill slice": "#B34700", "fill place": "#B34700", "look": "#6A3D9A", "leave": "#0072B2"}
 _LINE = (213, 94, 0)  # of the outline
 _INSIDE = 0.25  # of a pixel of the picture
 _KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".pdf": "PDF"}
@@ -51,7 +51,9 @@ def check_sheet(target: Path) -> None:
 
 
 def draw_sheet(plan: Plan, volume: Volume, target: Path) -> None:
-    """Draw up to 120 findings by slice, in three columns; a PDF has pages of twelve.
+    """Draw up to 120 findings in three columns: slices, then places, the surest first.
+
+    A PDF has pages of twelve.
 
     Args:
         plan: of the volume.
@@ -63,7 +65,8 @@ def draw_sheet(plan: Plan, volume: Volume, target: Path) -> None:
     """
     check_sheet(target)
     kind = _KINDS[target.suffix.lower()]
-    rows = furthest(scenes(plan.items, plan, volume), _MOST)
+    shown = furthest(scenes(plan.items, plan, volume), _MOST)
+    rows = sorted(shown, key=lambda scene: scene.item.finding.rank)
     step = _OF_A_PAGE if kind == "PDF" else _MOST
     pages = [rows[low : low + step] for low in range(0, len(rows), step)] or [[]]
     subtitle = _subtitle(plan, volume, sum(len(scene.items) for scene in rows))

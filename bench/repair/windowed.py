@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench.repair.departure import CELL, Level
 from bench.repair.finding import Finding
 from bench.repair.limits import Limits
-from bench.repair.padding import tissue_in
+from bench.repair.padding import tissue_in, void_within
 from bench.repair.places import Marks, Seen, Usual, find_marks, number_of, regions, usual_in
 from bench.repair.regions import Region, Rule, regions_of
 from bench.repair.slices import Window
@@ -153,7 +153,14 @@ class Windowed:
             matches = [aligner.match(middle.prepared, each.prepared) for each in (before, after)]
             if said is not None:
                 matches = list(map(_guided, matches, said.matches))
-            marks = find_marks(middle, (before, after), matches, said and said.usual)
+            void = void_within(
+                around,
+                middle.grey,
+                *(self._facts[each.z].padding for each in (middle, before, after)),
+            )
+            marks = find_marks(
+                middle._replace(void=void), (before, after), matches, said and said.usual
+            )
             yield middle.z, [self._within(window, around, each) for each in marks]
 
     def _within(self, window: Window, around: Window, marks: Marks) -> Marks:
@@ -163,7 +170,7 @@ class Windowed:
         cells = marks.cells + np.array([around.top, around.left], np.int32) // CELL
         inside = ((cells >= corner) & (cells < end)).all(axis=1)
         marks = marks._replace(cells=cells).of(np.flatnonzero(inside))
-        limit, kept = getattr(self._limits, marks.rule), list[NDArray[np.intp]]()
+        limit, kept = self._limits.least(marks.rule), list[NDArray[np.intp]]()
         strongest, most = None, 0.0
         for region in regions_of(marks.cells):
             there, number = marks.cells[region], number_of(marks.values[region])
@@ -179,8 +186,11 @@ class Windowed:
         most = dict[Rule, float]()
         for each in regions:
             most[each.rule] = max(each.number, most.get(each.rule, 0.0))
-        limits = {"departure": self._limits.departure, "texture": self._limits.texture}
-        return [each for each in regions if each.number >= min(most[each.rule], limits[each.rule])]
+        return [
+            each
+            for each in regions
+            if each.number >= min(most[each.rule], self._limits.least(each.rule))
+        ]
 
 
 def _joined(windows: Sequence[Sequence[Marks]]) -> list[Region]:

@@ -29,7 +29,7 @@ def measured_words(finding: Finding) -> list[str]:
     meaning, measure = WHOLE.get(finding.reason), PLACES.get(finding.reason)
     if finding.number is None or finding.limit is None:
         return [text for text in (meaning, measure) if text]
-    number = f"{shown(finding.number)} (limit {shown(finding.limit)})"
+    number = f"{shown(finding.number)} ({finding.beyond:.1f} times its limit)"
     if measure is None:
         shows = [f"shows the section of the slice {finding.twin} it"] if finding.twin else []
         return [*shows, f"{meaning or 'number'}: {number}"]
@@ -168,30 +168,27 @@ def shown(number: float) -> str:
     return f"{number:.2f}" if abs(number) < 10 else f"{number:.0f}"
 
 
-def summary(plan: Plan, *, looked_at: bool = True) -> str:
-    """One sentence: what would be done.
-
-    Args:
-        plan: what is to be filled.
-        looked_at: whether somebody has looked at its places; those of no other plan are filled.
-    """
+def summary(plan: Plan) -> str:
+    """What would be done, and what somebody has to decide."""
     if not plan.items:
         return "Nothing is missing or damaged."
-    if not looked_at and plan.filled()[1]:
-        return _unseen(plan)
     slices, places = plan.filled()
     left = sum(item.action == "leave" for item in plan.items)
     filled = f"{_counted(slices, 'slice')} and {_counted(places, 'place')} would be filled"
-    return f"{filled}, {_counted(left, 'finding')} left as {'it is' if left == 1 else 'they are'}."
+    done = f"{filled}, {_counted(left, 'finding')} left as {'it is' if left == 1 else 'they are'}."
+    return f"{done} {undecided_words(plan)}".rstrip()
 
 
-def _unseen(plan: Plan) -> str:
-    slices, places = plan.filled()
-    they = "it" if places == 1 else "them"
+def undecided_words(plan: Plan) -> str:
+    """What is to be done about places that nobody has decided on; empty where there are none."""
+    if not plan.undecided:
+        return ""
+    one = plan.undecided == 1
     return (
-        f"{_counted(slices, 'slice')} would be filled by --out; {_counted(places, 'place')} only "
-        f"when you have looked at {they}: some are sound. --sheet draws {they}, --plan-out writes "
-        "a plan; say in it which to fill and which to leave, and give it back with --plan."
+        f"{_counted(plan.undecided, 'place')} {'is' if one else 'are'} not decided, and "
+        f"{'stays as it is' if one else 'stay as they are'}, for some places that are found are "
+        f'sound: look at {"it" if one else "them"} (--sheet), write "fill place" or "leave" '
+        'in place of "look" in the plan (--plan-out), and give it back with --plan.'
     )
 
 
@@ -207,6 +204,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "shape": list(plan.shape),
         "slices": slices,
         "places": places,
+        "undecided": plan.undecided,
         "findings": [_finding(item, plan.first) for item in plan.items],
     }
 

@@ -177,7 +177,9 @@ def _write_in_order(target: Path, content: Content, progress: Progress) -> Writt
         with TripletFile(temporary) as file:
             written = Written(file.fingerprint, list(label_rows(file)))
             with atomic_path(target.with_name(SHEET_NAME)) as sheet:
-                draw_contact_sheet(file, sheet)
+                draw_contact_sheet(
+                    file, sheet, {v.name: v.first - v.corner[0] for v in content.volumes}
+                )
         whole = file_digest(temporary)
         digest.unlink(missing_ok=True)
     write_text(digest, f"{whole}  {target.name}\n")

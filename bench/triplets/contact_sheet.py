@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ _GAP, _MARGIN, _CAPTION, _LINE = 4, 12, 30, 20  # pixels
 _HEAD = 3 * _LINE  # title, legend, headings
 _HEADINGS = ("before", "middle", "after", "middle, labels")
 _LEGEND = (
-    "z: the middle slice; y, x: upper left corner of the tile, in pixels of the volume; "
+    "z: number of the middle slice; y, x: upper left corner of the tile, in pixels of the volume; "
     "NCC: correlation of the middle with {}"
 )
 _ADJACENT = {False: "before and after", True: "the slices next to it, missing or not"}
@@ -31,7 +32,7 @@ _TINT = 0.4  # share of an id's colour over the slice
 _GOLDEN = 0.618034  # of a turn from one id's hue to the next: neighbours look different
 
 
-def draw_contact_sheet(file: TripletFile, target: Path) -> None:
+def draw_contact_sheet(file: TripletFile, target: Path, first: Mapping[str, int]) -> None:
     """Draw up to 24 triplets, evenly drawn from the kept ones and from each reason.
 
     Under headings, each triplet shows before, middle and after side by side, below the values
@@ -41,6 +42,7 @@ def draw_contact_sheet(file: TripletFile, target: Path) -> None:
     Args:
         file: the triplets.
         target: of the PNG.
+        first: the number that the source of each volume gives to z = 0.
     """
     chosen = _chosen(file.keys)
     step = max(file.tile // _THUMBNAIL, 1)
@@ -62,7 +64,8 @@ def draw_contact_sheet(file: TripletFile, target: Path) -> None:
     for place, index in enumerate(chosen):
         row, column = divmod(place, _COLUMNS)
         corner = _MARGIN + column * width, _MARGIN + _HEAD + row * height
-        pen.multiline_text(corner, _caption(file.keys.iloc[index]), "black", font, spacing=2)
+        words = caption(file.keys.iloc[index], first)
+        pen.multiline_text(corner, words, "black", font, spacing=2)
         for i, picture in enumerate(_pictures(file, index, step)):
             sheet.paste(picture, (corner[0] + i * (side + _GAP), corner[1] + _CAPTION))
     sheet.save(target, format="png")
@@ -89,10 +92,17 @@ def _title(keys: pd.DataFrame, name: str) -> str:
     return f"{name}: {kept} of {len(keys)} triplets kept; rejected: {', '.join(counts)}"
 
 
-def _caption(key: pd.Series) -> str:
+def caption(key: pd.Series, first: Mapping[str, int]) -> str:
+    """What is written above a triplet; its slice has the number that the source gives it.
+
+    Args:
+        key: of the triplet.
+        first: the number of z = 0 in each volume.
+    """
+    number = first[key["volume"]] + key["z"]
     verdict = f"REJECTED: {key['reason'].upper()}" if key["reason"] else "kept"
     return (
-        f"{verdict} ({key['split']})  {key['volume']}  z {key['z']}{_position(key)}  "
+        f"{verdict} ({key['split']})  {key['volume']}  z {number}{_position(key)}  "
         f"y {key['y']}  x {key['x']}\n"
         f"NCC {key['ncc_before']:.2f} {key['ncc_after']:.2f}  continuity {key['continuity']:+.1f}  "
         f"duplicate {key['duplicate']:+.1f}  blur {key['blur']:.2f}  defect {key['defect']:.3f}"

@@ -50,7 +50,7 @@ def plan(chance: random.Random, stack: np.ndarray, folder: Path) -> Path:
     lines = [f"source = 'x'\nshape = [{depth}, {height}, {width}]"]
     for number in range(chance.randint(0, 4)):
         z = chance.randint(1, depth - 2) if chance.random() < 0.95 else chance.randint(-9, 99)
-        action = chance.choice(("fill slice", "fill slice", "fill place", "leave"))
+        action = chance.choice(("fill slice", "fill slice", "fill place", "look", "leave"))
         reason = chance.choice(("missing", "blank", "fold", "jump", "blur", "a mark"))
         lines.append(f"[[entry]]\nslice = {z}\nreason = '{reason}'\naction = '{action}'")
         if action == "fill place" or chance.random() < 0.1:

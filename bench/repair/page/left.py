@@ -37,7 +37,7 @@ class Shown(NamedTuple):
 
 def left_in(plan: Plan, volume: Volume) -> list[Shown]:
     """What a plan leaves as it is, by slice."""
-    left = [item for item in plan.items if item.action == "leave"]
+    left = [item for item in plan.items if not item.fills]
     found = scenes(left, plan, volume)
     drawn = {id(scene) for scene in furthest(found, MOST)}
     return [Shown(scene, id(scene) in drawn) for scene in found]
@@ -58,7 +58,7 @@ def left_shown(left: Iterable[Shown], slices: Slices, album: Album) -> Iterator[
         yield {
             "called": scene.called(slices.volume.first),
             "reason": reason(finding),
-            "note": scene.item.note or "the plan says leave",
+            "note": scene.item.why_left,
             "box": [window.left, window.top, window.width, window.height],
             "outline": outline([finding.place] if finding.place else [], tolerance),
             "panels": [_panel(panel, window, slices, album, name) for panel in scene.panels]

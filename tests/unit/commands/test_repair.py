@@ -28,9 +28,10 @@ def test_the_list_is_printed_and_nothing_is_written(
     before = sorted(stack.parent.rglob("*"))
     code, out, _ = bench(capsys, "repair", stack, "--missing", "4-5")
     assert code == 0
-    for words in ("blank", "duplicate", "missing", "fill slice", "fill place"):
+    for words in ("blank", "duplicate", "missing", "fill slice", "look"):
         assert words in out
-    assert "4 slices would be filled by --out; 1 place only when you have looked at it" in out
+    assert "4 slices and 0 places would be filled, 0 findings left as they are." in out
+    assert "1 place is not decided, and stays as it is" in out
     assert sorted(stack.parent.rglob("*")) == before
 
 
@@ -41,7 +42,7 @@ def test_why_a_slice_is_left_is_said_in_full_below_the_list(
     lines = out.splitlines()
     assert "Slices 4-7: 4 slices in a row, more than 3." in lines
     assert "Slice 15: shows the section of the slice after it." in lines
-    assert sum(line.rstrip().endswith("fill place") for line in lines) == 1
+    assert sum(line.rstrip().endswith("look") for line in lines) == 1
     assert "\u2026" not in out  # the sign of rich for what it cut off
 
 
@@ -49,7 +50,7 @@ def test_json_says_the_same(capsys: pytest.CaptureFixture[str], stack: Path) -> 
     code, out, _ = bench(capsys, "repair", stack, "--missing", "4-5", "--json")
     assert code == 0
     told = json.loads(out)
-    assert (told["slices"], told["places"]) == (4, 1)
+    assert (told["slices"], told["places"], told["undecided"]) == (4, 0, 1)
     assert [(each["slice"], each["reason"]) for each in told["findings"]][:4] == [
         (4, "missing"),
         (5, "missing"),
@@ -72,9 +73,11 @@ def test_a_plan_that_is_given_back_is_printed_alike(
     assert sheet.read_bytes()[:4] == b"\x89PNG"
     code, second, _ = bench(capsys, "repair", stack, "--plan", plan)
     assert code == 0
-    ending = "4 slices "
-    assert first.partition(ending)[0] == second.partition(ending)[0]
-    assert "4 slices and 1 place would be filled, 0 findings left as they are." in second
+    assert first.partition("plan: ")[0] == second.partition("Nothing was written")[0]
+    plan.write_text(plan.read_text().replace('action = "look"', 'action = "fill place"'))
+    _, third, _ = bench(capsys, "repair", stack, "--plan", plan)
+    assert "4 slices and 1 place would be filled, 0 findings left as they are." in third
+    assert "not decided" not in third
 
 
 def test_places_of_ones_own_are_taken_for_those_that_would_be_found(

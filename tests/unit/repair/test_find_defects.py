@@ -10,9 +10,11 @@ import pytest
 
 from bench.base.errors import UserError
 from bench.repair.departure import SPOT, departure
-from bench.repair.find import find_defects
+from bench.repair.find import find_defects, place_limits
 from bench.repair.finding import Finding, Mask
 from bench.repair.limits import Limits
+from bench.repair.regions import Region
+from bench.repair.void import void_in
 from bench.volumes.phantom import PhantomOptions, phantom_volume
 from bench.volumes.stack_volume import ArrayVolume
 
@@ -126,13 +128,83 @@ def test_padding_of_all_slices_is_no_damage(sound: np.ndarray) -> None:
     assert findings(grey) == []
 
 
+def band(side: int, width: int = 24) -> Mask:
+    """A slanting band from edge to edge."""
+    y, x = np.mgrid[:side, :side]
+    return np.asarray(np.abs(y - side / 2 - x / 4) < width / 2)
+
+
+@pytest.mark.parametrize(("value", "name"), [(0, "fold"), (8, "fold"), (255, "crack")])
+@pytest.mark.parametrize("slanting", [True, False])
+def test_a_band_of_one_value_from_edge_to_edge_is_damage_and_not_padding(
+    sound: np.ndarray, value: int, name: str, *, slanting: bool
+) -> None:
+    grey, mask = sound[:7].copy(), band(320)
+    if not slanting:
+        mask = np.zeros_like(mask)
+        mask[150:174] = True
+    grey[3][mask] = value
+    [found] = findings(grey)
+    assert found.place is not None
+    assert (found.z, found.reason) == (3, name)
+    assert found.place.within(mask.shape)[mask].all()
+    assert found.place.pixels < 3 * mask.sum()
+    assert found.beyond > 2
+
+
+@pytest.mark.parametrize(
+    ("value", "names"), [(0, {"stain"}), (134, {"flat", "stain", "tear"}), (255, {"tear"})]
+)
+def test_an_island_of_one_value_is_covered_as_a_whole(
+    sound: np.ndarray, value: int, names: set[str]
+) -> None:
+    grey, mask = sound[:7].copy(), np.zeros((320, 320), np.bool_)
+    mask[120:190, 130:210] = True
+    grey[3][mask] = value
+    [found] = findings(grey)
+    assert found.place is not None
+    assert found.z == 3
+    assert found.reason in names
+    assert found.beyond > 2
+    assert found.place.within(mask.shape)[mask].mean() > 0.98
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_padding_that_moves_is_no_damage(sound: np.ndarray, value: int) -> None:
+    """A border of another width and slant in each slice, in one far wider than in the others."""
+    grey, draw, along = sound[:9].copy(), np.random.default_rng(0), np.arange(320)
+    for z in range(9):
+        top, left = draw.integers(2, 40, 2)
+        grey[z][along[:, None] < top + draw.uniform(-0.08, 0.08) * along] = value
+        grey[z, :, : 80 if z == 4 else left] = value
+    assert findings(grey) == []
+
+
+def test_what_looks_like_padding_is_void_far_beyond_that_of_both_neighbours() -> None:
+    """In closed form: beyond 48 pixels, and an eighth of how far it follows the edge."""
+
+    def void(height: int, width: int, padded: tuple[int, int] = (0, 0)) -> bool:
+        here, *beside = (np.ones((400, 600), np.bool_) for _ in range(3))
+        here[:height, :width] = False
+        for each, rows in zip(beside, padded, strict=True):
+            each[:rows] = False
+        return void_in(here, beside) is not None
+
+    assert void(60, 200)
+    assert not void(47, 200)
+    assert not void(60, 600)
+    assert void(120, 600)
+    assert not void(120, 600, (0, 75))
+    assert not void(400, 4)
+
+
 def test_odd_sides_are_looked_at_to_the_edge(sound: np.ndarray) -> None:
     grey = sound[:9, :251, :253].copy()
     grey[4, 180:, 170:] = 255
     [one] = findings(grey)
     assert one.place is not None
     assert (one.place.box.bottom, one.place.box.right) == (251, 253)
-    assert one.reason == "flat"  # taken for padding, which is neither dark nor bright
+    assert one.reason == "tear"  # it looks like padding, but reaches far beyond that of others
     assert one.place.within((251, 253))[180:, 170:].mean() > 0.98
 
 
@@ -159,6 +231,23 @@ def test_a_search_radius_that_does_not_fit_is_refused(sound: np.ndarray) -> None
     volume = ArrayVolume("small", sound[:5, :48, :48])
     with pytest.raises(UserError, match="smaller --search"):
         find_defects(volume, Limits(), 16, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "limit"),
+    [
+        ([20.0] * 8, 36.0),  # 1.8 times the usual one
+        ([12.0, 16.0, 20.0, 30.0, 50.0], 20 + 2.4 * 10),  # as far beyond it as slices differ
+        ([12.0, 16.0, 20.0, 90.0, 99.0], 48.0),  # damaged slices: not without end
+        ([0.0, 0.0, 0.0, 20.0, 60.0], 35.0),
+        ([], 35.0),
+    ],
+)
+def test_the_limit_of_a_volume_in_closed_form(numbers: list[float], limit: float) -> None:
+    cells = np.zeros((1, 2), np.int32)
+    found = [[Region(cells, "departure", "stain", number)] for number in numbers]
+    assert place_limits(found, Limits())["departure"] == pytest.approx(limit)
+    assert place_limits(found, Limits())["texture"] == 40
 
 
 def test_limits_of_another_name_are_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import moving_texture
@@ -10,7 +12,8 @@ from bench.base.errors import UserError
 from bench.repair.finding import Box, Finding, Place
 from bench.repair.gaps import Gap, sound_slices, tasks_of
 from bench.repair.neighbours import neighbours
-from bench.repair.plan import make_plan, whole_slices_of
+from bench.repair.plan import make_plan
+from bench.repair.record import left_of
 from bench.repair.slices import Slices, Window
 from bench.volumes.stack_volume import ArrayVolume
 
@@ -49,11 +52,16 @@ def test_slices_are_filled_from_the_nearest_that_show_their_own_section() -> Non
     assert sound_slices(plan, whole) == [0, 1, 2, 6, 8, 10, 11]
 
 
-def test_places_that_nobody_looked_at_are_left() -> None:
-    plan = make_plan("stack.tif", volume(), [spot(5), Finding(9, "blank", 1.0, 0.5)], longest=3)
-    carried_out = whole_slices_of(plan)
-    assert [item.action for item in carried_out.items] == ["leave", "fill slice"]
-    assert "--plan" in carried_out.items[0].note
+def test_places_that_nobody_has_decided_on_are_left() -> None:
+    """What was measured was found; what was not is somebody's own, and filled."""
+    found = replace(spot(5), number=61.0, limit=35.0)
+    findings = [spot(3), found, Finding(9, "blank", 1.0, 0.5)]
+    plan = make_plan("stack.tif", volume(), findings, longest=3)
+    assert [item.action for item in plan.items] == ["fill place", "look", "fill slice"]
+    assert [task.z for task in tasks_of(plan, volume())] == [3, 9]
+    [left] = left_of(plan.items, first=100)
+    assert left == {"slice": 105, "reason": "stain", "note": plan.items[1].why_left}
+    assert left["note"].startswith("not decided")
 
 
 def test_a_slice_whose_neighbour_is_left_missing_cannot_be_filled() -> None:

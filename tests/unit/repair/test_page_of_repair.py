@@ -101,11 +101,11 @@ def test_the_reasons_are_told_with_their_numbers(done: Repaired) -> None:
     found = slices(done)
     assert found[12]["reasons"] == [
         "duplicate: shows the section of the slice before it; excess of likeness to a neighbour, "
-        "in robust standard deviations: 58 (limit 10)"
+        "in robust standard deviations: 58 (5.8 times its limit)"
     ]
     assert found[6]["reasons"][0].startswith(
         "stain: a spot darker than both neighbours; departure from both, in robust standard "
-        "deviations: 61 (limit 40); "
+        "deviations: 61 (1.5 times its limit); "
     )
     assert found[6]["reasons"][1].startswith("knife </script> mark: 600 pixels; rows 66:96")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 
 from bench.base.errors import UserError
 from bench.repair.finding import WHOLE, Box, Finding, Place
+from bench.repair.gaps import tasks_of
 from bench.repair.given import given_places
 from bench.repair.plan import Plan, make_plan
 from bench.repair.plan_file import read_plan, write_plan
@@ -45,8 +47,8 @@ def actions(made: Plan) -> list[tuple[int, str, str]]:
 def test_every_reason_has_its_action() -> None:
     """Slices that show another section or none are filled, soft ones only if nothing is left."""
     found = [Finding(2 * i + 1, reason, 2.0, 1.7) for i, reason in enumerate(list(WHOLE)[:5])]
-    filled = plan(*found, spot(2))
-    assert filled.filled() == (5, 1)
+    filled = plan(*found, spot(2), replace(spot(4), number=None, limit=None))
+    assert (filled.filled(), filled.undecided) == ((5, 1), 1)
     left = plan(Finding(3, "jump", 5.0, 4.0), Finding(5, "blur", 2.0, 1.7))
     assert [action for _, action, _ in actions(left)] == ["leave", "leave"]
     assert "between 2 and 3" in left.items[0].note
@@ -98,6 +100,19 @@ def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
     made = plan(spot(2), spot(2, 40, 7), *other)
     write_plan(made, tmp_path / "plan.toml")
     same(read_plan(tmp_path / "plan.toml", volume()), made)
+
+
+def test_a_plan_that_is_given_back_unedited_fills_no_place(tmp_path: Path) -> None:
+    path, surest = tmp_path / "plan.toml", replace(spot(7), number=400.0)
+    write_plan(plan(spot(2), surest), path)
+    text = path.read_text()
+    assert text.index("slice = 7") < text.index("slice = 2")
+    assert "# the number is 10.0 times the limit" in text
+    back = read_plan(path, volume())
+    assert (back.filled(), back.undecided) == ((0, 0), 2)
+    assert tasks_of(back, volume()) == []
+    path.write_text(text.replace('action = "look"', 'action = "fill place"', 1))
+    assert [task.z for task in tasks_of(read_plan(path, volume()), volume())] == [7]
 
 
 def test_a_plan_has_the_numbers_of_the_source(tmp_path: Path) -> None:
@@ -197,9 +212,9 @@ def edited(change: Callable[[str], str], tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("slice = 7", "slice = 7\ncolour = 3", "2 of plan.toml (slice 7) has no key 'colour'"),
+        ("slice = 7", "slice = 7\ncolour = 3", "1 of plan.toml (slice 7) has no key 'colour'"),
         ("source =", "sauce =", "plan.toml has no key 'sauce'"),
-        ("slice = 7", "slice = 99", "Entry 2 of plan.toml (slice 99) is not among the slices 0 to"),
+        ("slice = 7", "slice = 99", "Entry 1 of plan.toml (slice 99) is not among the slices 0 to"),
         ("slice = 7", "slice = 7.5", "(slice 7.5) has a 'slice' that is not valid"),
         ("slice = 7", "slice = 11", "(slice 11) has a neighbour on one side only"),
         ('action = "fill slice"', 'action = "fix"', "(slice 7) has an 'action' that is not valid"),
@@ -227,7 +242,11 @@ def test_a_box_beyond_the_slice_is_refused(box: str, tmp_path: Path) -> None:
 
 
 def test_two_entries_that_fill_one_slice_are_refused(tmp_path: Path) -> None:
-    assert "an earlier one fills" in edited(lambda t: t + t[t.rindex("[[entry]]") :], tmp_path)
+    def twice(text: str) -> str:
+        head, *entries = text.split("[[entry]]")
+        return "[[entry]]".join([head, *entries, entries[0]])
+
+    assert "an earlier one fills" in edited(twice, tmp_path)
 
 
 def test_a_mask_of_another_size_or_without_a_place_is_refused(tmp_path: Path) -> None:

@@ -98,6 +98,21 @@ def test_damage_across_windows_is_one_place(
     assert all(places[z].box.left < SIDE // 2 < places[z].box.right for z in (2, 4))
 
 
+def test_a_band_of_one_value_across_windows_is_found_as_in_the_whole_slice(
+    sound: np.ndarray,
+) -> None:
+    grey, mask = sound[:5].copy(), np.zeros((SIDE, SIDE), np.bool_)
+    for column in range(SIDE):
+        mask[100 + column // 2 : 130 + column // 2, column] = True
+    grey[2][mask] = 8
+    [one], [other] = findings(grey), findings(grey, Tiling())
+    assert one.place is not None
+    assert other.place is not None
+    assert (one.z, one.reason) == (other.z, other.reason) == (2, "fold")
+    assert one.place.within(mask.shape)[mask].all()
+    assert overlap(one.place.within(mask.shape), other.place.within(mask.shape)) > 0.95
+
+
 def test_sound_slices_are_left_alone_told_twice_and_never_read_whole(sound: np.ndarray) -> None:
     volume, told = Watched("large", sound, missing=(2,)), list[int]()
     found = find_defects(volume, Limits(), 16, lambda: told.append(1), tiling=TILING)
