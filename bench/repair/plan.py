@@ -42,7 +42,7 @@ class Item:
     @property
     def why_left(self) -> str:
         """Why nothing is filled, in words."""
-        default = _UNDECIDED if self.action == "look" else "the plan leaves it"
+        default = _UNDECIDED if self.action == "look" else "the plan says leave"
         return self.note or default
 
 
