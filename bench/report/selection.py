@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -72,6 +72,15 @@ class Shown:
     methods: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
     over: Over | None = None
+
+    @property
+    def some_rows(self) -> bool:
+        """Whether rows may be left out."""
+        return bool(self.methods or self.losses)
+
+    def of_every_row(self) -> Shown:
+        """The same columns of all rows."""
+        return replace(self, methods=(), losses=())
 
     def row(self, method: str, loss: str) -> bool:
         """Whether a method under a loss has a row."""

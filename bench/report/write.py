@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from bench.base.files import tidied, write_text
 from bench.base.words import split_variants, unknown
+from bench.report.chosen_rows import beside_whole
 from bench.report.claims import judge
 from bench.report.claims_table import claims_tables
 from bench.report.digest import digest
@@ -178,10 +179,20 @@ def _write(
 
 def make_tables(selection: Selection, wishes: Wanted) -> list[Table]:
     """The tables that are asked for; of everything, the claims too."""
-    tables = [table for name in wishes.tables for table in TABLES[name](selection)]
+    tables = _rows_chosen(selection, wishes.tables)
     if wishes.whole:
         tables += claims_tables(selection, judge(selection))
     return tables
+
+
+def _rows_chosen(selection: Selection, names: Sequence[str]) -> list[Table]:
+    """The tables; those of some rows alone say which others there are."""
+    tables = [table for name in names for table in TABLES[name](selection)]
+    if not selection.shown.some_rows:
+        return tables
+    every = replace(selection, shown=selection.shown.of_every_row())
+    whole = {table.name: table for name in names for table in TABLES[name](every)}
+    return [beside_whole(table, whole[table.name]) for table in tables]
 
 
 def _said(tables: Sequence[Table], wishes: Wanted) -> Iterator[str]:
