@@ -88,6 +88,9 @@ class Shown:
         return own and (loss == NONE or not self.losses or loss in self.losses)
 
 
+EVERY_ROW = Shown()
+
+
 @dataclass(frozen=True, eq=False)
 class Selection:
     """The cells of one preset (and those that are not trained) on some datasets.
@@ -106,7 +109,7 @@ class Selection:
     preset: str
     reported: Reported
     profile: Path
-    shown: Shown = Shown()
+    shown: Shown = EVERY_ROW
 
     @cached_property
     def entries(self) -> list[Entry]:
@@ -186,7 +189,7 @@ def select(
     preset: str | None,
     reported: Reported,
     profile: Path,
-    shown: Shown = Shown(),
+    shown: Shown = EVERY_ROW,
 ) -> Selection:
     """Choose datasets and preset; what is not asked for is everything, and the fullest preset.
 

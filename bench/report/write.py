@@ -162,7 +162,7 @@ def _write(
         from bench.report.figures import draw_figures
 
         with tidied(folder / FIGURES):
-            drawn = draw_figures(results, wishes.figures, folder / FIGURES, tell)
+            drawn = draw_figures(results, wishes.figures, folder / FIGURES, tell, wishes.shown)
         written, pictures = [*written, *drawn.files], drawn.pictures
     if wishes.whole:
         shown = digest(tables)

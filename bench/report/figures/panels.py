@@ -167,8 +167,10 @@ def _pictured(subject: Subject, entries: list[Entry]) -> list[Entry]:
 
 
 def _best_untrained(subject: Subject, entries: list[Entry]) -> list[Entry]:
-    """The null and the two untrained methods with the highest FRC, in the registry's order."""
+    """The null and the two untrained methods with the highest FRC; all, if they were named."""
     simple = [entry for entry in entries if not entry.trained]
+    if subject.shown.methods:
+        return simple
     ranked = sorted(simple, key=lambda e: -float(subject.values(e, "frc_10").mean()))
     others = [entry for entry in ranked if method_of(entry) != NULL]
     chosen = [entry for entry in simple if method_of(entry) == NULL]
