@@ -239,7 +239,7 @@ def test_nothing_lies_outside_of_a_figure(
 ) -> None:
     make_store(tmp_path, file, cells)
     subject = subject_of(_load(tmp_path, data), DATASET)
-    for name in ("5", "7", "8", "errors", "learning", "pareto", "spectrum"):
+    for name in ("5", "6", "7", "8", "errors", "learning", "pareto", "spectrum"):
         if name == "5" and len(cells) < 4:
             continue  # it needs two losses
         with look():
@@ -279,6 +279,23 @@ def test_captions_of_figures_that_are_there_stay(tmp_path: Path, out: Path, data
     last, _ = _draw(out, data, ["learning"], tmp_path)
     assert "pareto" not in last
     assert last.count("**Figure 'learning'") == 1
+
+
+def test_a_long_name_is_no_wider_than_its_square(
+    tmp_path: Path, file: TripletFile, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TITLES, "ssan", "A network with a long name")
+    make_store(tmp_path, file, _cells("l1 ls", "ssan"))
+    subject = subject_of(_load(tmp_path, data), DATASET)
+    for name in ("5", "6", "7", "errors"):
+        with look():
+            figure = FIGURES[name].draw(subject).figure
+            figure.canvas.draw()
+        heads = [text for text in figure.findobj(Text) if "long name" in text.get_text()]
+        assert heads
+        for text in heads:
+            assert text.axes is not None
+            assert text.get_window_extent().width <= text.axes.get_window_extent().width
 
 
 def test_figure_8_says_which_methods_it_shows(drawn: Path) -> None:
