@@ -41,8 +41,8 @@ class ReportWords:
         str | None,
         typer.Option(help="Metrics, in this order, for tables neurites, 1, 3, 4, differences."),
     ] = None
-    methods: Annotated[str | None, typer.Option(help="Only these rows of tables.")] = None
-    losses: Annotated[str | None, typer.Option(help="Of networks, only rows of these losses.")] = (
+    methods: Annotated[str | None, typer.Option(help="Only these, in tables and figures.")] = None
+    losses: Annotated[str | None, typer.Option(help="Of networks, only those of these losses.")] = (
         None
     )
     over: Annotated[

@@ -37,6 +37,7 @@ _WORTH = ordered(
      "own_carried")
 )  # fmt: skip
 _GAPS = ("carried", "dice", "boundary_f1")  # the first two that were measured
+_BEST = "*"  # where nothing can be bold
 _OVER_LEFT_OUT = ("carried", "carried_area")
 _UNCORRECTED = (
     f"{TIE} is corrected for the many comparisons of its column. The intervals of gains are not, "
@@ -54,10 +55,10 @@ def print_rows(rows: list[Row], console: Console) -> None:
             _say(f"{first}\n", console)
         _print_membranes([row for row in chosen if row.membranes], console)
         _print_judges([row for row in chosen if row.membranes], console)
-        _scores(answer.dataset, chosen).print(console)
+        _scores(answer.dataset, chosen, starred=not console.is_terminal).print(console)
         _print_gains([row for row in chosen if row.figures.skill], console)
         console.print()
-        for line in _legend(chosen):
+        for line in _legend(chosen, starred=not console.is_terminal):
             _say(line, console)
         _print_answer(answer, console)
 
@@ -92,13 +93,13 @@ def _say(line: str, console: Console) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _scores(dataset: str, rows: list[Row]) -> WideTable:
+def _scores(dataset: str, rows: list[Row], *, starred: bool) -> WideTable:
     count = max((row.figures.count for row in rows), default=0)
     several = _several_seeds(rows)
     title = f"{dataset}: test split, {count} triplets"
     table = WideTable(title, several, (METRICS[name].title for name in SHOWN))
     for row in rows:
-        table.add_row(*_lead(row, several), *_numbers(row))
+        table.add_row(*_lead(row, several), *_numbers(row, starred=starred))
     return table
 
 
@@ -124,7 +125,7 @@ def _print_membranes(rows: list[Row], console: Console) -> None:
     gaps = [(row, row.membranes.gap) for row in rows if row.membranes]
     over = [(row, row.membranes.over_left_out) for row in rows if row.membranes]
     for table in (
-        _membrane_scores(title, rows),
+        _membrane_scores(title, rows, starred=not console.is_terminal),
         _differences(f"{dataset}: gain over the slice left out [95 %]", over, _OVER_LEFT_OUT),
         _differences(f"{dataset}: gap to real slice [95 %]", gaps, _GAPS),
     ):
@@ -193,7 +194,7 @@ def _differences(
     return table if shown else None
 
 
-def _membrane_scores(title: str, rows: list[Row]) -> WideTable:
+def _membrane_scores(title: str, rows: list[Row], *, starred: bool) -> WideTable:
     """The scores of each row, and above them those of what it is to be compared with."""
     several, seen = _several_seeds(rows), set()
     lines: list[tuple[list[Text], Means, Marks]] = []
@@ -210,12 +211,15 @@ def _membrane_scores(title: str, rows: list[Row]) -> WideTable:
     names = [name for name in _WORTH if any(name in means for _, means, _ in lines)]
     table = WideTable(title, several, (EVERY[name].title for name in names))
     for lead, means, marks in lines:
-        table.add_row(*lead, *(_mean(means, name, marks) for name in names))
+        cells = (_mean(means, name, marks, starred=starred) for name in names)
+        table.add_row(*lead, *cells)
     return table
 
 
-def _legend(rows: list[Row]) -> Iterator[str]:
+def _legend(rows: list[Row], *, starred: bool) -> Iterator[str]:
     """What the marks mean, if there are any, and what the numbers are to be measured by."""
+    if starred and any(row.marks.best for row in rows):
+        yield f"{_BEST} the best of its column"
     if any(row.marks.tied for row in rows):
         averaged = " Seeds are averaged first." if _several_seeds(rows) else ""
         yield f"{TIE} {TIES}{averaged}"
@@ -234,17 +238,21 @@ def _lead(row: Row, several: bool) -> list[Text]:
     return [Text(w) for w in (cell.variant.text, cell.loss, *([str(cell.seed)] if several else []))]
 
 
-def _numbers(row: Row) -> list[Text]:
+def _numbers(row: Row, *, starred: bool) -> list[Text]:
     if not row.figures.means:
         return [Text(row.outcome.record.status, style="red")]
-    return [_mean(row.figures.means, name, row.marks) for name in SHOWN]
+    return [_mean(row.figures.means, name, row.marks, starred=starred) for name in SHOWN]
 
 
-def _mean(means: Means, name: str, marks: Marks) -> Text:
-    """A mean: bold if it is the best, marked if it cannot be told apart from the best."""
+def _mean(means: Means, name: str, marks: Marks, *, starred: bool = False) -> Text:
+    """A mean: bold if it is the best, marked if it cannot be told apart from the best.
+
+    A file has no bold: there the best has a star.
+    """
     if name not in means:
         return Text("-")
-    mark = f"{TIE} " if name in marks.tied else ""  # in front, so that digits stay in line
+    sign = _BEST if starred and name in marks.best else TIE if name in marks.tied else ""
+    mark = f"{sign} " if sign else ""  # in front, so that digits stay in line
     mean = f"{means[name].mean:.{EVERY[name].digits}f}"
     return Text(mark + mean, style="bold" if name in marks.best else "")
 

@@ -25,7 +25,7 @@ def cell_notes(measurement: Measurement, wanted: int, seeds: Sequence[int]) -> l
         notes += [_sentence(warning) for warning in entry.record.warnings]
         limit = entry.record.config.get("max_triplets")
         if limit is not None:
-            notes.append(f"--max-triplets {limit}: not all triplets were looked at.")
+            notes.append(f"Not all test triplets were looked at; `--max-triplets {limit}` said so.")
     if 0 < measurement.count < wanted:
         notes.append(f"Mean over {measurement.count} of {wanted} test triplets.")
     own = measurement.seeds

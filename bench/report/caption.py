@@ -12,7 +12,7 @@ from bench.scores.departures import first_look
 from bench.scores.measurement import Measurement, every_seed
 from bench.store.records import NONE
 
-_EMPHASIS = "Best bold, second underlined, by unrounded values."
+EMPHASIS = "Best bold, second underlined, by unrounded values."
 
 
 def caption(
@@ -49,7 +49,7 @@ def caption(
     folds = sorted({entry.cell.fold for each in every for entry in each.entries})
     if len(folds) > 1:
         sentences.append(f"Over folds {', '.join(map(str, folds))}.")
-    return (*sentences, *more, *([_EMPHASIS] if ranked else []))
+    return (*sentences, *more, *([EMPHASIS] if ranked else []))
 
 
 def _title(preset: str, title: str) -> str:

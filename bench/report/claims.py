@@ -78,6 +78,11 @@ class Judgement:
     elsewhere: tuple[Comparison, ...] = ()
 
     @property
+    def measured(self) -> bool:
+        """Whether anything the claim speaks of was measured, on whichever dataset."""
+        return self.verdict != "not measured" or bool(self.elsewhere)
+
+    @property
     def provisional(self) -> bool:
         """Whether a longer training may reverse the verdict."""
         return any(each.provisional for each in self.comparisons)
@@ -207,10 +212,12 @@ def _layers(selection: Selection, claim: Claim) -> Comparison:
     ours, over = (None if layer is None else _cost(layer, metric) for layer in found)
     if profile is not None and profile.size != _LAYERS_AT:
         given, asked = (" x ".join(map(str, size)) for size in (profile.size, _LAYERS_AT))
-        why = f"the profile is of {given}, the claim of {asked}: run `bench profile --layers`"
+        why = f"the profile is of {given}, the claim of {asked}; `bench profile --layers` has it"
         return Comparison("", metric, *names, None, "not measured", why)
     if ours is None or over is None:
-        why = "run `bench profile --layers`" if profile is None else "the profile has no such rows"
+        why = "not profiled; `bench profile --layers` does it"
+        if profile is not None:
+            why = "the profile has no such rows"
         return Comparison("", metric, *names, None, "not measured", why)
     if claim.kind == "faster":
         reach = Interval(ours.mean - over.mean, ours.low - over.high, ours.high - over.low, 0)

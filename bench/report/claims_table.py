@@ -58,7 +58,7 @@ def _provisional(selection: Selection, judgements: Sequence[Judgement]) -> tuple
         return ()
     length = training_note(selection.preset, selection.every)
     return (
-        f"Provisional: the networks were trained with {length}, not as long as the paper's; a "
+        f"Provisional: the networks were trained with {length}, not as long as theirs; a "
         "longer training may reverse the verdict.",
     )
 
@@ -76,14 +76,14 @@ def _claims(selection: Selection, judgements: Sequence[Judgement]) -> Table:
         marks = notes.mark(_place(each.claim))
         rows.append(TableRow(each.claim.text, _claim(selection, each), marks, unmeasured=bare))
     caption = (
-        "Claims of the paper, reported and measured.",
+        "Claims of Wang et al. 2021, reported and measured.",
         f"{tally(judgements)}.",
         f"Trained under preset `{selection.preset}`.",
         *filter(None, [departures_of(selection.every)]),
         *_provisional(selection, judgements),
         "A claim holds where every 95 % interval lies on its side of zero, and does not where one "
         "lies on the other side (Holm over its comparisons); in between it is not settled.",
-        "None of our datasets is the paper's own: "
+        "None of these datasets is their own: "
         + "; ".join(f"{name}: {how}" for name, how in selection.reported.datasets.items())
         + ".",
         selection.reported.citation + ".",
@@ -142,7 +142,7 @@ def _comparisons(selection: Selection, judgements: Sequence[Judgement]) -> Table
             rows.append(TableRow(each.claim.text, rule=bool(rows)))
         rows += [_comparison(selection, each.claim, one) for one in family]
     if not rows:
-        rows.append(TableRow("Nothing the paper claims was measured."))
+        rows.append(TableRow("None of the claims was measured."))
     caption = (
         "Every comparison behind the claims.",
         "Paired over the test triplets both rows have, with the 95 % interval over columns of "

@@ -33,7 +33,7 @@ class Digest:
 
 def digest(tables: Sequence[Table]) -> Digest:
     """Leave out what was not measured, naming it below its table; say long footnotes once."""
-    short = [_in_full(without_bare(table)) for table in tables if not table.empty]
+    short = [_in_full(table) for table in tables if not table.empty]
     shared = _shared(short)
     return Digest(
         tuple(_marked_anew(table, shared) for table in short),
@@ -56,25 +56,38 @@ def without_bare(table: Table) -> Table:
             replace(row, cells=tuple(row.cells[i] for i in columns)) if row.cells else row
             for row in rows
         ),
-        remarks=tuple(remarks),
+        remarks=(*table.remarks, *remarks),
     )
     return _marked_anew(shown, {})
 
 
 def _in_full(table: Table) -> Table:
-    """The same with a word on where everything is, if anything was left out."""
-    where = (f"In full: `{table.stem}.md`.",) if table.remarks else ()
-    return replace(table, remarks=(*table.remarks, *where))
+    """The table without what holds no number, and a word on where everything is."""
+    shown = without_bare(table)
+    if shown is table:
+        return table
+    return replace(shown, remarks=(*shown.remarks, f"In full: `{table.stem}.md`."))
 
 
 def _rows(table: Table) -> list[TableRow]:
     """The rows that hold something, and the headings over them or over none at all."""
     kept: list[TableRow] = []
     for heading, rows in _blocks(table):
-        held = [row for row in rows if not table.bare(row)]
+        held = _held(table, rows)
         if heading is not None and (held or not rows):
             kept.append(heading)
         kept += held
+    return kept
+
+
+def _held(table: Table, rows: Sequence[TableRow]) -> list[TableRow]:
+    """The rows that hold something; the line above one that does not is drawn above the next."""
+    kept, rule = list[TableRow](), False
+    for row in rows:
+        rule |= row.rule
+        if not table.bare(row):
+            kept.append(replace(row, rule=rule and bool(kept)))
+            rule = False
     return kept
 
 

@@ -13,7 +13,7 @@ from bench.report.registry_order import untrained_first
 from bench.report.remarks import dataset_notes, method_notes
 from bench.report.score_cells import dashes, score_cell
 from bench.report.selection import Selection
-from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow
+from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, ruled
 from bench.report.titles import row_title
 from bench.scores.ceiling import KINDS, LEFT_OUT, REAL
 from bench.scores.columns import EVERY, ordered
@@ -97,7 +97,7 @@ def _block(
             return []
         return [TableRow(title.capitalize(), (_carried(found.on(fullest)), *dashes(pixels, ())))]
 
-    rows = beside(KINDS[LEFT_OUT], selection.reference(LEFT_OUT, name))
+    opening, rows = beside(KINDS[LEFT_OUT], selection.reference(LEFT_OUT, name)), list[TableRow]()
     most = most_triplets(each.measured("psnr") for each in rivals)
     for rival in rivals:
         scores = rival.measured("psnr")
@@ -108,7 +108,8 @@ def _block(
             cells = [_carried(rival.measured(_CARRIED)), *_by_position(scores, _gap(name), widest)]
         label = row_title(rival.entries[0], rival.method, rival.loss)
         rows.append(TableRow(label, tuple(cells), notes.mark(*said)))
-    return rows + beside(REAL, selection.ceiling(name))
+    methods = ruled(rows) if opening else rows
+    return [*opening, *methods, *ruled(beside(REAL, selection.ceiling(name)))]
 
 
 def _carried(measured: Measurement) -> TableCell:

@@ -23,8 +23,8 @@ from bench.scores.measurement import every_seed, most_triplets
 from bench.scores.standings import Standing, standings_of
 
 _MEANS = (
-    "Second: by a network of another architecture, trained with another seed on the same slices "
-    "(`bench run --judges 2`)."
+    "Second: by a network of another architecture, trained with another seed on the same slices; "
+    "`bench run --judges 2` has both."
 )
 
 

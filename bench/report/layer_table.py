@@ -103,8 +103,8 @@ def layers(selection: Selection) -> list[Table]:
 def _words(profile: Profile) -> list[str]:
     machine = profile.provenance.get("gpu") or profile.provenance.get("processor") or "unknown"
     return [
-        f"Input {' x '.join(map(str, profile.size))}, on {profile.device} ({machine}); the paper "
-        "measured on a P40.",
+        f"Input {' x '.join(map(str, profile.size))}, on {profile.device} ({machine}); Wang et "
+        "al. 2021 measured on a P40.",
         "Memory (peak) and run time of a forward pass, and of forward and backward together. GMAC: "
         "multiply-adds in 10^9, half as many as FLOPs. Run time: median [fastest, "
         "slowest] of the repeats. Best bold, second underlined, by unrounded values.",

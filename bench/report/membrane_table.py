@@ -8,7 +8,7 @@ from bench.cells.cell import NULL
 from bench.cells.registry import METHODS
 from bench.report.absence import absence, cell_notes
 from bench.report.caption import caption
-from bench.report.remarks import membrane_notes, method_notes
+from bench.report.remarks import beside_paper, membrane_notes, method_notes
 from bench.report.score_cells import ends, spread_text
 from bench.report.selection import Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
@@ -39,8 +39,12 @@ def segmentation(selection: Selection) -> list[Table]:
         name: [selection.membranes((method,), loss, name) for method, loss in pairs]
         for name in datasets
     }
+    marks = {
+        name: notes.mark(*beside_paper(selection, name), *membrane_notes(selection, name))
+        for name in datasets
+    }
     columns = tuple(
-        Column(title, name, notes.mark(*membrane_notes(selection, name)))
+        Column(title, name, marks[name])
         for name, rows in measured.items()
         for title in (*_front(rows).values(), "Gap in Dice", *_METRICS.values())
     )

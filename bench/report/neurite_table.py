@@ -10,7 +10,7 @@ from bench.report.registry_order import untrained_first
 from bench.report.remarks import membrane_notes, method_notes
 from bench.report.score_cells import dashes, ends, score_cell, spread_text
 from bench.report.selection import OVER_LEFT_OUT, Selection
-from bench.report.table import DASH, Aside, Column, Notes, Table, TableCell, TableRow
+from bench.report.table import DASH, Aside, Column, Notes, Table, TableCell, TableRow, ruled
 from bench.report.titles import row_title
 from bench.scores.answer_words import headline
 from bench.scores.ceiling import KINDS, LEFT_OUT, LEFT_OUT_FLOW, REAL, TRUE_SEGMENTS
@@ -122,12 +122,13 @@ class _Block:
 
     def rows(self) -> list[TableRow]:
         """What is carried without a slice, the methods, what is carried by the real slice."""
-        return [
-            *self._references(LEFT_OUT, LEFT_OUT_FLOW),
-            *(self._method(number) for number in range(len(self._rivals))),
+        opening = list(self._references(LEFT_OUT, LEFT_OUT_FLOW))
+        methods = [self._method(number) for number in range(len(self._rivals))]
+        closing = [
             self._beside(REAL, self._selection.ceiling(self._dataset)),
             *self._references(TRUE_SEGMENTS),
         ]
+        return [*opening, *(ruled(methods) if opening else methods), *ruled(closing)]
 
     def _references(self, *kinds: str) -> Iterator[TableRow]:
         for kind in kinds:

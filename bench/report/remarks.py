@@ -37,10 +37,9 @@ def departures_of(entries: Iterable[Entry]) -> str:
 
 
 def dataset_notes(selection: Selection, dataset: str) -> list[str]:
-    """What has to be known of a dataset: that it is not the paper's, and what leaks."""
-    notes = []
+    """What has to be known of a dataset: how it differs from the paper's, and what leaks."""
     remark = selection.reported.datasets.get(dataset)
-    notes.append(f"{dataset}: {remark or 'not in the SSAN paper'}.")
+    notes = [f"{dataset}: {remark}."] if remark else []
     entries = [entry for entry in selection.every
                if entry.cell.dataset == dataset and not entry.other_build]  # fmt: skip
     leakages = [entry.dataset.leakage or 0.0 for entry in entries]
@@ -48,6 +47,14 @@ def dataset_notes(selection: Selection, dataset: str) -> list[str]:
     saturated = max((_saturated(entry) for entry in entries), default=0.0)
     cautions = (leakage_caution(leakage), saturation_caution(saturated))
     return [*notes, *(f"{dataset}: {caution}" for caution in cautions if caution)]
+
+
+def beside_paper(selection: Selection, dataset: str) -> list[str]:
+    """In a table of the paper's layout: which dataset is none of those that it shows beside."""
+    known = selection.reported.datasets
+    if dataset in known or not any(name in known for name in selection.datasets):
+        return []
+    return [f"{dataset}: not in Wang et al. 2021."]
 
 
 def membrane_notes(selection: Selection, dataset: str) -> list[str]:

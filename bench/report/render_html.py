@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from bench.report.digest import Digest
+from bench.report.legend import explained
 from bench.report.table import Column, Table, TableCell, TableRow, spans
 
 _EMPHASIS = {"": "{}", "best": "<strong>{}</strong>", "second": "<u>{}</u>"}
@@ -35,6 +36,7 @@ def prose(text: str) -> str:
 
 def html(table: Table) -> str:
     """A section with heading, table, caption and footnotes; a page styles it."""
+    table = explained(table)
     return "\n".join(
         [
             f'<section class="table" id="table-{escape(table.name)}">',

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from bench.report.digest import without_bare
+from bench.report.legend import explained
 from bench.report.table import Aside, Table, TableCell, TableRow, plain, spans
 
 _PACKAGES = r"\usepackage{booktabs,graphicx,longtable,array}"
@@ -43,6 +44,8 @@ scaled; take fewer columns (bench report --columns) or turn it (sidewaystable)}%
 _NARROW = 55  # letters of 8 pt in 3.4 inches
 _FEW = 1500  # letters of notes, which in such a column are a third of the page
 
+_COMMAND = re.compile(r"`bench |(?<![\w-])--[a-z]|\brepeat (?:the|its) run")
+
 _EMPHASIS = {"": "{}", "best": r"\textbf{{{}}}", "second": r"\underline{{{}}}"}
 
 
@@ -52,7 +55,7 @@ def latex(table: Table) -> str:
     Rows and columns without a number are left out, and named in comments; what a paper claims
     stays where nothing was measured.
     """
-    shown = table if table.prose else without_bare(table)
+    shown = table if table.prose else explained(without_bare(table))
     above = [f"% In the preamble: {_PACKAGES}", *map(_comment, shown.remarks)]
     return "\n".join([*above, _long(shown) if shown.prose else _float(shown)])
 
@@ -90,7 +93,9 @@ def _float(table: Table) -> str:
         [
             _FIT,
             rf"\begingroup\providecommand{{\benchfloat}}{{{kind}}}",
-            r"\begin{\benchfloat}[p]",
+            r"\providecommand{\benchplace}{tbp}",
+            # LaTeX reads the place letter by letter: it has to be there before \begin looks.
+            r"\edef\benchbegin{\noexpand\begin{\noexpand\benchfloat}[\benchplace]}\benchbegin",
             r"\centering",
             _caption(table),
             r"\medskip",
@@ -155,7 +160,7 @@ def _long(table: Table) -> str:
 
 def _caption(table: Table) -> str:
     label = table.name.replace("_", "-")
-    said = [_text(sentence) for sentence in table.caption if not isinstance(sentence, Aside)]
+    said = [_said(sentence) for sentence in table.caption if not isinstance(sentence, Aside)]
     return rf"\caption{{{' '.join(said)}}}\label{{tab:{label}}}"
 
 
@@ -192,13 +197,13 @@ def _row(row: TableRow, columns: int) -> list[str]:
 
 
 def _cell(cell: TableCell) -> str:
-    return _EMPHASIS[cell.emphasis].format(_text(cell.text)) + _marks(cell.every_mark)
+    return _EMPHASIS[cell.emphasis].format(_said(cell.text)) + _marks(cell.every_mark)
 
 
 def _notes(table: Table) -> list[str]:
-    asides = [_text(sentence) for sentence in table.caption if isinstance(sentence, Aside)]
+    asides = [_said(sentence) for sentence in table.caption if isinstance(sentence, Aside)]
     lines = [rf"{' '.join(asides)}\par"] if asides else []
-    lines += [rf"{_marks((mark,))}~{_text(sentence)}\par" for mark, sentence in table.notes]
+    lines += [rf"{_marks((mark,))}~{_said(sentence)}\par" for mark, sentence in table.notes]
     if not lines:
         return []
     start = r"\par\medskip\begin{minipage}{\linewidth}\footnotesize\raggedright"
@@ -212,9 +217,32 @@ def _marks(marks: tuple[str, ...]) -> str:
     return rf"\textsuperscript{{{','.join(marks)}}}" if marks else ""
 
 
+def _said(text: str) -> str:
+    """A sentence of a manuscript: what to type, behind a semicolon, is for who computes."""
+    sentences = re.split(r"(?<=\.) ", text)
+    return _text(" ".join(map(_without_command, sentences)))
+
+
+def _without_command(sentence: str) -> str:
+    clauses = sentence.split("; ")
+    first = next((i for i, clause in enumerate(clauses) if i and _COMMAND.search(clause)), None)
+    if first is None:
+        return sentence
+    return "; ".join(clauses[:first]) + ("." if sentence.endswith(".") else "")
+
+
+def _signs(text: str) -> str:
+    """Signs of mathematics in place of what a keyboard has."""
+    text = text.replace(">=", "≥").replace("<=", "≤")
+    return re.sub(r"(?<![\w.)-])-(?=\d)", "−", text)
+
+
 def _text(text: str) -> str:
     wraps = {"plain": "{}", "code": r"\texttt{{{}}}", "loss": r"$\mathcal{{L}}_{{{}}}$"}
-    return "".join(wraps[style].format(_escape(part)) for style, part in spans(text))
+    return "".join(
+        wraps[style].format(_escape(_signs(part) if style == "plain" else part))
+        for style, part in spans(text)
+    )
 
 
 def _escape(text: str) -> str:

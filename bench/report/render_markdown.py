@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from bench.report.legend import explained
 from bench.report.table import Table, TableCell, TableRow, spans
 
 _SPECIAL = re.compile(r"([\\*_|<>\[\]~])")
@@ -14,6 +15,7 @@ _EMPHASIS = {"": "{}", "best": "**{}**", "second": "<u>{}</u>"}
 
 def markdown(table: Table) -> str:
     """Title, table, caption and footnotes; a dataset's name stands before each metric's."""
+    table = explained(table)
     columns = [_text(table.stub)]
     for column in table.columns:
         over = f"{_text(column.group)}{_marks(column.marks)} " if column.group else ""

@@ -125,7 +125,8 @@ def _draw(
             axes[1, column].set_title(f"IE {ie(frame, truth):.1f}", fontsize=8)
         for axis in axes[:, column]:
             axis.set_axis_off()
-    if image is not None:
-        figure.colorbar(image, ax=axes[1, :], label="error (grey levels)", shrink=0.8)
+    if image is not None:  # beside the last error map, below the slice after
+        bar = axes[1, -1].inset_axes((0.02, 0.05, 0.06, 0.9))
+        figure.colorbar(image, cax=bar, label="error (grey levels)")
     figure.suptitle(title, fontsize=9, parse_math=False)
     figure.savefig(target, format="png", dpi=130)

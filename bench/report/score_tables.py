@@ -10,7 +10,7 @@ from bench.cells.cell import NULL
 from bench.report.absence import absence, cell_notes
 from bench.report.calibration_rows import calibration_rows
 from bench.report.caption import caption
-from bench.report.remarks import dataset_notes, method_notes
+from bench.report.remarks import beside_paper, dataset_notes, method_notes
 from bench.report.score_cells import dashes, gain_cells, mean_cells
 from bench.report.score_rows import AGGREGATIONS, EXTRACTORS, Line, ablation, all_methods
 from bench.report.selection import Selection
@@ -205,7 +205,10 @@ def _chosen(selection: Selection, usual: tuple[str, ...]) -> tuple[str, ...]:
 
 def _columns(making: _Making) -> tuple[Column, ...]:
     marks = {
-        name: making.notes.mark(*dataset_notes(making.selection, name)) for name in making.datasets
+        name: making.notes.mark(
+            *beside_paper(making.selection, name), *dataset_notes(making.selection, name)
+        )
+        for name in making.datasets
     }
     return tuple(
         Column(METRICS[metric].title, name, marks[name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -73,10 +73,22 @@ class Shown:
     losses: tuple[str, ...] = ()
     over: Over | None = None
 
+    @property
+    def some_rows(self) -> bool:
+        """Whether rows may be left out."""
+        return bool(self.methods or self.losses)
+
+    def of_every_row(self) -> Shown:
+        """The same columns of all rows."""
+        return replace(self, methods=(), losses=())
+
     def row(self, method: str, loss: str) -> bool:
         """Whether a method under a loss has a row."""
         own = not self.methods or method in self.methods
         return own and (loss == NONE or not self.losses or loss in self.losses)
+
+
+EVERY_ROW = Shown()
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +109,7 @@ class Selection:
     preset: str
     reported: Reported
     profile: Path
-    shown: Shown = Shown()
+    shown: Shown = EVERY_ROW
 
     @cached_property
     def entries(self) -> list[Entry]:
@@ -177,7 +189,7 @@ def select(
     preset: str | None,
     reported: Reported,
     profile: Path,
-    shown: Shown = Shown(),
+    shown: Shown = EVERY_ROW,
 ) -> Selection:
     """Choose datasets and preset; what is not asked for is everything, and the fullest preset.
 

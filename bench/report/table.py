@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.scores.standings import TIE, Emphasis
@@ -184,6 +184,11 @@ class Notes:
         """Every mark with its sentence; the sign of a tie explains itself where there is one."""
         legend = ((TIE, TIES),) if ties else ()
         return legend + tuple((mark, sentence) for sentence, mark in self.marks.items())
+
+
+def ruled(rows: Sequence[TableRow]) -> list[TableRow]:
+    """Rows with a line above the first."""
+    return [replace(row, rule=row.rule or not i) for i, row in enumerate(rows)]
 
 
 def number(value: float, digits: int, *, signed: bool = False) -> str:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from bench.base.files import tidied, write_text
 from bench.base.words import split_variants, unknown
+from bench.report.chosen_rows import beside_whole
 from bench.report.claims import judge
 from bench.report.claims_table import claims_tables
 from bench.report.digest import digest
@@ -24,7 +25,7 @@ from bench.report.render_markdown import markdown
 from bench.report.reported import load_reported
 from bench.report.selection import OVER_LEFT_OUT, Over, Selection, Shown, select
 from bench.report.table import Table
-from bench.report.tables import CHOOSING, LACKS, LEADING, TABLE_FILES, TABLES
+from bench.report.tables import CHOOSING, LACKS, TABLE_FILES, TABLES
 from bench.scores.columns import ORDER
 from bench.scores.results import Results, load_results
 
@@ -156,15 +157,18 @@ def _write(
     results: Results, selection: Selection, wishes: Wanted, folder: Path, tell: Tell
 ) -> list[Path]:
     tables = make_tables(selection, wishes)
-    for sentence in _said(tables, wishes):
-        tell(sentence)
-    written, pictures = write_tables(tables, wishes.formats, folder), []
+    written, pictures, left_out = write_tables(tables, wishes.formats, folder), [], list[str]()
     if wishes.figures:
         from bench.report.figures import draw_figures
 
         with tidied(folder / FIGURES):
-            drawn = draw_figures(results, wishes.figures, folder / FIGURES, tell)
+            drawn = draw_figures(
+                results, wishes.figures, folder / FIGURES, left_out.append, wishes.shown
+            )
         written, pictures = [*written, *drawn.files], drawn.pictures
+    counted = _counted(tables, left_out)
+    for sentence in counted if wishes.whole else (*_said(tables, wishes), *left_out):
+        tell(sentence)
     if wishes.whole:
         shown = digest(tables)
         written.append(folder / "report.md")
@@ -178,26 +182,47 @@ def _write(
     return written
 
 
+def _counted(tables: Sequence[Table], figures: Sequence[str]) -> Iterator[str]:
+    """How much of everything is left out, in a line: a store of one's own lacks most of it."""
+    empty = sum(table.empty for table in tables)
+    parts = []
+    if empty:
+        parts.append(f"tables without a number, {empty} (the end of report.md names them)")
+    if figures:
+        parts.append(f"figures, {len(figures)} ({FIGURES}/figures.md says why)")
+    if parts:
+        yield f"Left out: {'; '.join(parts)}."
+
+
 def make_tables(selection: Selection, wishes: Wanted) -> list[Table]:
-    """The tables that are asked for; of everything, the claims too."""
-    tables = [table for name in wishes.tables for table in TABLES[name](selection)]
+    """The tables that are asked for; of everything, the claims too if any was measured."""
+    tables = _rows_chosen(selection, wishes.tables)
     if wishes.whole:
-        tables += claims_tables(selection, judge(selection))
+        judgements = judge(selection)
+        if any(each.measured for each in judgements):
+            tables += claims_tables(selection, judgements)
     return tables
 
 
-def _said(tables: Sequence[Table], wishes: Wanted) -> Iterator[str]:
-    """Which tables are not written, and why; which do not take the columns that are asked for.
+def _rows_chosen(selection: Selection, names: Sequence[str]) -> list[Table]:
+    """The tables; those of some rows alone say which others there are."""
+    tables = [table for name in names for table in TABLES[name](selection)]
+    if not selection.shown.some_rows:
+        return tables
+    every = replace(selection, shown=selection.shown.of_every_row())
+    whole = {table.name: table for name in names for table in TABLES[name](every)}
+    return [beside_whole(table, whole[table.name]) for table in tables]
 
-    Of everything, only the one that leads is missed: the others are there for special runs.
-    """
+
+def _said(tables: Sequence[Table], wishes: Wanted) -> Iterator[str]:
+    """Which tables are not written, and why; which do not take the columns asked for."""
     keep = [name for name in wishes.tables if name not in CHOOSING]
-    if wishes.shown.columns and keep and not wishes.whole:
+    if wishes.shown.columns and keep:
         choosing = ", ".join(CHOOSING)
         yield f"These tables keep their columns: {', '.join(keep)}; --columns is of {choosing}."
     made = {table.name for table in tables}
     for name in wishes.tables:
-        if name in LACKS and name not in made and (name == LEADING or not wishes.whole):
+        if name in LACKS and name not in made:
             yield f"There is no table `{name}`: {LACKS[name]}."
     empty = [table.stem for table in tables if not table.printable]
     if empty and "latex" in wishes.formats:

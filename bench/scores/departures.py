@@ -1,4 +1,7 @@
-"""Where the trainings behind figures depart from the paper's: said wherever its names are used."""
+"""Where the trainings behind figures depart from the paper's: said wherever its names are used.
+
+The sentences name the paper: in a manuscript "the paper" is the reader's own.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def departures(config: Mapping[str, Any]) -> list[str]:
         phrases.append(_of_membranes(budget, options))
     if printed := _of_print(options):
         ours, theirs = (" and ".join(words) for words in zip(*printed, strict=True))
-        phrases.append(f"{ours}, as in the authors' code (the paper prints {theirs})")
+        phrases.append(f"{ours}, as in their code (printed: {theirs})")
     if loss["name"] == "ls" and options.get("style") == "balance":
         phrases.append(
             "weights kept by the continuous form of the style balance (the gradient of equation 15)"
@@ -68,7 +71,7 @@ def _of_features(budget: Mapping[str, Any], options: Mapping[str, Any]) -> list[
 def _of_membranes(budget: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     since = budget.get("membranes_from")
     late = f" in the last {100 * (1 - since):.0f} % of the steps" if since else ""
-    return f"a membrane term of weight {options['membrane']:g}{late}, which the paper does not have"
+    return f"a membrane term of weight {options['membrane']:g}{late}"
 
 
 def _of_print(options: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -103,7 +106,7 @@ def told(trainings: Iterable[Trained]) -> str:
     if not having:
         return ""
     words = (phrase + _of_whom(own, every) for phrase, own in having.items())
-    return f"Where the training is not the paper's: {'; '.join(words)}."
+    return f"Where the training is not that of Wang et al. 2021: {'; '.join(words)}."
 
 
 def _of_whom(own: list[Trained], every: list[Trained]) -> str:

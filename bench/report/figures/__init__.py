@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
 from bench.base.errors import UserError
 from bench.base.files import write_text
@@ -24,6 +26,7 @@ from bench.report.figures.style import look, save
 from bench.report.figures.subject import AbsentError, Subject, subject_of
 from bench.report.picture import Picture, captioned
 from bench.report.render_markdown import inert
+from bench.report.selection import EVERY_ROW, Shown
 from bench.scores.results import Results
 from bench.store.records import file_name
 
@@ -68,7 +71,7 @@ class Study:
         title: first sentence of its caption.
     """
 
-    draw: Callable[[Results], list[tuple[Subject, Drawing]]]
+    draw: Callable[[Results, Shown], list[tuple[Subject, Drawing]]]
     title: str
 
 
@@ -96,17 +99,23 @@ class Drawn:
 
 
 def draw_figures(
-    results: Results, wanted: Sequence[str], folder: Path, tell: Callable[[str], None]
+    results: Results,
+    wanted: Sequence[str],
+    folder: Path,
+    tell: Callable[[str], None],
+    shown: Shown = EVERY_ROW,
 ) -> Drawn:
     """Draw figures of every dataset, as PDF and PNG, with their captions in ``figures.md``.
 
-    A figure whose cells are missing, or whose files are damaged, is left out and told of.
+    A figure whose cells are missing, or whose files are damaged, is left out and told of. The
+    captions of figures that were not asked for stay.
 
     Args:
         results: the store.
         wanted: names of ``FIGURES`` and ``STUDIES``.
         folder: where the files go.
         tell: told of each figure that is left out.
+        shown: which methods and losses they show.
 
     Returns:
         Its files and pictures.
@@ -117,10 +126,10 @@ def draw_figures(
     for name in wanted:
         if name not in FIGURES and name not in STUDIES:
             unknown("figure", name, [*FIGURES, *STUDIES])
-    written = _Written(folder, tell)
+    written = _Written(folder, tell, shown)
     with look():
         for dataset in results.datasets:
-            subject = subject_of(results, dataset)
+            subject = subject_of(results, dataset, shown)
             for name in filter(FIGURES.__contains__, wanted):
                 try:
                     written.add(name, FIGURES[name].title, subject, FIGURES[name].draw(subject))
@@ -128,18 +137,18 @@ def draw_figures(
                     written.leave_out(f"{_head(name)} of {dataset}", error)
         for name in filter(STUDIES.__contains__, wanted):
             try:
-                for subject, drawing in STUDIES[name].draw(results):
+                for subject, drawing in STUDIES[name].draw(results, shown):
                     written.add(name, STUDIES[name].title, subject, drawing)
             except (AbsentError, UserError) as error:
                 written.leave_out(_head(name), error)
-    return written.finish()
+    return written.finish({_stem(name, each) for name in wanted for each in results.datasets})
 
 
 class _Written:
     """The files of a report's figures, and their captions."""
 
-    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
-        self._folder, self._tell = folder, tell
+    def __init__(self, folder: Path, tell: Callable[[str], None], shown: Shown) -> None:
+        self._folder, self._tell, self._shown = folder, tell, shown
         self._paths: list[Path] = []
         self._pictures: list[Picture] = []
         self._left_out: list[str] = []
@@ -147,7 +156,7 @@ class _Written:
     def add(self, name: str, title: str, subject: Subject, drawing: Drawing) -> None:
         """Write a figure, and the numbers behind it if it has any."""
         dataset = subject.dataset
-        stem = f"{'figure' if name.isdigit() else ''}{name}-{file_name(dataset)}"
+        stem = _stem(name, dataset)
         self._paths += save(drawing.figure, self._folder / stem)
         if drawing.numbers:
             self._paths.append(self._folder / f"{stem}.csv")
@@ -157,18 +166,38 @@ class _Written:
 
     def leave_out(self, what: str, error: Exception) -> None:
         """Tell of a figure that cannot be drawn."""
-        self._left_out.append(f"{what} is left out: {str(error).rstrip('.')}.")
+        chosen = " (of what --methods and --losses choose)" if self._shown.some_rows else ""
+        self._left_out.append(f"{what} is left out: {str(error).rstrip('.')}{chosen}.")
         self._tell(self._left_out[-1])
 
-    def finish(self) -> Drawn:
-        """Write the captions."""
-        parts = ["# Figures", *captioned(self._pictures)]
-        if self._left_out:
-            listed = (f"- {sentence}" for sentence in self._left_out)
-            parts.append("\n".join(["Left out:", "", *listed]))
+    def finish(self, tried: Collection[str]) -> Drawn:
+        """Write the captions, behind those of figures that lie there and were not tried now."""
         path = self._folder / CAPTIONS
-        write_text(path, inert("\n\n".join(parts)) + "\n")
+        parts = [*_kept(path, tried), *map(inert, captioned(self._pictures))]
+        if self._left_out:
+            listed = (f"- {inert(sentence)}" for sentence in self._left_out)
+            parts.append("\n".join(["Left out:", "", *listed]))
+        write_text(path, "\n\n".join(["# Figures", *parts]) + "\n")
         return Drawn([*self._paths, path], self._pictures)
+
+
+def _stem(name: str, dataset: str) -> str:
+    """What the files of a figure are called."""
+    return f"{'figure' if name.isdigit() else ''}{name}-{file_name(dataset)}"
+
+
+def _kept(captions: Path, tried: Collection[str]) -> list[str]:
+    """The pictures and captions of an earlier call whose files lie there, but for those tried."""
+    if not captions.exists():
+        return []
+    parts = captions.read_text(encoding="utf-8").strip().split("\n\n")
+    kept = []
+    for image, words in pairwise(parts):
+        file = unquote(image.rpartition("](")[2].removesuffix(")"))
+        there = image.startswith("![") and (captions.parent / file).is_file()
+        if there and Path(file).stem not in tried:
+            kept += [image, words]
+    return kept
 
 
 def _head(name: str) -> str:

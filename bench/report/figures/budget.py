@@ -12,6 +12,7 @@ from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import GREY, WIDE, colour, legend_above, line, marker, new_figure
 from bench.report.figures.subject import AbsentError, Subject, drawn, label, subject_of
 from bench.report.registry_order import registry_place
+from bench.report.selection import EVERY_ROW, Shown
 from bench.scores.budgets import BudgetCurve, budget_curves
 from bench.scores.ceiling import LEFT_OUT
 from bench.scores.cell_scores import ceiling_scores, image_scores, membrane_scores, reference_scores
@@ -29,7 +30,7 @@ _COLUMNS = [
 _NEAR = 0.6  # of the curves' range: a level further away is named at the edge, not drawn
 
 
-def draw_budgets(results: Results) -> list[tuple[Subject, Drawing]]:
+def draw_budgets(results: Results, shown: Shown = EVERY_ROW) -> list[tuple[Subject, Drawing]]:
     """Each score a panel, each method and loss a curve over the crops of its training.
 
     Returns:
@@ -40,9 +41,14 @@ def draw_budgets(results: Results) -> list[tuple[Subject, Drawing]]:
     """
     figures = []
     for dataset in results.datasets:
-        curves = budget_curves(e for e in results.every if e.cell.dataset == dataset)
+        curves = budget_curves(
+            entry
+            for entry in results.every
+            if entry.cell.dataset == dataset and shown.row(entry.cell.method, entry.cell.loss)
+        )
         if curves:
-            figures.append((subject_of(results, dataset), _draw(sorted(curves, key=_place))))
+            subject = subject_of(results, dataset, shown)
+            figures.append((subject, _draw(sorted(curves, key=_place))))
     if not figures:
         raise AbsentError(
             "no training was scored at two budgets; repeat a run with `--preset overnight`, or "

@@ -97,8 +97,10 @@ def curves(results: Results, subject: Subject, dial: Dial) -> pd.DataFrame:
         with ``mean``, ``low``, ``high``, ``clusters`` and ``triplets``.
     """
     rows = []
+    beside = [e for e in (subject.null,) if e is not None and e not in subject.scored]
+    with_null = [*beside, *subject.scored]
     for value, dataset in dial.settings.items():
-        cells = [(entry, _cells(results, entry, dataset)) for entry in subject.scored]
+        cells = [(entry, _cells(results, entry, dataset)) for entry in with_null]
         null = next(
             (_scores(found) for entry, found in cells if method_of(entry) == NULL), _scores([])
         )

@@ -14,6 +14,7 @@ from bench.report.figures.dial_series import UNITS, Dial, curves, dials_of, midd
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.style import BLACK, GREY, WIDE, colour, legend_above, new_figure
 from bench.report.figures.subject import AbsentError, Subject, label, method_of, subject_of
+from bench.report.selection import EVERY_ROW, Shown
 from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS
 from bench.scores.results import Results
@@ -29,7 +30,7 @@ _HEIGHTS = {"psnr": 1.25, "frc_10": 1.25, "gap": 1.25, "ceiling": 0.7}  # inches
 _MARKERS = "osD^v<>ph"
 
 
-def draw_dials(results: Results) -> list[tuple[Subject, Drawing]]:
+def draw_dials(results: Results, shown: Shown = EVERY_ROW) -> list[tuple[Subject, Drawing]]:
     """Each dial a column, each score a row, each method a curve in its 95 % interval.
 
     Returns:
@@ -40,7 +41,7 @@ def draw_dials(results: Results) -> list[tuple[Subject, Drawing]]:
     """
     drawn = []
     for middle in middles(results.datasets):
-        subject = subject_of(results, middle)
+        subject = subject_of(results, middle, shown)
         found = {
             dial: curves(results, subject, dial) for dial in dials_of(results.datasets, middle)
         }

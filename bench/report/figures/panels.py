@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.cells.cell import NULL
 from bench.report.figures.drawing import Drawing
 from bench.report.figures.scene import Scene, scene_of, triplets_of, typical
-from bench.report.figures.sheet import Sheet, leave_empty, mark, scale_bar, show_inset
+from bench.report.figures.sheet import Sheet, head, leave_empty, mark, scale_bar, show_inset
 from bench.report.figures.subject import (
     AbsentError,
     Subject,
@@ -53,7 +53,7 @@ def draw_losses(subject: Subject) -> Drawing:
     for number, line in enumerate(lines):
         for column, panel in enumerate(line):
             first, second = sheet.place(2 * number, column), sheet.place(2 * number + 1, column)
-            first.set_title(panel.heading)
+            head(first, panel.heading)
             _draw_pair(first, second, panel, scene, bar=number == column == 0)
     return Drawing(sheet.figure, f"{_which(subject, scene)} {scene.rule}", shown, 1)
 
@@ -67,12 +67,12 @@ def draw_own(subject: Subject) -> Drawing:
     every = [subject.find(subject.own, loss) for loss in reversed(list(LOSSES))]
     entry = _pictured(subject, [entry for entry in every if entry])[0]
     scenes = [scene_of(subject, [entry], typical(subject, [entry], at)) for at, _ in _LEVELS]
-    sheet = Sheet([1, 1, 1, 1], len(scenes))
+    sheet = Sheet([1, 1, 2, 1], len(scenes))  # the third has a name and a score
     for column, (scene, (_, level)) in enumerate(zip(scenes, _LEVELS, strict=True)):
         heading, frame = _of_cell(scene, entry)
         rows = {
             f"before ({level})": scene.before, "truth": scene.truth,
-            heading.replace("\n", "  "): frame, "after": scene.after,
+            heading: frame, "after": scene.after,
         }  # fmt: skip
         for row, (words, picture) in enumerate(rows.items()):
             axes = sheet.place(row, column, words)
@@ -144,7 +144,7 @@ def draw_errors(subject: Subject) -> Drawing:
         if frame is None:
             continue
         axes = sheet.place(*divmod(number, columns))
-        axes.set_title(f"{drawn(label(entry))}\n{_quality(entry, scene.triplet, 'ie')}")
+        head(axes, f"{drawn(label(entry))}\n{_quality(entry, scene.triplet, 'ie')}")
         image = show_error(axes, frame, scene.truth)
     if image is None:
         raise AbsentError("none of its cells has frames")
@@ -167,8 +167,10 @@ def _pictured(subject: Subject, entries: list[Entry]) -> list[Entry]:
 
 
 def _best_untrained(subject: Subject, entries: list[Entry]) -> list[Entry]:
-    """The null and the two untrained methods with the highest FRC, in the registry's order."""
+    """The null and the two untrained methods with the highest FRC; all, if they were named."""
     simple = [entry for entry in entries if not entry.trained]
+    if subject.shown.methods:
+        return simple
     ranked = sorted(simple, key=lambda e: -float(subject.values(e, "frc_10").mean()))
     others = [entry for entry in ranked if method_of(entry) != NULL]
     chosen = [entry for entry in simple if method_of(entry) == NULL]

@@ -43,7 +43,7 @@ def draw_distributions(subject: Subject) -> Drawing:
         for row, position in enumerate(order):
             _strip(axes, row, table[position], subject.scored[position])
         if subject.null is not None:
-            middle = float(table[subject.scored.index(subject.null)].median())
+            middle = float(subject.values(subject.null, metric).loc[table.index].median())
             axes.axvline(middle, color=BLACK, linewidth=0.6, linestyle=(0, (3, 2)), zorder=1)
         axes.set_xlabel(METRICS[metric].title)
         axes.set_ylim(-0.6, len(names) - 0.4)
@@ -77,7 +77,7 @@ def draw_pareto(subject: Subject) -> Drawing:
     if null is None:
         raise AbsentError("the null `linear` has no scores here")
     timed = [e for e in subject.scored if _seconds(subject, e) is not None]
-    if len(timed) < 2:
+    if all(entry is null for entry in timed):
         raise AbsentError("no cell but the null has scores and a time of prediction")
     costs = [_cost(subject, entry, null) for entry in timed]
     figure = new_figure(WIDE, 2.4)
@@ -96,7 +96,8 @@ def draw_pareto(subject: Subject) -> Drawing:
     legend_above(figure, [_handle(cost) for cost in costs], columns=5)
     words = (
         "Gain: mean over triplets less that of the null `linear`, with 95 % interval over columns "
-        "of tiles and blocks of slices. Steps: the cells that none is both faster and better than. "
+        "of tiles and blocks of slices. Steps: of the cells shown, those that none is both faster "
+        "and better than. "
         "Behind the name of a network: how long it was trained. "
         f"Times were measured on {_machines(timed)}."
     )

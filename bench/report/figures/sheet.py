@@ -16,6 +16,7 @@ from bench.report.figures.style import DPI, GREY, YELLOW, new_figure
 from bench.report.run_picture import show_frame
 
 _GAP = 9
+_FULL = 0.97  # of its square: what a heading may take
 _LINE, _PAD = 27, 8  # pixels of a line of text, and between it and its square
 
 
@@ -50,7 +51,7 @@ class Sheet:
         for spine in axes.spines.values():
             spine.set_visible(False)
         if heading:
-            axes.set_title(heading)
+            head(axes, heading)
         return axes
 
     def strip(self, width: int, height: int, bottom: int) -> Axes:
@@ -58,6 +59,14 @@ class Sheet:
         left = (self.width - width) / 2 / self.width
         box = (left, bottom / self.height, width / self.width, height / self.height)
         return self.figure.add_axes(box)
+
+
+def head(axes: Axes, words: str) -> None:
+    """A heading no wider than its square: a long name has smaller letters."""
+    title = axes.set_title(words, loc="left")
+    wide = title.get_window_extent().width / axes.get_window_extent().width
+    if wide > _FULL:
+        title.set_fontsize(float(title.get_fontsize()) * _FULL / wide)
 
 
 def mark(axes: Axes, inset: Inset) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.cells.cell import NULL
 from bench.report.registry_order import registry_place
+from bench.report.selection import EVERY_ROW, Shown
 from bench.scores.cell_scores import image_scores
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
@@ -56,6 +57,7 @@ class Subject:
         entries: its cells in the order of the registry, then by loss and seed.
         file: its triplets, if they are at hand.
         others: presets and folds that the store also has of this dataset.
+        shown: which methods and losses are shown; the null ranks triplets either way.
     """
 
     dataset: str
@@ -64,10 +66,16 @@ class Subject:
     entries: list[Entry]
     file: TripletFile | None
     others: list[str]
+    shown: Shown = EVERY_ROW
 
     @cached_property
     def leading(self) -> list[Entry]:
-        """One cell for each method and loss: without options where there is one, first seed."""
+        """Of what is shown, a cell for each method and loss: without options, first seed."""
+        return [e for e in self._every if self.shown.row(e.cell.method, e.cell.loss)]
+
+    @cached_property
+    def _every(self) -> list[Entry]:
+        """The same of all methods and losses."""
         chosen: dict[tuple[str, str], Entry] = {}
         for entry in sorted(self.entries, key=_plainness):
             chosen.setdefault((method_of(entry), loss_of(entry)), entry)
@@ -88,8 +96,9 @@ class Subject:
 
     @property
     def null(self) -> Entry | None:
-        """The null, if it has scores."""
-        return next((entry for entry in self.scored if method_of(entry) == NULL), None)
+        """The null, if it has scores, whether it is shown or not."""
+        scored = (entry for entry in self._every if entry.scores is not None)
+        return next((entry for entry in scored if method_of(entry) == NULL), None)
 
     def find(self, method: str | None, loss: str) -> Entry | None:
         """The leading cell of a method and a loss, in whatever state it is."""
@@ -135,7 +144,7 @@ class Subject:
         return np.array(sorted(shared), np.int64)
 
 
-def subject_of(results: Results, dataset: str) -> Subject:
+def subject_of(results: Results, dataset: str, shown: Shown = EVERY_ROW) -> Subject:
     """The cells of a dataset that its figures show."""
     every = results.select(dataset=dataset)
     fold = min(
@@ -157,6 +166,7 @@ def subject_of(results: Results, dataset: str) -> Subject:
         sorted(entries, key=_order),
         results.files.get(dataset),
         sorted(others - {f"preset {NONE}"}),
+        shown,
     )
 
 

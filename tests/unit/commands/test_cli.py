@@ -389,7 +389,10 @@ def test_the_table_is_printed_for_people(  # type: ignore[no-untyped-def]
     *_, last = out.splitlines()
     assert last.startswith("next: bench report --data ")
     assert bench(capsys, *shlex.split(last)[2:], "--tables", "4")[0] == 0  # it can be copied
-    assert "Where the training is not the paper's: a low-pass term beside the pixel term;" in out
+    assert (
+        "Where the training is not that of Wang et al. 2021: a low-pass term beside the pixel term;"
+        in out
+    )
     assert "[3/3] tiny l1 on texture" in err
 
 

@@ -170,3 +170,15 @@ def printed(rows: dict[str, Row]) -> str:
     stream = io.StringIO()
     print_rows(list(rows.values()), Console(file=stream, width=200))
     return stream.getvalue()
+
+
+def test_the_best_has_a_star_where_nothing_is_bold(store: Measured) -> None:
+    stream = io.StringIO()
+    rows = list(store.rows.values())
+    print_rows(rows, Console(file=stream, width=200, force_terminal=True, no_color=True))
+    assert "*" not in stream.getvalue()
+    assert "\x1b[1m" in stream.getvalue()  # bold
+    lines = printed(store.rows).splitlines()
+    assert "* the best of its column" in lines
+    (average,) = [line for line in lines if line.startswith("average") and "*" in line][:1]
+    assert f"* {QUALITY['average']:.3f}" in average  # Dice

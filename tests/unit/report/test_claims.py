@@ -69,7 +69,7 @@ def test_what_was_not_run_is_not_measured(tmp_path: Path) -> None:
     assert judged["ssan-over-sepconv"].verdict == "not measured"
     assert judged["ssan-over-sepconv"].why == "not run (mouse_triplet)"
     assert judged["ls-looks-best"].verdict == "not measured"
-    assert judged["aal-flops"].why == "run `bench profile --layers`"
+    assert judged["aal-flops"].why == "not profiled; `bench profile --layers` does it"
 
 
 def test_without_an_interval_nothing_is_claimed(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from bench.report.figures.style import look
 from bench.report.figures.subject import subject_of
 from bench.report.figures.training import draw_style, spread_apart
 from bench.report.run_picture import title_of
+from bench.report.selection import Shown
 from bench.report.write import Wanted, write_report
 from bench.scores.results import Results, load_results
 from bench.store.records import NONE
@@ -238,7 +239,7 @@ def test_nothing_lies_outside_of_a_figure(
 ) -> None:
     make_store(tmp_path, file, cells)
     subject = subject_of(_load(tmp_path, data), DATASET)
-    for name in ("5", "7", "8", "errors", "learning", "pareto", "spectrum"):
+    for name in ("5", "6", "7", "8", "errors", "learning", "pareto", "spectrum"):
         if name == "5" and len(cells) < 4:
             continue  # it needs two losses
         with look():
@@ -250,6 +251,51 @@ def test_nothing_lies_outside_of_a_figure(
             assert box.ymin > -1, name
             assert box.xmax < figure.bbox.width + 1, name
             assert box.ymax < figure.bbox.height + 1, name
+
+
+def test_figures_show_the_methods_and_losses_that_are_asked_for(
+    tmp_path: Path, file: TripletFile, data: Path
+) -> None:
+    cells = _cells("l1 ls", "ssan dain")
+    make_store(tmp_path, file, cells)
+    shown = Shown(methods=("flow", "ssan", "dain"), losses=("ls",))
+    some = subject_of(_load(tmp_path, data), DATASET, shown)
+    whole = subject_of(_load(tmp_path, data), DATASET)
+    for name in ("7", "8", "errors", "distributions", "pareto", "spectrum", "learning"):
+        entries = FIGURES[name].draw(some).entries
+        assert {entry.cell.method for entry in entries} >= {"ssan", "dain"}
+        assert all(shown.row(entry.cell.method, entry.cell.loss) for entry in entries)
+    assert typical(some, some.leading) == typical(whole, whole.leading)  # the null's still
+    told: list[str] = []
+    draw_figures(_load(tmp_path, data), ["5"], tmp_path / "to", told.append, shown)
+    assert "under one loss only (of what --methods and --losses choose)" in told[0]
+
+
+def test_captions_of_figures_that_are_there_stay(tmp_path: Path, out: Path, data: Path) -> None:
+    first, _ = _draw(out, data, ["pareto", "learning"], tmp_path)
+    again, _ = _draw(out, data, ["learning"], tmp_path)
+    assert sorted(again.split("\n\n")) == sorted(first.split("\n\n"))
+    (tmp_path / f"pareto-{DATASET}.png").unlink()
+    last, _ = _draw(out, data, ["learning"], tmp_path)
+    assert "pareto" not in last
+    assert last.count("**Figure 'learning'") == 1
+
+
+def test_a_long_name_is_no_wider_than_its_square(
+    tmp_path: Path, file: TripletFile, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TITLES, "ssan", "A network with a long name")
+    make_store(tmp_path, file, _cells("l1 ls", "ssan"))
+    subject = subject_of(_load(tmp_path, data), DATASET)
+    for name in ("5", "6", "7", "errors"):
+        with look():
+            figure = FIGURES[name].draw(subject).figure
+            figure.canvas.draw()
+        heads = [text for text in figure.findobj(Text) if "long name" in text.get_text()]
+        assert heads
+        for text in heads:
+            assert text.axes is not None
+            assert text.get_window_extent().width <= text.axes.get_window_extent().width
 
 
 def test_figure_8_says_which_methods_it_shows(drawn: Path) -> None:
@@ -378,7 +424,7 @@ def test_figure_4_says_which_form_of_the_balance_was_trained(
     assert label.startswith(f"{axis} ($")
     said = caption("Title.", drawing, subject)
     assert term in said
-    assert "not the paper's: a low-pass term beside the pixel term;" in said
+    assert "not that of Wang et al. 2021: a low-pass term beside the pixel term;" in said
 
 
 def test_error_colours_mean_what_the_legend_says() -> None:

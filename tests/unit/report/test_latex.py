@@ -9,7 +9,9 @@ import report_store
 from test_tables import read
 
 from bench.cells.registry import METHODS, load_method
+from bench.report.digest import without_bare
 from bench.report.render_latex import document, latex
+from bench.report.render_markdown import markdown
 from bench.report.table import Column, Table, TableCell, TableRow
 from bench.report.tables import TABLES
 from bench.report.write import Wanted, make_tables, write_tables
@@ -162,7 +164,7 @@ def test_the_labels_of_the_documents_are_those_of_the_tables(tmp_path: Path) -> 
     labels = {re.findall(r"\\label\{(tab:[^}]*)\}", latex(table))[0] for table in made}
     said = set(re.findall(r"`(tab:[a-z0-9-]+)`", GUIDE.read_text(encoding="utf-8")))
     assert labels <= said | {"tab:2", "tab:3", "tab:4"}  # the guide says: to `tab:5`
-    assert said - labels == {"tab:gaps", "tab:judges"}  # of other stores
+    assert said - labels == {"tab:gaps", "tab:judges", "tab:differences"}  # of other stores
 
 
 def test_losses_emphasis_and_marks_are_the_papers() -> None:
@@ -176,3 +178,54 @@ def test_losses_emphasis_and_marks_are_the_papers() -> None:
     assert line in text
     assert re.search(r"\\multicolumn\{2\}\{c\}\{mouse\\_\S*triplet\}", text)
     assert r"\cmidrule(lr){2-3}" in text
+
+
+def test_a_note_for_a_manuscript_has_no_command_and_the_signs_of_mathematics() -> None:
+    notes = (
+        ("=", "Paired, p >= 0.05."),
+        ("a", "No number: not run; `bench run` computes it (long; it takes hours)."),
+        ("b", "Three of 5; few. Trained once; `--seeds 0,1,2` trains three times. Left as is."),
+        ("c", "carries 0.5 (-0.010 [-0.040, +0.020]), epsilon 1e-06, slices 3-4"),
+    )
+    rows = (TableRow("DIS", (TableCell("1.0", 1.0),)),)
+    text = latex(Table("1", ("T.",), "Method", (Column("IE"),), rows, notes))
+    for words in (
+        r"p $\geq$ 0.05", "No number: not run.", "Three of 5; few. Trained once. Left as is.",
+        r"($-$0.010 {[}$-$0.040,\allowbreak{} +0.020{]})", "1e-06", "slices 3-4",
+    ):  # fmt: skip
+        assert words in text
+    assert "bench run" not in text
+    assert "seeds" not in text
+
+
+def test_a_manuscript_names_the_paper_and_is_told_no_command(tmp_path: Path) -> None:
+    report_store.fill(tmp_path)
+    wishes = Wanted(tuple(TABLES), (), ("latex",), whole=True)
+    for table in make_tables(read(tmp_path), wishes):
+        printed = re.sub(r"(?m)^%.*$", "", latex(table))
+        assert not re.search(r"(?i)\bthe (?:ssan )?paper\b", printed.replace("its paper", ""))
+        assert r"-{}-" not in printed
+        assert r"\texttt{bench" not in printed
+
+
+def test_names_of_losses_and_references_are_explained_where_they_stand(tmp_path: Path) -> None:
+    report_store.fill(tmp_path)
+    for table in make_tables(read(tmp_path), Wanted(("4", "5"), (), (), whole=False)):
+        said, labels = latex(table), {row.label for row in without_bare(table).rows}
+        for loss in "1fsm":
+            named = any(f"-L_{loss}" in label for label in labels)
+            assert (rf"$\mathcal{{L}}_{{{loss}}}$: Charbonnier loss" in said) == named
+        assert ("Real slice: the true slice" in said) == ("Real slice (the ceiling)" in labels)
+        assert "L1: Charbonnier loss" in markdown(table)
+
+
+def test_where_a_table_stands_is_the_manuscript_s_to_say(tmp_path: Path) -> None:
+    rows = (TableRow("DIS", (TableCell("1.0", 1.0),)),)
+    tex = latex(Table("1", ("T.",), "Method", (Column("IE"),), rows))
+    (tmp_path / "table1.tex").write_text(tex, encoding="utf-8")
+    before = r"\documentclass{article}\usepackage{booktabs,graphicx,longtable,array,float}"
+    body = "\\begin{document}Words.%s\\input{table1}\\end{document}"
+    for place in ("", r"\newcommand{\benchplace}{H}"):
+        (tmp_path / "paper.tex").write_text(before + body % place, encoding="utf-8")
+        said = compile_tex(tmp_path / "paper.tex")
+        assert "Output written on paper.pdf (1 page" in said  # beside the words

@@ -9,14 +9,15 @@ import pytest
 from report_store import add, followed, judged, membranes, scores
 from test_tables import read
 
-from bench.report.digest import digest
+from bench.report.digest import digest, without_bare
 from bench.report.neurite_table import neurites
 from bench.report.page.leaderboard import leaderboard
 from bench.report.page.printing import print_board
 from bench.report.render_latex import latex
 from bench.report.render_markdown import markdown
 from bench.report.selection import Shown
-from bench.report.table import Table, TableCell
+from bench.report.table import Table, TableCell, TableRow
+from bench.report.write import Wanted, make_tables
 from bench.scores.answer import answers
 
 LABELLED = {"about": {"labels": True}, "reference": "labels"}
@@ -142,3 +143,33 @@ def test_rows_that_are_asked_for_stand_between_the_references(tmp_path: Path) ->
     ]  # fmt: skip
     (table,) = neurites(replace(read(tmp_path), shown=Shown(losses=("l1",))))
     assert "SSAN-L_m" not in [each.label for each in table.rows]
+
+
+def test_lines_part_the_methods_from_what_they_are_compared_with(tmp_path: Path) -> None:
+    table = store(tmp_path)
+    assert [each.label for each in table.rows if each.rule] == [
+        "Linear (the null)", "SSAN-L_m", "Real slice",
+    ]  # fmt: skip
+    assert latex(table).count("\\midrule") == 1 + 3
+    bare = TableRow("Linear", (TableCell("–"),) * len(table.columns), rule=True)
+    without_null = replace(table, rows=tuple(
+        bare if each.label.startswith("Linear") else each for each in table.rows
+    ))  # fmt: skip
+    kept = [each.label for each in without_bare(without_null).rows if each.rule]
+    assert kept == ["Flow", "SSAN-L_m", "Real slice"]
+
+
+def test_a_table_of_some_rows_says_that_the_best_is_among_them(tmp_path: Path) -> None:
+    store(tmp_path)
+    wishes = Wanted(("neurites",), (), ("latex",), whole=False)
+    (whole,) = make_tables(read(tmp_path), wishes)
+    assert "Best bold, second underlined, by unrounded values." in whole.caption
+    assert whole.remarks == ()
+    (some,) = make_tables(replace(read(tmp_path), shown=Shown(methods=("linear", "ssan"))), wishes)
+    assert row(some, "SSAN-L_m")["Carried"].emphasis == "best"  # Flow is better
+    above, _, caption = latex(some).partition(r"\caption")
+    assert "among the rows shown" in caption
+    assert "% Left out by --methods or --losses: Flow." in above
+    assert "Left out by `--methods` or `--losses`: Flow." in markdown(some)
+    (every,) = make_tables(replace(read(tmp_path), shown=Shown(losses=("lm",))), wishes)
+    assert every == whole  # nothing is left out

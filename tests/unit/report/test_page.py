@@ -76,8 +76,8 @@ def test_the_page_says_how_networks_were_not_trained_as_in_the_paper(
     own.save(record, folder)
     said = " ".join(Elements(page_of(store, store)).text.split())
     assert (
-        "Preset quick . Where the training is not the paper's: a low-pass term beside the pixel "
-        "term; epsilon 0.001, as in the authors' code (the paper prints 1e-06)."
+        "Preset quick . Where the training is not that of Wang et al. 2021: a low-pass term "
+        "beside the pixel term; epsilon 0.001, as in their code (printed: 1e-06)."
     ) in said.replace("quick. ", "quick . ")
 
 

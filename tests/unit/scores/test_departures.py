@@ -12,12 +12,10 @@ from bench.scores.departures import Trained, departures, provisional, told
 from bench.stages.keys import Inputs
 from bench.stages.pipeline import keys
 
-PRINT = "epsilon 0.001 and means, as in the authors' code (the paper prints 1e-06 and sums)"
+PRINT = "epsilon 0.001 and means, as in their code (printed: 1e-06 and sums)"
 LOWPASS = "a low-pass term beside the pixel term"
 LATE = "features only in the last 40 % of the steps and of the central 64 pixels of a crop"
-MEMBRANES = (
-    "a membrane term of weight 1 in the last 50 % of the steps, which the paper does not have"
-)
+MEMBRANES = "a membrane term of weight 1 in the last 50 % of the steps"
 KEPT = "weights kept by the continuous form of the style balance (the gradient of equation 15)"
 SLOW = "motion learned at 0.1 of the rate once features have joined"
 
@@ -60,7 +58,8 @@ def test_a_training_of_before_the_absolute_form_is_told_apart() -> None:
     sentence = told([Trained("ls", "ssan ls", old), Trained("ls", "dain ls", new)])
     signed = "weights kept by equation 15 as printed, which can rank the truth second"
     assert sentence == (
-        f"Where the training is not the paper's: {PRINT}; {signed} (ssan ls); {KEPT} (dain ls)."
+        f"Where the training is not that of Wang et al. 2021: {PRINT}; {signed} (ssan ls); "
+        f"{KEPT} (dain ls)."
     )
 
 
@@ -68,8 +67,8 @@ def test_losses_are_named_where_not_all_depart() -> None:
     cells = [("l1", "ssan"), ("ls", "ssan"), ("ls", "dain")]
     sentence = told(Trained(loss, f"{m} {loss}", config(loss, "quick", m)) for loss, m in cells)
     assert sentence == (
-        f"Where the training is not the paper's: {LOWPASS}; {PRINT}; {LATE} (ls); {KEPT} (ls); "
-        f"{SLOW} (dain ls)."
+        f"Where the training is not that of Wang et al. 2021: {LOWPASS}; {PRINT}; {LATE} (ls); "
+        f"{KEPT} (ls); {SLOW} (dain ls)."
     )
     assert told([]) == told([Trained("l1", "old", {"preset": {"samples": 4000}})]) == ""
 
