@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -205,7 +206,11 @@ def load_config(file: Path | None, words: dict[str, Any]) -> RunConfig:
     for key in values:
         if key not in RunConfig.model_fields:
             unknown(f"key in {file}:", key, list(RunConfig.model_fields))
-    values |= {key: value for key, value in words.items() if value is not None}
+    given = {key: value for key, value in words.items() if value is not None}
+    if file:
+        values = {key: value for key, value in values.items() if key not in given}
+        values = _beside(values, file)
+    values |= given
     for key in ("methods", "dataset"):
         if not values.get(key):
             raise UserError(f"Say which --{key} to compare; `bench list {_LISTS[key]}` shows them.")
@@ -215,7 +220,43 @@ def load_config(file: Path | None, words: dict[str, Any]) -> RunConfig:
         raise UserError(invalid_option(error)) from error
 
 
+_READ = ("source", "labels", "mask", "teacher", "segmenter", "vgg_weights")  # paths of files
+_WEIGHTS = re.compile(r"(?<=[\[,])\s*(?P<name>weights|init)\s*=(?P<path>[^,\]]+)")
 _LISTS = {"methods": "methods", "dataset": "datasets"}
+
+
+def _beside(values: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The values of a file, with the paths in them found beside it where there is such a file."""
+    found = dict(values)
+    for key in _READ:
+        if isinstance(value := values.get(key), str) and (file.parent / value).exists():
+            found[key] = str(file.parent / value)
+    methods = values.get("methods")
+    listed = split_variants(methods) if isinstance(methods, str) else methods
+    if isinstance(listed, list):
+        found["methods"] = [
+            _with_paths(each, file) if isinstance(each, str) else each for each in listed
+        ]
+    return found
+
+
+def _with_paths(text: str, file: Path) -> str:
+    """A method's variant whose weights are found beside a file, or else from here."""
+
+    def path_of(match: re.Match[str]) -> str:
+        name, path = match["name"], Path(match["path"].strip())
+        beside = file.parent / path
+        if beside.exists():
+            return f"{name}={beside}"
+        if path.exists():
+            return match[0]
+        places = dict.fromkeys((str(beside.absolute()), str(path.absolute())))
+        raise UserError(
+            f"{file} names the weights {path}, which are not there; looked for: "
+            f"{' and '.join(places)}."
+        )
+
+    return _WEIGHTS.sub(path_of, text)
 
 
 def _read(file: Path) -> dict[str, Any]:

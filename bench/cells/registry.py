@@ -63,6 +63,15 @@ def origin(name: str) -> dict[str, str]:
     return found | ({} if path is None else {"source": file_digest(Path(path))})
 
 
+def installed_source(name: str) -> str | None:
+    """SHA-256 of the module of another package's method as it is installed; else None."""
+    try:
+        load_method(name)
+    except UserError:
+        return None
+    return origin(name).get("source")
+
+
 def require_loss(name: str) -> None:
     """Refuse a name that no loss has.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import torch
+from torch import Tensor
 
 from bench.cells.presets import PRESETS
 from bench.check.learning import LEARNT_DB, learns
@@ -23,10 +24,12 @@ from bench.check.probes import (
     noise,
     require,
     require_close,
+    require_range,
     run,
 )
-from bench.store.weights import load_weights, save_weights
-from methods.interface import FittedInterpolator, Kind, MethodInfo
+from bench.stages.training_step import couples_crops
+from bench.store.weights import left_out, load_weights, save_weights
+from methods.interface import FittedInterpolator, Interpolation, Interpolator, Kind, MethodInfo
 
 SIZES = ((64, 64), (96, 160), (65, 97))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -41,11 +44,13 @@ class Check:
         function: raises ``BrokenPromiseError``, with what it saw, where the promise is broken;
             it may return a note on how far the promise is kept.
         applies: whether a method of these facts makes this promise.
+        first: whether nothing else can be tried where it is broken.
     """
 
     title: str
     function: Callable[[Method], str | None]
     applies: Callable[[MethodInfo], bool] = lambda _: True
+    first: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,14 +80,16 @@ class Verdict:
 
 
 def check_method(method: Method) -> Iterator[Verdict]:
-    """Check a method against everything that is promised; a crash breaks a promise too."""
-    facts = _verdict(CHECKS[0], method)
-    yield facts
-    if not facts.kept:
-        return  # the other checks read the facts
-    for check in CHECKS[1:]:
-        if check.applies(method.info):
-            yield _verdict(check, method)
+    """Check a method against everything that is promised; a crash breaks a promise too.
+
+    What cannot be built, or returns another thing, breaks all promises: that is said once.
+    """
+    for check in CHECKS:
+        if check.first or check.applies(method.info):
+            verdict = _verdict(check, method)
+            yield verdict
+            if check.first and not verdict.kept:
+                return
 
 
 def _verdict(check: Check, method: Method) -> Verdict:
@@ -107,6 +114,33 @@ def _facts(method: Method) -> None:
     require(not (fitted and info.any_time), "`fit` is told no time, so `any_time` cannot hold")
 
 
+def _built(method: Method) -> None:
+    try:
+        build(method)
+    except Exception as error:  # a stranger's code may raise anything
+        raise BrokenPromiseError(
+            f"{type(error).__name__}: {error}; `__init__(self, options=None)` is wanted, which "
+            "begins with `super().__init__(options)`"
+        ) from error
+
+
+def _returns(method: Method) -> None:
+    output = run(awake(method), *noise(1, 64, 64))
+    kind = type(output).__name__
+    require(
+        isinstance(output, Interpolation),
+        f"`forward` returned a {kind}; `Interpolation(middle, extras)` is expected",
+    )
+    kind = type(output.middle).__name__
+    require(isinstance(output.middle, Tensor), f"the slice is a {kind}, not a Tensor")
+    _require_shape(output.middle, (64, 64))
+
+
+def _require_shape(middle: Tensor, size: tuple[int, int], when: str = "") -> None:
+    came, expected = tuple(middle.shape), (1, 1, *size)
+    require(came == expected, f"{came} came back{when}, {expected} is expected")
+
+
 def _motion(method: Method) -> None:
     parts = dict(build(method).named_modules())
     strange = [name for name in method.info.motion if name not in parts]
@@ -127,7 +161,7 @@ def _sizes(method: Method) -> None:
     model = awake(method)
     for size in SIZES:
         middle = run(model, *noise(1, *size)).middle
-        require(middle.shape == (1, 1, *size), f"{size} came back as {tuple(middle.shape)}")
+        _require_shape(middle, size)
         require(middle.dtype == torch.float32, f"the slice is {middle.dtype}, not float32")
         require(bool(torch.isfinite(middle).all()), f"at {size} the slice is not finite")
 
@@ -154,12 +188,20 @@ def _extras(method: Method) -> None:
     require(not unnamed, f"extras that `info` does not name: {', '.join(unnamed)}")
 
 
-def _batches(method: Method) -> None:
+def _batches(method: Method) -> str:
     before, after = noise(3, 64, 96)
     model = awake(method)
     together = run(model, before, after).middle
     alone = [run(model, before[i : i + 1], after[i : i + 1]).middle for i in range(3)]
     require_close(together, torch.cat(alone), "a batch differs from its members one by one")
+    layer = couples_crops(model)
+    if layer is None:
+        return ""
+    return (
+        f"in training it is not: `{layer}`, a {type(model.get_submodule(layer)).__name__}, "
+        "normalises over all crops of a step. Training then differs from prediction and hangs on "
+        "how many crops a step has; GroupNorm or no normalisation does not"
+    )
 
 
 def _determinism(method: Method) -> None:
@@ -169,14 +211,23 @@ def _determinism(method: Method) -> None:
 
 
 def _weights(method: Method) -> None:
-    slices = noise(1, 64, 64)
-    model, other = awake(method), build(method)
+    _survives(awake(method), method)
+
+
+def _survives(model: Interpolator, method: Method) -> None:
+    """Require that the weights of a model make its slice in one that is built otherwise."""
+    slices, other = noise(1, 64, 64), build(method, seed=1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.safetensors"
         save_weights(path, model, {})
         load_weights(path, other)
-    same = torch.equal(run(model, *slices).middle, run(other, *slices).middle)
-    require(same, "after saving and loading the weights the slice is another")
+    names = ", ".join(f"`{name}`" for name in left_out(model))
+    require(
+        torch.equal(run(model, *slices).middle, run(other, *slices).middle),
+        "after saving and loading the weights into a network that was built anew the slice is "
+        f"another: not all that it depends on is in state_dict; look at {names or 'its buffers'} "
+        "(layers in a list belong into nn.ModuleList, a tensor into register_buffer)",
+    )
 
 
 def _swap(method: Method) -> None:
@@ -191,11 +242,17 @@ def _times(method: Method) -> None:
     model = awake(method)
     for time in (0.25, 2 / 3):
         middle = run(model, before, after, time).middle
-        require(middle.shape == before.shape, f"at {time:.3g} the slice is {tuple(middle.shape)}")
+        _require_shape(middle, (64, 96), f" at {time:.3g}")
         require(bool(torch.isfinite(middle).all()), f"at {time:.3g} the slice is not finite")
         if method.info.swap_symmetric:
             other = run(model, after, before, 1 - time).middle
             require_close(middle, other, f"exchanging both changes the slice at {time:.3g}")
+    early, late = (run(model, before, after, time).middle for time in (1 / 3, 2 / 3))
+    require(
+        not torch.equal(early, late),
+        "declared any_time, but the slice does not depend on the time: at 1/3 and at 2/3 it is "
+        "the same, between two different neighbours",
+    )
     half = run(model, before, after, 0.5).middle
     same = torch.equal(half, run(model, before, after).middle)
     require(same, "without a time the slice is not the one at 1/2")
@@ -217,6 +274,8 @@ def _fits(method: Method) -> None:
     triplet = moving(3)
     middle = run(model, triplet.before, triplet.after).middle
     require(bool(torch.isfinite(middle).all()), "fitted on three triplets the slice is not finite")
+    require_range(middle)
+    _survives(model, method)
 
 
 def _trained(info: MethodInfo) -> bool:
@@ -224,7 +283,9 @@ def _trained(info: MethodInfo) -> bool:
 
 
 CHECKS = (
-    Check("it says who it is", _facts),
+    Check("it says who it is", _facts, first=True),
+    Check("it can be built", _built, first=True),
+    Check("two slices make an Interpolation", _returns, first=True),
     Check("its options are a frozen dataclass, its presets known ones", _options),
     Check("what `info` says estimates motion is there", _motion),
     Check("any size comes back, finite, in float32", _sizes),

@@ -90,12 +90,11 @@ def sentence(finding: Finding) -> str:
     """One finding in words."""
     if finding.change is None:
         return f"{finding.cell}: {finding.outcome}: {finding.words}"
-    noise = "" if finding.beyond_noise else ", within noise"
     return (
         f"{finding.cell}: {_title(finding)} {finding.outcome}: "
         f"{_shown(finding, finding.accepted)} -> {_shown(finding, finding.measured)} "
         f"({finding.change.mean:+.{_digits(finding)}f}, "
-        f"limit {_shown(finding, finding.limit)}{noise})"
+        f"limit {_shown(finding, finding.limit)}{_noise(finding)})"
     )
 
 
@@ -116,7 +115,6 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
 def _cells(finding: Finding) -> list[str]:
     if finding.change is None:
         return [finding.cell, *[""] * 5, f"{finding.outcome}: {finding.words}"]
-    noise = "" if finding.beyond_noise else ", within noise"
     return [
         finding.cell,
         _title(finding),
@@ -124,8 +122,15 @@ def _cells(finding: Finding) -> list[str]:
         _shown(finding, finding.measured),
         interval_text(finding.change, signed(_digits(finding))),
         _shown(finding, finding.limit),
-        f"{finding.outcome}{noise}",
+        f"{finding.outcome}{_noise(finding)}",
     ]
+
+
+def _noise(finding: Finding) -> str:
+    """That a change may be chance; the limit alone says whether it passes."""
+    if finding.beyond_noise:
+        return ""
+    return ", within noise" + ", yet beyond the limit: it fails" * finding.trips
 
 
 def _shown(finding: Finding, value: float) -> str:

@@ -19,19 +19,21 @@ import pandas as pd
 from bench.base.errors import UserError
 from bench.base.files import content_digest, write_text
 from bench.base.provenance import provenance
+from bench.cells.registry import installed_source
 from bench.scores.columns import ordered
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
 from bench.scores.membranes import with_membrane_metrics
 from bench.scores.metrics import METRICS
 from bench.scores.record_facts import DatasetFacts
+from bench.scores.standings import cost
 from bench.scores.statistics import PLACE, Interval
 from bench.scores.which_record import CUTS
 from bench.store.records import now
 
 SCHEMA = 1
 TRAINED = 10.0  # times the limits of a cell that is trained anew, on whatever machine
-Outcome = Literal["same", "better", "worse", "missing", "failed", "incomparable"]
+Outcome = Literal["same", "better", "worse", "missing", "failed", "stale", "incomparable"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,12 @@ class Limit:
 
     Attributes:
         change: of the mean over the triplets, in the unit of the metric.
-        better: the direction in which the metric improves; ``neither``: no change is welcome.
+        better: the direction in which the metric improves; ``one``: nearer to 1.
         relative: whether ``change`` is a share of the accepted mean.
     """
 
     change: float
-    better: Literal["higher", "lower", "neither"]
+    better: Literal["higher", "lower", "one"]
     relative: bool = False
 
 
@@ -57,12 +59,13 @@ LIMITS: Mapping[str, Limit] = {
     "ie": Limit(0.1, "lower"),
     "frc_10": Limit(0.005, "higher"),
     "frc_25": Limit(0.005, "higher"),
-    "sharpness": Limit(0.03, "neither", relative=True),
+    "sharpness": Limit(0.03, "one", relative=True),
     "dice": Limit(0.005, "higher"),
     "carried": Limit(0.01, "higher"),  # some hundred neurites: one is a quarter of this
     "second_dice": Limit(0.005, "higher"),  # where a second judge scores
     "second_carried": Limit(0.01, "higher"),
 }
+_ANEW = "raise its info.revision if its outputs changed, or run it with --rerun"
 _SEGMENTED = (
     "dice",
     "carried",
@@ -136,12 +139,18 @@ def accept(entries: Iterable[Entry], reason: str, config: str | None = None) -> 
         config: see ``Baseline``.
 
     Raises:
-        UserError: a cell has no scores or one that is not finite, or no reason is given.
+        UserError: a cell has no scores or one that is not finite, its code has changed since, or
+            no reason is given.
     """
     check_reason(reason)
     cells = []
     for entry in entries:
         table = _scores(entry)
+        if is_stale(entry):
+            raise UserError(
+                f"{entry.title} on {entry.cell.dataset} was computed by other code than is "
+                f"installed; {_ANEW} before its figures are accepted."
+            )
         if table is None:
             raise UserError(
                 f"{entry.title} on {entry.cell.dataset} is {entry.record.status} and has no "
@@ -209,6 +218,8 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
         return [Finding(name, "", "missing", words="there is no record of it")]
     if entry.record.failure is not None:
         return [Finding(name, "", "failed", words=entry.record.failure.reason.splitlines()[0])]
+    if is_stale(entry):
+        return [Finding(name, "", "stale", words=f"its code has changed since; {_ANEW}")]
     if not _same_dataset(entry.dataset, accepted["fingerprint"]):
         words = "its dataset is not the one the accepted figures were measured on"
         return [Finding(name, "", "incomparable", words=words)]
@@ -233,6 +244,15 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
         for metric in ordered(LIMITS)
         if metric in before
     ]
+
+
+def is_stale(entry: Entry) -> bool:
+    """Whether a cell is of another package's method whose code is not what it was then."""
+    then = entry.record.method.get("source")
+    if then is None:
+        return False
+    now = installed_source(entry.record.cell["method"].partition("[")[0])
+    return now is not None and now != then
 
 
 def _options(cut: Mapping[str, int]) -> str:
@@ -287,17 +307,17 @@ def _compare_metric(name: str, metric: str, pair: _Pair, widen: float) -> Findin
     change, measured = now.gain(before, metric), now.mean(metric)
     if change is None or measured is None:
         raise ValueError(f"{name} has no triplet to compare {metric} on.")
-    outcome = _judge(change.mean, limit, rule)
+    outcome = _judge(change.mean, accepted, limit, rule)
     return Finding(name, metric, outcome, accepted, measured.mean, change, limit)
 
 
-def _judge(change: float, limit: float, rule: Limit) -> Outcome:
+def _judge(change: float, accepted: float, limit: float, rule: Limit) -> Outcome:
     if not np.isfinite(change):
         return "worse"  # an infinity or NaN is nothing to let through
     if abs(change) <= limit:
         return "same"
-    improved = (change > 0) == (rule.better == "higher")
-    return "better" if improved and rule.better != "neither" else "worse"
+    improved = cost(accepted + change, rule.better) < cost(accepted, rule.better)
+    return "better" if improved else "worse"
 
 
 def _scores(entry: Entry) -> pd.DataFrame | None:

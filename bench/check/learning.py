@@ -13,7 +13,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bench.check.probes import BrokenPromiseError, Method, awake, build, moving, require
+from bench.check.probes import (
+    BrokenPromiseError,
+    Method,
+    awake,
+    build,
+    far_outside,
+    moving,
+    require,
+    require_range,
+)
 from methods.interface import Interpolator, Triplets
 
 LEARNT_DB = 35.0
@@ -42,14 +51,21 @@ def learns(method: Method) -> str:
     model, triplet = build(method), moving(3)
     learnt = sum(part.numel() for part in model.parameters() if part.requires_grad)
     require(learnt > 0, "it has no parameter that can be learnt (`requires_grad`)")
+    at_first = far_outside(_middle(model, triplet))
     course = _train(model, triplet, 10 ** (-LEARNT_DB / 10))
     reached = _decibels(course.least)
     if reached > LEARNT_DB:
         return ""
+    require_range(_middle(model, triplet))
     _learn_own_slice(method, triplet)
-    return (
+    tried = (
         f"it did not learn the triplet by heart: {_STEPS} steps of Adam took it from "
-        f"{_decibels(course.first):.1f} to {reached:.1f} dB. It does learn slices that it can "
+        f"{_decibels(course.first):.1f} to {reached:.1f} dB. "
+    )
+    if at_first:
+        return f"{tried}Before it learned, the greys of its slice went {at_first}"
+    return (
+        f"{tried}It does learn slices that it can "
         "make, so its gradients arrive. That may be all that is possible with "
         f"{learnt:,} parameter{'s' * (learnt > 1)}, or for a method that only weighs its two "
         "slices; if yours should do more, look for what holds it back"

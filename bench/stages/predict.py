@@ -21,7 +21,7 @@ from bench.base.progress import Progress
 from bench.stages import train
 from bench.stages.keys import Inputs
 from bench.stages.memory_check import check_prediction
-from bench.stages.stage import Context, Result, Stage
+from bench.stages.stage import Context, Facts, Result, Stage
 from bench.store.facts import PredictFacts
 from bench.store.records import WEIGHTS
 from bench.store.weights import load_weights
@@ -32,6 +32,8 @@ from methods.timed import HALF, at_time
 
 REVISION = 1
 FRAMES = "frames.h5"
+_FAR = 10 / 255  # beyond black or white: ten grey levels, which no overshoot at an edge reaches
+_MANY = 0.02  # of the pixels
 _OVERLAP = 32  # pixels on each side of a tile that are computed and thrown away
 
 
@@ -43,7 +45,7 @@ def predict(
     device: torch.device,
     tile: int | None,
     progress: Progress,
-) -> None:
+) -> PredictFacts:
     """Synthesise the middle slice of each triplet and store the frames.
 
     The file holds ``frames`` (uint8 NHW, one checksummed chunk a frame) and ``triplets``
@@ -58,24 +60,32 @@ def predict(
         tile: side of the overlapping tiles that large frames are predicted in, or None.
         progress: told after each frame.
 
+    Returns:
+        Facts for the record, without the seconds.
+
     Raises:
         UserError: the method returned NaN or infinity.
     """
     place(model.eval(), device)
-    side = file.tile
+    side, outside, constant = file.tile, 0.0, 0
     with atomic_path(target) as temporary, hdf5_sink(temporary) as (out, check):
         frames = out.create_dataset(
             "frames", (len(indices), side, side), np.uint8, chunks=(1, side, side), fletcher32=True
         )
         out.create_dataset("triplets", data=indices.astype(np.int64), fletcher32=True)
         for i, index in enumerate(indices):
-            time = file.time(int(index))
+            triplet, time = file.frames(int(index)), file.time(int(index))
+            middle = _middle(model, triplet, device, tile, time)
             try:
-                frames[i] = predict_frame(model, file.frames(int(index)), device, tile, time)
+                frame = to_frame(middle)
             except NotFiniteError as error:
                 raise NotFiniteError(f"Test triplet {index}: {error}") from error
+            frames[i] = frame
+            outside += _share_outside(middle) / len(indices)
+            constant += bool(np.ptp(frame) == 0 and np.ptp(triplet[::2], axis=(1, 2)).all())
             check()
             progress(i + 1, len(indices), "frames")
+    return PredictFacts(frames=len(indices), outside=round(outside, 4), constant=constant)
 
 
 def predict_frame(
@@ -100,12 +110,28 @@ def predict_frame(
     Raises:
         NotFiniteError: the method returned NaN or infinity.
     """
+    return to_frame(_middle(model, frames, device, tile, time))
+
+
+def _middle(
+    model: Interpolator,
+    frames: NDArray[np.uint8],
+    device: torch.device,
+    tile: int | None,
+    time: float,
+) -> Tensor:
+    """What the method makes of a triplet, 11HW, as it left it."""
     triplet = to_triplets(frames[None])
     before, after = triplet.before.to(device), triplet.after.to(device)
     with torch.inference_mode():
         if tile is None or tile >= max(before.shape[-2:]):
-            return to_frame(at_time(model, before, after, time).middle)
-        return to_frame(_tiled(model, before, after, tile, time))
+            return at_time(model, before, after, time).middle
+        return _tiled(model, before, after, tile, time)
+
+
+def _share_outside(middle: Tensor) -> float:
+    """The share of pixels that are far from the greys of a slice, to which they are clamped."""
+    return float(((middle < -_FAR) | (middle > 1 + _FAR)).float().mean())
 
 
 def stored_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
@@ -190,7 +216,7 @@ def _compute(context: Context, tick: Progress) -> Result:
     tile = context.config.predict_tile
     check_prediction(context.cell, model, context.dataset.test.tile, tile, context.room)
     started = time.monotonic()
-    predict(
+    facts = predict(
         model,
         context.dataset.test,
         indices,
@@ -200,7 +226,24 @@ def _compute(context: Context, tick: Progress) -> Result:
         tick,
     )
     seconds = (time.monotonic() - started) / len(indices)
-    return Result(PredictFacts(frames=len(indices), seconds_a_frame=round(seconds, 4)))
+    return Result({**facts, "seconds_a_frame": round(seconds, 4)})
+
+
+def _warnings(_: Context, facts: Facts | None) -> list[str]:
+    """That a method's slices are not in [0, 1], or of one grey: a wrong range looks like both."""
+    done: Facts = facts or {}
+    frames, outside, constant = (done.get(name, 0) for name in ("frames", "outside", "constant"))
+    warnings = []
+    if outside > _MANY:
+        warnings.append(
+            f"{outside:.0%} of the predicted pixels are more than 10 grey levels outside [0, 1] "
+            "and were clamped; the method may return greys of another range"
+        )
+    if constant:
+        warnings.append(
+            f"{constant} of {frames} predicted frames have one grey, though neither neighbour does"
+        )
+    return warnings
 
 
 def method_of(context: Context) -> Interpolator:
@@ -222,5 +265,11 @@ def _method(context: Context) -> Interpolator:
 
 
 STAGE = Stage(
-    name="predict", reads="train", leaves=FRAMES, revision=REVISION, key=key, compute=_compute
+    name="predict",
+    reads="train",
+    leaves=FRAMES,
+    revision=REVISION,
+    key=key,
+    compute=_compute,
+    warnings=_warnings,
 )

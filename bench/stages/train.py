@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from bench.base.progress import Progress, announcing, silent
 from bench.cells.cell import budget_of
 from bench.cells.variants import gap_fact
 from bench.stages.finished_training import take_over
+from bench.stages.kept_weights import check_kept
 from bench.stages.keys import Inputs, method_settings, training_settings
 from bench.stages.memory_check import check_training
 from bench.stages.stage import Context, Facts, Result, Stage
@@ -56,6 +58,7 @@ def _compute(context: Context, tick: Progress) -> Result:
         indices = context.split("train")
         fit(model, file, indices, tick)
         save_weights(context.folder / WEIGHTS, model, gap_fact(file.gap))
+        _check_kept(context, model, int(indices[0]))
         return Result(TrainFacts(triplets=len(indices)))
     if context.cell.variant.init is not None:
         load_weights(context.cell.variant.init, model)
@@ -77,6 +80,7 @@ def _compute(context: Context, tick: Progress) -> Result:
     except Exception:
         ranks.leave()  # the others know nothing of it and would wait
         raise
+    _check_kept(context, model, int(training.validation[0]))
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     facts["features"] = context.features.name if context.features else None
     if teacher is not None:
@@ -91,6 +95,13 @@ def take_part(context: Context) -> None:
     training = _training(context, context.teacher(), model)
     with suppress(DivergenceError):
         train(model, training, context.folder, silent, load_checkpoint(context.folder))
+
+
+def _check_kept(context: Context, model: Interpolator, index: int) -> None:
+    """Require that a triplet's slice is the same from the weights that are on disk."""
+    file, variant = context.dataset.training, context.cell.variant
+    build = partial(variant.build, file.times)
+    check_kept(model, build, context.folder, file, index, context.device)
 
 
 def _training(context: Context, teacher: nn.Module | None, model: Interpolator) -> Training:

@@ -41,10 +41,17 @@ class TrainFacts(TypedDict, total=False):
 
 
 class PredictFacts(TypedDict):
-    """Of the prediction: how many frames, and the seconds that one took."""
+    """Of the prediction: how many frames, and the seconds that one took.
+
+    Attributes:
+        outside: share of the pixels that were far outside [0, 1] before they were clamped.
+        constant: frames of one grey between neighbours that have several.
+    """
 
     frames: int
-    seconds_a_frame: float
+    seconds_a_frame: NotRequired[float]
+    outside: NotRequired[float]
+    constant: NotRequired[int]
 
 
 class CalibrationFacts(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         # As bytes: safetensors opens no file whose name is not UTF-8.
         content = path.read_bytes()
     except OSError as error:
-        raise UserError(f"The weights {path} cannot be read: {error}.") from error
+        raise UserError(
+            f"The weights {path.absolute()} cannot be read: {error.strerror}."
+        ) from error
     try:
         tensors = load(content)
         facts = json.loads(_metadata(content).get("facts", "{}"))
@@ -104,3 +106,30 @@ def load_weights(path: Path, model: nn.Module) -> None:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         raise UserError(f"The weights {path} do not fit the method they are for.") from error
+
+
+def left_out(model: nn.Module) -> list[str]:
+    """Names of attributes that hold layers or tensors which ``state_dict`` does not know.
+
+    A list or a dict of layers hides them; so does a tensor that is no parameter and no buffer.
+    """
+    known = {id(part) for part in model.modules()}
+    known |= {id(tensor) for tensor in model.state_dict(keep_vars=True).values()}
+    own = vars(nn.Module()).keys()  # where torch keeps what it knows
+    return [
+        f"{path}.{name}" if path else name
+        for path, part in model.named_modules()
+        for name, value in vars(part).items()
+        if name not in own
+        if any(id(each) not in known for each in _learnable(value))
+    ]
+
+
+def _learnable(value: object) -> Iterator[nn.Module | Tensor]:
+    """Layers and tensors in an attribute, at whatever depth of lists and dicts."""
+    if isinstance(value, nn.Module | Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (found for each in value.values() for found in _learnable(each))
+    elif isinstance(value, list | tuple | set):
+        yield from (found for each in value for found in _learnable(each))

@@ -114,3 +114,31 @@ def test_a_run_that_comes_with_the_package_is_found_anywhere(
     assert load_config(Path("configs/table3.toml"), {}).dataset == ("mine",)
     with pytest.raises(UserError, match=r"configs/mine.toml cannot be read"):
         load_config(Path("configs/mine.toml"), {})
+
+
+def test_paths_of_a_file_are_found_beside_it_or_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside, here = tmp_path / "gate", tmp_path / "here"
+    beside.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for path in (beside / "one.safetensors", beside / "stack.tif", here / "two.safetensors"):
+        path.touch()
+    file = beside / "gate.toml"
+    file.write_text(
+        'dataset = "mine"\nsource = "stack.tif"\nlabels = "elsewhere.tif"\n'
+        'methods = ["ssan[g0=8, weights=one.safetensors]", "dain[init=two.safetensors]"]\n'
+    )
+    config = load_config(file, {})
+    assert config.methods == (
+        f"ssan[g0=8,weights={beside}/one.safetensors]",
+        "dain[init=two.safetensors]",
+    )
+    assert (config.source, config.labels) == (str(beside / "stack.tif"), "elsewhere.tif")
+    (here / "two.safetensors").unlink()
+    with pytest.raises(UserError) as error:
+        load_config(file, {})
+    for folder in (beside, here):
+        assert str(folder / "two.safetensors") in str(error.value)
+    assert load_config(file, {"methods": "average"}).methods == ("average",)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from test_gate import entry, same
+from test_gate import entry, install_theirs, same, theirs
 from typer.testing import CliRunner
 
 from bench.base.errors import UserError
-from bench.check.gate import accept, save_baseline
+from bench.check.findings import sentence
+from bench.check.gate import Finding, accept, save_baseline
 from bench.commands.main import app
+from bench.scores.statistics import Interval
 from bench.store.records import Failure, Store
 from bench.triplets.file import TripletFile
 
@@ -130,6 +133,35 @@ def test_what_a_run_refuses_does_not_pass_by_its_older_figures(
     assert "failed: The stage score reads what the stage predict leaves" in " ".join(
         answer.stdout.split()
     )
+
+
+def test_figures_of_older_code_do_not_pass_in_any_form(
+    tmp_path: Path, texture: TripletFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, baseline = install_theirs(tmp_path, monkeypatch), tmp_path / "accepted.json"
+    cell = entry(tmp_path / "results/runs/texture/theirs", texture, same)
+    save_baseline(accept([theirs(cell, now)], "first"), baseline)
+    Store(tmp_path / "results").save(theirs(cell, "0" * 64).record, cell.folder)
+    junit, summary = tmp_path / "gate.xml", tmp_path / "gate.md"
+    answer = check(
+        baseline, tmp_path / "results", "--json", "--junit", str(junit), "--summary", str(summary)
+    )
+    assert answer.exit_code == 1
+    (finding,) = json.loads(answer.stdout)["findings"]
+    assert (finding["outcome"], finding["metric"]) == ("stale", None)
+    (case,) = ET.parse(junit).getroot()
+    failure = case.find("failure")
+    assert failure is not None
+    for text in (finding["reason"], failure.get("message") or "", summary.read_text()):
+        assert "raise its info.revision if its outputs changed, or run it with --rerun" in text
+
+
+def test_worse_within_noise_is_said_to_fail() -> None:
+    finding = Finding("a", "psnr", "worse", 20.0, 19.9, Interval(-0.1, -0.3, 0.1, 8), 0.05)
+    assert finding.trips
+    assert sentence(finding).endswith("within noise, yet beyond the limit: it fails)")
+    better = replace(finding, outcome="better", change=Interval(0.1, -0.1, 0.3, 8))
+    assert sentence(better).endswith(", within noise)")
 
 
 def test_better_figures_ask_to_be_accepted(

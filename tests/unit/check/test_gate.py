@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from bench.base.errors import UserError
 from bench.base.files import file_digest
+from bench.cells.registry import installed_source
 from bench.check.gate import LIMITS, accept, compare, load_baseline, save_baseline
 from bench.scores.columns import ordered
 from bench.scores.entry import Entry
@@ -81,6 +82,49 @@ def test_a_slight_blur_trips_though_it_raises_psnr(
     assert found["sharpness"].beyond_noise
     assert found["psnr"].measured > found["psnr"].accepted
     assert not found["psnr"].trips
+
+
+def test_sharpness_is_better_nearer_to_1(
+    tmp_path: Path, texture: TripletFile, accepted: Entry
+) -> None:
+    def blurred(name: str, sigma: float) -> Entry:
+        return entry(tmp_path / name, texture, lambda f: ndimage.gaussian_filter(f, sigma))
+
+    more, less = blurred("more", 1.0), blurred("less", 0.7)
+    for old, new, outcome in ((more, less, "better"), (less, more, "worse")):
+        (found,) = [f for f in compare(accept([old], "x"), [new]) if f.metric == "sharpness"]
+        assert max(found.accepted, found.measured) < 1
+        assert found.outcome == outcome
+
+
+def install_theirs(folder: Path, patch: pytest.MonkeyPatch) -> str:
+    """What an installed package leaves on the path; the SHA-256 of its method's module."""
+    package = folder / "theirs-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[interslice.methods]\ntheirs = tiny:Tiny\n")
+    patch.syspath_prepend(str(folder))
+    source = installed_source("theirs")
+    assert source is not None
+    return source
+
+
+def theirs(cell: Entry, source: str) -> Entry:
+    """The same figures, of the other package's method."""
+    words = cell.record.cell | {"method": "theirs[width=2]"}
+    update = {"cell": words, "method": {"title": "Theirs", "source": source}}
+    return dataclasses.replace(cell, record=cell.record.model_copy(update=update))
+
+
+def test_figures_of_other_code_than_is_installed_fail_and_are_not_accepted(
+    accepted: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = install_theirs(tmp_path, monkeypatch)
+    baseline = accept([theirs(accepted, now)], "x")
+    assert trips(compare(baseline, [theirs(accepted, now)])) == set()
+    assert trips(compare(baseline, [theirs(accepted, "0" * 64)])) == {"stale"}
+    with pytest.raises(UserError, match="was computed by other code than is installed"):
+        accept([theirs(accepted, "0" * 64)], "x")
 
 
 def test_a_shift_by_one_pixel_trips(tmp_path: Path, texture: TripletFile, accepted: Entry) -> None:

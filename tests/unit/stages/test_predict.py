@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from bench.base.errors import UserError
 from bench.stages.predict import (
+    STAGE,
     predict,
     predict_frame,
     stored_frames,
@@ -69,6 +70,33 @@ def test_what_is_no_number_is_no_grey_level(
     assert not path.exists()
     predict(Off(7.0), texture, np.array([index]), path, CPU, tile, lambda *_: None)
     assert next(stored_frames(path))[-1, -1] == 255  # a number too large is clamped
+
+
+class Scaled(Average):
+    """The average in another range of values."""
+
+    def __init__(self, scale: float, shift: float) -> None:
+        super().__init__()
+        self.scale, self.shift = scale, shift
+
+    def forward(self, before: Tensor, after: Tensor, time: float = 0.5) -> Interpolation:
+        middle = super().forward(before, after, time).middle
+        return Interpolation(middle * self.scale + self.shift)
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "outside", "constant"),
+    [(1, 0, 0, 0), (1.01, 0, 0, 0), (255, 1, 1, 2), (2, -1, 0.5, 0), (0, 0.5, 0, 2)],
+)
+def test_a_wrong_range_is_counted_and_warned_of(
+    texture: TripletFile, tmp_path: Path, scale: float, shift: float, outside: float, constant: int
+) -> None:
+    model, path = Scaled(scale, shift), tmp_path / "f.h5"
+    facts = predict(model, texture, texture.indices("test")[:2], path, CPU, None, lambda *_: None)
+    assert facts["outside"] == pytest.approx(outside, abs=0.2 * (outside == 0.5))
+    assert facts["constant"] == constant
+    warnings = STAGE.warnings(None, facts)  # type: ignore[arg-type]
+    assert len(warnings) == (outside > 0) + (constant > 0)
 
 
 def test_the_middle_slice_is_not_looked_at() -> None:
