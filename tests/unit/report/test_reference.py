@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from bench.report.write import wanted, write_report
 
 REFERENCE = Path(__file__).resolve().parents[3] / "results" / "reference"
 VOLUMES = ("mouse_triplet", "vnc_triplet")
+UNTRAINED = "before,average,linear,flow,dis,farneback,bspline,rife[weights=rife40]"
 
 
 def nothing_is_wrong(said: str) -> None:
@@ -56,6 +58,23 @@ def test_the_committed_tables_come_from_the_committed_records(
     for name in names:
         made = (tmp_path / "report" / f"{name}.md").read_text(encoding="utf-8")
         assert made == (report / f"{name}.md").read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize(
+    ("table", "methods", "over"),
+    [("neurites", f"{UNTRAINED},rife", None), ("differences", UNTRAINED, "rife:lm")],
+)
+def test_the_longest_training_beside_what_needs_none(
+    table: str, methods: str, over: str | None, tmp_path: Path
+) -> None:
+    study = REFERENCE / "neurons"
+    for dataset in VOLUMES:
+        shutil.copytree(study / "runs" / dataset, tmp_path / "runs" / dataset)
+    wishes = wanted(table, None, "markdown", methods=methods, losses="lm", over=over)
+    wishes = replace(wishes, crops=64_000)
+    write_report(tmp_path, tmp_path / "data", wishes, (), "overnight", nothing_is_wrong)
+    made = (tmp_path / "report" / f"{table}.md").read_text(encoding="utf-8")
+    assert made == (study / "report-64000" / f"{table}.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("dataset", VOLUMES)
