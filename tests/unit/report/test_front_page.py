@@ -10,17 +10,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "results" / "reference"
 ANSWER, README = REFERENCE / "README.md", ROOT / "README.md"
-OVERNIGHT = REFERENCE / "neurons" / "report-overnight" / "neurites.md"
+SHORTER, LONGEST = (
+    REFERENCE / "neurons" / name / "neurites.md" for name in ("report-overnight", "report-64000")
+)
+LONG = ", 64,000 crops"
 # What the front page calls a row, and what the tables call it.
 ROWS = {
     "copy of the slice before": "Before",
     "`dis` (optical flow)": "DIS flow",
     "RIFE as published for video": "RIFE[weights=rife40]",
     "`dain`, `l1`": "DAIN-style-L1",
-    "`ssan`, `l1`": "SSAN-L1",
     "`dain`, `lm`": "DAIN-style-Lm",
     "`rife`, `lm`": "RIFE-Lm",
     "`ssan`, `lm`": "SSAN-Lm",
+    f"`rife`, `lm`{LONG}": "RIFE-Lm",
 }
 COLUMNS = (  # of the front page: dataset, and column of its rows in the table
     ("mouse_triplet", 1),
@@ -43,10 +46,10 @@ def rows(text: str) -> list[list[str]]:
     return [[plain(cell) for cell in line.strip("|").split("|")] for line in lines]
 
 
-def measured() -> dict[tuple[str, str], list[str]]:
-    """The rows of the table at 16,000 crops, by dataset and name."""
+def measured(path: Path) -> dict[tuple[str, str], list[str]]:
+    """The rows of a table, by dataset and name."""
     found, dataset = dict[tuple[str, str], list[str]](), ""
-    for cells in rows(OVERNIGHT.read_text(encoding="utf-8")):
+    for cells in rows(path.read_text(encoding="utf-8")):
         if cells[0].endswith("_triplet"):
             dataset = cells[0]
         found[dataset, cells[0]] = cells
@@ -54,10 +57,11 @@ def measured() -> dict[tuple[str, str], list[str]]:
 
 
 def test_the_table_of_the_front_page_is_that_of_the_records() -> None:
-    table, seen = measured(), 0
+    shorter, longest, seen = measured(SHORTER), measured(LONGEST), 0
     for name, *cells in rows(README.read_text(encoding="utf-8")):
         if name not in ROWS:
             continue
+        table = longest if name.endswith(LONG) else shorter
         expected = [table[dataset, ROWS[name]][column] for dataset, column in COLUMNS]
         assert cells == expected, name
         seen += 1
@@ -77,5 +81,5 @@ def test_every_figure_of_the_answer_stands_in_a_committed_table(page: Path) -> N
     if page == README:
         text = text.partition("## Which method")[2].partition("| | mouse")[0]
     figures = FIGURE.findall(text)
-    assert len(figures) > 4
+    assert len(figures) >= 4
     assert [each for each in figures if each not in known] == []
