@@ -220,6 +220,8 @@ def _said(tables: Sequence[Table], wishes: Wanted) -> Iterator[str]:
     if wishes.shown.columns and keep:
         choosing = ", ".join(CHOOSING)
         yield f"These tables keep their columns: {', '.join(keep)}; --columns is of {choosing}."
+    if wishes.formats == ("html",):
+        yield "The page is of everything, and stays as it is; make it without --tables, --figures."
     made = {table.name for table in tables}
     for name in wishes.tables:
         if name in LACKS and name not in made:

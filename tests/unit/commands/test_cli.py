@@ -219,7 +219,7 @@ def test_ctrl_c_is_exit_130_and_the_record_says_so(run, tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.stages.predict.predict_frame", press)
+        patch.setattr("bench.stages.predict.to_frame", press)
         code, out, err = run("--json")
     assert (code, out) == (130, "")
     assert err.splitlines()[-1] == "bench: interrupted; the same command goes on from here."

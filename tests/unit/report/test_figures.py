@@ -228,7 +228,7 @@ def test_figure_7_has_as_many_pairs_as_there_are_methods_and_losses(
     left, bottom = zip(*places, strict=True)
     assert len(places) == squares
     assert squares > len(set(left)) * (len(set(bottom)) - 1)  # only the last row may have room
-    titles = " ".join(ax.get_title() for ax in axes)
+    titles = " ".join(text.get_text() for text in drawing.figure.findobj(Text))
     for loss in {loss for _, loss in cells} - {NONE}:
         assert f"-{loss[:1].upper()}{loss[1:]}" in titles
 

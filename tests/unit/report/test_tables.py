@@ -683,6 +683,17 @@ def test_what_has_no_number_is_not_written_for_a_paper_and_said(
     assert not (tmp_path / "report" / "neurites.tex").exists()
 
 
+def test_a_page_of_some_tables_is_not_made_and_that_is_said(
+    filled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("report", "--tables", "4", "--format", "html", "--out", filled)
+    code, out, told = bench(capsys, *words)
+    assert (code, out) == (0, "")
+    assert told.splitlines() == [
+        "The page is of everything, and stays as it is; make it without --tables, --figures."
+    ]
+
+
 def test_rows_and_columns_may_be_chosen(filled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = ("--columns", "dice,ssim,psnr", "--methods", "flow,sepconv,ssan", "--losses", "ls")
     words = ("--tables", "neurites,4,5", "--format", "csv,markdown", "--out", filled)
