@@ -202,7 +202,7 @@ def test_a_segmenter_that_stops_early_says_so(run, tmp_path: Path, monkeypatch) 
     monkeypatch.setattr("segmentation.training.validate", lambda *_: (0.5, 0.6))
     code, _, err = run("--json")
     assert code == 0, err
-    told = "training stopped at step 4 of 40: its validation no longer improved; kept are its "
+    told = "training stopped at step 4 of 40: its validation had stopped improving; kept are its "
     assert err.count(f"{told}weights of step 1.") == 1
     record = json.loads((segmenter_folder(tmp_path) / "segmenter.json").read_text())
     assert (record["training"]["steps"], record["training"]["best_step"]) == (4, 1)
