@@ -35,7 +35,7 @@ bench report
 bench verify
 bench check --baseline accepted.json --accept --reason "the first figures"
 bench check --baseline accepted.json
-for file in index.html report.md claims.md tables.tex figures/figures.md; do
+for file in index.html report.md table4.md tables.tex figures/figures.md; do
   test -s "results/report/$file"
 done
 test -n "$(find results/runs -name 'comparison-*.png')"
