@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -19,7 +18,7 @@ from pydantic import (
 
 from bench.base.errors import UserError
 from bench.base.invalid_option import invalid_option
-from bench.base.words import split_variants, unknown
+from bench.base.words import read_words, spelling, split_variants, unknown
 from bench.cells.presets import PresetName
 from bench.cells.stage_names import STAGES
 from bench.volumes.cards import LabelKind, LabelZero, VoxelSize
@@ -221,7 +220,7 @@ def load_config(file: Path | None, words: dict[str, Any]) -> RunConfig:
 
 
 _READ = ("source", "labels", "mask", "teacher", "segmenter", "vgg_weights")  # paths of files
-_WEIGHTS = re.compile(r"(?<=[\[,])\s*(?P<name>weights|init)\s*=(?P<path>[^,\]]+)")
+_FILES = ("weights", "init")  # options of a method that name one
 _LISTS = {"methods": "methods", "dataset": "datasets"}
 
 
@@ -242,21 +241,22 @@ def _beside(values: dict[str, Any], file: Path) -> dict[str, Any]:
 
 def _with_paths(text: str, file: Path) -> str:
     """A method's variant whose weights are found beside a file, or else from here."""
+    name, wanted = read_words(text)
+    found = {
+        option: _path_of(Path(value), file) for option, value in wanted.items() if option in _FILES
+    }
+    return spelling(name, wanted | found) if found else text
 
-    def path_of(match: re.Match[str]) -> str:
-        name, path = match["name"], Path(match["path"].strip())
-        beside = file.parent / path
-        if beside.exists():
-            return f"{name}={beside}"
-        if path.exists():
-            return match[0]
-        places = dict.fromkeys((str(beside.absolute()), str(path.absolute())))
-        raise UserError(
-            f"{file} names the weights {path}, which are not there; looked for: "
-            f"{' and '.join(places)}."
-        )
 
-    return _WEIGHTS.sub(path_of, text)
+def _path_of(path: Path, file: Path) -> str:
+    beside = file.parent / path
+    for place in (beside, path):
+        if place.exists():
+            return str(place)
+    places = dict.fromkeys((str(beside.absolute()), str(path.absolute())))
+    raise UserError(
+        f"{file} names the weights {path}, which are not there; looked for: {' and '.join(places)}."
+    )
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.base.errors import UserError
 from bench.base.files import file_digest
@@ -70,6 +70,17 @@ def installed_source(name: str) -> str | None:
     except UserError:
         return None
     return origin(name).get("source")
+
+
+def code_changed(name: str, facts: Mapping[str, Any]) -> bool:
+    """Whether another package's method has other code than when ``origin`` was written down.
+
+    Args:
+        name: of the method.
+        facts: that a record keeps of it; where they or the method have no source, it has not.
+    """
+    then = facts.get("source")
+    return then is not None and installed_source(name) not in (None, then)
 
 
 def require_loss(name: str) -> None:

@@ -19,7 +19,7 @@ import pandas as pd
 from bench.base.errors import UserError
 from bench.base.files import content_digest, write_text
 from bench.base.provenance import provenance
-from bench.cells.registry import installed_source
+from bench.cells.registry import code_changed
 from bench.scores.columns import ordered
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
@@ -248,11 +248,7 @@ def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding
 
 def is_stale(entry: Entry) -> bool:
     """Whether a cell is of another package's method whose code is not what it was then."""
-    then = entry.record.method.get("source")
-    if then is None:
-        return False
-    now = installed_source(entry.record.cell["method"].partition("[")[0])
-    return now is not None and now != then
+    return code_changed(entry.cell.method.partition("[")[0], entry.record.method)
 
 
 def _options(cut: Mapping[str, int]) -> str:

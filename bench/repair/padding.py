@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -96,13 +97,18 @@ def void_within(
         here: padding of the slice.
         beside: of its neighbours.
     """
-    if here is None:
-        return None
-    void = void_in(here.tissue, [each and each.tissue for each in beside], here.step)
+    void = None if here is None else _void(here, *beside)
     if void is None:
         return None
-    mask = here._replace(bits=_bits(void)).within(window, grey)
+    mask = void.within(window, grey)
     return mask if mask.any() else None
+
+
+@lru_cache(maxsize=4)  # of a slice, whose windows come one after the other
+def _void(here: Padding, *beside: Padding | None) -> Padding | None:
+    """What of a slice's padding is tissue in both neighbours."""
+    void = void_in(here.tissue, [each and each.tissue for each in beside], here.step)
+    return None if void is None else here._replace(bits=_bits(void))
 
 
 def _bits(mask: Mask) -> bytes:

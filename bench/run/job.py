@@ -13,6 +13,7 @@ from bench.base.files import file_digest, is_full, locked, remove_leftovers
 from bench.base.free_memory import is_out_of_memory
 from bench.base.provenance import compute_provenance, provenance
 from bench.cells.outcome import Outcome
+from bench.cells.registry import code_changed
 from bench.run.resume import MissingError, Resume
 from bench.stages.memory_check import ran_out
 from bench.stages.pipeline import stages
@@ -130,8 +131,8 @@ class Job:
         to_do = {stage.name for stage in pending}
         if done := ", ".join(name for name in asked if name not in to_do):
             self._tell(f"  {self._title}: {done} computed before, used as it is.")
-            then = record.method.get("source")  # of another package's method
-            if then is not None and then != self.context.cell.variant.facts()["source"]:
+            name = self.context.cell.variant.text.partition("[")[0]
+            if code_changed(name, record.method):
                 self._tell(
                     f"  {self._title}: its code has changed since then; if its frames have too, "
                     "raise its info.revision, or say --rerun."

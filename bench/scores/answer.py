@@ -162,12 +162,13 @@ def _answer(dataset: str, entries: Sequence[Entry]) -> Answer:
     neurites = neurites or _choice(rivals, RAND)
     left_out = dict(_left_out(neurites))
     psnr = _choice(rivals, PSNR)
+    ceiling = _ceiling(neurites)
     return Answer(
         dataset,
         neurites,
         left_out,
-        _too_weak(neurites, _rival(left_out)),
-        _real(neurites),
+        _too_weak(neurites, _rival(left_out), ceiling),
+        None if ceiling is None else ceiling.mean(CARRIED),
         lacks,
         psnr,
         _choice(rivals, FRC),
@@ -235,25 +236,24 @@ def _rival(left_out: Mapping[str, LeftOut]) -> LeftOut | None:
     return max(left_out.values(), key=lambda way: way.mean.mean, default=None)
 
 
-def _real(choice: Choice | None) -> Interval | None:
+def _ceiling(choice: Choice | None) -> Measurement | None:
     """What the real slice carries, on the triplets of the best."""
     if choice is None or choice.metric != CARRIED:
         return None
-    best = choice.best.measured(CARRIED)
-    return ceiling_scores(choice.best.entries).known(CARRIED).on(best).mean(CARRIED)
+    return ceiling_scores(choice.best.entries).known(CARRIED).on(choice.best.measured(CARRIED))
 
 
-def _too_weak(choice: Choice | None, rival: LeftOut | None) -> TooWeak | None:
+def _too_weak(
+    choice: Choice | None, rival: LeftOut | None, ceiling: Measurement | None
+) -> TooWeak | None:
     """That the segmenter loses more in the real slice than the slice is worth.
 
     A segmenter that was trained as long as usual is trusted until that is told apart from chance;
     one that was stopped early is not, for its training is the likelier reason.
     """
-    if choice is None or rival is None:
+    if choice is None or rival is None or ceiling is None:
         return None
-    entries, best = choice.best.entries, choice.best.measured(CARRIED)
-    ceiling = ceiling_scores(entries).known(CARRIED).on(best)
-    real = ceiling.mean(CARRIED)
+    entries, real = choice.best.entries, ceiling.mean(CARRIED)
     gain = ceiling.gain(reference_scores(entries, rival.kind).known(CARRIED), CARRIED)
     if real is None or gain is None:
         return None

@@ -76,22 +76,25 @@ def one_length(entries: Sequence[Entry], crops: int | None) -> tuple[list[Entry]
     usual = _usual(entries, crops)
     rows: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
-        cell = entry.cell
-        rows.setdefault((cell.method, cell.loss, cell.dataset, cell.preset), []).append(entry)
-    lengths = {row: _length(own, usual.get(row[-1], 0)) for row, own in rows.items()}
-    kept, left = list[Entry](), dict[str, set[int]]()
-    for row, own in rows.items():
-        for entry in own:
-            if crops_seen(entry) == lengths[row]:
-                kept.append(entry)
-            else:
-                left.setdefault(entry.cell.preset, set()).add(crops_seen(entry))
-    kept.sort(key=entries.index)
-    return kept, [
+        rows.setdefault(_row(entry), []).append(entry)
+    lengths = {row: _length(each, usual.get(row[-1], 0)) for row, each in rows.items()}
+    left: dict[str, tuple[set[int], set[int]]] = {}
+    for entry in entries:
+        own, length = crops_seen(entry), lengths[_row(entry)]
+        if own != length:
+            others, shown = left.setdefault(entry.cell.preset, (set(), set()))
+            others.add(own)
+            shown.add(length)
+    return [entry for entry in entries if crops_seen(entry) == lengths[_row(entry)]], [
         f"Networks of preset {preset} that were trained for {_numbers(others)} crops too are "
-        f"shown for {usual[preset]:,}; --samples shows another length, the figure `budget` all."
-        for preset, others in left.items()
+        f"shown for {_numbers(shown)}; --samples shows another length, the figure `budget` all."
+        for preset, (others, shown) in left.items()
     ]
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    cell = entry.cell
+    return cell.method, cell.loss, cell.dataset, cell.preset
 
 
 def _usual(entries: Iterable[Entry], crops: int | None) -> dict[str, int]:

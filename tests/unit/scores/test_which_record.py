@@ -70,6 +70,15 @@ def test_of_two_lengths_the_longer_one_is_shown_and_the_other_told(tmp_path: Pat
         shown(tmp_path, 9)
 
 
+def test_two_lengths_that_both_failed_are_told_too(tmp_path: Path) -> None:
+    for key, samples in (("1" * 10, 4000), ("2" * 10, 16000)):
+        add(tmp_path, "ssan", "lm", status="failed", key=key,
+            config={"preset": {"samples": samples}})  # fmt: skip
+    found, said = shown(tmp_path)
+    assert found == [16000]
+    assert "for 4,000 crops too are shown for 16,000" in said[-1]
+
+
 def test_seeds_of_two_lengths_are_not_averaged(tmp_path: Path) -> None:
     lengths(tmp_path, 4000, 16000, 4000, 4000)
     assert shown(tmp_path)[0] == [4000] * 3
