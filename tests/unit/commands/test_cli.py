@@ -18,6 +18,7 @@ from conftest import moving_texture, neurites
 
 from bench.base.files import file_digest
 from bench.cells.outcome import Outcome
+from bench.cells.presets import PRESETS
 from bench.cells.registry import METHODS
 from bench.run.job import Job
 from bench.stages import predict
@@ -89,6 +90,20 @@ def test_a_training_in_parts_is_told_apart_under_the_table(run) -> None:  # type
     _, parts, _ = run("--json", "--samples", 10, "--micro-batch", 1, methods="tiny")
     told = [json.loads(out)["rows"][-1]["warnings"] for out in (whole, parts)]
     assert [words in warnings for warnings in told] == [False, True]
+
+
+@pytest.mark.parametrize(("own", "told"), [(11, [" only"]), (10, []), (9, [""])])
+def test_crops_other_than_those_of_the_preset_are_told(
+    run,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+    own: int,
+    told: list[str],
+) -> None:
+    monkeypatch.setitem(PRESETS, "quick", dataclasses.replace(PRESETS["quick"], samples=own))
+    _, out, _ = run("--json", "--samples", 10, methods="tiny")
+    warnings = json.loads(out)["rows"][-1]["warnings"]
+    crops = [line for line in warnings if "crops" in line]
+    assert crops == [f"trained on 10 crops{word}" for word in told]
 
 
 def test_a_network_trained_elsewhere_scores_what_it_scored_there(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
