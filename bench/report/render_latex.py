@@ -161,7 +161,9 @@ def _long(table: Table) -> str:
 def _caption(table: Table) -> str:
     label = table.name.replace("_", "-")
     said = [_said(sentence) for sentence in table.caption if not isinstance(sentence, Aside)]
-    return rf"\caption{{{' '.join(said)}}}\label{{tab:{label}}}"
+    # A list of tables shows the title alone, without what it has in brackets.
+    listed = _said(table.caption[0].partition(" (")[0].rstrip("."))
+    return rf"\caption[{{{listed}}}]{{{' '.join(said)}}}\label{{tab:{label}}}"
 
 
 def _head(table: Table) -> list[str]:

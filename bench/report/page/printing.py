@@ -11,6 +11,7 @@ from bench.report.page.leaderboard import GAIN, Column, Leaderboard, Row
 from bench.scores.cautions import label_remarks
 from bench.scores.ceiling import KINDS, REAL, TRUE_SEGMENTS
 from bench.scores.cell_figures import CellFigures, Means
+from bench.scores.columns import RANKED
 from bench.scores.entry import Entry
 from bench.scores.statistics import Interval
 
@@ -52,6 +53,7 @@ def print_board(board: Leaderboard) -> dict[str, Any]:
         "rows": rows,
         "beside": _beside(board),
         "sorted_by": board.sorted_by,
+        "ranked": ", ".join(column.title for column in board.columns if column.name in RANKED),
     }
 
 

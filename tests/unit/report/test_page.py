@@ -96,6 +96,13 @@ def test_unfinished_and_damaged_cells_are_named(
     assert "scores.parquet is damaged" in text
 
 
+def test_the_page_names_the_columns_in_which_ties_are_tested(
+    store: Path, data_folder: Path
+) -> None:
+    said = " ".join(Elements(page_of(store, data_folder)).text.split())
+    assert "In FRC < 0.1, PSNR (dB) it is by the mean over the seeds of a method" in said
+
+
 def test_a_store_without_a_single_score_is_a_page(tmp_path: Path, texture: TripletFile) -> None:
     add_cell(tmp_path, texture, "dain", None, loss="l1", status="interrupted")
     text = Elements(page_of(tmp_path, tmp_path / "no-data")).text
