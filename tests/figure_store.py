@@ -139,7 +139,8 @@ def _write_masks(path: Path, file: TripletFile, shift: float) -> None:
 
 def _write_log(path: Path, cell: dict[str, Any]) -> None:
     """A log of 100 steps with a validation at every 20th; the features join after 60."""
-    lines = ["step,seconds,learning_rate,loss,gradient_norm,l1,validation_psnr,gamma_0,gamma_1"]
+    lines = ["step,seconds,learning_rate,loss,gradient_norm,l1"]
+    lines[0] += ",validation_loss,validation_psnr,gamma_0,gamma_1"
     if cell["loss"] == "ls":
         lines[0] += ",feature,style_before,style_middle,style_after"
     gammas = cell["method"] == "ssan"
@@ -148,7 +149,7 @@ def _write_log(path: Path, cell: dict[str, Any]) -> None:
     for step in range(1, 101):
         row = [step, step / 10, 1e-3, 1 / step, 0.1, 1 / step]
         line = ",".join(f"{value:.6g}" for value in row)
-        line += f",{20 + step / 100:.6g}" if step % 20 == 0 else ","
+        line += f",{20 / step:.6g},{20 + step / 100:.6g}" if step % 20 == 0 else ",,"
         line += f",{0.001 * step:.6g},{-0.002 * step:.6g}" if gammas else ""
         if cell["loss"] == "ls":
             late = step > 60

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.report.figures.drawing import Drawing
@@ -16,7 +16,7 @@ _SMOOTHED = 20  # running means are over the steps divided by this
 
 
 def draw_learning(subject: Subject) -> Drawing:
-    """Error on training crops and PSNR on validation slices against the crops seen.
+    """Error on training crops, PSNR and loss on validation slices, against the crops seen.
 
     Raises:
         AbsentError: nothing was trained.
@@ -25,29 +25,35 @@ def draw_learning(subject: Subject) -> Drawing:
     if not shown:
         raise AbsentError("nothing was trained")
     figure = new_figure(WIDE, 2.4)
-    errors, quality = figure.subplots(1, 2)
+    panels = figure.subplots(1, 3)
     for entry in shown:
         for number, seed in enumerate(subject.seeds(entry)):
-            _draw(errors, quality, seed, named=number == 0)
-    errors.set_ylabel("$L_1$ on training crops")
-    quality.set_ylabel("PSNR on validation slices (dB)")
-    for axes in (errors, quality):
+            _draw(panels, seed, named=number == 0)
+    titles = (
+        "$L_1$ on training crops",
+        "PSNR on validation slices (dB)",
+        "validation loss / its first value",
+    )
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set_ylabel(title)
         axes.set_xlabel("training crops seen")
         axes.set_xlim(left=0)
-    handles = (axes.get_legend_handles_labels()[0] for axes in (quality, errors))
+    handles = (axes.get_legend_handles_labels()[0] for axes in reversed(panels))
     legend_above(figure, next(filter(None, handles), ()))  # some logs know of training alone
     words = (
-        "Left: running mean over a twentieth of the steps. Right: centres of a few "
-        "validation slices; what is kept is the step with the least validation loss. A curve that "
-        "still rises at its end belongs to a network that was not trained to its limit."
+        "Left: running mean over a twentieth of the steps. Middle and right: centres of a few "
+        "validation slices. The loss has all its terms, whether training has them yet or not; of "
+        "the steps that have, the one with the least is kept. Where it still falls at the end, the "
+        "network was not trained to its limit."
     )
     return Drawing(figure, words, shown)
 
 
-def _draw(errors: Axes, quality: Axes, entry: Entry, *, named: bool) -> None:
+def _draw(panels: Sequence[Axes], entry: Entry, *, named: bool) -> None:
     log = entry.training
     if log is None:
         return
+    errors, quality, losses = panels
     seen = log["step"] * _batch(entry)
     look: dict[str, Any] = {
         "label": drawn(label(entry)) if named else None,
@@ -58,16 +64,14 @@ def _draw(errors: Axes, quality: Axes, entry: Entry, *, named: bool) -> None:
     window = max(1, len(log) // _SMOOTHED)
     if "l1" in log:
         errors.plot(seen, log["l1"].rolling(window, min_periods=1).mean(), **look)
-    if "validation_psnr" not in log:
-        return
-    known: pd.Series = log["validation_psnr"].notna()
-    quality.plot(
-        seen[known],
-        log.loc[known, "validation_psnr"],
-        marker=marker(entry),
-        markersize=2.5,
-        **look,
-    )
+    look |= {"marker": marker(entry), "markersize": 2.5}
+    for axes, column in ((quality, "validation_psnr"), (losses, "validation_loss")):
+        if column not in log:
+            continue
+        known = log[column].dropna()
+        if column == "validation_loss":
+            known = known / known.iloc[:1].sum()
+        axes.plot(seen[known.index], known, **look)
 
 
 def _batch(entry: Entry) -> int:

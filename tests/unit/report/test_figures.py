@@ -391,9 +391,12 @@ def test_seeds_are_averaged_triplet_by_triplet(
 
 def test_learning_curves_count_crops_not_steps(out: Path, data: Path) -> None:
     drawing = draw_learning(subject_of(_load(out, data), DATASET))
-    errors, quality = drawing.figure.axes
+    errors, quality, losses = drawing.figure.axes
     trained = [entry for entry in drawing.entries if entry.trained]
-    assert len(trained) == len(quality.lines) == len(errors.lines) == 7
+    assert len(trained) == len(quality.lines) == len(errors.lines) == len(losses.lines) == 7
+    for curve in losses.lines:
+        assert list(curve.get_xdata()) == [40, 80, 120, 160, 200]
+        assert list(curve.get_ydata()) == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4, 1 / 5])
     for curve in quality.lines:
         assert list(curve.get_xdata()) == [40, 80, 120, 160, 200]
         assert list(curve.get_ydata()) == pytest.approx([20.2, 20.4, 20.6, 20.8, 21.0])
