@@ -18,8 +18,8 @@ class Results:
     Attributes:
         cells: a row for each cell: ``method``, ``loss``, ``dataset``, ``fold``, ``seed``,
             ``preset``, ``status``, why it failed (``failure``), how many ``triplets`` count, and
-            the ``folder`` of its files. Then, for each metric of ``docs/metrics.md`` that was
-            measured, its mean under its name, for instance ``psnr``, and the ends of its 95 %
+            the ``folder`` of its files. Then, for each metric of ``docs/reference/metrics.md`` that
+            was measured, its mean under its name, for instance ``psnr``, and the ends of its 95 %
             interval, ``psnr_low`` and ``psnr_high``. ``psnr_skill`` is the paired gain over the
             null, and ``dice_ceiling`` what the real slices reach, each with its ends likewise. NaN
             is what was not measured.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,6 +118,18 @@ def test_modules_are_imported_to_be_used(house: dict[str, ast.Module]) -> None:
     """An import for the type checker alone hides a cycle."""
     hidden = {f"{path}:{name}" for path, tree in house.items() for name in imports_for_types(tree)}
     assert hidden == IMPORTS_FOR_TYPES
+
+
+def test_pages_that_the_code_names_are_there() -> None:
+    """A page that has moved is named by its old place in no docstring; a decision by its number."""
+    named = {
+        (path.relative_to(ROOT).as_posix(), page)
+        for folder in (*PACKAGES, "tests")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for page in re.findall(r"\bdocs/[\w/-]+(?:\.md)?", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 10
+    assert not [(path, page) for path, page in sorted(named) if not list(ROOT.glob(f"{page}*"))]
 
 
 def test_the_rules_see_what_breaks_them() -> None:
