@@ -52,6 +52,18 @@ def test_ome(tmp_path: Path, unit: str, sides) -> None:
     assert size_of(path) == pytest.approx((40, 4, 5))
 
 
+def test_ome_of_several_images_is_that_of_the_stack(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path) as file:
+        for values, side in ((RAW[0], 100.0), (RAW, 4.0)):  # an overview, in as many pixels
+            sizes = {f"PhysicalSize{axis}": side for axis in "XY"}
+            units = {f"PhysicalSize{axis}Unit": "nm" for axis in "XY"}
+            axes = "ZYX"[3 - values.ndim :]
+            metadata = {"axes": axes, **sizes, **units}
+            file.write(values, photometric="minisblack", metadata=metadata)
+    assert size_of(path) == (None, 4, 4)
+
+
 def test_ome_without_units_is_in_micrometres_and_without_z_it_is_not_known(tmp_path: Path) -> None:
     sizes = {"PhysicalSizeX": 0.004, "PhysicalSizeY": 0.004}
     path = tiff(tmp_path / "a.ome.tif", metadata={"axes": "ZYX", **sizes})
@@ -128,7 +140,8 @@ def build_with(tmp_path: Path, *sizes, **options):
         ((4e-8, 4e-9, 4e-9), "perhaps they are metres"),
         ((4.0, 4.0, 40.0), "perhaps the order is x, y, z"),
         ((40.0, 4.0, 40.0), "about as long as wide"),
-        ((40.0, 4000.0, 4000.0), "no pixel is coarser than 1000 nm"),
+        ((40.0, 4000.0, 4000.0), "a pixel is finer than 1000 nm"),
+        ((1000.0, 1000.0, 1000.0), "a pixel is finer than 1000 nm"),  # written where nobody knows
         ((None, 0.004, 0.004), "perhaps they are micrometres"),
     ],
 )
