@@ -28,6 +28,7 @@ from bench.triplets.layout import Header, write_doubts
 from bench.triplets.options import BuildOptions
 from bench.triplets.parts import digest_of, looked_at, parts_of
 from bench.triplets.shape_check import check_shapes
+from bench.triplets.shared_slices import refuse_shared_slices
 from bench.triplets.survey import Source, survey
 from bench.triplets.write import Content, check_room, write_triplets
 from bench.volumes.cards import Card, is_public
@@ -87,6 +88,7 @@ def build(
         if volume.has_labels:
             refuse_image(looked_at(volume, options), card.label_kind)
     sources = _measure(volumes, options, progress)
+    refuse_shared_slices(sources)
     table = judged([seen.table for _, seen in sources], volumes, options)
     drift = drift_words(volumes, [part for part, _ in sources], table, options)
     kept = ["source", *_KEYS, *([POSITION] if options.gap > 1 else [])]

@@ -124,7 +124,10 @@ def test_hdf5_numbers_are_in_the_order_of_the_stored_axes(tmp_path: Path) -> Non
 def build_with(tmp_path: Path, *sizes, **options):
     grey = np.random.default_rng(0).integers(60, 200, (24, 64, 64), dtype=np.uint8)
     grey = (grey // 4 + 40 * (np.arange(64) // 8 % 2)[None, None]).astype(np.uint8)
-    volumes = [ArrayVolume(name, grey, voxel_size=s) for name, s in zip("ab", sizes, strict=False)]
+    volumes = [
+        ArrayVolume("ab"[number], grey + np.uint8(number), voxel_size=size)
+        for number, size in enumerate(sizes)
+    ]
     rules = {"continuity": 1e9, "floor": -1, "duplicate": 1e9, "blur": 1e9, "defect": 1}
     settings = BuildOptions(tile=32, stride=32, search=1, rules=rules, **options)
     target = tmp_path / "t.h5"
