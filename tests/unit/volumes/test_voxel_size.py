@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from conftest import moving_texture
 from stores import opened
 
 from bench.base.errors import UserError
@@ -157,6 +158,18 @@ def test_a_size_that_cannot_be_one_is_refused_and_can_be_overruled(
     # What is given is believed, and doubted alike.
     assert meaning in doubt_size(size)
     assert doubt_size((40.0, 4.0, 4.0)) == doubt_size(None) == ""
+
+
+def test_a_voxel_of_1_nm_that_nobody_said_is_doubted(tmp_path: Path) -> None:
+    for size, said, doubted in (
+        ((1.0, 1.0, 1.0), None, True), ((1.0, 1.0, 1.0), (1, 1, 1), False),
+        ((30.0, 1.0, 1.0), None, False),
+    ):  # fmt: skip
+        volume = ArrayVolume("a", moving_texture(), voxel_size=size)
+        options = BuildOptions(tile=80, stride=80, search=4, voxel_size=said)
+        target = tmp_path / "t.h5"
+        summary = build("m", [volume], load_card("m"), options, target, replace=True)
+        assert any("1 x 1 x 1 nm" in words for words in summary.cautions) == doubted
 
 
 @pytest.mark.parametrize(
