@@ -261,6 +261,16 @@ def test_volumes_that_share_slices_are_refused(tmp_path: Path, axis: str) -> Non
     assert summary.kept > 0
 
 
+def test_a_stack_that_was_written_twice_in_a_row_is_refused(tmp_path: Path) -> None:
+    stack = drifting_stack(14)
+    with pytest.raises(UserError, match=r"'v' has 14 slices twice \(0 is 14 again\).*--region"):
+        make(tmp_path / "t.h5", np.concatenate([stack, stack]), options())
+    repeated = drifting_stack(25)
+    repeated[3] = repeated[4] = repeated[5]  # left to the rules
+    file, _ = make(tmp_path / "t.h5", repeated, options())
+    assert (file.keys["reason"] == "duplicate").any()
+
+
 def test_labels_of_neighbours_are_moved_as_their_frames(tmp_path: Path) -> None:
     # Labels that are the grey of their pixel tell of every pixel where it lies.
     blocks = drifting_stack(side=40)[:, ::2, ::2]
