@@ -22,7 +22,7 @@ from bench.triplets.file import TripletFile
 from bench.triplets.fitting_tile import with_tile
 from bench.triplets.gap import POSITION
 from bench.triplets.label_kind_check import doubt, refuse_image
-from bench.triplets.label_placement_check import misplacement
+from bench.triplets.label_placement_check import exchanged, misplacement
 from bench.triplets.labelled_slices import label_rows
 from bench.triplets.layout import Header, write_doubts
 from bench.triplets.options import BuildOptions
@@ -192,11 +192,9 @@ def _doubts(content: Content, path: Path) -> list[str]:
     """What is doubted of the labels; of a public volume the card knows what they are."""
     name, kind = content.header.name, content.header.card.label_kind
     options = content.header.options
-    doubts = [
-        misplacement(name, looked_at(volume, options), kind)
-        for volume in content.volumes
-        if volume.has_labels
-    ]
+    labelled = [looked_at(volume, options) for volume in content.volumes if volume.has_labels]
+    doubts = [misplacement(name, volume, kind) for volume in labelled]
+    doubts.append(exchanged(name, labelled, kind))
     if not is_public(name):
         with TripletFile(path) as file:
             doubts.append(doubt(file))
