@@ -10,6 +10,7 @@ on).
 The build, in the order in which ``build`` calls it: ``options``; ``fitting_tile`` and
 ``shape_check`` before a slice is read; ``label_kind_check``; ``parts``, which of them are read;
 ``survey``, the first pass, with ``align``, ``grid``, ``window_measures`` and ``histogram``;
+``shared_slices``;
 ``candidates`` with ``reject``; ``drift``; ``candidates`` with ``split``; ``write``, the second
 pass, with ``lookup_tables``; ``label_placement_check``; ``contact_sheet``; ``build_summary``.
 

@@ -22,12 +22,13 @@ from bench.triplets.file import TripletFile
 from bench.triplets.fitting_tile import with_tile
 from bench.triplets.gap import POSITION
 from bench.triplets.label_kind_check import doubt, refuse_image
-from bench.triplets.label_placement_check import misplacement
+from bench.triplets.label_placement_check import exchanged, misplacement
 from bench.triplets.labelled_slices import label_rows
 from bench.triplets.layout import Header, write_doubts
 from bench.triplets.options import BuildOptions
 from bench.triplets.parts import digest_of, looked_at, parts_of
 from bench.triplets.shape_check import check_shapes
+from bench.triplets.shared_slices import refuse_shared_slices
 from bench.triplets.survey import Source, survey
 from bench.triplets.write import Content, check_room, write_triplets
 from bench.volumes.cards import Card, is_public
@@ -87,6 +88,7 @@ def build(
         if volume.has_labels:
             refuse_image(looked_at(volume, options), card.label_kind)
     sources = _measure(volumes, options, progress)
+    refuse_shared_slices(sources)
     table = judged([seen.table for _, seen in sources], volumes, options)
     drift = drift_words(volumes, [part for part, _ in sources], table, options)
     kept = ["source", *_KEYS, *([POSITION] if options.gap > 1 else [])]
@@ -190,11 +192,9 @@ def _doubts(content: Content, path: Path) -> list[str]:
     """What is doubted of the labels; of a public volume the card knows what they are."""
     name, kind = content.header.name, content.header.card.label_kind
     options = content.header.options
-    doubts = [
-        misplacement(name, looked_at(volume, options), kind)
-        for volume in content.volumes
-        if volume.has_labels
-    ]
+    labelled = [looked_at(volume, options) for volume in content.volumes if volume.has_labels]
+    doubts = [misplacement(name, volume, kind) for volume in labelled]
+    doubts.append(exchanged(name, labelled, kind))
     if not is_public(name):
         with TripletFile(path) as file:
             doubts.append(doubt(file))

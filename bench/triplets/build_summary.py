@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.triplets.gap import gap_rows
+from bench.triplets.layout import Header
 from bench.triplets.leakage import measured_leakage
 from bench.triplets.options import BuildOptions
 from bench.triplets.reject import REASONS, upsampled
@@ -15,12 +16,12 @@ from bench.triplets.split import SPLITS, split_words
 from bench.triplets.tile_coverage import drawn_words, poor_coverage
 from bench.triplets.write import Content
 from bench.volumes.facts_in_words import told
-from bench.volumes.formats.stack import Resolution
 from bench.volumes.formats.voxel_size import ASSUMED_PIXEL
 from segmentation.carried import LEAST_AREA
 from segmentation.membranes import WIDTH
 
 SHEET_NAME = "contact_sheet.png"
+_UNSAID = (1.0, 1.0, 1.0)  # nm
 
 
 class Written(NamedTuple):
@@ -127,9 +128,7 @@ def summarise(
             *([("drift", drift)] if drift else []),
         ],
         coverage=poor_coverage([volume.shape for volume in volumes], options),
-        cautions=list(
-            filter(None, [upsampled(table["reason"]), size_caution(content.header.voxel_size)])
-        ),
+        cautions=list(filter(None, [upsampled(table["reason"]), _size_caution(content.header)])),
         reasons={reason: int((table["reason"] == reason).sum()) for reason in REASONS},
         rejected=list(
             rejected_rows(content.keys, {v.name: v.first - v.corner[0] for v in content.volumes})
@@ -143,13 +142,18 @@ def summarise(
     )
 
 
-def size_caution(size: Resolution | None) -> str:
+def _size_caution(header: Header) -> str:
     """What is assumed where nobody says how wide a pixel is, in a sentence; empty if somebody does.
 
-    Args:
-        size: of a voxel in nm (z, y, x).
+    A voxel of 1 nm along all three axes is what CloudVolume and others write where nobody said it.
     """
-    if size is not None:
+    if header.voxel_size == _UNSAID and header.options.voxel_size is None:
+        return (
+            "A file says a voxel of 1 x 1 x 1 nm, which programs write where nobody knows; by it "
+            f"membranes are drawn {WIDTH:g} pixels wide, so say what is right with --voxel-size "
+            "z,y,x."
+        )
+    if header.voxel_size is not None:
         return ""
     return (
         f"No file says the voxel size, so {ASSUMED_PIXEL:g} nm a pixel are assumed where membranes "

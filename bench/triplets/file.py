@@ -173,6 +173,23 @@ class TripletFile(Closing):
         every = (self.labels(index) for index in range(len(self)))
         return np.array([0 if ids is None else known_pixels(ids, self.card) for ids in every])
 
+    def grey_counts(self) -> Iterator[tuple[str, int, NDArray[np.int64]]]:
+        """Of each volume that was read whole: its name, its step, its grey counts.
+
+        Counts are z x region x 256, with z counted from where the volume begins.
+
+        Raises:
+            UserError: they are damaged.
+        """
+        if self.options.tiles is not None:
+            return
+        with self._damage("A histogram"):
+            stored = self._open()["histograms"]
+            every = [
+                (v.name, self.options.every, stored[v.name]["counts"][()]) for v in self.volumes
+            ]
+        yield from every
+
     def facts(self) -> dict[str, Any]:
         """What a record keeps of its dataset, for tables and footnotes."""
         return {

@@ -6,7 +6,7 @@ around it. How much, is the contrast of a placement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -97,6 +97,29 @@ def misplacement(name: str, volume: Volume, kind: LabelKind) -> str:
         f"by {there:.2f} standard deviations at their borders, and as they are by {here:.2f}; if "
         f"they are misplaced, move them ({best.code}) and repeat "
         f"{anew(name, 'the moved file as --labels')}."
+    )
+
+
+def exchanged(name: str, volumes: Sequence[Volume], kind: LabelKind) -> str:
+    """One sentence if borders are darker in one volume and brighter in another; empty if not.
+
+    Args:
+        name: of the dataset.
+        volumes: with labels.
+        kind: what they are.
+    """
+    steps = dict[str, float]()
+    for volume in volumes if len(volumes) > 1 else ():
+        found = contrasts(volume, kind)[_GIVEN]
+        if len(found) >= _FEWEST and abs(np.median(found)) >= _SEEN:
+            steps[volume.name] = float(np.median(found))
+    dark, bright = ([each for each, step in steps.items() if sign * step > 0] for sign in (-1, 1))
+    if not dark or not bright:
+        return ""
+    return (
+        f"The borders of labels are darker than their surroundings in '{dark[0]}' and brighter in "
+        f"'{bright[0]}'; if black and white are exchanged in one of them, turn it over (NumPy: "
+        f"`255 - grey`) and repeat {anew(name, 'the turned file as --source')}."
     )
 
 

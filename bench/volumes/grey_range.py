@@ -93,7 +93,8 @@ def grey_use(
     Args:
         where: what messages call the volume.
         wish: the source values that shall become 0 and 255, or ``auto``: the percentiles 0.1
-            and 99.9 of what is seen; 0 and a type's largest value are not seen but filled in.
+            and 99.9 of what is seen; 0 and a type's smallest and largest value are not seen but
+            filled in.
         present: the z that have a slice.
         read: gives one slice, HW, as stored.
 
@@ -155,7 +156,8 @@ def _fitting(values: NDArray[Any]) -> GreyRange | None:
     """The percentiles of what a microscope saw, as values that occur."""
     seen = values[values != 0]
     if values.dtype.kind in "ui":
-        seen = seen[seen != np.iinfo(values.dtype).max]
+        known = np.iinfo(values.dtype)
+        seen = seen[(seen != known.min) & (seen != known.max)]
     tails = np.percentile(seen if seen.size else values, _TAILS, method="inverted_cdf")
     # What is printed is what is used.
     low, high = (float(f"{value:.6g}") for value in tails)

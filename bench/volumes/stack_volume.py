@@ -27,7 +27,7 @@ from bench.volumes.formats.stack import (
 from bench.volumes.grey_range import GreyUse, GreyWish, as_type, as_words, grey_use, to_8_bits
 from bench.volumes.holes import positions
 from bench.volumes.label_ids import ids_of
-from bench.volumes.label_offset import label_corner, numbered_otherwise
+from bench.volumes.label_offset import counted_alike, label_corner, laid_by_shape
 from bench.volumes.region import label_part, mask_part
 from bench.volumes.volume import check_slices, grey_digest, present_slices
 from segmentation.labels import UNLABELLED
@@ -67,10 +67,11 @@ class StackVolume(Closing):
         self._grey_range = grey_range
         self.has_labels, self.label_box = False, whole_box(self.shape)
         if labels is not None:
-            self.has_labels = True
-            self.notes += (*labels.notes, *numbered_otherwise(raw, labels))
+            self.has_labels, labels = True, counted_alike(raw, labels)
+            self.notes += (*labels.notes, *laid_by_shape(raw, labels))
             labels, self.label_box = _labels_within(raw, labels, region)
         if mask is not None:
+            self.notes += (*mask.notes, *laid_by_shape(raw, mask))
             mask = _mask_within(raw, mask, region)
         self._raw, self._labels, self._mask = part, labels, mask
 
@@ -258,6 +259,8 @@ def _mask_within(raw: Stack, mask: Stack, region: Box | None) -> Stack:
             f"{mask.where} has the shape {mask.shape}, but {raw.where} has {raw.shape}; give a "
             "mask of the same volume, or one slice that holds for all."
         )
+    if mask.shape == raw.shape:
+        label_corner(raw, mask, "a mask")
     return mask if region is None else mask_part(mask, region)
 
 

@@ -105,16 +105,19 @@ def _triple(layout: Layout, values: Sequence[float] | None) -> Nanometres | None
     return z, y, x
 
 
-def check_level(place: Location, level: int, scales: int) -> None:
-    """Refuse a scale that a volume does not have.
+def chosen_level(place: Location, asked: Asked, scales: int) -> int:
+    """The scale that is read: the one that is asked for, or the only one of labels.
 
     Raises:
-        UserError: which it has.
+        UserError: the volume does not have it.
     """
-    if not 0 <= level < scales:
+    if asked.labels and scales == 1:
+        return 0
+    if not 0 <= asked.level < scales:
         raise UserError(
             f"{place.root} has the scales 0 to {scales - 1}; give one of them with --level."
         )
+    return asked.level
 
 
 def only(group: Location, names: Sequence[str], kind: str) -> Location:

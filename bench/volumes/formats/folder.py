@@ -31,11 +31,17 @@ _STACKS: Mapping[str, Callable[[Path, Asked], Stack]] = {
 
 
 class FolderStack(Stack):
-    """A folder of TIFF, PNG, JPEG, BMP, DM3 or DM4 files; the number in a name is z."""
+    """A folder of TIFF, PNG, JPEG, BMP, DM3 or DM4 files; the number in a name is z.
 
-    def __init__(self, path: Path, asked: Asked | None = None) -> None:
+    Args:
+        path: of the folder.
+        asked: beside what the files say.
+        step: between the numbers of two slices, where another folder says it.
+    """
+
+    def __init__(self, path: Path, asked: Asked | None = None, step: int | None = None) -> None:
         self.where = str(path)
-        self._asked = asked or Asked()
+        self._path, self._asked = path, asked or Asked()
         with reading(self.where):
             files = [file for file in path.iterdir() if not file.name.startswith(".")]
         found = {
@@ -54,7 +60,8 @@ class FolderStack(Stack):
             )
         self._kind = kinds[0]
         self._check_kind()
-        numbered = number_files(path, found[self._kind])
+        numbered = number_files(path, found[self._kind], step)
+        self.numbers = numbered.numbers
         self._files, self.first, self.names = numbered.files, numbered.first, numbered.names
         self.missing = frozenset(range(numbered.depth)) - set(self._files)
         self._first_file = self._files[0]
@@ -62,6 +69,10 @@ class FolderStack(Stack):
         self.notes = (*numbered.notes, *self.notes)
         self.shape = checked_shape(self.where, (numbered.depth, *values.shape))
         self.dtype = values.dtype
+
+    def in_steps(self, step: int) -> FolderStack:
+        """The same folder, counted in other steps of its numbers, if all lie on them."""
+        return FolderStack(self._path, self._asked, step)
 
     def _check_kind(self) -> None:
         if self._kind == "JPEG" and self._asked.labels:

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.volumes.formats.axes import NAMELESS
-from bench.volumes.formats.chunked import ChunkedArray, check_level, only
+from bench.volumes.formats.chunked import ChunkedArray, chosen_level, only
 from bench.volumes.formats.location import Location
 from bench.volumes.formats.stack import Asked
 from bench.volumes.formats.voxel_size import lengths, nanometres, unit_of, unitless
 
 FILES = ("attributes.json",)
-_SCALE = re.compile(r"s\d+")
+_SCALE = re.compile(r"s(\d+)")
+_FACTORS = ("downsamplingFactors", "scales")  # of all scales, in the group (BDV, N5 Viewer)
 _DEEPEST = 8  # of groups in groups
 
 
@@ -33,8 +34,7 @@ def find_n5(place: Location, asked: Asked) -> ChunkedArray:
         return _array(place, about, (above and above.document("attributes.json")) or {}, 1)
     if _is_array(place.inside("s0")):
         scales = _count_scales(place)
-        check_level(place, asked.level, scales)
-        scale = place.inside(f"s{asked.level}")
+        scale = place.inside(f"s{chosen_level(place, asked, scales)}")
         return _array(scale, scale.document("attributes.json") or {}, about, scales)
     return find_n5(only(place, sorted(_inside(place, _DEEPEST)), "N5"), asked)
 
@@ -66,7 +66,8 @@ def _array(
     axes = "XYZ"[:rank].ljust(rank, NAMELESS)
     size, offset, notes = _own_size(place, about)
     if size is None:
-        size, notes = _finest_size(place, about, group)
+        size, offset, others = _finest_size(place, about, group)
+        notes = others if size else (*notes, *others)
     return ChunkedArray(place, {"driver": "n5"}, axes, size, offset, scales, notes)
 
 
@@ -91,10 +92,8 @@ def _own_size(place: Location, about: Mapping[str, Any]) -> _Found:
     return size, offset if "translate" in transform else None, ()
 
 
-def _finest_size(
-    place: Location, about: Mapping[str, Any], group: Mapping[str, Any]
-) -> tuple[list[float] | None, tuple[str, ...]]:
-    """``pixelResolution`` or ``resolution``, times ``downsamplingFactors`` of the scale."""
+def _finest_size(place: Location, about: Mapping[str, Any], group: Mapping[str, Any]) -> _Found:
+    """``pixelResolution`` or ``resolution``, times ``downsamplingFactors``; and ``offset``."""
     for attributes in (about, group):
         found, unit = attributes.get("pixelResolution"), None
         if isinstance(found, dict):
@@ -105,9 +104,30 @@ def _finest_size(
             continue
         finest = lengths(place.root, "resolution", found)
         if unit is None:
-            return None, (unitless(place.root, finest),)
-        factors = lengths(
-            place.root, "downsamplingFactors", about.get("downsamplingFactors", [1] * len(finest))
-        )
-        return [a * b * unit for a, b in zip(finest, factors, strict=True)], ()
-    return None, ()
+            return None, None, (unitless(place.root, finest),)
+        factors = _factors(place, about, group if attributes is group else {})
+        if factors is None:
+            note = (
+                f"{place.root} does not say how much coarser it is than the finest scale, so its "
+                "voxel size is not known; say it with --voxel-size."
+            )
+            return None, None, (note,)
+        size = [a * b * unit for a, b in zip(finest, factors, strict=True)]
+        moved = lengths(place.root, "offset", about.get("offset", [0] * 3), positive=False)
+        return size, [part * unit for part in moved] if "offset" in about else None, ()
+    return None, None, ()
+
+
+def _factors(
+    place: Location, about: Mapping[str, Any], group: Mapping[str, Any]
+) -> list[float] | None:
+    """How much coarser a scale is than the one that a resolution is of; None if nobody says."""
+    if "downsamplingFactors" in about:
+        return lengths(place.root, "downsamplingFactors", about["downsamplingFactors"])
+    scale = _SCALE.fullmatch(place.name)
+    level = int(scale[1]) if scale and group else 0
+    for name in _FACTORS:
+        each = group.get(name, ())
+        if isinstance(each, list) and level < len(each):
+            return lengths(place.root, name, each[level])
+    return None if level else [1.0] * len(about["dimensions"])

@@ -22,7 +22,8 @@ class Numbering:
     Attributes:
         files: the file of each z that has one.
         depth: slices from the lowest number to the highest, missing ones included.
-        first: the number of z = 0.
+        first: the number of z = 0, as messages count.
+        numbers: in the name of each z, also of one that has no file.
         names: of the file of each z, also of one that has none.
         notes: what was decided that the user has to know.
     """
@@ -30,11 +31,12 @@ class Numbering:
     files: dict[int, Path]
     depth: int
     first: int
+    numbers: range
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
-def number_files(folder: Path, files: Sequence[Path]) -> Numbering:
+def number_files(folder: Path, files: Sequence[Path], known_step: int | None = None) -> Numbering:
     """Give each file its z.
 
     Names have to agree in all but numbers, and one number has to differ. Where several do, the
@@ -44,6 +46,7 @@ def number_files(folder: Path, files: Sequence[Path]) -> Numbering:
     Args:
         folder: of the slices.
         files: in it, at least one.
+        known_step: between the numbers of two slices, where it is known and all of them lie on it.
 
     Raises:
         UserError: a name has no number, two have the same, or it is unclear which one counts.
@@ -59,7 +62,7 @@ def number_files(folder: Path, files: Sequence[Path]) -> Numbering:
                 f"{other.name} and {file.name} in {folder} have the same number; keep one of them."
             )
     lowest, highest = min(by_number), max(by_number)
-    step = _step(list(by_number))
+    step = _step(list(by_number), known_step)
     depth = (highest - lowest) // step + 1
     if depth > MAX_SLICES:
         raise UserError(
@@ -68,17 +71,19 @@ def number_files(folder: Path, files: Sequence[Path]) -> Numbering:
         )
     placed = {(number - lowest) // step: file for number, file in by_number.items()}
     digits = min(len(_DIGITS.findall(file.stem)[place]) for file in files)
+    numbers_of_z = range(lowest, highest + 1, step)
     names = tuple(
-        placed[z].name if z in placed else _renamed(files[0], place, lowest + step * z, digits)
-        for z in range(depth)
+        placed[z].name if z in placed else _renamed(files[0], place, number, digits)
+        for z, number in enumerate(numbers_of_z)
     )
-    if step == 1:
-        return Numbering(placed, depth, lowest, names)
+    notes = _chosen_of_several(folder, files, numbers, place)
+    if step in (1, known_step):
+        return Numbering(placed, depth, lowest, numbers_of_z, names, notes)
     note = (
         f"The numbers in the names of {folder} go in steps of {step}: z {lowest} becomes 0 and "
         f"z {lowest + step} becomes 1."
     )
-    return Numbering(placed, depth, 0, names, (note,))
+    return Numbering(placed, depth, 0, numbers_of_z, names, (*notes, note))
 
 
 def _renamed(file: Path, place: int, number: int, digits: int) -> str:
@@ -123,6 +128,21 @@ def _place(folder: Path, files: Sequence[Path], numbers: list[list[int]]) -> int
     )
 
 
+def _chosen_of_several(
+    folder: Path, files: Sequence[Path], numbers: list[list[int]], place: int
+) -> tuple[str, ...]:
+    """A sentence where another number tells all files apart too: that one could have holes."""
+    columns = [tuple(column) for column in zip(*numbers, strict=True)]
+    others = {column for column in columns if len(set(column)) == len(files)} - {columns[place]}
+    if len(files) == 1 or not others:
+        return ()
+    return (
+        f"Several numbers differ between the names in {folder}, and the one in equal steps is "
+        f"taken as z: {files[0].name} is z {numbers[0][place]}; if z is another of them, rename "
+        "the files, with z as the only number that differs.",
+    )
+
+
 def _is_even(column: Sequence[int]) -> bool:
     """Whether numbers run in equal steps, each once."""
     ordered = sorted(column)
@@ -130,6 +150,7 @@ def _is_even(column: Sequence[int]) -> bool:
     return len(steps) == 1 and steps != {0}
 
 
-def _step(numbers: Sequence[int]) -> int:
-    """The largest step that reaches every number from the lowest."""
-    return math.gcd(*(number - min(numbers) for number in numbers)) or 1
+def _step(numbers: Sequence[int], known: int | None) -> int:
+    """The known step if it reaches every number from the lowest, or else the largest that does."""
+    largest = math.gcd(*(number - min(numbers) for number in numbers))
+    return known if known and largest % known == 0 else largest or 1

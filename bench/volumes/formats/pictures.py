@@ -13,6 +13,7 @@ from bench.base.errors import UserError
 from bench.volumes.formats.stack import checked_shape
 from bench.volumes.formats.unreadable import reading
 
+_DEEP = ";16B"  # what Pillow calls samples of a PNG that it cuts to their upper 8 bits
 _ONE_SAMPLE = ("1", "L", "I", "I;16", "I;16L", "I;16B", "F")
 
 
@@ -36,6 +37,11 @@ def read_picture(file: Path, *, labels: bool) -> NDArray[Any]:
             mode = image.mode
             if mode in _ONE_SAMPLE or (mode == "P" and labels):
                 return np.asarray(image)
+            if any(str(part.args).endswith(_DEEP) for part in opened.tile):
+                raise UserError(
+                    f"{file} has several samples of 16 bits in a pixel, of which 8 would be left; "
+                    "convert it to a grey image of one channel."
+                )
             if mode in ("P", "PA"):
                 image = image.convert("RGBA")
             elif mode not in ("LA", "RGB", "RGBA", "RGBX"):

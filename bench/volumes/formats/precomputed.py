@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.base.errors import UserError
-from bench.volumes.formats.chunked import ChunkedArray, check_level
+from bench.volumes.formats.chunked import ChunkedArray, chosen_level
 from bench.volumes.formats.location import Location
 from bench.volumes.formats.packed_chunks import PackedChunks, are_packed
 from bench.volumes.formats.stack import Asked
@@ -35,8 +35,8 @@ def find_precomputed(place: Location, asked: Asked) -> ChunkedArray:
     scales = (place.document("info") or {}).get("scales")
     if not isinstance(scales, list) or not all(isinstance(each, dict) for each in scales):
         raise UserError(f"{place.root}/info lists no scales; get it anew.")
-    check_level(place, asked.level, len(scales))
-    scale = scales[asked.level]
+    level = chosen_level(place, asked, len(scales))
+    scale = scales[level]
     if asked.labels and scale.get("encoding") == "jpeg":
         raise UserError(
             f"{place.root} holds labels as JPEG, which does not keep values exactly; give ids that "
@@ -48,7 +48,7 @@ def find_precomputed(place: Location, asked: Asked) -> ChunkedArray:
     )
     return ChunkedArray(
         place,
-        {"driver": "neuroglancer_precomputed", "scale_index": asked.level},
+        {"driver": "neuroglancer_precomputed", "scale_index": level},
         "XYZC",
         size,
         [low * side for low, side in zip(corner, size, strict=True)],

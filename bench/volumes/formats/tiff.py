@@ -21,6 +21,14 @@ from bench.volumes.formats.unreadable import reading, tiff_complaints
 
 _WHITE_IS_ZERO, _PALETTE = 0, 3
 _PLAIN = 1  # of the tag Compression
+_JPEG = (6, 7, 99, 33007, 34892)  # likewise; none keeps values exactly
+_MAYBE_LOSSY = {
+    **dict.fromkeys((33003, 33004, 33005, 34712), "JPEG 2000"),
+    **dict.fromkeys((22610, 34934), "JPEG XR"),
+    **dict.fromkeys((50002, 52546), "JPEG XL"),
+    **dict.fromkeys((34927, 50001), "WebP"),
+    34887: "LERC",
+}
 _COLOURS = (2, 6)  # RGB and YCbCr, both of three samples
 _TRANSPARENT = (1, 2)
 
@@ -56,9 +64,12 @@ class TiffStack(Stack):
         self._palette = int(page.photometric) == _PALETTE and not self._asked.labels
         self.inverted = int(page.photometric) == _WHITE_IS_ZERO
         self.dtype = np.dtype(np.uint8 if self._palette else series.dtype)
+        self._steps = self._grey_steps(page)
         self.resolution = voxel_size_of(self._file, series.page, self.shape)
         self.compressed = int(page.compression) != _PLAIN
         self.notes = (*series.notes, *self._layout.notes)
+        if self._asked.labels:
+            self._check_exact(int(page.compression))
         if series.offset is not None:
             # Mapped anew for each slice: what was read stays in memory as long as it is mapped.
             self._stored = partial(
@@ -70,6 +81,19 @@ class TiffStack(Stack):
             self._stored = lambda: whole
         if self._palette or self._layout.samples is not None:
             self.read(0)  # colour is refused at once
+
+    def _check_exact(self, compression: int) -> None:
+        """Refuse labels as JPEG, and name what may be as inexact."""
+        if compression in _JPEG:
+            raise UserError(
+                f"{self.where} holds labels as JPEG, which does not keep values exactly; store "
+                "them anew with deflate or LZW."
+            )
+        if compression in _MAYBE_LOSSY:
+            self.notes += (
+                f"{self.where} holds labels as {_MAYBE_LOSSY[compression]}, which need not keep "
+                "values exactly; if it was not told to, store them anew with deflate or LZW.",
+            )
 
     def _axes_with_samples(self, series: Series) -> str:
         """The axes, with S only where the samples of a pixel are those of one picture."""
@@ -85,6 +109,13 @@ class TiffStack(Stack):
         if int(page.photometric) <= 1:  # grey detectors side by side
             return axes.replace("S", "C")
         raise in_colour(self.where)
+
+    def _grey_steps(self, page: Any) -> int:
+        """How far apart two grey levels are shown: 17 of 255 where they have 4 bits."""
+        bits = page.bitspersample
+        if self._asked.labels or self._palette or bits not in (2, 4):
+            return 1
+        return int(255 // (2**bits - 1))
 
     def _in_pages(self) -> bool:
         """Whether a slice is a page, or part of one."""
@@ -109,7 +140,7 @@ class TiffStack(Stack):
             if values.ndim == 3:
                 where, labels = f"Slice {z} of {self.where}", self._asked.labels
                 return grey_of(where, values, transparent=self._transparent, labels=labels)
-            return np.array(values)
+            return np.array(values) if self._steps == 1 else values * np.uint8(self._steps)
 
     def _slice(self, z: int) -> NDArray[Any]:
         index = self._layout.index(z, z + 1)

@@ -62,6 +62,11 @@ class Series:
         page = page.aspage()  # as its own tags have it, and not those of the first
         if tuple(page.shape) != tuple(self.page.shape) or page.dtype != self.dtype:
             raise UserError(f"Page {z} of {self.where} is not like page 0 in size or depth.")
+        if page.photometric != self.page.photometric:
+            raise UserError(
+                f"Page {z} of {self.where} is not like page 0: black and white, or colours, are "
+                "meant otherwise."
+            )
         return np.asarray(page.asarray())
 
     def read_all(self) -> NDArray[Any]:

@@ -62,11 +62,19 @@ def _tag(page: Any, name: str, default: Any) -> Any:
 
 
 def _ome(description: str, shape: tuple[int, int, int]) -> Resolution | None:
-    """PhysicalSizeX, Y and Z of the first image whose slices are as large as the stack's."""
-    for pixels in _PIXELS.findall(description):
-        given = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(pixels)}
-        if (given.get("SizeY"), given.get("SizeX")) != tuple(map(str, shape[1:])):
-            continue
+    """PhysicalSizeX, Y and Z of the first image whose slices are as large as the stack's.
+
+    One of as many slices comes before an overview of another depth.
+    """
+    images = [
+        {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(pixels)}
+        for pixels in _PIXELS.findall(description)
+    ]
+    depth, *sides = map(str, shape)
+    alike = [given for given in images if [given.get(f"Size{axis}") for axis in "YX"] == sides]
+    for given in sorted(
+        alike, key=lambda given: depth not in {given.get(f"Size{axis}") for axis in "ZTC"}
+    ):
         z, y, x = (_physical(given, axis) for axis in "ZYX")
         if y is not None and x is not None:
             return z, y, x

@@ -131,12 +131,12 @@ def doubt_size(size: Resolution | None) -> str:
 def _meaning(size: Resolution) -> str:
     z, y, x = size
     known = [side for side in size if side is not None]
-    if max(y, x) > COARSEST or max(known) > THICKEST:
-        return f"no pixel is coarser than {COARSEST:g} nm and no slice thicker than {THICKEST:g} nm"
+    if max(y, x) >= COARSEST or max(known) > THICKEST:
+        return f"a pixel is finer than {COARSEST:g} nm, and no slice thicker than {THICKEST:g} nm"
     if min(known) < FINEST:
         for unit in ("micrometres", "millimetres", "metres"):
             factor = _NANOMETRES[unit.removesuffix("s")]
-            if factor * min(known) >= FINEST and factor * max(y, x) <= COARSEST:
+            if factor * min(known) >= FINEST and factor * max(y, x) < COARSEST:
                 return f"perhaps they are {unit}"
         return f"no pixel is finer than {FINEST:g} nm"
     if max(y, x) >= LEAST_SQUARE * min(y, x):

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.base.errors import UserError
 from bench.volumes.formats.axes import letters_of
-from bench.volumes.formats.chunked import ChunkedArray, check_level, only
+from bench.volumes.formats.chunked import ChunkedArray, chosen_level, only
 from bench.volumes.formats.location import Location
 from bench.volumes.formats.stack import Asked
 from bench.volumes.formats.voxel_size import lengths, nanometres, unit_of, unitless
@@ -67,8 +67,7 @@ def find_zarr(place: Location, asked: Asked) -> ChunkedArray:
     labels = _read(place.inside("labels")) if asked.labels else None
     if labels is not None and labels.array is None:
         return find_zarr(_only(labels), asked)
-    check_level(place, asked.level, len(node.scales["datasets"]))
-    return _level(node, asked.level)
+    return _level(node, chosen_level(place, asked, len(node.scales["datasets"])))
 
 
 def _read(place: Location) -> _Node | None:

@@ -244,6 +244,33 @@ def test_two_volumes_are_split_each_by_itself(tmp_path: Path) -> None:
         build("two", [volumes[0]] * 2, load_card("two"), options(), tmp_path / "u.h5")
 
 
+@pytest.mark.parametrize("axis", ["z", "x"])
+def test_volumes_that_share_slices_are_refused(tmp_path: Path, axis: str) -> None:
+    """A leak that no split can part, and of which the leakage would know nothing."""
+    stack, other = drifting_stack(28, side=200), drifting_stack(20, side=200, seed=1)
+    said = options(split_axis=axis, tile=32, stride=32, search=2)
+    lost = other.copy()
+    lost[:4] = stack[:4] = 0  # what is blank is no slice of another volume
+    overlapping = [ArrayVolume("a", stack), ArrayVolume("b", other), ArrayVolume("c", stack[6:])]
+    with pytest.raises(UserError, match=r"'a' and 'c' share 22 slices \(6 of one is 0 of the oth"):
+        build("m", overlapping, load_card("m"), said, tmp_path / "t.h5")
+    summary = build(
+        "m", [ArrayVolume("a", stack), ArrayVolume("b", lost)], load_card("m"), said,
+        tmp_path / "t.h5",
+    )  # fmt: skip
+    assert summary.kept > 0
+
+
+def test_a_stack_that_was_written_twice_in_a_row_is_refused(tmp_path: Path) -> None:
+    stack = drifting_stack(14)
+    with pytest.raises(UserError, match=r"'v' has 14 slices twice \(0 is 14 again\).*--region"):
+        make(tmp_path / "t.h5", np.concatenate([stack, stack]), options())
+    repeated = drifting_stack(25)
+    repeated[3] = repeated[4] = repeated[5]  # left to the rules
+    file, _ = make(tmp_path / "t.h5", repeated, options())
+    assert (file.keys["reason"] == "duplicate").any()
+
+
 def test_labels_of_neighbours_are_moved_as_their_frames(tmp_path: Path) -> None:
     # Labels that are the grey of their pixel tell of every pixel where it lies.
     blocks = drifting_stack(side=40)[:, ::2, ::2]

@@ -146,6 +146,34 @@ def test_leakage_is_counted_across_two_files(
         assert Dataset("x", cells, other).facts()["leakage"] == 1.0
 
 
+def test_leakage_is_counted_across_a_volume_and_a_part_of_it(
+    cells: TripletFile, twin: TripletFile, tmp_path: Path
+) -> None:
+    """Under another name, along z, and of every second slice."""
+    grey, _ = neurites()
+    options = BuildOptions(tile=80, stride=80, search=4)
+    for name, first, part, of_part in (
+        ("later", 3, grey[3:23], options),
+        (
+            "thinner",
+            0,
+            grey,
+            options.model_copy(update={"every": 2, "split_axis": "x", "tile": 32}),
+        ),
+    ):
+        path = tmp_path / name / "triplets.h5"
+        build(name, [ArrayVolume(name, part)], load_card(name), of_part, path)
+        with TripletFile(path) as file:
+            kept = file.keys[(file.keys["reason"] == "") & (file.keys["split"] == "test")]
+            learned = cells.keys[cells.keys["split"].isin(("train", "validation"))]
+            seen = {z + step for z in learned["z"] for step in (-1, 0, 1)}
+            around = kept["z"].to_numpy()[:, None] + first + of_part.every * np.array([-1, 0, 1])
+            expected = np.isin(around, list(seen)).any(axis=1).mean()  # tiles cover the slices
+            assert leakage_between(cells, file) == pytest.approx(expected)
+            assert expected > 0.2
+            assert leakage_between(twin, file) == 0.0
+
+
 def test_leakage_between_tiles_of_two_sides_is_counted_on_the_windows(tmp_path: Path) -> None:
     grey = moving_texture(25, 160)
     files = []

@@ -160,3 +160,21 @@ def test_the_file_keeps_what_was_told_and_its_fingerprint(
         assert file.facts()["doubts"] == file.doubts
         assert [row for row in label_rows(file) if row[0] == "caution"][-1][1] == file.doubts[0]
         assert file.fingerprint == summary.fingerprint
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_volume_with_black_and_white_exchanged_is_told_beside_another(
+    tmp_path: Path, tissue: tuple[np.ndarray, np.ndarray], turned: bool
+) -> None:
+    grey, ids = tissue
+    other = grey[:, ::-1, ::-1] // 2 + 60  # of other staining
+    volumes = [
+        ArrayVolume("plain", grey, ids),
+        ArrayVolume("other", 255 - other if turned else other, ids[:, ::-1, ::-1].copy()),
+    ]
+    options = BuildOptions(tile=64, stride=64, search=4)
+    build("mine", volumes, load_card("mine"), options, tmp_path / "t.h5")
+    with TripletFile(tmp_path / "t.h5") as file:
+        words = "darker than their surroundings in 'plain' and brighter in 'other'"
+        assert any(words in doubt for doubt in file.doubts) == turned
+        assert len(file.doubts) == turned

@@ -75,6 +75,17 @@ def test_what_no_microscope_saw_does_not_widen_the_range(tmp_path: Path) -> None
         assert volume.grey.range == pytest.approx(plain.range, abs=0.05 * 4096)
 
 
+def test_the_lowest_value_of_a_signed_type_is_filled_in_too(tmp_path: Path) -> None:
+    signed = TWELVE.astype(np.int16) - 2048
+    with open_volume(written(tmp_path, signed), grey_range="auto") as volume:
+        plain = volume.grey
+    signed[:, :, :6] = -(2**15)
+    with open_volume(written(tmp_path, signed), grey_range="auto") as volume:
+        assert volume.grey is not None
+        assert plain is not None
+        assert volume.grey.range == pytest.approx(plain.range, abs=0.05 * 4096)
+
+
 def test_missing_slices_are_not_looked_at(tmp_path: Path) -> None:
     spoilt = TWELVE.copy()
     spoilt[::2] = 60000

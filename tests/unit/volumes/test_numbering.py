@@ -17,11 +17,11 @@ from segmentation.labels import UNLABELLED
 RAW = np.random.default_rng(0).integers(0, 256, (40, 8, 9), dtype=np.uint8)
 
 
-def folder(path: Path, names: list[str], first: int = 0) -> Path:
-    """The n-th name shows the n-th slice."""
+def folder(path: Path, names: list[str], first: int = 0, step: int = 1) -> Path:
+    """The n-th name shows the n-th slice, or every step-th from the first."""
     path.mkdir()
     for z, name in enumerate(names):
-        Image.fromarray(RAW[first + z]).save(path / name)
+        Image.fromarray(RAW[first + step * z]).save(path / name)
     return path
 
 
@@ -62,6 +62,16 @@ def test_of_several_numbers_the_even_one_counts(tmp_path: Path) -> None:
     stack = open_stack(folder(tmp_path / "a", [f"z{z}_t{t}.png" for z, t in enumerate(times)]), "")
     assert (stack.shape[0], stack.missing) == (5, frozenset())
     np.testing.assert_array_equal(stack.read(3), RAW[3])
+
+
+def test_another_number_that_could_be_z_is_told(tmp_path: Path) -> None:
+    """A counter of the files is even where z has a hole."""
+    there = [0, 1, 2, 4, 5, 6]
+    source = folder(tmp_path / "a", [f"z{z}_n{n}.png" for n, z in enumerate(there)])
+    [note] = open_stack(source, "").notes
+    assert "z0_n0.png is z 0; if z is another of them, rename the files" in note
+    sections = [f"wafer{1 + z // 4}_z{z:02}_of_10.png" for z in range(10)]  # no other could be
+    assert open_stack(folder(tmp_path / "b", sections), "").notes == ()
 
 
 def test_numbers_in_steps_are_closed_up_with_a_note(tmp_path: Path) -> None:
@@ -118,3 +128,45 @@ def test_labels_of_some_slices_lie_at_their_numbers(tmp_path: Path) -> None:
     away = folder(tmp_path / "away", [f"ids{z}.png" for z in range(50, 55)])
     with pytest.raises(UserError, match="labels of the same volume"):
         open_volume(grey, labels=away)
+
+
+@pytest.mark.parametrize(
+    ("grey", "labelled"),
+    [
+        (range(20), range(0, 20, 4)),  # every fourth slice is labelled
+        (range(100, 120), range(102, 120, 3)),
+        (range(50, 250, 10), range(80, 120, 10)),  # in the steps of the slices
+        (range(50, 250, 10), range(80, 200, 20)),
+        (range(50, 250, 10), range(80, 81)),  # a single one
+    ],
+)
+def test_labels_whose_numbers_go_in_steps_lie_at_them(
+    tmp_path: Path, grey: range, labelled: range
+) -> None:
+    source = folder(tmp_path / "grey", [f"z{number}.png" for number in grey])
+    places = [grey.index(number) for number in labelled]
+    step = labelled.step // grey.step or 1
+    names = [f"ids{number}.png" for number in labelled]
+    labels = folder(tmp_path / "ids", names, places[0], step)
+    with open_volume(source, labels=labels) as volume:
+        for z in range(len(grey)):
+            expected = np.full(RAW[z].shape, UNLABELLED)
+            if z in places:
+                expected = np.where(RAW[z] == 255, UNLABELLED, RAW[z].astype(np.uint64))
+            np.testing.assert_array_equal(volume.labels(z), expected)
+        assert not any("ids in steps" in note for note in volume.notes)
+
+
+def test_labels_that_lie_between_the_numbers_are_refused(tmp_path: Path) -> None:
+    source = folder(tmp_path / "grey", [f"z{number}.png" for number in range(50, 250, 10)])
+    for number, labelled in enumerate((range(55, 80, 5), range(3, 8), range(85, 135, 10))):
+        labels = folder(tmp_path / f"{number}", [f"ids{n}.png" for n in labelled])
+        with pytest.raises(UserError, match="labels of the same volume"):
+            open_volume(source, labels=labels)
+
+
+def test_a_mask_that_is_numbered_otherwise_is_told(tmp_path: Path) -> None:
+    grey = folder(tmp_path / "grey", [f"z{z}.png" for z in range(10)])
+    mask = folder(tmp_path / "mask", [f"m{z}.png" for z in range(1, 11)])
+    with open_volume(grey, mask=mask) as volume:
+        assert "begin with 0 and those of" in volume.notes[0]

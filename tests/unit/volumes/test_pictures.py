@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -175,3 +177,73 @@ def test_axes_and_channels_are_not_those_of_pictures(tmp_path: Path) -> None:
     for asked in ({"axes": "xyz"}, {"channel": 0}):
         with pytest.raises(UserError, match="neither axes nor channels"):
             opened(folder, **asked)
+
+
+def deep_png(path: Path, values: np.ndarray, samples: int) -> None:
+    """A PNG with several samples of 16 bits in a pixel; Pillow writes none."""
+    height, width = values.shape
+    pixels = np.repeat(values.astype(">u2")[..., None], samples, axis=-1)
+    if samples == 2:
+        pixels[..., 1] = 2**16 - 1
+    colour = {2: 4, 3: 2}[samples]
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0),
+        b"IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels)),
+        b"IEND": b"",
+    }
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks.items():
+        crc = zlib.crc32(kind + data)
+        content += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("samples", [2, 3])
+def test_several_samples_of_16_bits_are_refused_and_not_cut_to_8(
+    tmp_path: Path, plain: Path, samples: int
+) -> None:
+    (tmp_path / "deep").mkdir()
+    for z, values in enumerate(IDS):
+        deep_png(tmp_path / "deep" / f"z{z}.png", values.astype(np.uint16) + 1000, samples)
+    for given in ({"source": tmp_path / "deep"}, {"source": plain, "labels": tmp_path / "deep"}):
+        with pytest.raises(UserError, match="several samples of 16 bits"):
+            open_volume(**given)
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("bits", [2, 4])
+def test_grey_of_less_than_8_bits_is_shown_as_8(
+    tmp_path: Path, plain: Path, bits: int, photometric: str
+) -> None:
+    values = RAW % 2**bits
+    path = tiff(tmp_path / "few.tif", values, bitspersample=bits, photometric=photometric)
+    with Image.open(path) as image:
+        shown = []
+        for z in range(len(RAW)):
+            image.seek(z)
+            shown.append(np.asarray(image.convert("L")))
+    np.testing.assert_array_equal(grey(path), np.stack(shown))
+    expected = values.astype(np.uint64)
+    np.testing.assert_array_equal(ids(plain, path), expected)
+
+
+def test_labels_as_jpeg_in_a_tiff_are_refused_and_what_may_be_inexact_is_told(
+    tmp_path: Path, plain: Path
+) -> None:
+    jpeg = tiff(tmp_path / "jpeg.tif", IDS, compression="jpeg")
+    with pytest.raises(UserError, match="labels as JPEG, which does not keep values exactly"):
+        open_volume(plain, labels=jpeg)
+    assert np.abs(grey(jpeg).astype(int) - IDS).mean() > 1  # as grey it is taken
+    wavelets = tiff(tmp_path / "wavelets.tif", IDS, compression="jpeg2000")
+    with open_volume(plain, labels=wavelets) as volume:
+        assert "as JPEG 2000, which need not keep values exactly" in volume.notes[-1]
+    with open_volume(plain, labels=tiff(tmp_path / "exact.tif", IDS, compression="lzw")) as volume:
+        assert volume.notes == ()
+
+
+def test_a_page_with_black_and_white_exchanged_is_refused(tmp_path: Path) -> None:
+    path = tiff(tmp_path / "a.ome.tif", RAW, compression="zlib", metadata={"axes": "ZYX"})
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[2].aspage().tags["PhotometricInterpretation"].overwrite(0)
+    with pytest.raises(UserError, match=r"Page 2 of .* black and white, or colours"):
+        grey(path)

@@ -196,6 +196,57 @@ def test_the_transform_of_an_n5_names_its_axes(tmp_path: Path) -> None:
     assert same_values(source, GREY) == (30.0, 8.0, 8.0)
 
 
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"scales": [[1, 1, 1], [2, 2, 1]]}, (30.0, 12.0, 12.0)),  # N5 Viewer
+        ({"downsamplingFactors": [[1, 1, 1], [2, 2, 1]]}, (30.0, 12.0, 12.0)),  # BigDataViewer
+        ({}, None),
+    ],
+)
+def test_how_much_coarser_a_scale_of_an_n5_is(
+    tmp_path: Path, group: dict[str, object], expected: tuple[float, ...] | None
+) -> None:
+    source = stores.n5_scales(tmp_path, GREY) / "em"
+    about = source / "s1" / "attributes.json"
+    plain = json.loads(about.read_text())
+    del plain["downsamplingFactors"]
+    about.write_text(json.dumps(plain))
+    sizes = {"pixelResolution": {"dimensions": [6, 6, 30], "unit": "nm"}, **group}
+    (source / "attributes.json").write_text(json.dumps(sizes))
+    for place, level in ((source, 1), (source / "s1", 0)):
+        with stores.opened(place, level=level) as volume:
+            assert volume.voxel_size == expected
+            assert any("how much coarser" in note for note in volume.notes) == (expected is None)
+
+
+def test_n5_labels_lie_at_their_offset(tmp_path: Path) -> None:
+    source = stores.n5(tmp_path, GREY)
+    (tmp_path / "ids").mkdir()
+    labels = stores.n5(tmp_path / "ids", IDS[4:12])
+    z, y, x = stores.SIZE
+    stores.add(labels / "attributes.json", {"offset": [0, 0, 4 * z]})
+    with stores.opened(source, labels=labels) as volume:
+        assert volume.label_box == (slice(4, 12), slice(0, GREY.shape[1]), slice(0, GREY.shape[2]))
+        np.testing.assert_array_equal(volume.labels(5), IDS[5])
+    moved = stores.n5(tmp_path / "ids" / "b", IDS)
+    stores.add(moved / "attributes.json", {"offset": [2 * x, y, 0]})
+    with pytest.raises(UserError, match="is not within the"):
+        stores.opened(source, labels=moved)
+
+
+def test_labels_in_one_scale_are_read_beside_a_coarser_scale(tmp_path: Path) -> None:
+    source = stores.ome_zarr(tmp_path, GREY)
+    (tmp_path / "ids").mkdir()
+    labels = stores.precomputed(tmp_path / "ids", IDS[:, ::2, ::2])
+    z, y, x = stores.SIZE
+    info = json.loads((labels / "info").read_text())
+    info["scales"] = [{**info["scales"][0], "resolution": [2 * x, 2 * y, z]}]
+    (labels / "info").write_text(json.dumps(info))
+    with stores.opened(source, labels=labels, level=1) as volume:
+        np.testing.assert_array_equal(volume.labels(3), IDS[3, ::2, ::2])
+
+
 @pytest.mark.parametrize("kind", [stores.precomputed, stores.packed], ids=["plain", "packed"])
 def test_precomputed_labels_lie_at_their_offset(kind: Callable, tmp_path: Path) -> None:
     source = kind(tmp_path, GREY, corner=(100, 200, 300))

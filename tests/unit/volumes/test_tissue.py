@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -187,6 +188,33 @@ def test_masks_are_read_as_anything_but_zero_and_have_to_fit(tmp_path: Path) -> 
             assert (mask == (one > 0)).all()
     with pytest.raises(UserError, match="give a mask of the same volume"):
         open_volume(tmp_path / "raw.tif", mask=tmp_path / "off.tif")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"resolution": (40.0, 8.0, 8.0)}, "give a mask of the same voxels"),
+        ({"resolution": (40.0, 4.0, 4.0), "offset": (40.0, 0.0, 0.0)}, "is not within the"),
+        ({"resolution": (40.0, 4.0, 4.0), "offset": (0.0, 0.0, 0.0)}, ""),
+    ],
+)
+def test_a_mask_of_other_voxels_or_another_place_is_refused(
+    tmp_path: Path, said: dict[str, tuple[float, ...]], words: str
+) -> None:
+    stack = moving_texture(5)
+    for name, values, about in (
+        ("raw", stack, {"resolution": (40.0, 4.0, 4.0)}), ("mask", stack > 100, said),
+    ):  # fmt: skip
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["a"] = values
+            file["a"].attrs.update(about)
+    source, mask = (f"{tmp_path / name}.h5:/a" for name in ("raw", "mask"))
+    if words:
+        with pytest.raises(UserError, match=words):
+            open_volume(source, mask=mask)
+        return
+    with open_volume(source, mask=mask) as volume:
+        np.testing.assert_array_equal(volume.mask(2), stack[2] > 100)
 
 
 def test_a_mask_is_given_on_the_command_line(

@@ -203,6 +203,25 @@ def test_an_hdf5_file_without_the_dataset_lists_what_it_has(tmp_path: Path) -> N
         open_volume(f"{tmp_path / 'a.h5'}:/em/two")
 
 
+def test_an_offset_counts_in_voxels_of_either_file_and_else_is_told(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.tif"
+    tifffile.imwrite(raw, RAW)
+    size = {"resolution": (40.0, 4.0, 4.0)}
+    for name, values, about in (
+        ("part", IDS[3:7], {**size, "offset": (120.0, 0.0, 0.0)}),
+        ("all", IDS, {"offset": (120.0, 0.0, 0.0)}),
+    ):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["a"] = values
+            file["a"].attrs.update(about)
+    with open_volume(raw, labels=f"{tmp_path / 'part.h5'}:/a") as volume:
+        assert volume.label_box[0] == slice(3, 7)
+        np.testing.assert_array_equal(volume.labels(3), IDS[3])
+    with open_volume(raw, labels=f"{tmp_path / 'all.h5'}:/a") as volume:
+        np.testing.assert_array_equal(volume.labels(0), IDS[0])
+        assert "says an offset of (120.0, 0.0, 0.0), which is not used" in volume.notes[-1]
+
+
 def test_labels_of_another_shape_or_kind_are_refused(tmp_path: Path) -> None:
     raw = tmp_path / "raw.tif"
     tifffile.imwrite(raw, RAW)

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from conftest import moving_texture
 from stores import opened
 
 from bench.base.errors import UserError
@@ -50,6 +51,18 @@ def test_ome(tmp_path: Path, unit: str, sides) -> None:
     units = {f"PhysicalSize{axis}Unit": unit for axis in "ZYX"}
     path = tiff(tmp_path / "a.ome.tif", metadata={"axes": "ZYX", **sizes, **units})
     assert size_of(path) == pytest.approx((40, 4, 5))
+
+
+def test_ome_of_several_images_is_that_of_the_stack(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path) as file:
+        for values, side in ((RAW[0], 100.0), (RAW, 4.0)):  # an overview, in as many pixels
+            sizes = {f"PhysicalSize{axis}": side for axis in "XY"}
+            units = {f"PhysicalSize{axis}Unit": "nm" for axis in "XY"}
+            axes = "ZYX"[3 - values.ndim :]
+            metadata = {"axes": axes, **sizes, **units}
+            file.write(values, photometric="minisblack", metadata=metadata)
+    assert size_of(path) == (None, 4, 4)
 
 
 def test_ome_without_units_is_in_micrometres_and_without_z_it_is_not_known(tmp_path: Path) -> None:
@@ -112,7 +125,10 @@ def test_hdf5_numbers_are_in_the_order_of_the_stored_axes(tmp_path: Path) -> Non
 def build_with(tmp_path: Path, *sizes, **options):
     grey = np.random.default_rng(0).integers(60, 200, (24, 64, 64), dtype=np.uint8)
     grey = (grey // 4 + 40 * (np.arange(64) // 8 % 2)[None, None]).astype(np.uint8)
-    volumes = [ArrayVolume(name, grey, voxel_size=s) for name, s in zip("ab", sizes, strict=False)]
+    volumes = [
+        ArrayVolume("ab"[number], grey + np.uint8(number), voxel_size=size)
+        for number, size in enumerate(sizes)
+    ]
     rules = {"continuity": 1e9, "floor": -1, "duplicate": 1e9, "blur": 1e9, "defect": 1}
     settings = BuildOptions(tile=32, stride=32, search=1, rules=rules, **options)
     target = tmp_path / "t.h5"
@@ -128,7 +144,8 @@ def build_with(tmp_path: Path, *sizes, **options):
         ((4e-8, 4e-9, 4e-9), "perhaps they are metres"),
         ((4.0, 4.0, 40.0), "perhaps the order is x, y, z"),
         ((40.0, 4.0, 40.0), "about as long as wide"),
-        ((40.0, 4000.0, 4000.0), "no pixel is coarser than 1000 nm"),
+        ((40.0, 4000.0, 4000.0), "a pixel is finer than 1000 nm"),
+        ((1000.0, 1000.0, 1000.0), "a pixel is finer than 1000 nm"),  # written where nobody knows
         ((None, 0.004, 0.004), "perhaps they are micrometres"),
     ],
 )
@@ -141,6 +158,18 @@ def test_a_size_that_cannot_be_one_is_refused_and_can_be_overruled(
     # What is given is believed, and doubted alike.
     assert meaning in doubt_size(size)
     assert doubt_size((40.0, 4.0, 4.0)) == doubt_size(None) == ""
+
+
+def test_a_voxel_of_1_nm_that_nobody_said_is_doubted(tmp_path: Path) -> None:
+    for size, said, doubted in (
+        ((1.0, 1.0, 1.0), None, True), ((1.0, 1.0, 1.0), (1, 1, 1), False),
+        ((30.0, 1.0, 1.0), None, False),
+    ):  # fmt: skip
+        volume = ArrayVolume("a", moving_texture(), voxel_size=size)
+        options = BuildOptions(tile=80, stride=80, search=4, voxel_size=said)
+        target = tmp_path / "t.h5"
+        summary = build("m", [volume], load_card("m"), options, target, replace=True)
+        assert any("1 x 1 x 1 nm" in words for words in summary.cautions) == doubted
 
 
 @pytest.mark.parametrize(
