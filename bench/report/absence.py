@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from bench.scores.contenders import Contender
 from bench.scores.entry import Entry
-from bench.scores.measurement import Measurement
+from bench.scores.measurement import Measurement, fullest
+
+_SEGMENTED = "dice"  # every triplet with membrane scores has it
 
 
 def cell_notes(measurement: Measurement, wanted: int, seeds: Sequence[int]) -> list[str]:
@@ -17,10 +20,10 @@ def cell_notes(measurement: Measurement, wanted: int, seeds: Sequence[int]) -> l
         wanted: how many test triplets it should be a mean over.
         seeds: those that the caption names.
     """
-    notes = []
+    notes, of_folds = list[str](), _of_folds(measurement)
     for entry, table in zip(measurement.entries, measurement.tables, strict=True):
         if table is None:
-            notes.append(f"{_which(entry)} is not counted: {why_not(entry)}.")
+            notes.append(f"{_which(entry, fold=of_folds)} is not counted: {why_not(entry)}.")
             continue
         notes += [_sentence(warning) for warning in entry.record.warnings]
         limit = entry.record.config.get("max_triplets")
@@ -34,7 +37,68 @@ def cell_notes(measurement: Measurement, wanted: int, seeds: Sequence[int]) -> l
             notes.append(f"Seed {own[0]} only: its intervals are of this training.")
         else:
             notes.append(f"Seeds {', '.join(map(str, own))} only.")
-    return list(dict.fromkeys(notes))
+    return list(dict.fromkeys([*notes, *_uneven(measurement)]))
+
+
+def _of_folds(measurement: Measurement) -> bool:
+    return len({entry.cell.fold for entry in measurement.entries}) > 1
+
+
+def _uneven(measurement: Measurement) -> list[str]:
+    """That some folds have fewer trainings than others."""
+    seeds: dict[int, list[int]] = {}
+    for entry, table in zip(measurement.entries, measurement.tables, strict=True):
+        if table is not None and entry.trained:
+            seeds.setdefault(entry.cell.fold, []).append(entry.cell.seed)
+    if len({tuple(sorted(own)) for own in seeds.values()}) < 2:
+        return []
+    words = (f"fold {fold}: {', '.join(map(str, sorted(own)))}" for fold, own in seeds.items())
+    return [
+        f"Not every seed was trained on every fold ({'; '.join(words)}): how much trainings differ "
+        "is in the interval only where a fold has several."
+    ]
+
+
+def segmented_notes(own: Contender, among: Iterable[Contender]) -> list[str]:
+    """What has to be known of a row's membrane scores where they rest on less than its pixels.
+
+    Args:
+        own: the row.
+        among: all rows of its dataset.
+    """
+    measured, most = own.measured(_SEGMENTED), _most_segmented(among)
+    if not measured.count:
+        return []
+    pairs = zip(measured.entries, measured.tables, strict=True)
+    notes = [
+        f"Membranes of {_which(entry, fold=_of_folds(measured))} are not counted: {why_not(entry)}."
+        for entry, table in pairs
+        if table is None and entry.scores is not None
+    ]
+    if measured.seeds != own.measured("psnr").seeds:
+        seeds = f"seed{'' if len(measured.seeds) == 1 else 's'} "
+        notes.append(f"Membranes: {seeds}{', '.join(map(str, measured.seeds))} only.")
+    if measured.count < most:
+        notes.append(f"Membranes: over {measured.count} of {most} test triplets.")
+    return notes
+
+
+def segmented_counts(rivals: Mapping[str, Sequence[Contender]]) -> list[str]:
+    """In a caption: of how many triplets there are membrane scores where that is not of all.
+
+    Args:
+        rivals: the rows of each dataset.
+    """
+    counts = {
+        name: (_most_segmented(own), fullest(each.measured("psnr") for each in own).count)
+        for name, own in rivals.items()
+    }
+    fewer = [f"{name} {own}" for name, (own, every) in counts.items() if 0 < own < every]
+    return [f"With membrane scores: {', '.join(fewer)}."] if fewer else []
+
+
+def _most_segmented(rivals: Iterable[Contender]) -> int:
+    return fullest(each.measured(_SEGMENTED) for each in rivals).count
 
 
 def why_not(entry: Entry) -> str:
@@ -79,10 +143,13 @@ def absence(measurement: Measurement, dataset: str, config: str) -> list[str]:
     )
 
 
-def _which(entry: Entry) -> str:
-    if not entry.trained:
-        return f"{entry.title} on {entry.cell.dataset}"
-    return f"{entry.title} on {entry.cell.dataset}, seed {entry.cell.seed}"
+def _which(entry: Entry, *, fold: bool = False) -> str:
+    parts = [f"{entry.title} on {entry.cell.dataset}"]
+    if fold:
+        parts.append(f"fold {entry.cell.fold}")
+    if entry.trained:
+        parts.append(f"seed {entry.cell.seed}")
+    return ", ".join(parts)
 
 
 def _sentence(text: str) -> str:

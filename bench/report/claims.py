@@ -179,7 +179,8 @@ def _comparison(
         why = _missing([(names[0], ours), (names[1], over)])
         return Comparison(dataset, metric, names[0], names[1], None, "not measured", why)
     if not gain.known:
-        why = f"no interval: fewer than {FEWEST} columns of tiles or slices"
+        few = f"fewer than {FEWEST} columns of tiles or slices"
+        why = f"no interval: {few if gain.lacks else 'a score is not finite'}"
         return Comparison(dataset, metric, names[0], names[1], None, "not measured", why)
     lower = metric in METRICS and METRICS[metric].better == "lower"
     low, high = (-gain.high, -gain.low) if lower else (gain.low, gain.high)
@@ -197,6 +198,8 @@ def _missing(rows: Sequence[tuple[str, Measurement]]) -> str:
     if any(not entries for _, entries in absent):
         return "not run"
     reasons = [f"{name} {why_not(entries[0])}" for name, entries in absent]
+    if not reasons and not rows[0][1].on(rows[1][1]).count:
+        return "no test triplet that both have"
     return ", ".join(reasons) or "no such score"
 
 

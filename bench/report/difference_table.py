@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.report.absence import cell_notes
+from bench.report.absence import cell_notes, segmented_counts, segmented_notes
 from bench.report.caption import caption
 from bench.report.registry_order import untrained_first
-from bench.report.remarks import dataset_notes
+from bench.report.remarks import dataset_notes, method_notes
 from bench.report.score_cells import ends, spread_text
 from bench.report.selection import OVER_LEFT_OUT, Over, Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow
 from bench.report.titles import loss_title, row_title
+from bench.scores.cautions import interval_caution
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender, contenders
-from bench.scores.measurement import every_seed, most_triplets
+from bench.scores.measurement import every_seed, fullest
+from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.standings import LEVEL
-from bench.scores.statistics import holm
+from bench.scores.statistics import Interval, holm
 
 _COLUMNS = ("carried", "adapted_rand_error", "voi", "dice", "frc_10", "psnr")
 _MEANS = (
@@ -43,7 +45,8 @@ def differences(selection: Selection) -> list[Table]:
         return []
     columns = [name for name in selection.shown.columns if name != OVER_LEFT_OUT] or _COLUMNS
     columns = [name for name in columns if any(_measured(own, name) for own in blocks.values())]
-    measured = {name: [pair.own.measured("psnr") for pair in own] for name, own in blocks.items()}
+    sides = {name: _sides(own) for name, own in blocks.items()}
+    measured = {name: [each.measured("psnr") for each in own] for name, own in sides.items()}
     seeds = every_seed(each for own in measured.values() for each in own)
     notes, rows = Notes(), list[TableRow]()
     for dataset, pairs in blocks.items():
@@ -51,10 +54,12 @@ def differences(selection: Selection) -> list[Table]:
         rows.append(TableRow(dataset, marks=marks, rule=bool(rows)))
         rows += _block(pairs, columns, notes, seeds)
     base = next(iter(blocks.values()))[0].base
-    title = row_title(base.entries[0], base.method, base.loss) if over.method else _under(over)
+    title = _title(base) if over.method else _under(over)
+    counted = segmented_counts(sides) if MEMBRANE_METRICS.keys() & columns else []
     words = caption(
-        selection, f"Every method less {title}", measured, _MEANS.format(over=title), ranked=False
-    )
+        selection, f"Every method less {title}", measured, *counted, _MEANS.format(over=title),
+        ranked=False,
+    )  # fmt: skip
     heads = tuple(Column(EVERY[name].title) for name in columns)
     return [Table("differences", words, "Method", heads, tuple(rows), notes.listed())]
 
@@ -75,6 +80,11 @@ def _pairs(selection: Selection, over: Over, dataset: str) -> list[_Pair]:
     return list(pairs)
 
 
+def _sides(pairs: Sequence[_Pair]) -> list[Contender]:
+    """Every row, and what they are set beside: figures of both are in the table."""
+    return list(dict.fromkeys(each for pair in pairs for each in (pair.own, pair.base)))
+
+
 def _measured(pairs: Sequence[_Pair], metric: str) -> bool:
     return any(pair.own.mean(metric) and pair.base.mean(metric) for pair in pairs)
 
@@ -83,16 +93,50 @@ def _block(
     pairs: Sequence[_Pair], columns: Sequence[str], notes: Notes, seeds: tuple[int, ...]
 ) -> list[TableRow]:
     shown = {name: _shown(pairs, name) for name in columns}
-    most = most_triplets(pair.own.measured("psnr") for pair in pairs)
     rows = []
     for i, pair in enumerate(pairs):
         own = pair.own
-        cells = tuple(_cell(pair, name, bold=shown[name][i]) for name in columns)
-        marks = notes.mark(*cell_notes(own.measured("psnr"), most, seeds))
+        gains = {name: own.measured(name).gain(pair.base.measured(name), name) for name in columns}
+        cells = tuple(_cell(gain, name, bold=shown[name][i]) for name, gain in gains.items())
+        why = interval_caution(gain for gain in gains.values() if gain is not None)
+        said = [*_said(pair, _sides(pairs), columns, seeds), *filter(None, [why])]
         rule = own.trained and bool(i) and not pairs[i - 1].own.trained
-        label = row_title(own.entries[0], own.method, own.loss)
-        rows.append(TableRow(label, cells, marks, rule=rule))
+        rows.append(TableRow(_title(own), cells, notes.mark(*said), rule=rule))
     return rows
+
+
+def _title(row: Contender) -> str:
+    return row_title(row.entries[0], row.method, row.loss)
+
+
+def _said(
+    pair: _Pair, sides: Sequence[Contender], columns: Sequence[str], seeds: tuple[int, ...]
+) -> list[str]:
+    """What has to be known of a difference: of either side, and of the triplets that both have."""
+    membranes = bool(MEMBRANE_METRICS.keys() & columns)
+    own, base = (
+        [
+            *method_notes(side.entries),
+            *cell_notes(side.measured("psnr"), 0, seeds),
+            *(segmented_notes(side, [side]) if membranes else []),
+        ]
+        for side in (pair.own, pair.base)
+    )
+    notes = [*own, *(f"{_title(pair.base)}, which it is set beside: {note}" for note in base)]
+    pixels = _shared(pair, sides, "psnr")
+    segmented = _shared(pair, sides, "dice") if membranes else ""
+    notes += [f"Over {pixels}."] if pixels else []
+    return notes + ([f"Membranes: over {segmented}."] if segmented not in ("", pixels) else [])
+
+
+def _shared(pair: _Pair, sides: Sequence[Contender], metric: str) -> str:
+    """How many triplets both have; empty where that is all, or one of them has none."""
+    own, base = pair.own.measured(metric), pair.base.measured(metric)
+    most = fullest(side.measured(metric) for side in sides).count
+    both = own.on(base).count
+    if not own.count or not base.count or both == most:
+        return ""
+    return f"{both or 'none'} of {most} test triplets, those that both have"
 
 
 def _shown(pairs: Sequence[_Pair], metric: str) -> list[bool]:
@@ -103,8 +147,7 @@ def _shown(pairs: Sequence[_Pair], metric: str) -> list[bool]:
     return [p < LEVEL for p in holm(p_values)]
 
 
-def _cell(pair: _Pair, metric: str, *, bold: bool) -> TableCell:
-    gain = pair.own.measured(metric).gain(pair.base.measured(metric), metric)
+def _cell(gain: Interval | None, metric: str, *, bold: bool) -> TableCell:
     if gain is None:
         return TableCell(DASH)
     text = spread_text(gain, EVERY[metric].digits, signed=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.absence import absence, cell_notes
+from bench.report.absence import absence, cell_notes, segmented_counts, segmented_notes
 from bench.report.caption import caption
 from bench.report.registry_order import untrained_first
 from bench.report.remarks import dataset_notes, method_notes
@@ -18,7 +18,7 @@ from bench.report.titles import row_title
 from bench.scores.ceiling import KINDS, LEFT_OUT, REAL
 from bench.scores.columns import EVERY, ordered
 from bench.scores.contenders import Contender, contenders
-from bench.scores.measurement import Derive, Measurement, every_seed, most_triplets
+from bench.scores.measurement import Derive, Measurement, every_seed, fullest, most_triplets
 from bench.scores.skill import SKILLS
 from bench.scores.standings import Standing
 from bench.triplets.dataset_variant import parse_dataset
@@ -51,7 +51,7 @@ def gaps(selection: Selection) -> list[Table]:
     for metric in _PIXELS:
         columns += [Column(nth, EVERY[metric].title) for nth in _ORDINALS[:widest]]
     title = "What wider gaps cost"
-    words = caption(selection, title, measured, _MEANS, ranked=False)
+    words = caption(selection, title, measured, *segmented_counts(rivals), _MEANS, ranked=False)
     return [Table("gaps", words, "Method", tuple(columns), tuple(rows), notes.listed())]
 
 
@@ -90,18 +90,19 @@ def _block(
 ) -> list[TableRow]:
     """What is carried without a slice, the methods, what is carried by the real slices."""
     pixels = len(_PIXELS) * widest
-    fullest = max((each.measured(_CARRIED) for each in rivals), key=lambda each: each.count)
+    followed = fullest(each.measured(_CARRIED) for each in rivals)
 
     def beside(title: str, found: Measurement) -> list[TableRow]:
         if found.mean(_CARRIED) is None:
             return []
-        return [TableRow(title.capitalize(), (_carried(found.on(fullest)), *dashes(pixels, ())))]
+        return [TableRow(title.capitalize(), (_carried(found.on(followed)), *dashes(pixels, ())))]
 
     opening, rows = beside(KINDS[LEFT_OUT], selection.reference(LEFT_OUT, name)), list[TableRow]()
     most = most_triplets(each.measured("psnr") for each in rivals)
     for rival in rivals:
         scores = rival.measured("psnr")
         said = [*method_notes(rival.entries), *cell_notes(scores, most, seeds)]
+        said += segmented_notes(rival, rivals)
         if scores.scores is None:
             cells = dashes(1 + pixels, notes.mark(*absence(scores, name, "table4")))
         else:

@@ -14,7 +14,7 @@ from bench.report.selection import Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
 from bench.report.titles import row_title
 from bench.scores.ceiling import KINDS, TRUE_SEGMENTS
-from bench.scores.measurement import Measurement, every_seed, most_triplets
+from bench.scores.measurement import Measurement, every_seed, fullest, most_triplets
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.standings import Standing, comparable, not_ranked, standings
 from bench.store.records import NONE
@@ -173,8 +173,7 @@ def _reference(selection: Selection, measured: dict[str, list[Measurement]], kin
     """Neurites without a synthesised slice, over the triplets of the fullest row."""
     cells: list[TableCell] = []
     for dataset, rows in measured.items():
-        fullest = max(rows, key=lambda each: each.count)
-        found = selection.reference(kind, dataset).on(fullest)
+        found = selection.reference(kind, dataset).on(fullest(rows))
         cells += [_mean(found, metric, Standing()) for metric in _front(rows)]
         cells += [TableCell(DASH)] * (1 + len(_METRICS))
     return TableRow(KINDS[kind].capitalize(), tuple(cells))
@@ -186,8 +185,7 @@ def _ceiling(
     """The real slices, over the triplets that the caption counts: those of the fullest row."""
     cells: list[TableCell] = []
     for dataset, rows in measured.items():
-        fullest = max(rows, key=lambda each: each.count)
-        ceiling = selection.ceiling(dataset).on(fullest)
+        ceiling = selection.ceiling(dataset).on(fullest(rows))
         if ceiling.scores is None:
             marks = notes.mark(f"no ceiling: {_no_ceiling(selection, dataset)}.")
             cells += [TableCell(DASH, marks=marks)] * (len(_front(rows)) + 1 + len(_METRICS))

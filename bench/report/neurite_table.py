@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from bench.report.absence import absence, cell_notes
+from bench.report.absence import absence, cell_notes, segmented_counts, segmented_notes
 from bench.report.caption import caption
 from bench.report.registry_order import untrained_first
 from bench.report.remarks import membrane_notes, method_notes
@@ -16,7 +16,7 @@ from bench.scores.answer_words import headline
 from bench.scores.ceiling import KINDS, LEFT_OUT, LEFT_OUT_FLOW, REAL, TRUE_SEGMENTS
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender, contenders
-from bench.scores.measurement import Measurement, every_seed, most_triplets
+from bench.scores.measurement import Measurement, every_seed, fullest, most_triplets
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.standings import Standing, not_ranked, standings_of
 
@@ -56,6 +56,7 @@ def neurites(selection: Selection) -> list[Table]:
         "What a filled slice is worth to whoever follows neurites",
         measured,
         *firsts,
+        *(segmented_counts(blocks) if _of_membranes(_columns(selection)) else []),
         _meanings(_columns(selection)),
     )
     columns = [Column(_title(name)) for name in _columns(selection)]
@@ -66,6 +67,10 @@ def neurites(selection: Selection) -> list[Table]:
 
 def _columns(selection: Selection) -> tuple[str, ...]:
     return selection.shown.columns or _COLUMNS
+
+
+def _of_membranes(columns: Iterable[str]) -> bool:
+    return any(name == OVER_LEFT_OUT or name in MEMBRANE_METRICS for name in columns)
 
 
 def _meanings(columns: Sequence[str]) -> str:
@@ -112,8 +117,7 @@ class _Block:
         self._columns = _columns(selection)
         metrics = [name for name in self._columns if name != OVER_LEFT_OUT]
         self._places = {name: standings_of(rivals, name) for name in metrics}
-        segmented = (each.measured("adapted_rand_error") for each in rivals)
-        self._fullest = max(segmented, key=lambda each: each.count)
+        self._fullest = fullest(each.measured("adapted_rand_error") for each in rivals)
 
     @property
     def ties(self) -> bool:
@@ -159,6 +163,8 @@ class _Block:
             cells = [self._cell(row, name) for name in self._columns]
             wanted = most_triplets(each.measured("psnr") for each in self._rivals)
             notes += cell_notes(scores, wanted, self._seeds)
+            if _of_membranes(self._columns):
+                notes += segmented_notes(rival, self._rivals)
         return TableRow(label, tuple(cells), self._notes.mark(*notes), rule=trained)
 
     def _cell(self, row: int, column: str) -> TableCell:
@@ -169,8 +175,13 @@ class _Block:
         return score_cell(rival.measured(column), column, place, spread=column == _CARRIED)
 
     def _not_ranked(self, rival: Contender) -> list[str]:
-        own = rival.measured("psnr")
-        return not_ranked(own, [each.measured("psnr") for each in self._rivals], self._dataset)
+        """That it has no marks, or none in the columns of membranes; nothing where it has."""
+        membranes = [("dice", "membranes ")] if _of_membranes(self._columns) else []
+        for metric, what in (("psnr", ""), *membranes):
+            rivals = [each.measured(metric) for each in self._rivals]
+            if said := not_ranked(rival.measured(metric), rivals, self._dataset, what):
+                return said
+        return []
 
     def _gain(self, carried: Measurement) -> TableCell:
         """What is carried less what is carried without a slice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bench.cells.presets import PRESETS
 from bench.report.selection import Selection
@@ -12,15 +12,33 @@ from bench.scores.cautions import leakage_caution, pixel_size_caution, saturatio
 from bench.scores.comparable_cells import others_words
 from bench.scores.departures import Trained, budget_words, told
 from bench.scores.entry import Entry
+from bench.scores.which_record import mixtures
 
 
 def training_note(preset: str, entries: list[Entry]) -> str:
-    """How long the trained cells were trained, as their records say."""
-    configs = [entry.record.config.get("preset") for entry in entries if entry.trained]
-    budgets = [dict(budget) for budget in configs if isinstance(budget, dict)]
-    if not budgets and preset in PRESETS:
-        budgets = [dataclasses.asdict(PRESETS[preset])]
-    return " or ".join(dict.fromkeys(map(budget_words, budgets)))
+    """How long the trained cells were trained, as their records say; who was otherwise is named."""
+    lengths: dict[str, list[Entry]] = {}
+    for entry in entries:
+        budget = entry.record.config.get("preset")
+        if entry.trained and isinstance(budget, dict):
+            lengths.setdefault(budget_words(budget), []).append(entry)
+    if not lengths:
+        return budget_words(dataclasses.asdict(PRESETS[preset])) if preset in PRESETS else ""
+    usual = max(lengths, key=lambda words: len(lengths[words]))
+    return " or ".join(
+        words if words == usual else f"{words} ({', '.join(_rows(own, entries))})"
+        for words, own in lengths.items()
+    )
+
+
+def _rows(some: Sequence[Entry], every: Sequence[Entry]) -> Iterable[str]:
+    """The rows that some cells are of, and on which datasets where there are several."""
+    several = len({entry.cell.dataset for entry in every}) > 1
+    return dict.fromkeys(
+        row_title(entry, entry.cell.method, entry.cell.loss)
+        + (f" on {entry.cell.dataset}" if several else "")
+        for entry in some
+    )
 
 
 def departures_of(entries: Iterable[Entry]) -> str:
@@ -81,7 +99,7 @@ def _saturated(entry: Entry) -> float:
 
 
 def method_notes(entries: tuple[Entry, ...]) -> list[str]:
-    """Where a method departs from its paper, and what else of its name is not shown."""
+    """Where a method departs from its paper, what else of its name is not shown, what is mixed."""
     notes = []
     for entry in entries:
         if entry.others:
@@ -90,4 +108,4 @@ def method_notes(entries: tuple[Entry, ...]) -> list[str]:
         if deviations := entry.method.deviations:
             title = entry.method.title or entry.cell.method
             notes.append(f"{title} departs from its paper: {'; '.join(deviations).rstrip('.')}.")
-    return list(dict.fromkeys(notes))
+    return list(dict.fromkeys([*notes, *mixtures(entries)]))

@@ -13,7 +13,7 @@ from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender, by_dataset, contenders
 from bench.scores.departures import budget_words, provisional
 from bench.scores.entry import Entry
-from bench.scores.measurement import Measurement, most_triplets
+from bench.scores.measurement import Measurement, fullest
 from bench.scores.standings import LEVEL, cost, standings_of
 from bench.scores.statistics import Interval, holm
 
@@ -85,6 +85,7 @@ class RestsOn:
         labelled: those of them with a truth to compare membranes with.
         neurites: that were followed; None where none was.
         seeds: of each network, by its name.
+        followed: those of them whose membranes were scored, where that is not all.
         training: preset and length of each training.
         provisional: whether a longer training may turn the order.
         at_most: triplets of a split that were looked at, where the run was cut short.
@@ -99,6 +100,7 @@ class RestsOn:
     labelled: int
     neurites: int | None
     seeds: Mapping[str, tuple[int, ...]]
+    followed: Mapping[str, tuple[int, ...]]
     training: tuple[str, ...]
     provisional: bool
     at_most: int | None
@@ -188,7 +190,7 @@ def _choice(rivals: Sequence[Contender], metric: str) -> Choice | None:
     if mean is None:
         raise ValueError(f"{best.name} leads in {metric} without a mean.")
     tied = [each for each, place in zip(rivals, places, strict=True) if place.tie]
-    compared = max(1, len(known) - len(_short(rivals, metric)))
+    compared = max(1, len(known) - len(_apart(rivals, metric)))
     return Choice(metric, best, mean, tuple(_by_merit(tied, metric)), compared)
 
 
@@ -202,11 +204,14 @@ def _by_merit(rivals: Sequence[Contender], metric: str) -> list[Contender]:
     return sorted(rivals, key=price)
 
 
-def _short(rivals: Sequence[Contender], metric: str) -> list[Contender]:
-    """Those over fewer triplets than the fullest."""
+def _apart(rivals: Sequence[Contender], metric: str) -> dict[Contender, str]:
+    """Those over other triplets than the fullest, and in a word over which."""
     known = [each for each in rivals if each.mean(metric) is not None]
-    most = most_triplets(each.measured(metric) for each in known)
-    return [each for each in known if each.measured(metric).count < most]
+    most = fullest(each.measured(metric) for each in known)
+    apart = [each for each in known if not each.measured(metric).covers(most)]
+    return {
+        each: "fewer" if each.measured(metric).count < most.count else "other" for each in apart
+    }
 
 
 def _left_out(choice: Choice | None) -> Iterator[tuple[str, LeftOut]]:
@@ -294,11 +299,12 @@ def _lacks(entries: Sequence[Entry]) -> str:
 
 
 def _rests_on(rivals: Sequence[Contender], neurites: Choice | None, psnr: Choice | None) -> RestsOn:
-    apart = dict(_not_compared(rivals, neurites, psnr))
     trained = [each for each in rivals if each.trained and each.measured(PSNR).count]
     cells = [entry for each in trained for entry in each.entries]
     followed = None if neurites is None else neurites.best.measured(neurites.metric)
-    cuts = [entry.record.config.get("max_triplets") for each in rivals for entry in each.entries]
+    apart = _apart(rivals, PSNR)
+    compared = [entry for each in rivals if each not in apart for entry in each.entries]
+    cuts = [e.record.config.get("max_triplets") for e in compared if e.scores is not None]
     segmented = [entry.facts.segment for each in rivals for entry in each.entries]
     steps = _segmenter_steps(entry for each in rivals for entry in each.entries)
     return RestsOn(
@@ -307,13 +313,24 @@ def _rests_on(rivals: Sequence[Contender], neurites: Choice | None, psnr: Choice
         labelled=0 if followed is None else followed.count,
         neurites=_neurites(followed),
         seeds={each.name: each.measured(PSNR).seeds for each in trained},
+        followed={} if neurites is None else dict(_fewer_seeds(trained, neurites.metric)),
         training=tuple(dict.fromkeys(map(_training, cells))),
         provisional=any(provisional(entry.record.config) for entry in cells),
         at_most=max((cut for cut in cuts if cut is not None), default=None),
         agreement=any(facts is not None and facts.reference == "agreement" for facts in segmented),
         segmenter_steps=steps if stopped_early(steps) else None,
-        not_compared=apart,
+        not_compared=dict(_not_compared(rivals, neurites, psnr)),
     )
+
+
+def _fewer_seeds(
+    trained: Iterable[Contender], metric: str
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The networks of which not every training has membrane scores, and those that have."""
+    for each in trained:
+        found = each.measured(metric).seeds
+        if found and found != each.measured(PSNR).seeds:
+            yield each.name, found
 
 
 def _neurites(followed: Measurement | None) -> int | None:
@@ -333,15 +350,18 @@ def _not_compared(
 ) -> Iterator[tuple[str, str]]:
     """Who is left out of some of the choices, and why."""
     metrics = [choice.metric for choice in choices if choice is not None]
-    fewer = [each for metric in metrics for each in _short(rivals, metric)]
+    pixels, *others = (_apart(rivals, metric) for metric in dict.fromkeys([PSNR, *metrics]))
+    membranes = {each: word for apart in others for each, word in apart.items()}
     for each in rivals:
-        if any(entry.other_build for entry in each.entries):
+        if all(entry.other_build for entry in each.entries):
             yield each.name, "saw another build of the dataset"
         elif all(entry.record.failure for entry in each.entries):
             yield each.name, "failed"
         elif not each.measured(PSNR).count:
             yield each.name, "has no scores"
-        elif each in fewer:
-            yield each.name, "was scored on fewer test triplets"
+        elif each in pixels:
+            yield each.name, f"was scored on {pixels[each]} test triplets"
+        elif each in membranes:
+            yield each.name, f"has membrane scores of {membranes[each]} test triplets"
         elif any(each.mean(metric) is None for metric in metrics):
             yield each.name, "has no membrane scores"

@@ -89,6 +89,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             "labelled": rests.labelled,
             "neurites": rests.neurites,
             "seeds": {name: list(seeds) for name, seeds in rests.seeds.items()},
+            "followed": {name: list(seeds) for name, seeds in rests.followed.items()},
             "training": list(rests.training),
             "provisional": rests.provisional,
             "max_triplets": rests.at_most,
@@ -202,9 +203,13 @@ def _lead(choice: Choice, worth: str) -> str:
     if choice.compared == 1:
         return f"only {best} was measured; it {worth}."
     if not choice.mean.known:
+        why = (
+            "There are too few test triplets to tell"
+            if choice.mean.lacks
+            else "A score is not finite, so there is no telling"
+        )
         return (
-            f"{best} {worth}, the best of {choice.compared}. There are too few test triplets to "
-            "tell whether it would be on others."
+            f"{best} {worth}, the best of {choice.compared}. {why} whether it would be on others."
         )
     return f"take {best}, which {worth}{_tied(choice)}."
 
@@ -251,6 +256,8 @@ def _beside_smoothing(psnr: Choice, frc: Choice | None) -> str:
     """What to take where the null leads in PSNR: nobody wants a blur in place of a slice."""
     null = _code(psnr.best.name)
     if frc is None or frc.best.method == NULL:
+        if not psnr.mean.known:
+            return _lead(psnr, _leads(psnr))
         return f"nothing is better than smoothing: {null}, the null, {_leads(psnr)}{_tied(psnr)}."
     return f"{_lead(frc, _leads(frc))} {null} {_leads(psnr)} by smoothing{_tied(psnr)}."
 
@@ -272,9 +279,13 @@ def _rests_on(answer: Answer) -> str:
     sentences = [f"This rests on {_and(parts)}."]
     if 0 < rests.places < _FEW:
         sentences.append(
-            f"They lie at {rests.places} places only (columns of tiles, or blocks of slices), "
+            f"They lie at {rests.places} place{'' if rests.places == 1 else 's'} only (columns of "
+            "tiles, or blocks of slices), "
             "where nothing but large differences can be told."
         )
+    if rests.followed:
+        networks = [f"`{name}` {_of_seeds(seeds)}" for name, seeds in rests.followed.items()]
+        sentences.append(f"Membranes were scored of fewer trainings: of {_and(networks)}.")
     if rests.provisional:
         sentences.append("The order may turn with a longer training.")
     if rests.segmenter_steps is not None:
@@ -292,6 +303,10 @@ def _rests_on(answer: Answer) -> str:
             f"At most {rests.at_most} triplets of a split were looked at: a trial, no answer."
         )
     return " ".join([*sentences, *_apart(answer)])
+
+
+def _of_seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {_and([*map(str, seeds)])} alone"
 
 
 def _trainings(answer: Answer) -> str:

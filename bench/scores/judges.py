@@ -12,7 +12,7 @@ from bench.scores.columns import EVERY
 from bench.scores.comparable_cells import judged_twice
 from bench.scores.contenders import Contender, by_dataset, contenders
 from bench.scores.entry import Entry
-from bench.scores.measurement import most_triplets
+from bench.scores.measurement import fullest
 from bench.scores.membranes import SECOND
 
 COMPARED = ("carried", "adapted_rand_error", "dice")
@@ -46,7 +46,7 @@ class Judgement:
 
     Attributes:
         dataset: its name.
-        methods: that both have scored, over as many triplets as the fullest.
+        methods: that both have scored, over the triplets of the fullest.
         agreements: one for each of ``COMPARED`` that was measured.
     """
 
@@ -67,9 +67,8 @@ def judgements(entries: Sequence[Entry]) -> list[Judgement]:
 
 def _judgement(dataset: str, entries: Sequence[Entry]) -> Judgement:
     rivals = contenders(entries)
-    counts = [each.measured("dice") for each in rivals]
-    most = most_triplets(counts)
-    methods = tuple(each for each, own in zip(rivals, counts, strict=True) if own.count == most)
+    most = fullest(each.measured("dice") for each in rivals)
+    methods = tuple(each for each in rivals if each.measured("dice").covers(most))
     return Judgement(dataset, methods, tuple(_agreements(methods)))
 
 

@@ -66,11 +66,6 @@ class Measurement:
                 folds.setdefault(entry.cell.fold, []).append(table.set_index("triplet"))
         return dict(sorted(folds.items()))
 
-    @cached_property
-    def _derived_folds(self) -> dict[int, list[pd.DataFrame]]:
-        """The same with what is derived of each by itself."""
-        return {fold: [*map(self._derived, seeds)] for fold, seeds in self._folds.items()}
-
     def _derived(self, scores: pd.DataFrame) -> pd.DataFrame:
         return scores if self.derive is None else self.derive(scores)
 
@@ -85,6 +80,13 @@ class Measurement:
     def count(self) -> int:
         """How many triplets were measured."""
         return 0 if self.scores is None else len(self.scores)
+
+    def covers(self, other: Measurement) -> bool:
+        """Whether it has every triplet that another one has."""
+        if self.scores is None or other.scores is None:
+            return other.scores is None
+        mine, theirs = self.scores.index, other.scores.index
+        return mine.equals(theirs) or bool(theirs.isin(mine).all())
 
     def mean(self, metric: str) -> Interval | None:
         """The mean of a metric; None where nothing was measured."""
@@ -109,7 +111,7 @@ class Measurement:
 
     def known(self, metric: str) -> Measurement:
         """The same without the triplets where a metric is not finite."""
-        tables = [] if self.scores is None else [self.scores, *chain(*self._derived_folds.values())]
+        tables = [] if self.scores is None else [self.scores, *chain(*self._alone.values())]
         if all(metric not in table or np.isfinite(table[metric]).all() for table in tables):
             return self  # what was derived and averaged is not done again
         return self.then(
@@ -164,21 +166,43 @@ class Measurement:
 
     def _spreads(self, metric: str, shared: pd.Index) -> Iterator[Spread]:
         """What another training of each fold would change of the mean over these triplets."""
+        whole = self._averaged is not None and shared.equals(self._averaged.index)
         for fold, seeds in self._folds.items():
-            triplets = shared[shared.get_level_values("fold") == fold].get_level_values("triplet")
-            if not len(triplets) or len(seeds) < 2:  # of one training no spread is known
+            # Of one training no spread is known.
+            if len(seeds) < 2 or fold not in shared.get_level_values("fold"):
                 continue
-            means = [
-                float(self._part(table, derived, triplets)[metric].mean())
-                for table, derived in zip(seeds, self._derived_folds[fold], strict=True)
-            ]
-            spread = seed_spread(means, len(triplets) / len(shared))
+            alone = self._alone[fold] if whole else self._with_each(fold, shared)
+            spread = seed_spread([float(scores[metric].mean()) for scores in alone])
             if spread is not None:
                 yield spread
 
-    def _part(self, table: pd.DataFrame, derived: pd.DataFrame, triplets: pd.Index) -> pd.DataFrame:
-        """What is derived of some triplets of a table, of which ``derived`` is that of all."""
-        return derived if triplets.equals(table.index) else self._derived(table.loc[triplets])
+    @cached_property
+    def _alone(self) -> dict[int, list[pd.DataFrame]]:
+        """The scores, had a fold been trained with each of its seeds alone; where it has several.
+
+        Of a pooled ratio a fold has the share of what is counted there, not of its triplets: it
+        takes the other folds to know it.
+        """
+        if self._averaged is None:
+            return {}
+        every = self._averaged.index
+        return {
+            fold: [*self._with_each(fold, every)]
+            for fold, seeds in self._folds.items()
+            if len(seeds) > 1
+        }
+
+    def _with_each(self, fold: int, shared: pd.Index) -> Iterator[pd.DataFrame]:
+        """The same of some of the triplets."""
+        if self._averaged is None:
+            raise ValueError("Nothing was measured.")
+        here = shared.get_level_values("fold") == fold
+        triplets = shared[here].get_level_values("triplet")
+        names = self._averaged.columns.difference(PLACE, sort=False)
+        for seed in self._folds[fold]:
+            scores = self._averaged.loc[shared].copy()
+            scores.loc[here, names] = seed.loc[triplets, names].to_numpy(np.float64)
+            yield self._derived(scores)
 
 
 def every_seed(measurements: Iterable[Measurement]) -> tuple[int, ...]:
@@ -189,6 +213,14 @@ def every_seed(measurements: Iterable[Measurement]) -> tuple[int, ...]:
 def most_triplets(measurements: Iterable[Measurement]) -> int:
     """How many triplets the fullest of them was measured on."""
     return max((each.count for each in measurements), default=0)
+
+
+def fullest(measurements: Iterable[Measurement]) -> Measurement:
+    """The one of most triplets, of several the first: means over others cannot be ranked with it.
+
+    As many triplets are not enough: methods that were run on a fold each have other ones.
+    """
+    return max(measurements, key=lambda each: each.count, default=Measurement((), ()))
 
 
 def _average(seeds: list[pd.DataFrame]) -> pd.DataFrame:

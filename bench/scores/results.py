@@ -21,7 +21,7 @@ from bench.scores.comparable_cells import (
     with_outliers,
 )
 from bench.scores.entry import Entry
-from bench.scores.which_record import age, one_each, whole_rank, with_others
+from bench.scores.which_record import age, mixtures, one_each, whole_rank, with_others
 from bench.store.records import Record, Store
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.dataset_variant import parse_dataset
@@ -102,6 +102,7 @@ def load_results(
         problems += left
     entries = with_others(with_outliers(chosen), every)
     problems += told(entries)
+    problems += mixtures(entries)
     problems += dict.fromkeys(filter(None, (entry.ceiling_damage for entry in entries)))
     for problem in problems:
         tell(problem)

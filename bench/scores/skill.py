@@ -25,11 +25,7 @@ def skill(measured: Measurement, null: Measurement, metric: str) -> Interval | N
     None where the null lacks a triplet: the gain would be one of other triplets than the mean
     that stands beside it.
     """
-    if measured.scores is None or null.scores is None:
-        return None
-    if not measured.scores.index.isin(null.scores.index).all():
-        return None
-    return measured.gain(null, metric)
+    return measured.gain(null, metric) if null.covers(measured) else None
 
 
 def null_of(entry: Entry, entries: Iterable[Entry]) -> Entry | None:

@@ -11,7 +11,7 @@ import numpy as np
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender, by_dataset, contenders
 from bench.scores.entry import Entry
-from bench.scores.measurement import Measurement, most_triplets
+from bench.scores.measurement import Measurement, fullest
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.statistics import holm
 
@@ -24,22 +24,32 @@ _NAN = float("nan")
 
 
 def comparable(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Those with as many triplets as the fullest; in place of the others, nothing measured.
+    """Those over the triplets of the fullest; in place of the others, nothing measured.
 
     Means over different triplets cannot be ranked.
     """
-    most = most_triplets(measurements)
-    return [each if each.count == most else Measurement((), ()) for each in measurements]
+    most = fullest(measurements)
+    return [each if each.covers(most) else Measurement((), ()) for each in measurements]
 
 
-def not_ranked(measurement: Measurement, among: Iterable[Measurement], dataset: str) -> list[str]:
-    """What a row's name has to say where ``comparable`` leaves its measurement out."""
-    if not 0 < measurement.count < most_triplets(among):
+def not_ranked(
+    measurement: Measurement, among: Iterable[Measurement], dataset: str, what: str = ""
+) -> list[str]:
+    """What a row's name has to say where ``comparable`` leaves its measurement out.
+
+    Args:
+        measurement: of the row.
+        among: those of all rows.
+        dataset: that they are of.
+        what: is not ranked, where that is not the whole row: ``membranes``.
+    """
+    most = fullest(among)
+    if not measurement.count or measurement.covers(most):
         return []
-    return [
-        f"{dataset}: over fewer test triplets than the caption says, so without best, second "
-        f"and `{TIE}`."
-    ]
+    which = "fewer test triplets than the caption says"
+    if measurement.count == most.count:
+        which = "as many test triplets as others, but not the same"
+    return [f"{dataset}: {what}over {which}, so without best, second and `{TIE}`."]
 
 
 @dataclass(frozen=True)

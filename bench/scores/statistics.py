@@ -64,16 +64,15 @@ class Spread(NamedTuple):
     freedom: int
 
 
-def seed_spread(means: Sequence[float], share: float = 1.0) -> Spread | None:
+def seed_spread(means: Sequence[float]) -> Spread | None:
     """The spread of the mean over several trainings; None where there is one.
 
     Args:
         means: of each training, over the same triplets.
-        share: of all triplets that are averaged, which these are.
     """
     if len(means) < 2:
         return None
-    return Spread(share**2 * float(np.var(means, ddof=1)) / len(means), len(means) - 1)
+    return Spread(float(np.var(means, ddof=1)) / len(means), len(means) - 1)
 
 
 def z_blocks(places: pd.DataFrame) -> NDArray[np.int64]:

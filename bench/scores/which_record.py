@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,8 @@ from bench.triplets.file import TripletFile
 
 CUTS = ("max_triplets", "samples")  # settings that compute less of a cell than there is
 _LENGTHS = {*CUTS, "validations"}  # a trial, or another budget: the figure of budgets has those
+
+_OF_FOLD = ("dataset", "tested", "loss.teacher")  # each fold has triplets and segmenters of its own
 
 
 def one_each(
@@ -59,16 +61,47 @@ def with_others(entries: Sequence[Entry], every: Sequence[Entry]) -> list[Entry]
     ]
 
 
+def mixtures(entries: Iterable[Entry]) -> list[str]:
+    """A sentence for each mean over seeds and folds that were not computed alike."""
+    rows: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        cell = entry.cell
+        if entry.scores is not None:
+            rows.setdefault((cell.method, cell.loss, cell.dataset, cell.preset), []).append(entry)
+    return [
+        f"{own[0].title} on {own[0].cell.dataset} is a mean over cells with different settings "
+        f"({', '.join(names)}); repeat the runs of those that are not meant."
+        for own in rows.values()
+        if (names := _mixed(own))
+    ]
+
+
+def _mixed(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The settings in which cells differ beside the length, their seed and what a fold has."""
+    first, *rest = entries
+    found: dict[str, None] = {}
+    for other in rest:
+        same = other.cell.fold == first.cell.fold
+        expected = {"seed"} if same else {"seed", *_OF_FOLD}
+        names = [name for name in _apart(first, other) if name not in expected]
+        found |= dict.fromkeys(word for word in map(_word, names) if word not in _LENGTHS)
+    return tuple(found)
+
+
 def _differing(entry: Entry, others: Sequence[Entry]) -> tuple[str, ...]:
     """The settings in which others differ from a cell on the same triplets, but for the length."""
-    own = dict(_leaves(entry.record.config))
     found: dict[str, None] = {}
     for other in others:
-        theirs = dict(_leaves(other.record.config))
-        names = [_word(name) for name in own | theirs if own.get(name) != theirs.get(name)]
+        names = [_word(name) for name in _apart(entry, other)]
         if build_of(other) == build_of(entry) and set(names) - _LENGTHS:
             found |= dict.fromkeys(names)
     return tuple(found)
+
+
+def _apart(one: Entry, other: Entry) -> list[str]:
+    """The settings in which two cells differ."""
+    own, theirs = (dict(_leaves(each.record.config)) for each in (one, other))
+    return [name for name in own | theirs if own.get(name) != theirs.get(name)]
 
 
 def _leaves(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -111,3 +111,42 @@ def test_without_it_there_is_no_such_table_and_the_report_says_how(tmp_path: Pat
     wishes = wanted("differences", None, "csv", over="dis")
     (path,) = write_report(tmp_path, tmp_path / "data", wishes, (), None, said.append)
     assert path.name == "differences.csv"
+
+
+def said(table: Table, label: str) -> str:
+    (found,) = [each for each in table.rows if each.label == label and each.cells]
+    return " ".join(dict(table.notes)[mark] for mark in found.marks)
+
+
+def test_what_rows_are_set_beside_says_what_it_rests_on(tmp_path: Path) -> None:
+    """One training over some of the triplets beside three over all of them."""
+    add(tmp_path, "flow", table=scores("flow", 18.0), segmented=followed("flow", 0.4))
+    for seed in (0, 1, 2):
+        add(tmp_path, "ssan", "l1", seed=seed, table=scores("ssan", 19.0, seed),
+            segmented=followed(f"ssan{seed}", 0.5))  # fmt: skip
+    base = scores("dain", 18.7)[:25], followed("dain", 0.5)[:20]
+    add(tmp_path, "dain", "l1", seed=1, table=base[0], segmented=base[1],
+        warnings=["trained with random VGG features"])  # fmt: skip
+    (table,) = differences(asked(tmp_path, "dain"))
+    expected = (scores("flow", 18.0)[:25]["psnr"] - base[0]["psnr"]).mean()
+    assert rows(table)["Flow"]["PSNR (dB)"].value == pytest.approx(expected)
+    for label in ("Flow", "Ssan-L_1"):
+        words = said(table, label)
+        assert "Dain-L_1, which it is set beside: Seed 1 only: its intervals" in words
+        assert "Dain-L_1, which it is set beside: Trained with random VGG features." in words
+        assert "Over 25 of 30 test triplets, those that both have." in words
+        assert "Membranes: over 20 of 30 test triplets, those that both have." in words
+        assert "No interval: it takes at least 3 columns" in words  # membranes lie in two
+    (table,) = differences(asked(tmp_path, "dain", methods=("flow",)))
+    assert "Networks: preset `quick`" in " ".join(table.caption)  # one of both sides is trained
+    assert ", seed 1." in " ".join(table.caption)
+
+
+def test_rows_without_a_common_triplet_say_so(tmp_path: Path) -> None:
+    for fold, name in enumerate(("flow", "dis")):
+        add(tmp_path, name, fold=fold, table=scores(name, 19.0))
+    add(tmp_path, "linear", table=scores("linear", 18.0))
+    (table,) = differences(asked(tmp_path, "flow", columns=("psnr",)))
+    assert rows(table)["Dis"]["PSNR (dB)"].value is None
+    assert said(table, "Dis") == "Over none of 30 test triplets, those that both have."
+    assert said(table, "Linear (the null)") == ""

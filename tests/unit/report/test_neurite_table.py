@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
-from report_store import add, followed, judged, membranes, scores
+from report_store import COUNT, add, followed, judged, membranes, scores
 from test_tables import read
 
 from bench.report.digest import digest, without_bare
@@ -19,6 +21,7 @@ from bench.report.selection import Shown
 from bench.report.table import Table, TableCell, TableRow
 from bench.report.write import Wanted, make_tables
 from bench.scores.answer import answers
+from bench.store.records import NONE, Failure
 
 LABELLED = {"about": {"labels": True}, "reference": "labels"}
 
@@ -173,3 +176,80 @@ def test_a_table_of_some_rows_says_that_the_best_is_among_them(tmp_path: Path) -
     assert "Left out by `--methods` or `--losses`: Flow." in markdown(some)
     (every,) = make_tables(replace(read(tmp_path), shown=Shown(losses=("lm",))), wishes)
     assert every == whole  # nothing is left out
+
+
+def said(table: Table, label: str) -> str:
+    (found,) = [each for each in table.rows if each.label == label]
+    return " ".join(dict(table.notes)[mark] for mark in found.marks)
+
+
+def failed_in_segment(out: Path, method: str, loss: str = NONE, **more: Any) -> None:
+    failure = Failure(stage="segment", reason="no memory", traceback="")
+    add(out, method, loss, status="failed", failure=failure, **LABELLED, **more)
+
+
+def test_trainings_without_membranes_are_named_beside_those_with_pixels(tmp_path: Path) -> None:
+    """The seeds of the caption are those of the pixels; what is carried is of fewer."""
+    add(tmp_path, "linear", table=scores("linear", 18.0), segmented=followed("linear", 0.4),
+        **LABELLED)  # fmt: skip
+    tables = {seed: followed(f"ssan{seed}", 0.5 + seed / 10) for seed in (0, 2)}
+    for seed, segmented in tables.items():
+        add(tmp_path, "ssan", "l1", seed=seed, table=scores("ssan", 19.0, seed),
+            segmented=segmented, title="SSAN", **LABELLED)  # fmt: skip
+    failed_in_segment(tmp_path, "ssan", "l1", seed=1, table=scores("ssan", 19.0, 1), title="SSAN")
+    judged(tmp_path)
+    (table,) = neurites(read(tmp_path))
+    both = pd.concat(tables.values())
+    share = both["neurites_carried"].sum() / both["neurites"].sum()
+    assert row(table, "SSAN-L_1")["Carried"].value == pytest.approx(share)
+    words = said(table, "SSAN-L_1")
+    assert "seed 1 are not counted: failed in segment: no memory." in words
+    assert "Membranes: seeds 0, 2 only." in words
+    assert "Membranes" not in said(table, "Linear (the null)")
+
+
+def test_membranes_of_fewer_triplets_than_pixels_are_said(tmp_path: Path) -> None:
+    for fold in (0, 1):
+        add(tmp_path, "linear", fold=fold, table=scores("linear", 18.0),
+            segmented=followed("linear", 0.4), **LABELLED)  # fmt: skip
+    add(tmp_path, "flow", table=scores("flow", 18.5), segmented=followed("flow", 0.7), **LABELLED)
+    failed_in_segment(tmp_path, "flow", fold=1, table=scores("flow", 18.5))
+    judged(tmp_path)
+    (table,) = neurites(read(tmp_path))
+    assert row(table, "Flow")["PSNR (dB)"].emphasis == "best"
+    assert row(table, "Flow")["Carried"].emphasis == ""
+    words = said(table, "Flow")
+    assert "Membranes of Flow on mouse_triplet, fold 1 are not counted: failed in" in words
+    assert f"Membranes: over {COUNT} of {2 * COUNT} test triplets." in words
+    assert "membranes over fewer test triplets than the caption says, so without best" in words
+    assert said(table, "Linear (the null)") == ""
+    (table,) = neurites(replace(read(tmp_path), shown=Shown(columns=("psnr",))))
+    assert said(table, "Flow") == ""
+
+
+def test_labels_of_some_slices_are_counted_in_the_caption(tmp_path: Path) -> None:
+    for name, share in (("linear", 0.4), ("flow", 0.7)):
+        table = followed(name, share)
+        table["dice"] = table["dice"].where(table["z"] < 4)
+        add(tmp_path, name, table=scores(name, 18.0), segmented=table, **LABELLED)
+    judged(tmp_path)
+    (table,) = neurites(read(tmp_path))
+    own, left = (each[each["z"] < 4] for each in (followed("flow", 0.7), followed("left_out", 0.3)))
+    share, without = (each["neurites_carried"].sum() / each["neurites"].sum()
+                      for each in (own, left))  # fmt: skip
+    assert row(table, "Flow")["Carried"].value == pytest.approx(share)
+    assert row(table, "Flow")["Over left out"].value == pytest.approx(share - without)
+    assert row(table, "Left out")["Carried"].value == pytest.approx(without)
+    words = " ".join(table.caption)
+    assert f"Test triplets: mouse_triplet {COUNT}. With membrane scores: mouse_triplet 12." in words
+
+
+def test_rows_of_different_folds_are_not_ranked(tmp_path: Path) -> None:
+    """Both have as many triplets, but not one in common."""
+    for fold, (name, psnr) in enumerate((("flow", 18.0), ("dis", 25.0))):
+        add(tmp_path, name, fold=fold, table=scores(name, psnr), segmented=followed(name, 0.5),
+            **LABELLED)  # fmt: skip
+    (table,) = neurites(read(tmp_path))
+    cells = [cell for name in ("Flow", "Dis") for cell in row(table, name).values()]
+    assert {(cell.emphasis, cell.tie) for cell in cells} == {("", False)}
+    assert "as many test triplets as others, but not the same" in said(table, "Dis")

@@ -813,3 +813,27 @@ def test_table_5_says_why_there_is_no_membrane_and_what_is_doubted(tmp_path: Pat
     assert f"mouse_triplet: {doubt}" in " ".join(dict(table.notes).values())
     said = print_notes(leaderboard(read(tmp_path).results))
     assert {("a", lack), ("mouse_triplet", doubt)} <= set(said)
+
+
+def test_a_seed_that_was_trained_on_one_fold_alone_is_said(tmp_path: Path) -> None:
+    """How trainings differ is then known of one fold, and not in the share of the other."""
+    for fold in (0, 1):
+        add(tmp_path, "linear", fold=fold, table=scores("linear", 18.0))
+    for fold, seed in ((0, 0), (0, 1), (1, 0)):
+        add(tmp_path, "ssan", "l1", fold=fold, seed=seed, table=scores("ssan", 19.0, seed))
+    table = TABLES["4"](read(tmp_path))[0]
+    said = notes(table, cell(table, "Ssan-L_1", "PSNR (dB)"))
+    assert "Not every seed was trained on every fold (fold 0: 0, 1; fold 1: 0)" in said
+    add(tmp_path, "ssan", "l1", fold=1, seed=1, table=scores("ssan", 19.0, 1))
+    table = TABLES["4"](read(tmp_path))[0]
+    assert "every fold" not in notes(table, cell(table, "Ssan-L_1", "PSNR (dB)"))
+
+
+def test_the_row_that_was_trained_for_another_length_is_named(tmp_path: Path) -> None:
+    for name, samples in (("ssan", 4000), ("dain", 16000), ("sepconv", 4000)):
+        budget = {"samples": samples, "crop": 128, "epochs": None}
+        add(tmp_path, name, "l1", table=scores(name, 19.0), config={"preset": budget})
+    said = " ".join(TABLES["4"](read(tmp_path))[0].caption)
+    assert "4,000 training crops of 128 pixels" in said
+    assert "16,000 training crops of 128 pixels (Dain-L_1)" in said
+    assert said.count("(Dain-L_1)") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -371,3 +372,74 @@ def test_a_training_as_long_as_the_papers_needs_no_caution(tmp_path: Path) -> No
     said = text(only(tmp_path))
     assert "(paper: 50 epochs of crops of 512 pixels)" in said
     assert "longer training" not in said
+
+
+def test_a_network_of_which_one_training_saw_another_build_is_compared(split: Path) -> None:
+    add(split, "ssan", "l1", seed=1, table=scores("ssan", 30.0),
+        about={"labels": True, "fingerprint": "old"})  # fmt: skip
+    judged(split)
+    answer = only(split)
+    assert answer.psnr is not None
+    assert (answer.psnr.best.name, answer.psnr.mean.mean) == ("ssan (l1)", pytest.approx(19.5))
+    assert answer.rests_on.not_compared == {}
+
+
+def test_a_trial_beside_whole_runs_makes_no_trial_of_these(split: Path) -> None:
+    add(split, "dis", table=scores("dis", 18.0)[:8], segmented=followed("dis", 0.5)[:8],
+        **LABELLED, config={"max_triplets": 8})  # fmt: skip
+    judged(split)
+    assert "a trial" not in text(only(split))
+    assert answer_json(only(split))["rests_on"]["max_triplets"] is None
+
+
+def test_too_few_slices_show_no_worth_of_smoothing_either(tmp_path: Path) -> None:
+    for name, psnr in (("linear", 19.0), ("flow", 18.0)):
+        add(tmp_path, name, table=scores(name, psnr)[:10])
+    pixels = paragraphs(only(tmp_path))[1]
+    assert pixels.startswith("Pixels: `linear` leads in PSNR (")
+    assert "nothing is better" not in pixels
+    assert "too few test triplets to tell" in pixels
+
+
+def test_an_infinite_score_is_not_called_too_few_triplets(tmp_path: Path) -> None:
+    perfect = scores("flow", 19.0)
+    perfect.loc[3, "psnr"] = math.inf
+    add(tmp_path, "flow", table=perfect)
+    add(tmp_path, "dis", table=scores("dis", 19.5))
+    pixels = paragraphs(only(tmp_path))[1]
+    assert pixels.startswith("Pixels: `flow` leads in PSNR (inf dB), the best of 2. A score is not")
+    assert "too few" not in pixels
+
+
+def test_trainings_whose_membranes_were_not_scored_are_not_counted(split: Path) -> None:
+    """Neurites then rest on fewer trainings than pixels, and which is said."""
+    failure = Failure(stage="segment", reason="no memory", traceback="")
+    for seed, share in ((1, None), (2, 0.6)):
+        more = {"status": "failed", "failure": failure} if share is None else {}
+        segmented = None if share is None else followed("ssan2", share)
+        add(split, "ssan", "l1", seed=seed, table=scores("ssan", 19.5, seed),
+            segmented=segmented, **LABELLED, **more)  # fmt: skip
+    judged(split)
+    answer = only(split)
+    assert answer.rests_on.seeds["ssan (l1)"] == (0, 1, 2)
+    assert answer_json(answer)["rests_on"]["followed"] == {"ssan (l1)": [0, 2]}
+    said = "Membranes were scored of fewer trainings: of `ssan (l1)` seeds 0 and 2 alone."
+    assert said in text(answer)
+
+
+def test_who_leads_in_pixels_but_lacks_membranes_is_left_out_of_those_alone(split: Path) -> None:
+    add(split, "dis", table=scores("dis", 25.0), segmented=followed("dis", 0.9)[:20], **LABELLED)
+    judged(split)
+    said = text(only(split))
+    assert "Neurites: take `flow`" in said
+    assert "Pixels: take `dis`" in said
+    assert "Not compared: `dis` (has membrane scores of fewer test triplets)." in said
+
+
+def test_as_many_triplets_of_another_fold_are_not_compared(tmp_path: Path) -> None:
+    for fold, (name, psnr) in enumerate((("flow", 18.0), ("dis", 25.0))):
+        add(tmp_path, name, fold=fold, table=scores(name, psnr))
+    answer = only(tmp_path)
+    assert answer.psnr is not None
+    assert answer.psnr.compared == 1
+    assert list(answer.rests_on.not_compared.values()) == ["was scored on other test triplets"]

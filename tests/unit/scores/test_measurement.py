@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from report_store import COUNT, membranes, scores
+from report_store import COUNT, followed, membranes, scores
 
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
-from bench.scores.membranes import boundary_f1, with_membrane_metrics
+from bench.scores.membranes import boundary_f1, pooled_ratio, with_membrane_metrics
 from bench.scores.statistics import Spread, mean_interval, paired_gain, paired_p_value, seed_spread
 from bench.store.records import Record
 
@@ -34,9 +34,9 @@ def trained(means: Sequence[float]) -> list[pd.DataFrame]:
 
 
 def spread_of(means: Sequence[float], share: float = 1.0) -> Spread:
-    spread = seed_spread(means, share)
+    spread = seed_spread(means)
     assert spread is not None
-    return spread
+    return Spread(share**2 * spread.variance, spread.freedom)
 
 
 def test_the_spread_of_seeds_is_in_the_mean_and_in_every_gain() -> None:
@@ -118,6 +118,49 @@ def test_a_gain_in_a_pooled_ratio_pools_only_what_both_have() -> None:
     whole = one.mean("boundary_f1")
     assert whole is not None
     assert whole.mean == boundary_f1(mine).mean()
+
+
+def counted(name: str, share: float, each: int) -> pd.DataFrame:
+    """Membrane scores with so many neurites a triplet, and that share of them carried."""
+    table = followed(name, share)
+    return table.assign(neurites=each, neurites_carried=table["neurites_carried"] * each / 20)
+
+
+def pooled(*tables: pd.DataFrame, folds: Sequence[int]) -> Measurement:
+    found = replace(measured(*tables, folds=folds), derive=with_membrane_metrics)
+    return found.known("carried")
+
+
+def share_of(*tables: pd.DataFrame) -> float:
+    carried, every = (
+        sum(table[name].sum() for table in tables) for name in ("neurites_carried", "neurites")
+    )
+    return float(carried / every)
+
+
+def test_in_a_pooled_ratio_a_fold_counts_by_what_is_counted_there() -> None:
+    """Trainings differ by 0.02 where there are many neurites, by 0.5 where there are few."""
+    many, few = ([counted(f"{share}", share, each) for share in shares]
+                 for shares, each in (((0.6, 0.62), 20), ((0.3, 0.8), 1)))  # fmt: skip
+    found = pooled(many[0], few[0], many[1], few[1], folds=(0, 1)).mean("carried")
+    names = ["neurites", "neurites_carried"]
+    both = [sum(table[names] for table in fold) / 2 for fold in (many, few)]
+    alone = [[share_of(table, both[1]) for table in many], [share_of(both[0], t) for t in few]]
+    values = pooled_ratio(*(pd.concat(both)[name].to_numpy() for name in reversed(names)))
+    spreads = [spread_of(means) for means in alone]
+    assert found is not None
+    expected = mean_interval(values, pd.concat([many[0], few[0]]), spreads)
+    assert found[:4] == pytest.approx(expected[:4])
+    assert found.mean == pytest.approx(share_of(*both))
+
+
+def test_a_fold_without_neurites_takes_no_interval_away() -> None:
+    with_some, none = (counted(name, 0.6, each) for name, each in (("a", 20), ("b", 0)))
+    other = counted("c", 0.62, 20)
+    found = pooled(with_some, none, other, none, folds=(0, 1)).mean("carried")
+    assert found is not None
+    assert found.known
+    assert found.mean == pytest.approx(0.61)
 
 
 def test_triplets_without_a_finite_score_leave_the_mean_where_they_are_told_to() -> None:

@@ -161,7 +161,6 @@ def test_coverage_with_several_trainings(trainings: int, ratio: float) -> None:
 def test_the_spread_of_trainings_by_hand() -> None:
     assert seed_spread([19.0]) is None
     assert seed_spread([19.0, 19.4, 19.2]) == pytest.approx((0.04 / 3, 2))
-    assert seed_spread([19.0, 19.4], share=0.5) == pytest.approx((0.25 * 0.08 / 2, 1))
     values, places = np.random.default_rng(3).normal(size=72), grid(4, 18)
     alone, two = mean_interval(values, places), mean_interval(values, places, [Spread(4.0, 1)])
     assert two.high - two.mean == pytest.approx(2 * stats.t.ppf(0.975, 1), rel=0.05)

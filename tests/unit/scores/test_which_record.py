@@ -95,3 +95,21 @@ def test_other_seeds_are_other_cells(tmp_path: Path) -> None:
         add(tmp_path, "ssan", "l1", seed=seed, table=scores("ssan", 19.0), config={"seed": seed})
     entries = load_results(tmp_path, tmp_path / "data", pytest.fail).entries
     assert [entry.others for entry in entries] == [(), ()]
+
+
+def test_a_mean_over_cells_of_different_settings_is_told(tmp_path: Path) -> None:
+    """Seeds trained with other settings are no trainings of one kind; other folds are."""
+    for fold in (0, 1):
+        for seed in (0, 1):
+            config = {"seed": seed, "dataset": f"d{fold}", "loss": {"teacher": f"t{fold}"}}
+            for method, precision in (("ssan", "float32"), ("dain", ("float32", "bf16")[seed])):
+                add(tmp_path, method, "lm", fold=fold, seed=seed, table=scores(method, 19.0),
+                    title=method, config={**config, "precision": precision})  # fmt: skip
+    results = load_results(tmp_path, tmp_path / "data", print)
+    (told,) = results.problems
+    assert told == (
+        "dain-Lm on mouse_triplet is a mean over cells with different settings (precision); repeat "
+        "the runs of those that are not meant."
+    )
+    rows = [tuple(results.select(method=method)) for method in ("ssan", "dain")]
+    assert [method_notes(row) for row in rows] == [[], [told]]
