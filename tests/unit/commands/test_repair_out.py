@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
 from command import bench
 from conftest import moving_texture
 
+from bench.api import repair
 from bench.repair.fill import Filling
 from bench.repair.words import left_words
 from bench.volumes.sources import open_volume
@@ -217,6 +219,25 @@ def test_verify_knows_what_a_repair_wrote(
         0,
         "2 filled slices checked, not the copied ones: all as they were written",
     )
+
+
+@pytest.mark.parametrize("inner", ["", ":/sem/raw"])
+def test_the_dataset_of_an_hdf5_file_is_found_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, grey: np.ndarray, inner: str
+) -> None:
+    """That of the source, as SNEMI3D calls it, or the one that was asked for."""
+    with h5py.File(tmp_path / "stack.h5", "w") as file:
+        file["main"] = grey
+    source, out = tmp_path / "stack.h5:/main", tmp_path / f"whole.h5{inner}"
+    done = repair(source, out, missing=[4], method="average")
+    with h5py.File(tmp_path / "whole.h5") as file:
+        np.testing.assert_array_equal(done.grey(4), file[inner.lstrip(":/") or "main"][4])
+    code, told, _ = bench(capsys, "verify", "--out", tmp_path / "whole.h5")
+    assert (code, told.startswith("1 filled slices checked")) == (0, True)
+    with h5py.File(tmp_path / "whole.h5", "r+") as file:
+        file[inner.lstrip(":/") or "main"][4, 7, 7] ^= 1
+    code, told, _ = bench(capsys, "verify", "--out", tmp_path / "whole.h5")
+    assert (code, "Slice 4 of" in told) == (1, True)
 
 
 def test_verify_finds_a_slice_that_was_changed(
