@@ -55,6 +55,11 @@ def test_every_reason_has_its_action() -> None:
     assert plan(Finding(5, "blur", 4.5, 1.7)).filled() == (1, 0)
 
 
+def test_places_of_a_slice_that_is_filled_are_not_counted() -> None:
+    given = replace(spot(5), number=None, limit=None)
+    assert plan(Finding(5, "blur", 4.5, 1.7), given).filled() == (1, 0)
+
+
 def test_a_place_that_is_most_of_a_slice_is_the_slice() -> None:
     mask = np.zeros(SHAPE[1:], np.bool_)
     mask[: SHAPE[1] // 2 + 1] = True
