@@ -136,6 +136,21 @@ def test_a_place_is_filled_where_a_plan_says_so(
     assert place["pixels"] == 30 * 40
 
 
+def test_pixels_of_places_that_overlap_count_once(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    """A slanting fold is marked by several boxes."""
+    boxes, out = stack.with_name("boxes.csv"), stack.with_name("whole.tif")
+    boxes.write_text("z,y0,y1,x0,x1\n10,20,50,30,70\n10,40,60,60,90\n")
+    words = ("--missing", "4", "--defects", boxes, "--method", "average", "--out", out)
+    assert bench(capsys, "repair", stack, *words)[0] == 0
+    [_, place] = record_of(out)["slices"]
+    assert place["pixels"] == 30 * 40 + 20 * 30 - 10 * 10
+    errors = np.asarray(tifffile.imread(stack.parent / "whole.tif-repair/error/00010.tif"))
+    assert np.count_nonzero(errors) == place["pixels"]
+    assert errors.sum() / place["pixels"] == pytest.approx(place["mean_error"], abs=0.1)
+
+
 def test_a_repair_that_broke_off_goes_on_and_leaves_the_same_bytes(
     capsys: pytest.CaptureFixture[str], stack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
