@@ -56,12 +56,15 @@ class Plan:
         shape: of the volume, z, y, x.
         first: the number that the source gives to the slice at position 0.
         items: by slice.
+        corner: row and column of the source where its slices begin; None where all of each is
+            taken, or nobody knows.
     """
 
     source: str
     shape: tuple[int, int, int]
     first: int
     items: tuple[Item, ...]
+    corner: tuple[int, int] | None = None
 
     def filled(self) -> tuple[int, int]:
         """How many slices would be filled, and how many places of others."""
@@ -107,7 +110,13 @@ def make_plan(source: str, volume: Volume, findings: Sequence[Finding], longest:
         UserError: no slice of the volume would be left to fill the others from.
     """
     items = tuple(_feasible([_item(each, volume) for each in findings], volume, longest))
-    return Plan(source, volume.shape, volume.first, items)
+    return Plan(source, volume.shape, volume.first, items, corner_of(volume))
+
+
+def corner_of(volume: Volume) -> tuple[int, int] | None:
+    """Row and column of the source where slices begin that are a part of it; None of whole ones."""
+    part = volume.shape[1:] != volume.source_shape[1:]
+    return volume.corner[1:] if part else None
 
 
 def _item(finding: Finding, volume: Volume) -> Item:

@@ -181,6 +181,20 @@ def test_a_repair_that_broke_off_goes_on_and_leaves_the_same_bytes(
     assert once["slices"] == twice["slices"]
 
 
+def test_a_volume_that_a_kill_left_is_of_the_options_that_are_repeated(
+    capsys: pytest.CaptureFixture[str], stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was written, and says a voxel size; only its page is lacking."""
+    words = ("repair", stack, "--method", "average", "--out", stack.with_name("whole.tif"))
+    with monkeypatch.context() as broken:
+        broken.setattr("bench.repair.repair.write_page", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            bench(capsys, *words, "--voxel-size", "30,6,6")
+    code, _, told = bench(capsys, *words, "--voxel-size", "50,6,6")
+    assert (code, "is there already" in told) == (2, True)
+    assert bench(capsys, *words, "--voxel-size", "30,6,6")[0] == 0
+
+
 def test_what_is_there_is_never_written_over(
     capsys: pytest.CaptureFixture[str], stack: Path
 ) -> None:

@@ -54,7 +54,7 @@ def test_slices_are_filled_from_the_nearest_that_show_their_own_section() -> Non
 
 
 def test_a_place_is_filled_from_slices_that_are_not_damaged_there() -> None:
-    """Dirt that lies on two sections would fill itself; of four in a row no slice is near enough."""
+    """Dirt on two sections would fill itself; of four in a row no other slice is near enough."""
     findings = [spot(1), spot(2), spot(3, left=60), *map(spot, range(5, 9)), spot(8, left=60)]
     plan = make_plan("stack.tif", volume(), findings, longest=3)
     assert [(task.z, task.gap) for task in tasks_of(plan, volume())] == [
