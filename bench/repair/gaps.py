@@ -88,7 +88,7 @@ class Sound:
             items: of the plan that fill it.
         """
         nearest = _gap(self.beside(z))
-        if not _places(items):
+        if not partly(items):
             return nearest
         around = range(z - LONGEST, z + LONGEST + 1)
         bad = {one for one in around if any(map(_is_damaged, self._shared(one, items)))}
@@ -111,20 +111,14 @@ class Sound:
 
     def _shared(self, z: int, items: Sequence[Item]) -> list[Item]:
         """The places of a slice where another one would be filled from it."""
-        places, there = _places(items), self._places.get(z, [])
+        places, there = partly(items), self._places.get(z, [])
         if not places:
             return there
-        return [one for one in there if any(map(_places([one])[0].overlaps, places))]
+        return [one for one in there if any(map(partly([one])[0].overlaps, places))]
 
     def _nearest(self, z: int, without: Set[int]) -> tuple[int | None, int | None]:
         before = next((one for one in range(z - 1, -1, -1) if one not in without), None)
         return before, next((one for one in range(z + 1, self._depth) if one not in without), None)
-
-
-def _places(items: Iterable[Item]) -> list[Place]:
-    """Where slices are damaged that are not filled as a whole."""
-    partly = (item.finding.place for item in items if item.action != "fill slice")
-    return [place for place in partly if place is not None]
 
 
 def _gap(beside: tuple[int | None, int | None]) -> Gap | None:
@@ -135,6 +129,12 @@ def _gap(beside: tuple[int | None, int | None]) -> Gap | None:
 def _is_damaged(item: Item) -> bool:
     """Whether somebody has said that a place is damaged."""
     return item.action == "fill place" or item.finding.number is None
+
+
+def partly(items: Iterable[Item]) -> list[Place]:
+    """The places of items that fill no whole slice."""
+    places = (item.finding.place for item in items if item.action != "fill slice")
+    return [place for place in places if place is not None]
 
 
 def tasks_of(plan: Plan, volume: Volume) -> list[Task]:

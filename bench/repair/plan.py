@@ -29,11 +29,13 @@ class Item:
         action: ``fill slice``, ``fill place``, ``leave`` it as it is, or ``look`` at it: until
             somebody has decided it is left, too.
         note: why it is left, for a reader.
+        caution: what has to be known of what is filled; empty where it is nothing.
     """
 
     finding: Finding
     action: Action
     note: str = ""
+    caution: str = ""
 
     @property
     def fills(self) -> bool:
