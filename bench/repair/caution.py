@@ -37,18 +37,21 @@ def cautioned(plan: Plan, volume: Volume, search: int, tick: Progress) -> Plan:
         plan: of the volume.
         volume: read where places are filled, with the slices that they are filled from.
         search: largest shift of two neighbours along each axis, in pixels.
-        tick: called after each slice that is filled.
+        tick: called after each slice that is filled in places.
     """
-    sound, slices = Sound(plan, volume), Slices(volume)
-    said, wanted = dict[int, str](), list(by_slice(plan))
-    for done, (z, items) in enumerate(wanted, start=1):
+    sound, slices, said = Sound(plan, volume), Slices(volume), dict[int, str]()
+    wanted = list(by_slice(plan))
+    total, done = sum(bool(partly(items)) for _, items in wanted), 0
+    for z, items in wanted:
         if (gap := sound.gap(z, items)) is not None:
             places = partly(item for item in plan.items if item.finding.z == z)
             edges = _Edges(slices, z, gap, places, search)
             for item in items:
                 words = [*_through(sound.showing(gap, [item]), plan.first), *edges.beyond(item)]
                 said[id(item)] = "; ".join(words)
-        tick(done, len(wanted), "slices")
+        if partly(items):
+            done += 1
+            tick(done, total, "slices")
     told = (replace(item, caution=said.get(id(item), "")) for item in plan.items)
     return replace(plan, items=tuple(told))
 
