@@ -264,7 +264,7 @@ def _read_mask(path: Path, where: str, size: tuple[int, int], of: str) -> Mask:
         with _opened(path) as picture:
             found = picture.height, picture.width
             if found == size:
-                return np.asarray(picture.convert("L")) > 0
+                return _marked(picture)
     except FileNotFoundError as error:
         raise UserError(
             f"{where} has the mask {path}, which is not there; copy the folder of masks beside the "
@@ -277,6 +277,14 @@ def _read_mask(path: Path, where: str, size: tuple[int, int], of: str) -> Mask:
         f"{where} has a mask of {_sizes(found)} pixels, but {of} {have} {_sizes(size)}; give one "
         "of the same size."
     )
+
+
+def _marked(picture: Image.Image) -> Mask:
+    """Where a picture is not 0; what was erased is transparent, whatever colour it has beneath."""
+    grey = np.asarray(picture.convert("L")) > 0
+    if "A" not in picture.getbands() and "transparency" not in picture.info:
+        return grey
+    return np.asarray(grey & (np.asarray(picture.convert("RGBA"))[..., 3] > 0))
 
 
 def _opened(path: Path) -> Image.Image:

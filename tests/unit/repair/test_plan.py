@@ -201,6 +201,20 @@ def test_a_box_with_a_mask_has_its_corner(tmp_path: Path) -> None:
     assert (item.finding.place.box, item.finding.place.pixels) == (Box(14, 19, 42, 45), 15)
 
 
+def test_what_is_transparent_of_a_mask_is_not_filled(tmp_path: Path) -> None:
+    """An eraser leaves the colour beneath, often white; an outline may be painted in any colour."""
+    path, mask = tmp_path / "plan.toml", tmp_path / "plan-masks/0002-1.png"
+    write_plan(plan(spot(2)), path)
+    drawn = np.full((*SHAPE[1:], 4), 255, np.uint8)
+    drawn[..., 3] = 0
+    drawn[4:9, 2:5] = 0, 0, 255, 255
+    drawn[20:30, 20:30] = 0, 0, 0, 255
+    Image.fromarray(drawn).save(mask)
+    [item] = read_plan(path, volume()).items
+    assert item.finding.place is not None
+    assert (item.finding.place.box, item.finding.place.pixels) == (Box(4, 9, 2, 5), 15)
+
+
 def edited(change: Callable[[str], str], tmp_path: Path) -> str:
     """What is said of a plan after a change of its text."""
     path = tmp_path / "plan.toml"
