@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from bench.api.given_options import missing_of
 from bench.base.errors import UserError
 from bench.base.invalid_option import parsed
 from bench.base.progress import open_display
+from bench.repair.caution import cautioned
 from bench.repair.evidence import Evidence, path_of
 from bench.repair.find import SEARCH, find_defects
 from bench.repair.finding import WHOLE
@@ -196,8 +197,15 @@ class RepairOptions:
         Raises:
             UserError: a file cannot be read, or no slice is sound.
         """
-        if self.plan is not None:
-            return read_plan(Path(self.plan), volume)
+        plan = self._found(volume) if self.plan is None else self._read_plan(volume)
+        display = open_display()
+        try:
+            return cautioned(plan, volume, self.search, display.stage("look around places"))
+        finally:
+            display.close()
+
+    def _found(self, volume: StackVolume) -> Plan:
+        """What is found, and what was given."""
         self._check_missing(volume)
         given = None if self.defects is None else given_places(str(self.defects), volume)
         display = open_display()
@@ -214,6 +222,15 @@ class RepairOptions:
         finally:
             display.close()
         return make_plan(self.source, volume, findings, self.longest or LONGEST)
+
+    def _read_plan(self, volume: StackVolume) -> Plan:
+        """What the plan says; that it is of another volume is told."""
+        plan = read_plan(Path(str(self.plan)), volume)
+        if _path(plan.source).name != _path(self.source).name:
+            volume.notes += (
+                f"{self.plan} was made of {plan.source}, and is carried out on {self.source}.",
+            )
+        return replace(plan, source=self.source)
 
     def _check_missing(self, volume: StackVolume) -> None:
         """Refuse slices that the region leaves out: nothing would be said of them."""

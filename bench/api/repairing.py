@@ -19,6 +19,7 @@ from bench.base.progress import told_to
 from bench.repair.evidence import Evidence, path_of
 from bench.repair.record import RepairRecord, SliceRecord
 from bench.volumes.sources import open_volume
+from bench.volumes.writing.hdf5 import marked_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +92,8 @@ class Repaired:
         record, each = self._filled(number)
         grey_range = record.source["grey_range"]
         with open_volume(
-            path_of(self.out), grey_range=grey_range and (grey_range[0], grey_range[1])
+            marked_source(path_of(self.out)),
+            grey_range=grey_range and (grey_range[0], grey_range[1]),
         ) as volume:
             return volume.slice(each.slice - record.first)
 

@@ -121,7 +121,11 @@ def _remarks(plan: Plan) -> Iterator[str]:
     said: dict[str, set[int]] = {}
     for item in plan.items:
         twin = item.finding.twin
-        for words in (f"shows the section of the slice {twin} it" if twin else "", item.note):
+        for words in (
+            f"shows the section of the slice {twin} it" if twin else "",
+            item.note,
+            item.caution,
+        ):
             said.setdefault(words, set()).add(plan.first + item.finding.z)
     for words, slices in said.items():
         if words:

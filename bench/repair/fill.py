@@ -124,6 +124,7 @@ class Filling:
             error=error,
             error_sha256=error and file_digest(folder / error),
             note=refused,
+            cautions=tuple(item.caution for item in task.items if item.caution),
             **{name: value for name, value in facts.items() if name != "refused"},
         )
 

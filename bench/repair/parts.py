@@ -93,6 +93,7 @@ def mask_of(task: Task, shape: tuple[int, int]) -> Mask:
 def _places(task: Task, beside: Neighbours, means: Means) -> Iterator[Part]:
     slices, time = beside.slices, task.gap.time(task.z)
     damaged = mask_of(task, slices.shape)
+    left = damaged.copy()  # of places that overlap each pixel is filled, and counted, once
     shifts = [
         matched(slices, task.z, z, means.search)[0] for z in (task.gap.before, task.gap.after)
     ]
@@ -109,5 +110,7 @@ def _places(task: Task, beside: Neighbours, means: Means) -> Iterator[Part]:
             slices.read(task.z, window), (before, after), mask, time, means.model, means.device
         )
         error = means.trust.error(done.before, done.grey, done.after, time)
-        at = inner.within(window)
-        yield Part(inner, place.mask, done.grey[at], error[at])
+        at, here = inner.within(window), inner.within(slices.all)
+        fresh = place.mask & left[here]
+        left[here] &= ~fresh
+        yield Part(inner, fresh, done.grey[at], error[at])

@@ -8,12 +8,13 @@ from itertools import groupby
 from typing import Literal
 
 from bench.base.errors import UserError
-from bench.repair.finding import Finding
+from bench.repair.finding import WHOLE, Finding
 from bench.volumes.volume import Volume
 
 Action = Literal["fill slice", "fill place", "look", "leave"]
 
 LONGEST = 3  # slices in a row that are filled
+_SOUND = {"jump", "blur"}  # such a slice shows its own section
 _HOPELESS = 4.0  # times less detail than usual: nothing can be followed through such a slice
 _MOST = 0.5  # of a slice: a larger place is the slice
 _UNDECIDED = 'not decided; a plan that says "fill place" has it filled'
@@ -28,11 +29,13 @@ class Item:
         action: ``fill slice``, ``fill place``, ``leave`` it as it is, or ``look`` at it: until
             somebody has decided it is left, too.
         note: why it is left, for a reader.
+        caution: what has to be known of what is filled; empty where it is nothing.
     """
 
     finding: Finding
     action: Action
     note: str = ""
+    caution: str = ""
 
     @property
     def fills(self) -> bool:
@@ -55,17 +58,21 @@ class Plan:
         shape: of the volume, z, y, x.
         first: the number that the source gives to the slice at position 0.
         items: by slice.
+        corner: row and column of the source where its slices begin; None where all of each is
+            taken, or nobody knows.
     """
 
     source: str
     shape: tuple[int, int, int]
     first: int
     items: tuple[Item, ...]
+    corner: tuple[int, int] | None = None
 
     def filled(self) -> tuple[int, int]:
-        """How many slices would be filled, and how many places."""
+        """How many slices would be filled, and how many places of others."""
         slices = {item.finding.z for item in self.items if item.action == "fill slice"}
-        return len(slices), sum(item.action == "fill place" for item in self.items)
+        places = (item.finding.z for item in self.items if item.action == "fill place")
+        return len(slices), sum(z not in slices for z in places)
 
     @property
     def undecided(self) -> int:
@@ -75,6 +82,21 @@ class Plan:
     def surest_first(self) -> list[Item]:
         """The items by the rank of their findings."""
         return sorted(self.items, key=lambda item: item.finding.rank)
+
+
+def unsound(items: Iterable[Item], volume: Volume) -> set[int]:
+    """The slices that nothing is filled from: those that are filled, or show another section.
+
+    Args:
+        items: of a plan.
+        volume: of the plan.
+    """
+    found = set(volume.missing)
+    for item in items:
+        shows_another = item.finding.reason in WHOLE and item.finding.reason not in _SOUND
+        if item.action == "fill slice" or shows_another:
+            found.add(item.finding.z)
+    return found
 
 
 def make_plan(source: str, volume: Volume, findings: Sequence[Finding], longest: int) -> Plan:
@@ -90,7 +112,13 @@ def make_plan(source: str, volume: Volume, findings: Sequence[Finding], longest:
         UserError: no slice of the volume would be left to fill the others from.
     """
     items = tuple(_feasible([_item(each, volume) for each in findings], volume, longest))
-    return Plan(source, volume.shape, volume.first, items)
+    return Plan(source, volume.shape, volume.first, items, corner_of(volume))
+
+
+def corner_of(volume: Volume) -> tuple[int, int] | None:
+    """Row and column of the source where slices begin that are a part of it; None of whole ones."""
+    part = volume.shape[1:] != volume.source_shape[1:]
+    return volume.corner[1:] if part else None
 
 
 def _item(finding: Finding, volume: Volume) -> Item:
@@ -122,11 +150,13 @@ def _feasible(items: Iterable[Item], volume: Volume, longest: int) -> Iterator[I
     for run in runs:
         note = _obstacle(run, depth, longest)
         reasons |= dict.fromkeys(run, note)
+    sound = sorted(set(range(depth)) - unsound(items, volume)) or [0]
     for item in items:
-        at_the_end = item.finding.z in (0, depth - 1)
-        if item.action == "fill slice" and reasons[item.finding.z]:
-            yield replace(item, action="leave", note=reasons[item.finding.z])
-        elif item.finding.place is not None and at_the_end:
+        z = item.finding.z
+        alone = not sound[0] < z < sound[-1]
+        if item.action == "fill slice" and reasons[z]:
+            yield replace(item, action="leave", note=reasons[z])
+        elif item.finding.place is not None and item.action != "fill slice" and alone:
             yield replace(item, action="leave", note="the slice has one neighbour only")
         else:
             yield item

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bench.base.errors import UserError
 from bench.base.files import atomic_path, refuse_existing, write_text
 from bench.repair.finding import Box, Finding, Mask, Place, Twin
-from bench.repair.plan import Action, Item, Plan
+from bench.repair.plan import Action, Item, Plan, corner_of
 from bench.repair.slices import WHOLE
 from bench.volumes.volume import Volume
 
@@ -56,6 +56,7 @@ class _File(BaseModel):
 
     source: str
     shape: tuple[int, int, int] = Field(strict=False)
+    corner: tuple[int, int] | None = Field(default=None, strict=False)
     entry: tuple[_Entry, ...] = Field(default=(), strict=False)
 
 
@@ -81,7 +82,7 @@ def write_plan(plan: Plan, path: Path) -> None:
         if (place := item.finding.place) is not None:
             mask = place.mask if _is_large(plan.shape) else place.within(plan.shape[1:])
             _write_mask(mask, path.parent / name)
-    file = _File(source=plan.source, shape=plan.shape, entry=tuple(entries))
+    file = _File(source=plan.source, shape=plan.shape, corner=plan.corner, entry=tuple(entries))
     write_text(path, "\n".join(_lines(file)) + "\n")
 
 
@@ -102,6 +103,12 @@ def read_plan(path: Path, volume: Volume) -> Plan:
             f"{path} is of a volume of the shape {_sizes(file.shape)}, but '{volume.name}' has "
             f"{_sizes(volume.shape)}; give the plan of this volume."
         )
+    corner = corner_of(volume)
+    if file.corner is not None and file.corner != corner:
+        raise UserError(
+            f"{path} is of the --region whose rows and columns begin at {_sizes(file.corner, ', ')}"
+            f", not at {_sizes(corner or (0, 0), ', ')}; give the region of the plan."
+        )
     items, whole = list[Item](), set[int]()
     for number, entry in enumerate(file.entry, start=1):
         where = f"Entry {number} of {path} (slice {entry.slice})"
@@ -112,7 +119,7 @@ def read_plan(path: Path, volume: Volume) -> Plan:
             whole.add(item.finding.z)
         items.append(item)
     items.sort(key=lambda item: item.finding.z)
-    return Plan(file.source, volume.shape, volume.first, tuple(items))
+    return Plan(file.source, volume.shape, volume.first, tuple(items), corner)
 
 
 def _is_large(shape: tuple[int, int, int]) -> bool:
@@ -139,6 +146,8 @@ def _lines(file: _File) -> Iterator[str]:
     yield _HEAD
     yield f"source = {_text(file.source)}"
     yield f"shape = [{_sizes(file.shape, ', ')}]"
+    if file.corner is not None:
+        yield f"corner = [{_sizes(file.corner, ', ')}]  # of --region: row, column of the source"
     for entry in file.entry:
         yield "\n[[entry]]"
         for key, value in entry.model_dump(exclude_defaults=True).items():
@@ -255,7 +264,7 @@ def _read_mask(path: Path, where: str, size: tuple[int, int], of: str) -> Mask:
         with _opened(path) as picture:
             found = picture.height, picture.width
             if found == size:
-                return np.asarray(picture.convert("L")) > 0
+                return _marked(picture)
     except FileNotFoundError as error:
         raise UserError(
             f"{where} has the mask {path}, which is not there; copy the folder of masks beside the "
@@ -268,6 +277,14 @@ def _read_mask(path: Path, where: str, size: tuple[int, int], of: str) -> Mask:
         f"{where} has a mask of {_sizes(found)} pixels, but {of} {have} {_sizes(size)}; give one "
         "of the same size."
     )
+
+
+def _marked(picture: Image.Image) -> Mask:
+    """Where a picture is not 0; what was erased is transparent, whatever colour it has beneath."""
+    grey = np.asarray(picture.convert("L")) > 0
+    if "A" not in picture.getbands() and "transparency" not in picture.info:
+        return grey
+    return np.asarray(grey & (np.asarray(picture.convert("RGBA"))[..., 3] > 0))
 
 
 def _opened(path: Path) -> Image.Image:

@@ -57,6 +57,7 @@ class SliceRecord(BaseModel):
         pixels: how many were filled.
         sha256: of the slice as it was written, row by row.
         note: why it was left, or what has to be known of it.
+        cautions: what has to be known of what it was filled from, and of damage beyond its places.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -79,6 +80,7 @@ class SliceRecord(BaseModel):
     pixels: int = 0
     sha256: str | None = None
     note: str = ""
+    cautions: tuple[str, ...] = ()
 
 
 class RepairRecord(BaseModel):

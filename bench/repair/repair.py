@@ -28,6 +28,8 @@ from bench.volumes.writing.content import Notes
 from bench.volumes.writing.filled_stack import FilledMask
 from bench.volumes.writing.write_volume import check_target, write_volume
 
+_READ = ("region", "grey_range", "level", "axes", "channel", "voxel_size")  # of the options
+
 
 @dataclass(frozen=True)
 class Order:
@@ -61,6 +63,7 @@ class Order:
         return {
             "source": self.plan.source,
             "shape": list(self.plan.shape),
+            "read": {name: self.options[name] for name in _READ if name in self.options},
             "plan": entries,
             "method": self.wish.method,
             "losses": list(self.wish.losses),

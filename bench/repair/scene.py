@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from bench.repair.finding import Box, Place
-from bench.repair.gaps import beside
+from bench.repair.gaps import Sound
 from bench.repair.plan import Item, Plan
 from bench.volumes.holes import as_ranges
 from bench.volumes.volume import Volume
@@ -62,7 +62,8 @@ def scenes(items: Sequence[Item], plan: Plan, volume: Volume) -> list[Scene]:
         plan: all of it.
         volume: of the plan.
     """
-    return [_scene(group, plan, volume) for group in _grouped(items)]
+    sound = Sound(plan, volume)
+    return [_scene(group, plan, volume, sound) for group in _grouped(items)]
 
 
 def furthest(found: Sequence[Scene], most: int) -> list[Scene]:
@@ -106,10 +107,10 @@ def _grouped(items: Iterable[Item]) -> Iterator[tuple[Item, ...]]:
         yield tuple(item for _, item in group)
 
 
-def _scene(items: tuple[Item, ...], plan: Plan, volume: Volume) -> Scene:
+def _scene(items: tuple[Item, ...], plan: Plan, volume: Volume, sound: Sound) -> Scene:
     first, last = items[0].finding, items[-1].finding
-    before, _ = beside(first.z, plan, volume)
-    _, after = beside(last.z, plan, volume)
+    before, _ = sound.beside(first.z)
+    _, after = sound.beside(last.z)
     low = -1 if before is None else before
     high = volume.shape[0] if after is None else after
     panels = (

@@ -119,7 +119,8 @@ def _draw_words(
     pen.text((left, top + 5), _fitting(pen, title, _WIDTH - 90, 17), _INK, _font(17))
     pen.text((left + _WIDTH, top + 7), item.action, _COLOURS[item.action], _font(14), anchor="ra")
     words = [*measured_words(item.finding), *size_words(item.finding)]
-    said = [". ".join(words), item.note] if item.note else textwrap.wrap("; ".join(words), _LETTERS)
+    note = item.note or item.caution
+    said = [". ".join(words), note] if note else textwrap.wrap("; ".join(words), _LETTERS)
     for line, text in enumerate(said[:2]):
         at = left, top + 27 + 15 * line
         pen.text(at, _fitting(pen, text, _WIDTH, 12), _FAINT, _font(12))

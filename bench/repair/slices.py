@@ -54,6 +54,15 @@ class Window(NamedTuple):
             and other.left < self.left + self.width
         )
 
+    def shared(self, other: Window) -> Window | None:
+        """What both have in common; None where that is nothing."""
+        if not self.overlaps(other):
+            return None
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom = min(self.top + self.height, other.top + other.height)
+        right = min(self.left + self.width, other.left + other.width)
+        return Window(top, left, bottom - top, right - left)
+
     def within(self, larger: Window) -> tuple[slice, slice]:
         """Its rows and columns in a window that holds it."""
         top, left = self.top - larger.top, self.left - larger.left

@@ -13,6 +13,7 @@ from bench.repair.fill import digest_of
 from bench.repair.record import RepairRecord, SliceRecord, load_record
 from bench.volumes.formats.open_stack import open_stack
 from bench.volumes.formats.stack import Asked, Stack
+from bench.volumes.writing.hdf5 import marked_source
 
 
 def verify_repair(folder: Path) -> tuple[int, list[str]]:
@@ -38,7 +39,7 @@ def verify_repair(folder: Path) -> tuple[int, list[str]]:
         missing = f"{path} is missing; repeat the repair, or put it back beside {folder.name}."
         return 0, [missing, *maps]
     try:
-        stack = open_stack(path, "volumes/raw", Asked())
+        stack = open_stack(marked_source(path), "volumes/raw", Asked())
     except UserError as error:
         return 0, [str(error), *maps]
     try:

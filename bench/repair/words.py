@@ -222,4 +222,5 @@ def _finding(item: Item, first: int) -> dict[str, Any]:
         "pixels": None if place is None else place.pixels,
         "action": item.action,
         "note": item.note,
+        "caution": item.caution,
     }

@@ -142,7 +142,7 @@ class StackVolume(Closing):
         values = raw.read(z)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UserError(
-                f"Slice {self.corner[0] + z} of {raw.where} holds NaN or infinity; fill "
+                f"Slice {self.first + z} of {raw.where} holds NaN or infinity; fill "
                 "these pixels first."
             )
         return values
@@ -161,7 +161,7 @@ class StackVolume(Closing):
         depth, *sides = self.label_box
         there = z - depth.start
         if depth.start <= z < depth.stop and there not in self._labels.missing:
-            where = f"Slice {self._labels.corner[0] + there} of {self._labels.where}"
+            where = f"Slice {self._labels.first + there} of {self._labels.where}"
             whole[tuple(sides)] = ids_of(self._labels.read(there), kind, where)
         return whole
 

@@ -17,7 +17,7 @@ from bench.repair.page.views import (
     parts,
     picture,
 )
-from bench.repair.page.words import facts, reasons
+from bench.repair.page.words import facts, reasons, said
 from bench.repair.parts import places_of
 from bench.repair.record import RepairRecord, SliceRecord
 from bench.repair.slices import Slices, Window
@@ -46,7 +46,7 @@ class Exhibits:
             "mean": each.mean_error,
             "numbers": {"before": each.before, "after": each.after},
             "reasons": reasons(task),
-            "note": each.note,
+            "note": "; ".join(said(each)),
             "facts": facts(each, record),
             "file": each.error,
             "parts": [self._part(task, each, part, at) for part, at in windows.items()],

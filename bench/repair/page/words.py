@@ -64,6 +64,11 @@ def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
     ]
 
 
+def said(each: SliceRecord) -> list[str]:
+    """Why a slice was left, or what has to be known of it."""
+    return [*filter(None, [each.note]), *each.cautions]
+
+
 def reasons(task: Task) -> list[str]:
     """What was wrong with a slice, a line for each finding."""
     return [reason(item.finding) for item in task.items]
@@ -91,6 +96,7 @@ def row(each: SliceRecord, record: RepairRecord) -> dict[str, Any]:
         "shift": ", ".join(map(_signed, each.shift)),
         "method": named_method(method),
         "note": each.note,
+        "said": "; ".join(said(each)),
     }
 
 

@@ -15,7 +15,7 @@ from bench.repair.page.exhibits import Exhibits
 from bench.repair.page.left import Shown, left_in, left_shown
 from bench.repair.page.pictures import LIMIT, Album, colours, scale_end
 from bench.repair.page.views import parts
-from bench.repair.page.words import provenance, row, summary, worst_first
+from bench.repair.page.words import provenance, row, said, summary, worst_first
 from bench.repair.parts import places_of
 from bench.repair.plan import Plan
 from bench.repair.record import RepairRecord
@@ -59,7 +59,7 @@ def write_page(
         rows=[row(each, record) for each in slices],
         scores=[title_of(name) for name in promised(record)],
         judged=judged_words(record),
-        noted=any(each.note for each in slices),
+        noted=any(map(said, slices)),
         left=list(left_shown(left, Slices(filling.volume), album)),
         provenance=provenance(record, file_digest(folder / RECORD)),
         scale=", ".join("rgb({} {} {})".format(*colour) for colour in colours().tolist()),

@@ -9,9 +9,11 @@ import h5py
 
 from bench.base.hdf5_sink import hdf5_sink
 from bench.volumes.formats.hdf5 import Hdf5Stack
+from bench.volumes.formats.unreadable import reading
 from bench.volumes.writing.content import MARK, Content, as_line
 
 _INNER = "volumes/raw"
+_ENDINGS = (".h5", ".hdf5")
 # Of the order, the size or the place of axes, which are said anew; and links to other datasets.
 _SAID_ANEW = {
     "resolution", "offset", "unit", "units", "element_size_um", "axistags", "DIMENSION_LABELS",
@@ -38,6 +40,27 @@ def write_hdf5(part: Path, content: Content) -> None:
         for box, block in content.blocks():
             values[box] = block
             check()
+
+
+def marked_source(path: Path) -> str:
+    """A volume that was written, as ``open_stack`` takes it: of HDF5 with the marked dataset.
+
+    Args:
+        path: of the volume, whatever kind it is of.
+
+    Raises:
+        UserError: it is no HDF5 file, though its name says so, or cannot be read.
+    """
+    if not path.name.lower().endswith(_ENDINGS):
+        return str(path)
+    with reading(str(path)), h5py.File(path, "r") as file:
+        inner = file.visititems(_if_marked)
+    return f"{path}:/{inner}" if inner else str(path)
+
+
+def _if_marked(name: str, item: h5py.Dataset | h5py.Group) -> str | None:
+    """What ends a visit."""
+    return name if isinstance(item, h5py.Dataset) and MARK in item.attrs else None
 
 
 def _describe(values: h5py.Dataset, content: Content, kept: dict[str, Any]) -> None:

@@ -80,6 +80,26 @@ def test_a_plan_that_is_given_back_is_printed_alike(
     assert "not decided" not in third
 
 
+def test_a_plan_is_of_one_region_of_one_volume(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    """Another part is as large, and its tissue elsewhere; a copy of the volume may be meant."""
+    plan, whole = stack.with_name("plan.toml"), stack.with_name("whole.toml")
+    for path, region in ((plan, "0:24,0:120,8:128"), (whole, ":,:,:")):
+        assert bench(capsys, "repair", stack, "--region", region, "--plan-out", path)[0] == 0
+    assert "corner" not in whole.read_text()
+    assert bench(capsys, "repair", stack, "--region", "0:24,0:120,8:128", "--plan", plan)[0] == 0
+    code, _, told = bench(capsys, "repair", stack, "--region", "0:24,0:120,40:160", "--plan", plan)
+    assert code == 2
+    assert "whose rows and columns begin at 0, 8, not at 0, 40; give the region" in told
+    other = stack.rename(stack.with_name("other.tif"))
+    code, out, told = bench(capsys, "repair", other, "--plan", whole, "--json")
+    assert (code, json.loads(out)["source"]) == (0, str(other))
+    code, out, told = bench(capsys, "repair", other, "--plan", whole)
+    assert code == 0
+    assert f"was made of {stack}, and is carried out on {other}." in told
+
+
 def test_places_of_ones_own_are_taken_for_those_that_would_be_found(
     capsys: pytest.CaptureFixture[str], stack: Path
 ) -> None:

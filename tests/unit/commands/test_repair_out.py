@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
 from command import bench
 from conftest import moving_texture
 
+from bench.api import repair
 from bench.repair.fill import Filling
 from bench.repair.words import left_words
 from bench.volumes.sources import open_volume
@@ -134,6 +136,21 @@ def test_a_place_is_filled_where_a_plan_says_so(
     assert place["pixels"] == 30 * 40
 
 
+def test_pixels_of_places_that_overlap_count_once(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    """A slanting fold is marked by several boxes."""
+    boxes, out = stack.with_name("boxes.csv"), stack.with_name("whole.tif")
+    boxes.write_text("z,y0,y1,x0,x1\n10,20,50,30,70\n10,40,60,60,90\n")
+    words = ("--missing", "4", "--defects", boxes, "--method", "average", "--out", out)
+    assert bench(capsys, "repair", stack, *words)[0] == 0
+    [_, place] = record_of(out)["slices"]
+    assert place["pixels"] == 30 * 40 + 20 * 30 - 10 * 10
+    errors = np.asarray(tifffile.imread(stack.parent / "whole.tif-repair/error/00010.tif"))
+    assert np.count_nonzero(errors) == place["pixels"]
+    assert errors.sum() / place["pixels"] == pytest.approx(place["mean_error"], abs=0.1)
+
+
 def test_a_repair_that_broke_off_goes_on_and_leaves_the_same_bytes(
     capsys: pytest.CaptureFixture[str], stack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +179,20 @@ def test_a_repair_that_broke_off_goes_on_and_leaves_the_same_bytes(
     assert repaired(out).tobytes() == repaired(stack.with_name("once.tif")).tobytes()
     once, twice = (record_of(stack.with_name(name)) for name in ("once.tif", "twice.tif"))
     assert once["slices"] == twice["slices"]
+
+
+def test_a_volume_that_a_kill_left_is_of_the_options_that_are_repeated(
+    capsys: pytest.CaptureFixture[str], stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was written, and says a voxel size; only its page is lacking."""
+    words = ("repair", stack, "--method", "average", "--out", stack.with_name("whole.tif"))
+    with monkeypatch.context() as broken:
+        broken.setattr("bench.repair.repair.write_page", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            bench(capsys, *words, "--voxel-size", "30,6,6")
+    code, _, told = bench(capsys, *words, "--voxel-size", "50,6,6")
+    assert (code, "is there already" in told) == (2, True)
+    assert bench(capsys, *words, "--voxel-size", "30,6,6")[0] == 0
 
 
 def test_what_is_there_is_never_written_over(
@@ -217,6 +248,25 @@ def test_verify_knows_what_a_repair_wrote(
         0,
         "2 filled slices checked, not the copied ones: all as they were written",
     )
+
+
+@pytest.mark.parametrize("inner", ["", ":/sem/raw"])
+def test_the_dataset_of_an_hdf5_file_is_found_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, grey: np.ndarray, inner: str
+) -> None:
+    """That of the source, as SNEMI3D calls it, or the one that was asked for."""
+    with h5py.File(tmp_path / "stack.h5", "w") as file:
+        file["main"] = grey
+    source, out = tmp_path / "stack.h5:/main", tmp_path / f"whole.h5{inner}"
+    done = repair(source, out, missing=[4], method="average")
+    with h5py.File(tmp_path / "whole.h5") as file:
+        np.testing.assert_array_equal(done.grey(4), file[inner.lstrip(":/") or "main"][4])
+    code, told, _ = bench(capsys, "verify", "--out", tmp_path / "whole.h5")
+    assert (code, told.startswith("1 filled slices checked")) == (0, True)
+    with h5py.File(tmp_path / "whole.h5", "r+") as file:
+        file[inner.lstrip(":/") or "main"][4, 7, 7] ^= 1
+    code, told, _ = bench(capsys, "verify", "--out", tmp_path / "whole.h5")
+    assert (code, "Slice 4 of" in told) == (1, True)
 
 
 def test_verify_finds_a_slice_that_was_changed(

@@ -25,8 +25,9 @@ def volume(grey: np.ndarray | None = None, missing: tuple[int, ...] = ()) -> Arr
     return ArrayVolume("stack", values, missing=missing)
 
 
-def spot(z: int) -> Finding:
-    return Finding(z, "stain", place=Place(Box(10, 20, 10, 20), np.ones((10, 10), np.bool_)))
+def spot(z: int, left: int = 10) -> Finding:
+    box = Box(10, 20, left, left + 10)
+    return Finding(z, "stain", place=Place(box, np.ones((10, 10), np.bool_)))
 
 
 def test_slices_are_filled_from_the_nearest_that_show_their_own_section() -> None:
@@ -50,6 +51,40 @@ def test_slices_are_filled_from_the_nearest_that_show_their_own_section() -> Non
     assert [task.gap.time(task.z) for task in tasks] == [1 / 3, 2 / 3, 3 / 4, 1 / 2]
     assert [task.gap.size for task in tasks] == [2, 2, 3, 1]
     assert sound_slices(plan, whole) == [0, 1, 2, 6, 8, 10, 11]
+
+
+def test_a_place_is_filled_from_slices_that_are_not_damaged_there() -> None:
+    """Dirt on two sections would fill itself; of four in a row no other slice is near enough."""
+    findings = [spot(1), spot(2), spot(3, left=60), *map(spot, range(5, 9)), spot(8, left=60)]
+    plan = make_plan("stack.tif", volume(), findings, longest=3)
+    assert [(task.z, task.gap) for task in tasks_of(plan, volume())] == [
+        (1, Gap(0, 3)),
+        (2, Gap(0, 3)),
+        (3, Gap(2, 4)),
+        (5, Gap(4, 6)),
+        (6, Gap(5, 7)),
+        (7, Gap(6, 8)),
+        (8, Gap(7, 9)),
+    ]
+
+
+def test_only_pixels_that_both_have_are_the_same_place() -> None:
+    """Boxes of slanting folds overlap where the folds do not."""
+    one, other = np.eye(10, dtype=np.bool_), np.zeros((10, 10), np.bool_)
+    other[0, 5:] = True
+    there = Place.of(one, (10, 20))
+    assert not there.overlaps(Place.of(other, (10, 20)))
+    assert there.overlaps(Place.of(other, (10, 15)))
+    assert not there.overlaps(Place.of(one, (40, 20)))
+
+
+def test_a_place_with_no_sound_slice_on_one_side_is_left() -> None:
+    lost = [Finding(z, "blank", 1.0, 0.5) for z in (0, 1, 10, 11)]
+    plan = make_plan("stack.tif", volume(), [*lost, *map(spot, (2, 5, 9))], longest=3)
+    assert {item.finding.z: item.action for item in plan.items if item.finding.place} == {
+        2: "leave", 5: "fill place", 9: "leave",
+    }  # fmt: skip
+    assert [task.z for task in tasks_of(plan, volume())] == [5]
 
 
 def test_places_that_nobody_has_decided_on_are_left() -> None:

@@ -55,6 +55,11 @@ def test_every_reason_has_its_action() -> None:
     assert plan(Finding(5, "blur", 4.5, 1.7)).filled() == (1, 0)
 
 
+def test_places_of_a_slice_that_is_filled_are_not_counted() -> None:
+    given = replace(spot(5), number=None, limit=None)
+    assert plan(Finding(5, "blur", 4.5, 1.7), given).filled() == (1, 0)
+
+
 def test_a_place_that_is_most_of_a_slice_is_the_slice() -> None:
     mask = np.zeros(SHAPE[1:], np.bool_)
     mask[: SHAPE[1] // 2 + 1] = True
@@ -194,6 +199,20 @@ def test_a_box_with_a_mask_has_its_corner(tmp_path: Path) -> None:
     [item] = read_plan(path, volume()).items
     assert item.finding.place is not None
     assert (item.finding.place.box, item.finding.place.pixels) == (Box(14, 19, 42, 45), 15)
+
+
+def test_what_is_transparent_of_a_mask_is_not_filled(tmp_path: Path) -> None:
+    """An eraser leaves the colour beneath, often white; an outline may be painted in any colour."""
+    path, mask = tmp_path / "plan.toml", tmp_path / "plan-masks/0002-1.png"
+    write_plan(plan(spot(2)), path)
+    drawn = np.full((*SHAPE[1:], 4), 255, np.uint8)
+    drawn[..., 3] = 0
+    drawn[4:9, 2:5] = 0, 0, 255, 255
+    drawn[20:30, 20:30] = 0, 0, 0, 255
+    Image.fromarray(drawn).save(mask)
+    [item] = read_plan(path, volume()).items
+    assert item.finding.place is not None
+    assert (item.finding.place.box, item.finding.place.pixels) == (Box(4, 9, 2, 5), 15)
 
 
 def edited(change: Callable[[str], str], tmp_path: Path) -> str:

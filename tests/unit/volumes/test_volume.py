@@ -123,6 +123,11 @@ def test_nan_and_infinity_are_named_with_their_slice(tmp_path: Path, value: floa
     tifffile.imwrite(tmp_path / "float.tif", grey)
     with pytest.raises(UserError, match=r"Slice 4 .* NaN"):
         slices(open_volume(tmp_path / "float.tif", grey_range=(0, 255)))
+    for z, each in enumerate(grey):
+        (tmp_path / "slices").mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / f"slices/{100 + z}.tif", each)
+    with pytest.raises(UserError, match=r"Slice 104 .* NaN"):  # as its file is called
+        slices(open_volume(tmp_path / "slices", grey_range=(0, 255)))
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists what is mapped")
