@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.report.absence import cell_notes, segmented_counts, segmented_notes
 from bench.report.caption import caption
 from bench.report.registry_order import untrained_first
-from bench.report.remarks import dataset_notes, method_notes
+from bench.report.remarks import dataset_notes
 from bench.report.score_cells import ends, spread_text
 from bench.report.selection import OVER_LEFT_OUT, Over, Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow
@@ -116,13 +116,13 @@ def _said(
     membranes = bool(MEMBRANE_METRICS.keys() & columns)
     own, base = (
         [
-            *method_notes(side.entries),
             *cell_notes(side.measured("psnr"), 0, seeds),
             *(segmented_notes(side, [side]) if membranes else []),
         ]
         for side in (pair.own, pair.base)
     )
-    notes = [*own, *(f"{_title(pair.base)}, which it is set beside: {note}" for note in base)]
+    beside = f"{_title(pair.base)}, which it is set beside: "
+    notes = [*own, *(f"{beside}{note}" for note in base if note not in own)]
     pixels = _shared(pair, sides, "psnr")
     segmented = _shared(pair, sides, "dice") if membranes else ""
     notes += [f"Over {pixels}."] if pixels else []

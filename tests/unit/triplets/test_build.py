@@ -581,14 +581,16 @@ def test_a_disk_that_fills_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_memory_does_not_grow_with_depth(tmp_path: Path) -> None:
     class Generated(ArrayVolume):
-        """Twelve slices over and over, so that the volume itself takes no memory."""
+        """Twelve slices over and over, but for a pixel: the volume itself takes no memory."""
 
         def __init__(self, depth: int) -> None:
             super().__init__("v", drifting_stack(12))
             self.shape = (depth, SIDE, SIDE)
 
         def slice(self, z: int) -> np.ndarray:
-            return super().slice(abs((z + 11) % 22 - 11))
+            grey = super().slice(abs((z + 11) % 22 - 11)).copy()
+            grey[0, 0] = z
+            return grey
 
     peaks = []
     for depth in (20, 20, 80):  # the first warms up caches and imports
