@@ -74,22 +74,6 @@ class Place:
         whole[top:bottom, left:right] = self.mask
         return whole
 
-    def overlaps(self, other: Place) -> bool:
-        """Whether both have a pixel in common."""
-        (top, bottom, left, right), its = self.box, other.box
-        top, bottom = max(top, its.top), min(bottom, its.bottom)
-        left, right = max(left, its.left), min(right, its.right)
-        if top >= bottom or left >= right:
-            return False
-        one, two = (
-            each.mask[
-                top - each.box.top : bottom - each.box.top,
-                left - each.box.left : right - each.box.left,
-            ]
-            for each in (self, other)
-        )
-        return bool((one & two).any())
-
     @classmethod
     def of(cls, mask: Mask, corner: tuple[int, int] = (0, 0)) -> Place:
         """The place that a mask shows.

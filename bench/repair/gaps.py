@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.base.errors import UserError
 from bench.repair.finding import Place
 from bench.repair.plan import LONGEST, Item, Plan, unsound
+from bench.repair.slices import Window
 from bench.volumes.volume import Volume
 
 
@@ -114,7 +115,7 @@ class Sound:
         places, there = partly(items), self._places.get(z, [])
         if not places:
             return there
-        return [one for one in there if any(map(partly([one])[0].overlaps, places))]
+        return [one for one in there if any(overlap(partly([one])[0], place) for place in places)]
 
     def _nearest(self, z: int, without: Set[int]) -> tuple[int | None, int | None]:
         before = next((one for one in range(z - 1, -1, -1) if one not in without), None)
@@ -135,6 +136,14 @@ def partly(items: Iterable[Item]) -> list[Place]:
     """The places of items that fill no whole slice."""
     places = (item.finding.place for item in items if item.action != "fill slice")
     return [place for place in places if place is not None]
+
+
+def overlap(one: Place, other: Place) -> bool:
+    """Whether two places have a pixel in common."""
+    box, its = Window.of(one.box), Window.of(other.box)
+    if (shared := box.shared(its)) is None:
+        return False
+    return bool((one.mask[shared.within(box)] & other.mask[shared.within(its)]).any())
 
 
 def tasks_of(plan: Plan, volume: Volume) -> list[Task]:

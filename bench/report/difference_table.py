@@ -93,13 +93,13 @@ def _block(
     pairs: Sequence[_Pair], columns: Sequence[str], notes: Notes, seeds: tuple[int, ...]
 ) -> list[TableRow]:
     shown = {name: _shown(pairs, name) for name in columns}
-    rows = []
+    sides, rows = _sides(pairs), list[TableRow]()
     for i, pair in enumerate(pairs):
         own = pair.own
         gains = {name: own.measured(name).gain(pair.base.measured(name), name) for name in columns}
         cells = tuple(_cell(gain, name, bold=shown[name][i]) for name, gain in gains.items())
         why = interval_caution(gain for gain in gains.values() if gain is not None)
-        said = [*_said(pair, _sides(pairs), columns, seeds), *filter(None, [why])]
+        said = [*_said(pair, sides, columns, seeds), *filter(None, [why])]
         rule = own.trained and bool(i) and not pairs[i - 1].own.trained
         rows.append(TableRow(_title(own), cells, notes.mark(*said), rule=rule))
     return rows

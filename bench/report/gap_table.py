@@ -18,7 +18,7 @@ from bench.report.titles import row_title
 from bench.scores.ceiling import KINDS, LEFT_OUT, REAL
 from bench.scores.columns import EVERY, ordered
 from bench.scores.contenders import Contender, contenders
-from bench.scores.measurement import Derive, Measurement, every_seed, fullest, most_triplets
+from bench.scores.measurement import Derive, Measurement, every_seed, fullest
 from bench.scores.skill import SKILLS
 from bench.scores.standings import Standing
 from bench.triplets.dataset_variant import parse_dataset
@@ -98,7 +98,7 @@ def _block(
         return [TableRow(title.capitalize(), (_carried(found.on(followed)), *dashes(pixels, ())))]
 
     opening, rows = beside(KINDS[LEFT_OUT], selection.reference(LEFT_OUT, name)), list[TableRow]()
-    most = most_triplets(each.measured("psnr") for each in rivals)
+    most = fullest(each.measured("psnr") for each in rivals).count
     for rival in rivals:
         scores = rival.measured("psnr")
         said = [*method_notes(rival.entries), *cell_notes(scores, most, seeds)]

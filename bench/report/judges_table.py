@@ -19,7 +19,7 @@ from bench.scores.contenders import Contender
 from bench.scores.entry import Entry
 from bench.scores.judge_words import judges_sentence
 from bench.scores.judges import BY_EITHER, Judgement, judgements
-from bench.scores.measurement import every_seed, most_triplets
+from bench.scores.measurement import every_seed, fullest
 from bench.scores.standings import Standing, standings_of
 
 _MEANS = (
@@ -59,7 +59,7 @@ def _block(judgement: Judgement, notes: Notes, seeds: tuple[int, ...]) -> list[T
     """The methods of a dataset, what is not trained first, and the real slice."""
     methods = untrained_first(judgement.methods)
     places = {name: standings_of(methods, name) for name in BY_EITHER}
-    most = most_triplets(each.measured("dice") for each in methods)
+    most = fullest(each.measured("dice") for each in methods).count
     rows = []
     for i, each in enumerate(methods):
         said = [*method_notes(each.entries), *cell_notes(each.measured("dice"), most, seeds)]

@@ -14,7 +14,7 @@ from bench.report.selection import Selection
 from bench.report.table import DASH, Column, Notes, Table, TableCell, TableRow, number
 from bench.report.titles import row_title
 from bench.scores.ceiling import KINDS, TRUE_SEGMENTS
-from bench.scores.measurement import Measurement, every_seed, fullest, most_triplets
+from bench.scores.measurement import Measurement, every_seed, fullest
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.standings import Standing, comparable, not_ranked, standings
 from bench.store.records import NONE
@@ -132,7 +132,7 @@ def _cells(
     if measurement.scores is None:
         marks = notes.mark(*absence(measurement, dataset, "table5"))
         return [TableCell(DASH, marks=marks)] * (len(_front(rows)) + 1 + len(_METRICS))
-    marks = notes.mark(*cell_notes(measurement, most_triplets(rows), seeds))
+    marks = notes.mark(*cell_notes(measurement, fullest(rows).count, seeds))
     placed = {
         metric: _mean(measurement, metric, standings(comparable(rows), metric, "higher")[index])
         for metric in (*_front(rows), *_METRICS)

@@ -16,7 +16,7 @@ from bench.scores.answer_words import headline
 from bench.scores.ceiling import KINDS, LEFT_OUT, LEFT_OUT_FLOW, REAL, TRUE_SEGMENTS
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender, contenders
-from bench.scores.measurement import Measurement, every_seed, fullest, most_triplets
+from bench.scores.measurement import Measurement, every_seed, fullest
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.standings import Standing, not_ranked, standings_of
 
@@ -161,7 +161,7 @@ class _Block:
             cells = dashes(len(self._columns), marks)
         else:
             cells = [self._cell(row, name) for name in self._columns]
-            wanted = most_triplets(each.measured("psnr") for each in self._rivals)
+            wanted = fullest(each.measured("psnr") for each in self._rivals).count
             notes += cell_notes(scores, wanted, self._seeds)
             if _of_membranes(self._columns):
                 notes += segmented_notes(rival, self._rivals)

@@ -210,11 +210,6 @@ def every_seed(measurements: Iterable[Measurement]) -> tuple[int, ...]:
     return tuple(sorted({seed for each in measurements for seed in each.seeds}))
 
 
-def most_triplets(measurements: Iterable[Measurement]) -> int:
-    """How many triplets the fullest of them was measured on."""
-    return max((each.count for each in measurements), default=0)
-
-
 def fullest(measurements: Iterable[Measurement]) -> Measurement:
     """The one of most triplets, of several the first: means over others cannot be ranked with it.
 

@@ -142,7 +142,6 @@ def _checkpoint(context: Context, steps: int) -> Checkpoint | None:
 def _warnings(context: Context, facts: Facts | None) -> list[str]:
     """What is unusual about the training of a cell, and about its course once it is done."""
     variant, samples = context.cell.variant, context.config.samples
-    own = PRESETS[context.cell.preset].samples if context.cell.trained else None
     weights = variant.weights
     if weights is not None:
         return [f"not trained by this run: the weights are those of {weights.name}"]
@@ -151,9 +150,12 @@ def _warnings(context: Context, facts: Facts | None) -> list[str]:
         warnings.append(f"starts from the weights of {variant.init.name}")
     if context.dataset.borrows and context.cell.learns:
         warnings.append(f"learned from the training split of {context.dataset.training.name}")
-    if context.cell.trained and samples not in (None, own):
-        more = own is not None and samples > own
-        warnings.append(f"trained on {samples} crops" + " only" * (not more))
+    if samples is not None and context.cell.trained:
+        own = PRESETS[context.cell.preset].samples
+        if own is None or samples < own:
+            warnings.append(f"trained on {samples} crops only")
+        elif samples > own:
+            warnings.append(f"trained on {samples} crops")
     parts = budget_of(context.cell, context.config).micro_batch if context.cell.trained else None
     if parts is not None:
         warnings.append(f"trained {parts} crop{'s' * (parts > 1)} at a time (--micro-batch)")

@@ -95,7 +95,6 @@ def row(each: SliceRecord, record: RepairRecord) -> dict[str, Any]:
         "fraction": f"{each.fraction:.2f}",
         "shift": ", ".join(map(_signed, each.shift)),
         "method": named_method(method),
-        "note": each.note,
         "said": "; ".join(said(each)),
     }
 

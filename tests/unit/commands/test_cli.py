@@ -5,6 +5,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def test_a_training_in_parts_is_told_apart_under_the_table(run) -> None:  # type
 
 @pytest.mark.parametrize(("own", "told"), [(11, [" only"]), (10, []), (9, [""])])
 def test_crops_other_than_those_of_the_preset_are_told(
-    run,  # type: ignore[no-untyped-def]
+    run: Callable[..., tuple[int, str, str]],
     monkeypatch: pytest.MonkeyPatch,
     own: int,
     told: list[str],

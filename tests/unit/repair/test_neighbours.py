@@ -10,7 +10,7 @@ from conftest import moving_texture
 
 from bench.base.errors import UserError
 from bench.repair.finding import Box, Finding, Place
-from bench.repair.gaps import Gap, sound_slices, tasks_of
+from bench.repair.gaps import Gap, overlap, sound_slices, tasks_of
 from bench.repair.neighbours import neighbours
 from bench.repair.plan import make_plan
 from bench.repair.record import left_of
@@ -73,9 +73,9 @@ def test_only_pixels_that_both_have_are_the_same_place() -> None:
     one, other = np.eye(10, dtype=np.bool_), np.zeros((10, 10), np.bool_)
     other[0, 5:] = True
     there = Place.of(one, (10, 20))
-    assert not there.overlaps(Place.of(other, (10, 20)))
-    assert there.overlaps(Place.of(other, (10, 15)))
-    assert not there.overlaps(Place.of(one, (40, 20)))
+    assert not overlap(there, Place.of(other, (10, 20)))
+    assert overlap(there, Place.of(other, (10, 15)))
+    assert not overlap(there, Place.of(one, (40, 20)))
 
 
 def test_a_place_with_no_sound_slice_on_one_side_is_left() -> None:
