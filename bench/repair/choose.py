@@ -19,9 +19,10 @@ from bench.cells.config import RunConfig, load_config
 from bench.cells.registry import load_method
 from bench.cells.variants import Variant, parse_variant
 from bench.run.compute import compute
-from bench.scores.answer import CARRIED, PSNR, RAND, Choice, answers
+from bench.scores.answer import answers
 from bench.scores.answer_words import for_neurites
 from bench.scores.budgets import crops_seen
+from bench.scores.choice import CARRIED, PSNR, RAND, Choice
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender
 from bench.scores.entry import Entry

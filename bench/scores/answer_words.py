@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.cells.cell import NULL
-from bench.scores.answer import CARRIED, PSNR, Answer, Choice, LeftOut, TooWeak
+from bench.scores.answer import Answer
 from bench.scores.ceiling import LEFT_OUT, LEFT_OUT_FLOW
+from bench.scores.choice import CARRIED, PSNR, Choice
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender
+from bench.scores.left_out import LeftOut, TooWeak
 from bench.scores.notation import interval_json, interval_text, signed
 from bench.scores.statistics import Interval
 from segmentation.training import Budget

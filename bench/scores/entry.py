@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -243,3 +244,9 @@ def _scored_membranes(table: pd.DataFrame, *, rejected: bool) -> pd.DataFrame | 
     """The membrane scores that count; None where none does."""
     scored = labelled(table, rejected=rejected)
     return scored.reset_index(drop=True) if len(scored) else None
+
+
+def fewest_steps(entries: Iterable[Entry]) -> int | None:
+    """The fewest that a segmenter of theirs was trained for at most; None if not known."""
+    steps = (entry.segmenter_steps for entry in entries if entry.membranes is not None)
+    return min((each for each in steps if each is not None), default=None)
