@@ -51,11 +51,16 @@ def with_outliers(entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def judged_twice(entries: Sequence[Entry]) -> list[Entry]:
-    """The cells whose membranes two judges scored, the same two as most of their dataset's."""
-    found = [entry for entry in entries if entry.membranes is not None and _second(entry)]
-    usual = _usual(found, _second)
-    return [entry for entry in found if _second(entry) == usual[place_of(entry)]]
+def with_other_seconds(entries: Sequence[Entry]) -> list[Entry]:
+    """The cells, marked where their second judge is not the one of most of its dataset's cells."""
+    twice = [entry for entry in entries if entry.second_judge]
+    usual = _usual(twice, lambda entry: entry.second_judge)
+    return [
+        replace(entry, other_second=True)
+        if entry.second_judge and entry.second_judge != usual[place_of(entry)]
+        else entry
+        for entry in entries
+    ]
 
 
 def told(entries: Sequence[Entry]) -> list[str]:
@@ -75,6 +80,13 @@ def told(entries: Sequence[Entry]) -> list[str]:
             "segmenter options."
             for entry in entries
             if entry.outlier
+        ]
+        + [
+            f"The second judge of {entry.title} on {entry.cell.dataset} is another than that of "
+            "most cells, and what it says is left out; repeat its run with the same segmenter "
+            "options."
+            for entry in entries
+            if entry.other_second
         ]
         + [
             f"{entry.title} on {entry.cell.dataset}, seed {entry.cell.seed}: {others_words(entry)}"
@@ -104,9 +116,3 @@ def _segmenter(entry: Entry) -> tuple[str | None, str | None]:
     """The folder of the segmenter that found a cell's membranes, and its weights."""
     facts = entry.facts.segment
     return (None, None) if facts is None else (facts.ceiling, facts.segmenter)
-
-
-def _second(entry: Entry) -> str | None:
-    """The weights of the second judge of a cell's membranes."""
-    facts = entry.facts.segment
-    return None if facts is None else facts.second_segmenter

@@ -18,7 +18,7 @@ from bench.cells.cell import NULL
 from bench.scores.calibration import read_calibration
 from bench.scores.ceiling import read_ceiling, read_references, segmenter_steps, stopped_early
 from bench.scores.cell_files import read_log, read_one
-from bench.scores.membranes import labelled, with_second_judge
+from bench.scores.membranes import labelled, with_second_judge, without_second_judge
 from bench.scores.record_facts import DatasetFacts, MethodFacts, StageFacts
 from bench.scores.triplet_table import kept
 from bench.store.records import LOG, NONE, Record
@@ -55,6 +55,8 @@ class Entry:
             counts; it has then no scores, for its triplets are not those of the others.
         outlier: whether another segmenter found its membranes than those of most cells; they
             are then left out, for they cannot be compared.
+        other_second: whether another second judge scored its membranes than those of most cells;
+            what that one says is then left out.
         others: the settings in which finished cells of its name differ from it; they are in the
             store and not in a report.
     """
@@ -64,6 +66,7 @@ class Entry:
     damage: str = ""
     other_build: bool = False
     outlier: bool = False
+    other_second: bool = False
     others: tuple[str, ...] = ()
 
     @cached_property
@@ -134,6 +137,17 @@ class Entry:
         """The membrane scores of labelled triplets, like ``scores``; None if the cell has none."""
         return self._table("segment")
 
+    @property
+    def second_judge(self) -> str | None:
+        """SHA-256 of the weights of its membranes' second judge; None where there is none."""
+        facts = self.facts.segment
+        return None if self.membranes is None or facts is None else facts.second_segmenter
+
+    @property
+    def judged_twice(self) -> bool:
+        """Whether two judges scored its membranes, the same two as those of most cells."""
+        return self.second_judge is not None and not self.other_second
+
     @cached_property
     def ceiling(self) -> pd.DataFrame | None:
         """The membrane scores of the real middle slices, of every labelled kept test triplet.
@@ -201,7 +215,7 @@ class Entry:
             return None, ""
         try:
             table = read_ceiling(self._segmenter, facts.segmenter)
-            if table is None or facts.second_ceiling is None:
+            if table is None or facts.second_ceiling is None or self.other_second:
                 return table, ""
             folder = self.folder.parent / facts.second_ceiling
             second = read_ceiling(folder, facts.second_segmenter)
@@ -236,6 +250,7 @@ class Entry:
             return None
         table = read_table(self.folder / done.file, done.digest)
         if stage == "segment":
+            table = without_second_judge(table) if self.other_second else table
             return _scored_membranes(table, rejected=rejected)
         return (table if rejected else kept(table)).reset_index(drop=True)
 

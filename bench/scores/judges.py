@@ -9,7 +9,6 @@ from itertools import combinations
 from scipy.stats import kendalltau
 
 from bench.scores.columns import EVERY
-from bench.scores.comparable_cells import judged_twice
 from bench.scores.contenders import Contender, by_dataset, contenders
 from bench.scores.entry import Entry
 from bench.scores.measurement import fullest
@@ -61,7 +60,8 @@ def judgements(entries: Sequence[Entry]) -> list[Judgement]:
     Args:
         entries: cells of one preset, and those that are not trained.
     """
-    found = (_judgement(name, own) for name, own in by_dataset(judged_twice(entries)).items())
+    twice = by_dataset(entry for entry in entries if entry.judged_twice)
+    found = (_judgement(name, own) for name, own in twice.items())
     return [each for each in found if each.agreements]
 
 

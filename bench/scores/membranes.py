@@ -179,6 +179,11 @@ def with_second_judge(table: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame
     return table.join(found.rename(columns=SECOND.format), on="triplet")
 
 
+def without_second_judge(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of membrane scores without those of the second judge."""
+    return table.loc[:, ~table.columns.str.startswith(SECOND.format(""))]
+
+
 def with_membrane_metrics(table: pd.DataFrame) -> pd.DataFrame:
     """The table with a column for each metric that it has the columns of.
 

@@ -18,6 +18,7 @@ from bench.scores.comparable_cells import (
     place_of,
     told,
     with_other_builds,
+    with_other_seconds,
     with_outliers,
 )
 from bench.scores.entry import Entry
@@ -62,9 +63,14 @@ class Results:
 
 
 def fullest_preset(entries: Iterable[Entry]) -> str | None:
-    """The preset of most trained cells, of several the one that trains longest; None if none."""
+    """The preset of most trained cells, of several the one that trains longest; None if none.
+
+    Cells without scores count where none has any: a run that was only begun shows nothing.
+    """
     order = list(PRESETS)
-    counts = Counter(entry.cell.preset for entry in entries if entry.trained)
+    trained = [entry for entry in entries if entry.trained]
+    scored = [entry for entry in trained if entry.scores is not None]
+    counts = Counter(entry.cell.preset for entry in scored or trained)
     return max(
         counts,
         key=lambda name: (counts[name], order.index(name) if name in order else -1),
@@ -100,7 +106,7 @@ def load_results(
         each = one_each(every, partial(whole_rank, files=files), _name)
         chosen, left = one_length(with_other_builds(each, files), crops)
         problems += left
-    entries = with_others(with_outliers(chosen), every)
+    entries = with_others(with_other_seconds(with_outliers(chosen)), every)
     problems += told(entries)
     problems += mixtures(entries)
     problems += dict.fromkeys(filter(None, (entry.ceiling_damage for entry in entries)))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from report_store import add, followed, judged_twice, membranes, scores
 
+from bench.scores.contenders import contenders
 from bench.scores.judge_words import judges_sentence
 from bench.scores.judges import Judgement, judgements
 from bench.scores.results import load_results
@@ -63,6 +64,24 @@ def test_cells_of_another_second_judge_are_not_compared(tmp_path: Path) -> None:
     judged_twice(tmp_path, "dis", 0.9, 0.1, judge="another")
     add(tmp_path, "after", table=scores("after", 19.0), segmented=followed("after", 0.9))
     assert [each.name for each in judged(tmp_path).methods] == sorted(FIRST)
+
+
+def test_what_another_second_judge_says_stands_in_no_column(tmp_path: Path) -> None:
+    store(tmp_path, SECOND)
+    judged_twice(tmp_path, "dis", 0.9, 0.1, judge="another")
+    said = list[str]()
+    entries = load_results(tmp_path, tmp_path / "data", said.append).entries
+    means = {
+        each.name: (each.mean("carried"), each.mean("second_carried"))
+        for each in contenders(entries)
+    }
+    first, second = means["dis"]
+    assert first is not None
+    assert first.mean == pytest.approx(0.9)
+    assert second is None
+    assert {name for name, (_, mean) in means.items() if mean is not None} == {*FIRST}
+    [told] = said
+    assert told.startswith("The second judge of Dis on mouse_triplet is another than that of most")
 
 
 def test_who_was_judged_once_is_in_no_comparison(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from report_store import add, scores
 from bench.base.errors import UserError
 from bench.report.remarks import method_notes
 from bench.scores.budgets import crops_seen
-from bench.scores.results import load_results
+from bench.scores.results import fullest_preset, load_results
 
 
 def trained(out: Path, key: str, psnr: float, **config: Any) -> None:
@@ -39,6 +39,17 @@ def test_what_was_never_finished_is_no_other(tmp_path: Path, status: str) -> Non
     add(tmp_path, "ssan", "lm", status=status, key="2" * 10, config={"samples": 9})  # type: ignore[arg-type]
     (entry,) = load_results(tmp_path, tmp_path / "data", print).entries
     assert entry.others == ()
+
+
+def test_a_preset_of_which_nothing_was_scored_yet_is_not_what_a_report_shows(
+    tmp_path: Path,
+) -> None:
+    trained(tmp_path, "1" * 10, 19.0)
+    for method in ("dain", "rife"):
+        add(tmp_path, method, "lm", preset="overnight", status="running")
+    entries = load_results(tmp_path, tmp_path / "data", print).entries
+    assert fullest_preset(entries) == "quick"
+    assert fullest_preset(each for each in entries if each.scores is None) == "overnight"
 
 
 def lengths(out: Path, *crops: int, **config: Any) -> None:
