@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.base.errors import UserError
+from bench.base.progress import open_display
 from bench.commands.options import Data, Json, Results, takes
 from bench.commands.printing import print_json
+
+if TYPE_CHECKING:
+    from bench.repair.verify import Verified
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,10 @@ class VerifyWords:
 
     out: Results = Path("results")
     data: Data = Path("data")
+    source: Annotated[
+        str | None,
+        typer.Option(help="The volume that was repaired: all that was copied is compared with it."),
+    ] = None
     as_json: Json = False
 
 
@@ -25,7 +34,8 @@ class VerifyWords:
 def verify(words: VerifyWords) -> None:
     """Check every file of the results, and their datasets, against the digests in the records.
 
-    With --out NAME of a repaired volume, or NAME-repair: every filled slice and error map.
+    With --out NAME of a repaired volume, or NAME-repair: every filled slice and error map; with
+    --source also all that was copied.
     """
     beside = words.out.with_name(f"{words.out.name}-repair")
     from bench.repair.evidence import was_interrupted
@@ -37,8 +47,13 @@ def verify(words: VerifyWords) -> None:
                 "of `bench repair`, and it goes on."
             )
         if (folder / "repair.json").exists():
-            _verify_repair(folder, as_json=words.as_json)
+            _verify_repair(folder, words.source, as_json=words.as_json)
             return
+    if words.source is not None:
+        raise UserError(
+            f"There is no repair at {words.out}; --source takes the volume that was repaired, and "
+            "--out the one that the repair wrote."
+        )
 
     from bench.check.verify import verify_store
 
@@ -51,20 +66,40 @@ def verify(words: VerifyWords) -> None:
         raise typer.Exit(1)
 
 
-def _verify_repair(folder: Path, *, as_json: bool) -> None:
-    from bench.repair.verify import verify_repair
-
-    checked, problems = verify_repair(folder)
+def _verify_repair(folder: Path, source: str | None, *, as_json: bool) -> None:
+    found = _verified(folder, source)
     if as_json:
-        print_json({"checked": checked, "problems": problems})
-    elif not checked and not problems:
+        print_json({"checked": found.filled, "copied": found.copied, "problems": found.problems})
+    elif not found.filled and not found.problems:
         typer.echo("Nothing was filled, so no volume was written: there is nothing to check.")
     else:
-        wrong = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
-        verdict = wrong if problems else "all as they were written"
-        lines = [f"PROBLEM  {sentence}" for sentence in problems]
-        typer.echo(
-            "\n".join([*lines, f"{checked} filled slices checked, not the copied ones: {verdict}"])
-        )
-    if problems:
+        typer.echo("\n".join([*(f"PROBLEM  {each}" for each in found.problems), _verdict(found)]))
+    if found.problems:
         raise typer.Exit(1)
+
+
+def _verified(folder: Path, source: str | None) -> Verified:
+    """What is found of a repair, compared with its source where one is given."""
+    from bench.api.repair_options import RepairOptions
+    from bench.repair.record import load_record
+    from bench.repair.verify import verify_repair
+
+    record = load_record(folder)
+    if source is None:
+        return verify_repair(folder, record)
+    display = open_display()
+    try:
+        with RepairOptions(source=source, **record.read).given().open_grey() as volume:
+            return verify_repair(folder, record, volume.raw, display.stage("compare"))
+    finally:
+        display.close()
+
+
+def _verdict(found: Verified) -> str:
+    count = len(found.problems)
+    wrong = f"{count} problem{'s' * (count > 1)}"
+    verdict = wrong if found.problems else "all as they were written"
+    filled = f"{found.filled} filled slice{'s' * (found.filled != 1)} checked"
+    if found.copied is None:
+        return f"{filled}, not the copied ones (--source compares them): {verdict}"
+    return f"{filled}, and {found.copied} with the source: {verdict}"

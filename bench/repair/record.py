@@ -13,6 +13,8 @@ from bench.base.files import write_text
 from bench.repair.evidence import RECORD
 
 SCHEMA = 1
+# Options that say how the volume is read.
+READ = ("region", "grey_range", "level", "axes", "channel", "voxel_size")
 
 
 class ExpectedScore(BaseModel):
@@ -114,6 +116,11 @@ class RepairRecord(BaseModel):
     written: str = ""
     options: Mapping[str, Any] = {}
     plan: str = ""
+
+    @property
+    def read(self) -> dict[str, Any]:
+        """The options with which the volume was read."""
+        return {name: self.options[name] for name in READ if name in self.options}
 
     @property
     def filled(self) -> list[SliceRecord]:

@@ -18,7 +18,7 @@ from bench.repair.gaps import Task, tasks_of
 from bench.repair.gauge import gauge
 from bench.repair.page import write_page
 from bench.repair.plan import Plan
-from bench.repair.record import RepairRecord, left_of, save_record
+from bench.repair.record import READ, RepairRecord, left_of, save_record
 from bench.repair.said import absolute, keep_plan, now
 from bench.repair.trial import learn_trust, trial
 from bench.scores.notation import interval_json
@@ -27,8 +27,6 @@ from bench.volumes.stack_volume import StackVolume
 from bench.volumes.writing.content import Notes
 from bench.volumes.writing.filled_stack import FilledMask
 from bench.volumes.writing.write_volume import check_target, write_volume
-
-_READ = ("region", "grey_range", "level", "axes", "channel", "voxel_size")  # of the options
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Order:
         return {
             "source": self.plan.source,
             "shape": list(self.plan.shape),
-            "read": {name: self.options[name] for name in _READ if name in self.options},
+            "read": {name: self.options[name] for name in READ if name in self.options},
             "plan": entries,
             "method": self.wish.method,
             "losses": list(self.wish.losses),

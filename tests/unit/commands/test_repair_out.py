@@ -230,7 +230,7 @@ def test_verify_says_that_nothing_was_filled(
     assert code == 0
     assert "Nothing was filled, so no volume was written" in told
     code, told, _ = bench(capsys, "verify", "--out", out, "--json")
-    assert (code, json.loads(told)) == (0, {"checked": 0, "problems": []})
+    assert (code, json.loads(told)) == (0, {"checked": 0, "copied": None, "problems": []})
 
 
 @pytest.mark.parametrize("name", ["whole.tif", "whole.h5", "whole.ome.zarr", "whole/"])
@@ -242,11 +242,14 @@ def test_verify_knows_what_a_repair_wrote(
     words = ("--defects", boxes, "--method", "average", "--out", out)
     assert bench(capsys, "repair", stack, *words)[0] == 0
     folder = f"{out.rstrip('/')}-repair"
-    assert bench(capsys, "verify", "--out", out.rstrip("/"))[0] == 0
+    code, told, _ = bench(capsys, "verify", "--out", out.rstrip("/"), "--source", stack)
+    assert code == 0
+    assert "2 filled slices checked, and 13 with the source: all as they were written" in told
     code, told, _ = bench(capsys, "verify", "--out", folder)
     assert (code, told.strip()) == (
         0,
-        "2 filled slices checked, not the copied ones: all as they were written",
+        "2 filled slices checked, not the copied ones (--source compares them): "
+        "all as they were written",
     )
 
 
@@ -262,7 +265,7 @@ def test_the_dataset_of_an_hdf5_file_is_found_again(
     with h5py.File(tmp_path / "whole.h5") as file:
         np.testing.assert_array_equal(done.grey(4), file[inner.lstrip(":/") or "main"][4])
     code, told, _ = bench(capsys, "verify", "--out", tmp_path / "whole.h5")
-    assert (code, told.startswith("1 filled slices checked")) == (0, True)
+    assert (code, told.startswith("1 filled slice checked")) == (0, True)
     with h5py.File(tmp_path / "whole.h5", "r+") as file:
         file[inner.lstrip(":/") or "main"][4, 7, 7] ^= 1
     code, told, _ = bench(capsys, "verify", "--out", tmp_path / "whole.h5")
@@ -284,6 +287,38 @@ def test_verify_finds_a_slice_that_was_changed(
     code, told, _ = bench(capsys, "verify", "--out", stack.with_name("whole.tif-repair"))
     assert code == 1
     assert "is missing" in told
+
+
+def test_verify_finds_a_copied_pixel_that_was_changed(
+    capsys: pytest.CaptureFixture[str], stack: Path
+) -> None:
+    """Slices outside what was filled are those of the source, in the part that was read of it."""
+    boxes, out = stack.with_name("boxes.csv"), stack.with_name("whole.tif")
+    boxes.write_text("z,y0,y1,x0,x1\n10,20,50,30,70\n")
+    words = ("--defects", boxes, "--region", "2:,:,:", "--method", "average", "--out", out)
+    assert bench(capsys, "repair", stack, *words)[0] == 0
+    assert bench(capsys, "verify", "--out", out, "--source", stack)[0] == 0
+    changed = repaired(out)
+    changed[0, 7, 7] ^= 1
+    changed[8, 19, 30] ^= 1
+    tifffile.imwrite(out, changed)
+    code, told, _ = bench(capsys, "verify", "--out", out, "--source", stack, "--json")
+    problems = json.loads(told)["problems"]
+    assert code == 1
+    assert [each.partition(" of ")[0] for each in problems] == ["Slice 10", "Slice 2", "Slice 10"]
+    assert "is not that of" in problems[1]
+
+
+def test_verify_refuses_another_source(
+    capsys: pytest.CaptureFixture[str], stack: Path, grey: np.ndarray
+) -> None:
+    out, other = stack.with_name("whole.tif"), stack.with_name("other.tif")
+    assert bench(capsys, "repair", stack, "--method", "average", "--out", out)[0] == 0
+    tifffile.imwrite(other, grey[:-1])
+    code, _, told = bench(capsys, "verify", "--out", out, "--source", other)
+    assert (code, "give the volume that was repaired" in told) == (2, True)
+    code, _, told = bench(capsys, "verify", "--out", stack.parent, "--source", stack)
+    assert (code, "There is no repair at" in told) == (2, True)
 
 
 def test_verify_finds_a_byte_of_an_error_map_that_was_flipped(
@@ -319,7 +354,8 @@ def test_a_record_of_before_is_still_valid(capsys: pytest.CaptureFixture[str], s
     code, told, _ = bench(capsys, "verify", "--out", out)
     assert (code, told.strip()) == (
         0,
-        "1 filled slices checked, not the copied ones: all as they were written",
+        "1 filled slice checked, not the copied ones (--source compares them): "
+        "all as they were written",
     )
 
 
