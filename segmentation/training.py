@@ -54,7 +54,7 @@ class Budget:
         every: steps between validations.
         patience: the training ends after so many validations without progress.
         learning_rate: of AdamW, after a short warm-up.
-        seed: of weights, crops and augmentation.
+        seed: of crops and augmentation.
     """
 
     steps: int = 2500
