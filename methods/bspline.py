@@ -9,8 +9,8 @@ import numpy as np
 
 from methods.halfway import Halfway, Slice, SliceFlow, require_package
 from methods.interface import MethodInfo
+from methods.option_checks import require_numbers
 
-_LEAST_CONTRAST = 1e-3  # a quarter of a grey level; correlation asks for some in both slices
 _LEAST_SIDE = 8  # of the reduced slice, in pixels; no motion is looked for in smaller ones
 _ACCURACY = 1e-7  # of the optimum: at SimpleITK's own, 1e-5, the finest grid hardly moves
 
@@ -38,6 +38,10 @@ class BSplineOptions:
     smoothing: float = 1.0
     radius: int = 4
     iterations: int = 30
+
+    def __post_init__(self) -> None:
+        counts = dict.fromkeys(("spacing", "levels", "reduction", "radius", "iterations"), 1)
+        require_numbers(self, {**counts, "smoothing": 0})
 
 
 class BSpline(Halfway):
@@ -71,8 +75,7 @@ class BSpline(Halfway):
 
     def _estimate(self, reference: Slice, moving: Slice) -> SliceFlow:
         height, width = reference.shape
-        flat = min(np.ptp(reference), np.ptp(moving)) < _LEAST_CONTRAST
-        if flat or min(height, width) < _LEAST_SIDE * self.options.reduction:
+        if min(height, width) < _LEAST_SIDE * self.options.reduction:
             return np.zeros((2, height, width), np.float32)
         import SimpleITK as sitk  # noqa: N813 (its usual name)
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from methods.halfway import Halfway, Slice, SliceFlow, blend, meet, slices
+from methods.halfway import Halfway, Slice, SliceFlow, blend, is_flat, meet, slices
 from methods.interface import Interpolation, Interpolator, MethodInfo
+from methods.option_checks import require_numbers
 
 
 class Before(Interpolator):
@@ -73,6 +74,9 @@ class PhaseOptions:
     precision: int = 10
     reach: float = 0.125
 
+    def __post_init__(self) -> None:
+        require_numbers(self, {"smoothing": 0, "precision": 1}, above=("reach",))
+
 
 class Phase(Interpolator):
     """Both neighbours moved towards each other by one global shift, then averaged.
@@ -107,8 +111,8 @@ class Phase(Interpolator):
         from scipy.ndimage import gaussian_filter
         from skimage.registration import phase_cross_correlation
 
-        if not (before.any() and after.any()):
-            return np.zeros(2)  # a black slice has no power to correlate
+        if is_flat(before) or is_flat(after):
+            return np.zeros(2)  # nothing to correlate but the rounding of the Fourier transform
         correlate: Callable[..., Any] = phase_cross_correlation  # scikit-image has no types
         shift, _, _ = correlate(
             gaussian_filter(before, self.options.smoothing),
@@ -139,6 +143,10 @@ class FlowOptions:
     reduction: int = 2
     attachment: float = 10.0
     radius: int = 40
+
+    def __post_init__(self) -> None:
+        least = {"smoothing": 0, "reduction": 1, "radius": 1}
+        require_numbers(self, least, above=("attachment",))
 
 
 class Flow(Halfway):

@@ -14,6 +14,7 @@ from methods.interface import Interpolation, Interpolator, MethodInfo, pad_to_mu
 from methods.layers import recompute
 from methods.layers.pwc import FLOW_SCALE, LightPwc
 from methods.layers.warp import adaptive_warp, fill_holes, project_flow
+from methods.option_checks import require_numbers
 
 _IMPORTANCE_FLOOR = 1e-6  # as the reference adds to inverse depth
 _LEAST_CONTRAST = 1e-3  # a quarter of a grey level, so that a blank slice stays blank
@@ -45,6 +46,9 @@ class DainOptions:
     synthesis_width: int = 16
     synthesis_blocks: int = 1
     first_window: int = 3
+
+    def __post_init__(self) -> None:
+        require_numbers(self, {"flow_radius": 0, "kernel_scale": 1, "synthesis_blocks": 0})
 
 
 _PRESETS = {

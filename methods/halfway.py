@@ -16,6 +16,9 @@ from methods.layers.warp import backward_warp
 Slice = NDArray[np.float32]  # HW in [0, 1]
 SliceFlow = NDArray[np.float32]  # 2HW in pixels, x then y
 
+_LEAST_CONTRAST = 1e-3  # a quarter of a grey level
+_MOST = 8.0  # far beyond [0, 1], but the darkest pictures of 0 to 255 are brighter somewhere
+
 
 class Halfway(Interpolator):
     """Both neighbours moved to where the slice between them is by optical flow, then averaged.
@@ -41,9 +44,18 @@ class Halfway(Interpolator):
         )
 
     def flow(self, reference: Tensor, moving: Tensor) -> Tensor:
-        """Where ``moving`` shows what ``reference`` shows (both B1HW): B2HW in pixels, x then y."""
+        """Where ``moving`` shows what ``reference`` shows (both B1HW): B2HW in pixels, x then y.
+
+        A slice without contrast shows nothing anywhere: then there is no motion. Looked for all the
+        same, it would be noise, and bend the other slice.
+        """
         pairs = zip(slices(reference), slices(moving), strict=True)
-        return torch.from_numpy(np.stack([self._estimate(*pair) for pair in pairs]))
+        return torch.from_numpy(np.stack([self._motion(*pair) for pair in pairs]))
+
+    def _motion(self, reference: Slice, moving: Slice) -> SliceFlow:
+        if is_flat(reference) or is_flat(moving):
+            return np.zeros((2, *reference.shape), np.float32)
+        return self._estimate(reference, moving)
 
     @abstractmethod
     def _estimate(self, reference: Slice, moving: Slice) -> SliceFlow:
@@ -74,8 +86,21 @@ def blend(before: Tensor, after: Tensor, time: float) -> Tensor:
 
 
 def slices(images: Tensor) -> NDArray[np.float32]:
-    """B1HW to BHW as NumPy has it."""
-    return images.detach().to("cpu", torch.float32).numpy()[:, 0]
+    """B1HW to BHW as NumPy has it.
+
+    Raises:
+        ValueError: these are no grey levels from 0 to 1; clipped to that, all would be white, and
+            no motion be found in them.
+    """
+    grey = images.detach().to("cpu", torch.float32).numpy()[:, 0]
+    if not images.is_floating_point() or (grey > _MOST).any():
+        raise ValueError("Give slices as float tensors B1HW in [0, 1]; divide 8-bit ones by 255.")
+    return grey
+
+
+def is_flat(image: Slice) -> bool:
+    """Whether a slice shows nothing."""
+    return bool(np.ptp(image) < _LEAST_CONTRAST)
 
 
 def require_package(module: str, title: str, install: str) -> None:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from methods.option_checks import require_words
+
 Kind = Literal["classical", "fitted", "trained"]
 
 
@@ -88,6 +90,9 @@ class Interpolator(nn.Module):
 
     A method whose ``info.any_time`` is set has ``forward(before, after, time=0.5)``: the time is
     between that of ``before``, 0, and that of ``after``, 1.
+
+    Raises:
+        ValueError: an option that is declared as a ``Literal`` has none of its values.
     """
 
     info: ClassVar[MethodInfo]
@@ -97,6 +102,7 @@ class Interpolator(nn.Module):
     def __init__(self, options: Any = None) -> None:
         super().__init__()
         self.options = self.Options() if options is None else options
+        require_words(self.options)
 
     @abstractmethod
     def forward(self, before: Tensor, after: Tensor) -> Interpolation:

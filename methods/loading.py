@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +51,8 @@ def load(
         The method, in evaluation mode on the CPU; ``.to("cuda")`` moves it.
 
     Raises:
-        ValueError: there is no such method or option, or the weights do not fit.
+        ValueError: there is no such method or option, an option does not take its value, or the
+            weights do not fit.
         FileNotFoundError: there is no file of weights.
 
     Examples:
@@ -69,6 +72,8 @@ def load(
         raise ValueError(f"'{name}' has no option '{option}'; it has {', '.join(known) or 'none'}.")
     chosen = dataclasses.replace(_options(method, preset, facts), **options)
     missing = int(facts.get("gap", gap))
+    if missing < 1:
+        raise ValueError(f"A gap has at least one slice, not {missing}.")
     model = for_times(method, chosen, [k / (missing + 1) for k in range(1, missing + 1)])
     if weights is not None:
         try:
@@ -114,16 +119,26 @@ def synthesise(method: Interpolator, before: Grey, after: Grey, time: float = 0.
             f"Give two uint8 slices HW of one shape, not {before.dtype} {before.shape} and "
             f"{after.dtype} {after.shape}."
         )
-    if not 0 < time < 1:
-        raise ValueError(f"The time of a slice between two others lies in (0, 1); {time} does not.")
     place = next(iter(method.state_dict().values()), torch.empty(0)).device
-    with torch.inference_mode():
+    with torch.inference_mode(), _evaluated(method):
         one, other = (_tensor(grey).to(place) for grey in (before, after))
         middle = at_time(method, one, other, time).middle[0, 0].float()
     if not torch.isfinite(middle).all():
         raise ValueError(f"'{method.info.name}' returned NaN or infinity.")
     grey: Grey = middle.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
     return grey
+
+
+@contextmanager
+def _evaluated(method: Interpolator) -> Iterator[None]:
+    """A method is born in training mode, in which some return another slice, and remember it."""
+    learning = [part for part in method.modules() if part.training]
+    method.eval()
+    try:
+        yield
+    finally:
+        for part in learning:
+            part.training = True
 
 
 def _tensor(grey: Grey) -> Tensor:
@@ -146,7 +161,13 @@ def _options(method: type[Interpolator], preset: str, facts: dict[str, Any]) -> 
         name: tuple(value) if isinstance(value, list) else value
         for name, value in facts["options"].items()
     }
-    return method.Options(**known)
+    try:
+        return method.Options(**known)
+    except TypeError as error:
+        raise ValueError(
+            f"The weights are of a '{method.info.name}' with options that it does not have; import "
+            "or train them anew."
+        ) from error
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from torch.nn import functional
 
 from methods.features import VggFeatures
 from methods.interface import Interpolation, Triplets
+from methods.option_checks import require_numbers, require_words
 
 # What each loss has beside the pixel terms.
 LOSSES: Mapping[str, tuple[str, ...]] = {
@@ -72,7 +72,8 @@ class LossOptions:
         membrane: weight of the membrane term, relative to the pixel loss.
 
     Raises:
-        ValueError: a weight that would not be minimised, or a penalty without a gradient.
+        ValueError: a weight that would not be minimised, a penalty without a gradient, or a word
+            that is none of an option's.
     """
 
     style: Literal["balance", "plain"] = "balance"
@@ -85,18 +86,15 @@ class LossOptions:
     membrane: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("epsilon", "membrane"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} has to be more than 0")
-        for name in ("alpha", "beta", "lowpass", "feature_crop"):
-            value = getattr(self, name)
-            parts = value if isinstance(value, tuple) else (value,)
-            if not all(0 <= part < math.inf for part in parts):
-                raise ValueError(f"{name} has to be at least 0")
+        require_words(self)
+        least = dict.fromkeys(("alpha", "beta", "lowpass", "feature_crop"), 0)
+        require_numbers(self, least, above=("epsilon", "membrane"))
 
 
 class TripletLoss(nn.Module):
     """Charbonnier, and what the name of the loss adds to it (``LOSSES``).
+
+    Features and teacher are frozen: nothing of them is learned, and they stay in evaluation mode.
 
     Attributes:
         weights: factor of each part in the total.
@@ -112,6 +110,8 @@ class TripletLoss(nn.Module):
         super().__init__()
         self.options = options
         self.features, self.teacher = features, teacher
+        for frozen in filter(None, (features, teacher)):
+            frozen.eval().requires_grad_(requires_grad=False)
         style, feature, pixel = options.alpha
         weights = {"l1": pixel}
         if options.lowpass:
@@ -133,7 +133,15 @@ class TripletLoss(nn.Module):
 
         Everything is per image and then averaged over the batch, so that the loss does not
         depend on what else is in the batch.
+
+        Raises:
+            ValueError: the slice and the truth are of two shapes, which would be broadcast.
         """
+        if output.middle.shape != triplet.middle.shape:
+            raise ValueError(
+                f"The slice is {tuple(output.middle.shape)}, the truth "
+                f"{tuple(triplet.middle.shape)}; give both as B1HW."
+            )
         # Squared Gram differences x 1e6 do not survive the eight bits of a bfloat16.
         with torch.autocast(output.middle.device.type, enabled=False):
             prediction = output.middle.to(triplet.middle.dtype)
@@ -144,6 +152,13 @@ class TripletLoss(nn.Module):
                 parts["membrane"] = membrane_error(self.teacher, prediction, triplet.middle)
             total = torch.stack([parts[part] * weight for part, weight in self.weights.items()])
         return LossTerms(total.sum(), {part: parts[part].detach() for part in self.weights})
+
+    def train(self, mode: bool = True) -> Self:
+        """As of any module, but for the parts that are frozen."""
+        super().train(mode)
+        for frozen in filter(None, (self.features, self.teacher)):
+            frozen.eval()
+        return self
 
     def shares(self, terms: LossTerms) -> dict[str, float]:
         """How much of the loss is ``pixel``, ``feature``, ``style``, ``membrane``, by magnitude.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from methods.halfway import Halfway, Slice, SliceFlow, require_package
 from methods.interface import MethodInfo
+from methods.option_checks import require_numbers
 
 Grey = NDArray[np.uint8]  # HW
 
@@ -64,6 +65,9 @@ class DisOptions:
     preset: Literal["ultrafast", "fast", "medium"] = "medium"
     smoothing: float = 2.0
 
+    def __post_init__(self) -> None:
+        require_numbers(self, {"smoothing": 0})
+
 
 class Dis(_OpenCv):
     """Both neighbours moved towards each other by DIS optical flow, then averaged."""
@@ -101,6 +105,9 @@ class FarnebackOptions:
     window: int = 33
     iterations: int = 3
     smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_numbers(self, {"levels": 1, "window": 1, "iterations": 1, "smoothing": 0})
 
 
 class Farneback(_OpenCv):

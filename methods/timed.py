@@ -18,8 +18,10 @@ def at_time(model: Interpolator, before: Tensor, after: Tensor, time: float) -> 
     """Synthesise the slice at a time between ``before`` and ``after`` (both B1HW in [0, 1]).
 
     Raises:
-        ValueError: the method does not know the time.
+        ValueError: the time is not between 0 and 1, or the method does not know it.
     """
+    if not 0 < time < 1:
+        raise ValueError(f"The time of a slice between two others lies in (0, 1); {time} does not.")
     if model.info.any_time:
         return cast("Interpolation", model(before, after, time))
     if time != HALF:

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.labels import components
+from segmentation.labels import components, require_labels
 
 # nm^2, a disc 113 nm wide. In AC4 and FIB-25 less than 3 % of the labelled area lies in smaller
 # pieces, but more than half of FIB-25's pieces are: ragged edges of a neighbour, not neurites.
@@ -58,7 +58,11 @@ def neurites(before: Ids, after: Ids, pixel_size: float) -> Neurites:
         before: neuron ids, HW; 0 and ``UNLABELLED`` are none.
         after: likewise, with each pixel where the slice before has its own.
         pixel_size: side of a pixel in nm.
+
+    Raises:
+        ValueError: the slices are not uint64 HW of one shape.
     """
+    require_labels(before, after)
     one, other = components(before), components(after)
     ids, ids_after = _ids(before, one), _ids(after, other)
     pixels = np.bincount(one.ravel(), minlength=len(ids))

@@ -58,17 +58,22 @@ def membrane_probability(network: MembraneNetwork, grey: NDArray[np.uint8]) -> N
     """How likely each pixel of a slice is membrane.
 
     Args:
-        network: in evaluation mode, as ``load`` returns it.
+        network: as ``load`` returns it.
         grey: uint8 HW of any size.
 
     Returns:
         float32 HW, in [0, 1].
 
     Raises:
-        ValueError: the slice is not uint8 HW.
+        ValueError: the slice is not uint8 HW, or the network returned NaN or infinity.
     """
+    import numpy as np
+
     from segmentation.training import probability
 
     if grey.ndim != 2 or grey.dtype != "uint8":
         raise ValueError(f"Give a uint8 slice HW, not {grey.dtype} {grey.shape}.")
-    return probability(network, grey, next(network.parameters()).device)
+    found = probability(network, grey, next(network.parameters()).device)
+    if not np.isfinite(found).all():
+        raise ValueError(f"The network returned NaN or infinity for a slice {grey.shape}.")
+    return found

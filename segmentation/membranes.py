@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from segmentation.labels import UNLABELLED
+from segmentation.labels import UNLABELLED, require_labels
 
 WIDTH = 30.0  # nm: two membranes of some 8 nm and the cleft between them
 REACH = 24.0  # nm of drawn membrane, at most, that belong to the id they lie nearest to
+
+Zero = Literal["membrane", "ignore"]
+Kind = Literal["ids", "membrane_mask"]
 
 
 class Membranes(NamedTuple):
@@ -30,8 +33,8 @@ def membranes(
     labels: NDArray[np.uint64],
     pixel_size: float,
     width: float = WIDTH,
-    zero: Literal["membrane", "ignore"] = "ignore",
-    kind: Literal["ids", "membrane_mask"] = "ids",
+    zero: Zero = "ignore",
+    kind: Kind = "ids",
 ) -> Membranes:
     """Membranes of one slice from the neuron ids of its pixels, or from a mask of them.
 
@@ -51,7 +54,16 @@ def membranes(
 
     Returns:
         Mask and valid region.
+
+    Raises:
+        ValueError: the labels are not uint64 HW, or there is no such kind or meaning of 0.
     """
+    require_labels(labels)
+    if kind not in get_args(Kind) or zero not in get_args(Zero):
+        raise ValueError(
+            f"kind is one of {get_args(Kind)} and zero one of {get_args(Zero)}, not {kind!r} and "
+            f"{zero!r}."
+        )
     known = labels != UNLABELLED
     if kind == "membrane_mask":
         return Membranes((labels == 0) & known, known)

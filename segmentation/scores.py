@@ -7,14 +7,14 @@ Pixels without a known truth count in no score.
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from segmentation.labels import components
-from segmentation.membranes import membranes
+from segmentation.labels import UNLABELLED, components
+from segmentation.membranes import Kind, Zero, membranes
 
 TOLERANCE = 2  # pixels between two lines that count as one
 BORDER = 25.0  # nm on each side of a segment's border that no segment score counts (CREMI)
@@ -55,8 +55,8 @@ class Truth(NamedTuple):
 def truth_from_labels(
     labels: NDArray[np.uint64],
     pixel_size: float,
-    kind: Literal["ids", "membrane_mask"] = "ids",
-    zero: Literal["membrane", "ignore"] = "ignore",
+    kind: Kind = "ids",
+    zero: Zero = "ignore",
 ) -> Truth:
     """The truth of a labelled slice.
 
@@ -69,18 +69,38 @@ def truth_from_labels(
     Returns:
         Membranes as ``membranes`` draws them, or as the mask has them; segments are the
         connected components (4 neighbours) of equal ids, or of what is not membrane.
+
+    Raises:
+        ValueError: the labels are not uint64 HW, or there is no such kind or meaning of 0.
     """
     mask, valid = membranes(labels, pixel_size, zero=zero, kind=kind)
+    if kind == "membrane_mask":  # a mask may be grey: what is not membrane is all one
+        labels = np.where((labels == 0) | (labels == UNLABELLED), labels, np.uint64(1))
     return Truth(mask, valid, _inner(components(labels), pixel_size))
 
 
 def truth_from_probability(
     probability: Probability, thresholds: Thresholds, pixel_size: float
 ) -> Truth:
-    """The segmentation of a real slice as a truth: for slices without labels."""
+    """The segmentation of a real slice as a truth: for slices without labels.
+
+    Raises:
+        ValueError: the probabilities are not HW in [0, 1].
+    """
+    require_probability(probability)
     mask = probability > thresholds.mask
     segments = _inner(watershed(probability, thresholds.seeds, pixel_size), pixel_size)
     return Truth(mask, np.ones_like(mask), segments)
+
+
+def require_probability(probability: Probability) -> None:
+    """Refuse logits, grey levels and NaN: thresholds and the flood would make membranes of them.
+
+    Raises:
+        ValueError: the probabilities are not HW in [0, 1].
+    """
+    if probability.ndim != 2 or not (probability.min() >= 0 and probability.max() <= 1):
+        raise ValueError("Give the probabilities of one slice, HW in [0, 1].")
 
 
 def score_membranes(
@@ -100,7 +120,11 @@ def score_membranes(
         ``boundary_hits_true`` of ``boundary_true``; ``voi_split``, ``voi_merge`` (bits) and
         ``adapted_rand_error``. Dice is NaN where no pixel is valid, the segment scores where
         no segment counts.
+
+    Raises:
+        ValueError: the probabilities are not HW in [0, 1].
     """
+    require_probability(probability)
     mask = (probability > thresholds.mask) & truth.valid
     scores = _overlap(mask, truth) | _lines(mask, truth.mask)
     if not truth.segments.any():
@@ -114,9 +138,13 @@ def watershed(probability: Probability, threshold: float, pixel_size: float) -> 
     Seeds are the connected places more than 12 nm off every pixel above the threshold; they
     flood the map of probabilities in the order of its values (Meyer's algorithm). All is 0
     where there is no such place.
+
+    Raises:
+        ValueError: the probabilities are not HW in [0, 1].
     """
     from skimage.segmentation import watershed as flood
 
+    require_probability(probability)
     membrane = probability > threshold
     if membrane.any():
         inside = ndimage.distance_transform_edt(~membrane) * pixel_size > SEED

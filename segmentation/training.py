@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
@@ -53,7 +54,7 @@ class Budget:
         every: steps between validations.
         patience: the training ends after so many validations without progress.
         learning_rate: of AdamW, after a short warm-up.
-        seed: of weights, crops and augmentation.
+        seed: of crops and augmentation.
     """
 
     steps: int = 2500
@@ -139,8 +140,13 @@ def train(
             the same weights.
 
     Raises:
-        ValueError: the loss is no longer a number.
+        ValueError: the loss is no longer a number, slices or masks are not of the types of
+            ``Slices``, or no pixel of the validation slices is known.
     """
+    _require(slices)
+    _require(validation)
+    if not validation.valid.any():
+        raise ValueError("No pixel of the validation slices is known: every threshold would fit.")
     weight = _membrane_weight(slices)
     started = time.monotonic() - course.seconds
     for batch in _batches(slices, budget, course.step):
@@ -193,10 +199,11 @@ def _validate(course: Course, validation: Slices) -> None:
 
 
 def validate(model: MembraneNetwork, slices: Slices, device: torch.device) -> tuple[float, float]:
-    """The threshold with the best mean Dice over slices, and that Dice."""
+    """The threshold with the best mean Dice over slices of which something is known, and that."""
     table = [
         dice_by_threshold(probability(model, frame, device), mask, valid)
         for frame, mask, valid in zip(*slices, strict=True)
+        if valid.any()
     ]
     means = np.mean(table, axis=0)
     best = int(np.argmax(means))
@@ -207,9 +214,21 @@ def probability(
     model: MembraneNetwork, frame: NDArray[np.uint8], device: torch.device
 ) -> NDArray[np.float32]:
     """How likely each pixel of a frame (uint8 HW) is membrane, in [0, 1]."""
-    with torch.inference_mode():
+    with torch.inference_mode(), _evaluated(model):
         grey = torch.from_numpy(np.ascontiguousarray(frame)).to(device).float().div_(255)
         return cast(NDArray[np.float32], model(grey[None, None])[0, 0].sigmoid().cpu().numpy())
+
+
+@contextmanager
+def _evaluated(model: MembraneNetwork) -> Iterator[None]:
+    """In training mode a slice would be normalised by itself, and change what the model knows."""
+    learning = [part for part in model.modules() if part.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part in learning:
+            part.training = True
 
 
 def _batches(slices: Slices, budget: Budget, first: int) -> Iterator[tuple[Tensor, ...]]:
@@ -229,8 +248,21 @@ def _batches(slices: Slices, budget: Budget, first: int) -> Iterator[tuple[Tenso
             yield present
 
 
+def _require(slices: Slices) -> None:
+    """Refuse grey levels in [0, 1], which noise would drown, and masks of 0 and 255."""
+    types = [part.dtype for part in slices]
+    shapes = {part.shape for part in slices}
+    if types != [np.uint8, np.bool_, np.bool_] or len(shapes) > 1 or slices.frames.ndim != 3:
+        raise ValueError(
+            "Give frames as uint8 NHW, and masks and valid as bool of the same shape, not "
+            + ", ".join(f"{part.dtype} {part.shape}" for part in slices)
+            + "."
+        )
+
+
 def _crop(slices: Slices, side: int, random: np.random.Generator) -> Crop:
     count, height, width = slices.frames.shape
+    side = min(side, height, width)  # square: crops are turned
     number = int(random.integers(count))
     top, left = (int(random.integers(max(0, length - side) + 1)) for length in (height, width))
     window = number, slice(top, top + side), slice(left, left + side)

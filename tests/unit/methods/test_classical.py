@@ -10,6 +10,7 @@ from torch import Tensor
 
 from methods.classical import After, Average, Before, Flow, FlowOptions, Phase, PhaseOptions
 from methods.interface import Interpolator
+from methods.opencv_flow import Dis
 
 METHODS = [Before(), After(), Average(), Phase(), Flow(), Flow(FlowOptions(algorithm="ilk"))]
 
@@ -102,6 +103,22 @@ def test_a_black_neighbour_does_not_break_it(method: Interpolator) -> None:
     found = method(before, torch.zeros_like(before)).middle
     assert found.isfinite().all()
     assert found.max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("method", METHODS[3:], ids=repr)
+def test_a_flat_neighbour_does_not_move_the_other(method: Interpolator, level: float) -> None:
+    before = _tensor(_texture(97)[:, :91])
+    flat = torch.full_like(before, level)
+    for one, other in ((before, flat), (flat, before)):
+        torch.testing.assert_close(method(one, other).middle, (one + other) / 2)
+
+
+@pytest.mark.parametrize("method", [*METHODS[3:], Dis()], ids=repr)
+def test_grey_levels_that_were_not_divided_are_refused(method: Interpolator) -> None:
+    grey = (255 * _shifted(0, 0)).round()
+    with pytest.raises(ValueError, match="divide 8-bit ones by 255"):
+        method(grey, grey)
 
 
 def test_a_shift_beyond_reach_is_not_taken() -> None:

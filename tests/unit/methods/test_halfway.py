@@ -122,6 +122,13 @@ def test_a_black_neighbour_does_not_break_it(method: Halfway) -> None:
     assert found.max() <= before.max() / 2 + 1e-6
 
 
+@pytest.mark.parametrize("method", PEERS, ids=_named)
+def test_a_flat_neighbour_does_not_move_the_other(method: Halfway) -> None:
+    before = _grass(0, 0)
+    found = method(before, torch.full_like(before, 0.4)).middle
+    torch.testing.assert_close(found, (before + 0.4) / 2)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 200), (12, 12), (31, 64)])
 @pytest.mark.parametrize("method", PEERS, ids=_named)
 def test_small_slices_come_back_finite(method: Halfway, size: tuple[int, int]) -> None:

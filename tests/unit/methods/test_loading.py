@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 import methods
 from bench.cells.presets import PRESETS
 from bench.store.weights import save_weights
+from methods.interface import Interpolation, Interpolator, MethodInfo
 from methods.loading import SIZES
 from methods.sepconv import SepConv
 from methods.timed import Timed, at_time, for_times
@@ -103,3 +106,59 @@ def test_what_are_no_two_slices_is_refused() -> None:
     linear.bias.fill_(float("nan"))
     with pytest.raises(ValueError, match="'linear' returned NaN"):
         methods.synthesise(linear, before, after)
+
+
+class Dropping(Interpolator):
+    """Returns another slice in training mode, and remembers that it did."""
+
+    info = MethodInfo(name="dropping", title="Dropping", reference="none", kind="trained")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rest = torch.nn.Sequential(torch.nn.BatchNorm2d(1), torch.nn.Dropout(0.5))
+
+    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+        return Interpolation(self.rest((before + after) / 2))
+
+
+def test_a_method_in_training_mode_makes_the_slice_of_one_that_is_evaluated() -> None:
+    before, after = slices()
+    method = Dropping().eval()
+    expected = methods.synthesise(method, before, after)
+    method.train()
+    method.rest[1].eval()
+    np.testing.assert_array_equal(methods.synthesise(method, before, after), expected)
+    assert [part.training for part in method.modules()] == [True, True, True, False]
+    assert method.rest[0].num_batches_tracked == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("ssan", {"extractor": "SRDN"}, "extractor has to be one of srdn, rdn, sunet, unet"),
+        ("ssan", {"fusion": "masks"}, "fusion has to be one of mask, mean, not masks"),
+        ("ssan", {"form": "eq"}, "form has to be one of equation, released"),
+        ("ssan", {"norm": "batch"}, "norm has to be one of none, syncbn"),
+        ("ssan", {"levels": 7}, "levels has to be one of 1, 2, 3, not 7"),
+        ("flow", {"algorithm": "TVL1"}, "algorithm has to be one of tvl1, ilk"),
+        ("flow", {"attachment": -1.0}, "attachment has to be more than 0"),
+        ("phase", {"reach": float("nan")}, "reach has to be more than 0"),
+        ("dis", {"smoothing": -2.0}, "smoothing has to be at least 0"),
+        ("farneback", {"window": 0}, "window has to be at least 1"),
+        ("dain", {"kernel_scale": 0}, "kernel_scale has to be at least 1"),
+    ],
+)
+def test_an_option_that_would_pass_for_another_is_refused(
+    name: str, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        methods.load(name, **options)
+
+
+def test_weights_with_unknown_options_and_gaps_of_nothing_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(path, SepConv(), {"method": "sepconv", "options": {"width": 3}})
+    with pytest.raises(ValueError, match="'sepconv' with options that it does not have"):
+        methods.load("sepconv", path)
+    with pytest.raises(ValueError, match="at least one slice, not 0"):
+        methods.load("ssan", gap=0)

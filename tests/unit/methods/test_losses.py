@@ -360,6 +360,30 @@ def test_the_feature_weights_are_not_trained(vgg: VggFeatures) -> None:
     assert build_loss("l1", LossOptions(), vgg).features is None
 
 
+def test_what_a_loss_looks_through_stays_frozen() -> None:
+    """In a larger module that is set to training mode, too: batch normalisation would drift."""
+    teacher = nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1))
+    loss = build_loss("lm", LossOptions(), teacher=teacher)
+    assert not any(parameter.requires_grad for parameter in loss.parameters())
+    nn.ModuleList([loss]).train()
+    assert loss.training
+    assert not any(part.training for part in teacher.modules())
+
+
+def test_a_truth_that_would_be_broadcast_is_refused() -> None:
+    triplet = _triplet()
+    flat = Triplets(*(frames[:, 0] for frames in triplet))
+    with pytest.raises(ValueError, match="give both as B1HW"):
+        build_loss("l1", LossOptions())(Interpolation(triplet.before), flat)
+
+
+@pytest.mark.parametrize("option", ["style", "reduction"])
+def test_a_word_that_no_option_takes_is_refused(option: str) -> None:
+    """An unknown style would be none at all."""
+    with pytest.raises(ValueError, match=f"{option} has to be one of"):
+        LossOptions(**{option: "balanced"})
+
+
 def test_words_that_are_off() -> None:
     with pytest.raises(ValueError, match="no loss 'l3'; choose from l1, lf, ls, lm"):
         build_loss("l3", LossOptions(), None)

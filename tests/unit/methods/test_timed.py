@@ -213,3 +213,10 @@ def test_a_filter_is_fitted_for_each_time() -> None:
     for time in (0.25, 0.5, 0.75):
         expected = (1 - time) * before + time * after
         torch.testing.assert_close(at_time(model, before, after, time).middle, expected)
+
+
+@pytest.mark.parametrize("time", [0, 1, 2, -0.5, float("nan")])
+def test_a_time_beyond_the_neighbours_is_refused(time: float) -> None:
+    """The second missing slice of two is at 2/3, not at 2."""
+    with pytest.raises(ValueError, match="lies in"):
+        at_time(Average(), *_pair(), time)

@@ -148,6 +148,35 @@ def test_a_mask_is_taken_as_it_is() -> None:
     assert len(np.unique(reference.segments)) == 3
 
 
+def test_what_is_not_membrane_in_a_grey_mask_is_one_segment() -> None:
+    """A picture of a mask may have any level beside 0: it is no id."""
+    plain = np.where(line(20), 0, 1).astype(np.uint64)
+    grey = plain * 255
+    grey[5:15, 5:15] = 200
+    grey[30:, 30:] = plain[30:, 30:] = UNLABELLED
+    one, other = (truth_from_labels(each, PIXEL, kind="membrane_mask") for each in (plain, grey))
+    np.testing.assert_array_equal(one.segments, other.segments)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.full((40, 40), 200, np.uint8),  # grey levels
+        np.linspace(-3, 3, 1600, dtype=np.float32).reshape(40, 40),  # logits
+        np.full((40, 40), np.nan, np.float32),
+        np.zeros((3, 40, 40), np.float32),
+    ],
+)
+def test_what_are_no_probabilities_is_refused(wrong: np.ndarray) -> None:
+    nothing = np.zeros((40, 40), np.int32)
+    with pytest.raises(ValueError, match=r"HW in \[0, 1\]"):
+        watershed(wrong, 0.5, PIXEL)
+    with pytest.raises(ValueError, match=r"HW in \[0, 1\]"):
+        score_membranes(wrong, HALF, truth(line(20)), nothing)
+    with pytest.raises(ValueError, match=r"HW in \[0, 1\]"):
+        truth_from_probability(wrong, HALF, PIXEL)
+
+
 def test_a_perfect_map_gives_back_the_segments() -> None:
     reference = truth_from_labels(quarters(), PIXEL)
     scores = score(reference.mask, reference)

@@ -1,7 +1,10 @@
 import numpy as np
+import pytest
 
-from segmentation.labels import UNLABELLED
+from segmentation.carried import neurites
+from segmentation.labels import UNLABELLED, components
 from segmentation.membranes import membranes
+from segmentation.scores import truth_from_labels
 
 
 def halves() -> np.ndarray:
@@ -55,3 +58,32 @@ def test_a_boundary_to_unlabelled_pixels_is_no_membrane() -> None:
     mask, valid = membranes(labels, pixel_size=5.0, width=20.0)
     assert not mask.any()
     assert np.flatnonzero(valid[0]).tolist() == list(range(8))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.where(halves() == 9, -1, 7),  # int64: -1 is no mark of the unlabelled here
+        np.where(halves() == 9, 2**32 - 1, 7).astype(np.uint32),
+        (halves() + 2**24).astype(np.float32),  # 2**24 + 7 and 2**24 + 9 are other numbers there
+        np.stack([halves()] * 3),
+    ],
+)
+def test_labels_that_would_be_read_as_others_are_refused(wrong: np.ndarray) -> None:
+    for read in (
+        lambda: membranes(wrong, 5.0),
+        lambda: truth_from_labels(wrong, 5.0),
+        lambda: components(wrong),
+        lambda: neurites(wrong, wrong, 5.0),
+    ):
+        with pytest.raises(ValueError, match="Give labels as uint64 HW"):
+            read()
+
+
+def test_slices_of_two_shapes_and_unknown_words_are_refused() -> None:
+    with pytest.raises(ValueError, match="of one shape"):
+        neurites(halves(), halves()[:-1], 5.0)
+    with pytest.raises(ValueError, match="not 'mask' and 'ignore'"):
+        membranes(halves(), 5.0, kind="mask")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="not 'ids' and 'unknown'"):
+        truth_from_labels(halves(), 5.0, zero="unknown")  # type: ignore[arg-type]

@@ -42,3 +42,24 @@ def test_what_is_no_segmenter_or_no_slice_is_refused(tmp_path: Path) -> None:
         segmentation.load(tmp_path / "none.safetensors")
     with pytest.raises(ValueError, match="Give a uint8 slice HW"):
         segmentation.membrane_probability(UNet().eval(), np.zeros((8, 8)))
+
+
+def test_a_network_in_training_mode_sees_the_same_and_learns_nothing() -> None:
+    """Batch normalisation would normalise by the slice itself, and remember it."""
+    network, grey = UNet(UNetOptions(decoder=(8, 4, 4))), np.eye(40, dtype=np.uint8)
+    expected = segmentation.membrane_probability(network.eval(), grey)
+    network.train()
+    network.network.encoder.eval()
+    known = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    modes = [part.training for part in network.modules()]
+    np.testing.assert_array_equal(segmentation.membrane_probability(network, grey), expected)
+    assert [part.training for part in network.modules()] == modes
+    assert all(torch.equal(known[name], now) for name, now in network.state_dict().items())
+
+
+def test_nan_is_no_probability() -> None:
+    network, grey = UNet(UNetOptions(decoder=(8, 4, 4))), np.eye(40, dtype=np.uint8)
+    with torch.no_grad():
+        next(network.parameters()).fill_(torch.nan)
+    with pytest.raises(ValueError, match="returned NaN"):
+        segmentation.membrane_probability(network, grey)
