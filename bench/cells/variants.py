@@ -160,9 +160,14 @@ def gap_of(path: Path) -> int:
     return int(load_tensors(path)[1].get(GAP, 1))
 
 
-def gap_fact(gap: int) -> dict[str, int]:
-    """What a file of weights says of it; nothing where one was missing."""
-    return {GAP: gap} if gap > 1 else {}
+def network_facts(model: Interpolator, gap: int) -> dict[str, Any]:
+    """What a file of weights says of what they are of: method, options, gap where it is wider.
+
+    In a network of other options the weights may fit too, and make other slices.
+    """
+    options = TypeAdapter(type(model.options)).dump_python(model.options, mode="json")
+    facts = {"method": model.info.name, "options": options}
+    return facts | ({GAP: gap} if gap > 1 else {})
 
 
 def _check_fits(variant: Variant, path: Path, sizes: str, wanted: dict[str, str]) -> None:

@@ -31,6 +31,9 @@ def _key(inputs: Inputs) -> str | None:
         parts.append(inputs.carried)
     if inputs.second is not None:
         parts.append({"second": inputs.second})
+    # Of what learns nothing, retuned thresholds alone depend on the dataset that is learned from.
+    if inputs.tested is not None and not inputs.cell.learns and inputs.config.segmenter is not None:
+        parts.append({"retuned_on": inputs.learned_from})  # else the segmenter's key has it
     return content_digest(parts)
 
 

@@ -29,7 +29,7 @@ from bench.stages.masks import segment
 from bench.stages.membrane_truth import no_membranes
 from bench.stages.segmenter import Segmenter, load_segmenter
 from bench.stages.segmenter_folder import CEILING_MASKS, SegmenterFolder
-from bench.stages.segmenter_training import learning_settings, train_segmenter
+from bench.stages.segmenter_training import end_training, learning_settings, train_segmenter
 from bench.store.records import WEIGHTS, Store, file_name, now
 from bench.triplets.dataset import Dataset
 from bench.triplets.file import TripletFile
@@ -217,6 +217,7 @@ class Segmenters:
             provenance=provenance() | compute_provenance(self._device),
         )
         folder.save(record)
+        end_training(folder.path)
         return record
 
     def _weights(

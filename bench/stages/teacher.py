@@ -19,7 +19,7 @@ from bench.base.progress import Display
 from bench.base.provenance import compute_provenance, provenance
 from bench.cells.config import RunConfig
 from bench.stages.segmenter import load_segmenter
-from bench.stages.segmenter_training import learning_settings, train_segmenter
+from bench.stages.segmenter_training import end_training, learning_settings, train_segmenter
 from bench.store.records import SCHEMA, WEIGHTS, Store, file_name, load_document, now, save_document
 from bench.triplets.file import TripletFile
 from segmentation.network import MembraneNetwork
@@ -122,6 +122,7 @@ class Teachers:
             finished=now(),
         )
         save_document(folder / RECORD, record.model_dump(mode="json"))
+        end_training(folder)
 
     def _settings(self, file: TripletFile) -> dict[str, Any]:
         """Everything that the weights depend on."""

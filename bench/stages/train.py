@@ -15,7 +15,7 @@ from bench.base.files import content_digest, set_aside
 from bench.base.progress import Progress, announcing, silent
 from bench.cells.cell import budget_of
 from bench.cells.presets import PRESETS
-from bench.cells.variants import gap_fact
+from bench.cells.variants import network_facts
 from bench.stages.finished_training import take_over
 from bench.stages.kept_weights import check_kept
 from bench.stages.keys import Inputs, method_settings, training_settings
@@ -54,11 +54,11 @@ def _compute(context: Context, tick: Progress) -> Result:
     model = context.cell.variant.build(file.times)
     taken = None if context.config.rerun else take_over(context, model)
     if taken is not None:
-        return Result(taken)
+        return Result(taken.facts, made=taken)
     if not context.cell.trained:
         indices = context.split("train")
         fit(model, file, indices, tick)
-        save_weights(context.folder / WEIGHTS, model, gap_fact(file.gap))
+        save_weights(context.folder / WEIGHTS, model, network_facts(model, file.gap))
         _check_kept(context, model, int(indices[0]))
         return Result(TrainFacts(triplets=len(indices)))
     if context.cell.variant.init is not None:

@@ -17,7 +17,7 @@ from bench.base import ranks
 from bench.base.device import place
 from bench.base.errors import UserError
 from bench.base.progress import Progress, silent
-from bench.cells.variants import gap_fact
+from bench.cells.variants import network_facts
 from bench.scores.metrics import psnr
 from bench.stages.splits import centre, spread_over_gaps
 from bench.stages.training_checkpoint import (
@@ -97,9 +97,9 @@ def train(
 ) -> TrainFacts:
     """Train a network and leave ``weights.safetensors`` and ``training.csv`` in ``folder``.
 
-    A checkpoint is written at every validation and once a minute; where one is given, the
-    training goes on from it. On a CPU the result is the same to the last bit. Of several processes
-    that train together the first one validates and writes.
+    A checkpoint is written at every validation, and once a minute at a step whose numbers are read;
+    where one is given, the training goes on from it. On a CPU the result is the same to the last
+    bit. Of several processes that train together the first one validates and writes.
 
     Returns:
         Facts for the record: steps, samples, the step whose weights were kept with its
@@ -127,15 +127,18 @@ def train(
     model.train()
     for batch in _batches(training, state.step):
         batch = sent(batch, training.device)
+        torch.manual_seed(training.draws_at(state.step))
         numbers = gradient_step(model, optimiser, training, state.step, batch)
         state.step += 1
         state.seconds = before + time.monotonic() - started
         unread.append(numbers._replace(seconds=state.seconds))
         validating = state.step in validate_after
-        saving = validating or time.monotonic() - saved > _CHECKPOINT_SECONDS
-        if saving or state.step == training.steps or len(unread) >= training.steps_a_reading:
+        # By steps, not by clocks: a divergence ends all processes of a training at one step.
+        reading = validating or state.step % training.steps_a_reading == 0
+        if reading or state.step == training.steps:
             rows += read_numbers(unread)
             unread.clear()
+        saving = validating or (reading and time.monotonic() - saved > _CHECKPOINT_SECONDS)
         if validating and _is_best(model, training, state, rows[-1]):
             best = _copy_weights(model)
         progress(state.step, training.steps, _loss_words(training, rows))
@@ -146,7 +149,7 @@ def train(
     model.load_state_dict(best)
     facts = _facts(training, state, rows)
     if ranks.is_first():
-        _leave(folder, model, {**facts, **gap_fact(training.file.gap)})
+        _leave(folder, model, {**facts, **network_facts(model, training.file.gap)})
     return facts
 
 

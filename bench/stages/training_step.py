@@ -108,6 +108,10 @@ class Training:
         """The time of the middle slices of a step."""
         return time_of_step(self.times, step)
 
+    def draws_at(self, step: int) -> int:
+        """Seed of what a network draws in a step, as dropout does: resumed, it draws the same."""
+        return (self.seed << 32 | step) % 2**63
+
     def rates_at(self, step: int) -> tuple[float, float]:
         """Learning rates of a step: of most parameters, and of those that estimate motion."""
         opening = self.opening if self.begins_anew else 0

@@ -177,6 +177,26 @@ def test_a_ceiling_of_before_neurites_were_followed_is_made_anew_without_a_train
     assert json.loads(again)["rows"] == json.loads(first)["rows"]
 
 
+def test_who_is_stopped_at_the_ceiling_has_not_lost_the_training_of_the_segmenter(
+    run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segmenters.Segmenters, "_ceiling", stopped)
+        assert run()[0] == 130
+    trained = file_digest(segmenter_folder(tmp_path) / "weights.safetensors")
+    monkeypatch.setattr("segmentation.training._step", stopped)
+    code, _, errors = run()
+    assert code == 0, errors
+    folder = segmenter_folder(tmp_path)
+    assert file_digest(folder / "weights.safetensors") == trained
+    assert not (folder / "checkpoint.safetensors").exists()
+
+
 def test_a_second_run_trains_nothing_and_a_lost_segmenter_is_made_again(  # type: ignore[no-untyped-def]
     run, tmp_path: Path
 ) -> None:
@@ -243,8 +263,10 @@ def test_without_labels_the_stage_does_not_apply_and_says_so(run, tmp_path: Path
 def test_a_segmenter_trained_elsewhere_gives_agreement(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     run("--json")
     weights = segmenter_folder(tmp_path) / "weights.safetensors"
+    assert "No membrane scores" in run(dataset="texture")[1]
     code, out, err = run("--segmenter", weights, dataset="texture")
     assert code == 0, err
+    assert not any(r.dataset.get("no_membranes") for _, r in Store(tmp_path / "results").records())
     assert "agreement with the real slice's segmentation" in out
     assert out.count("texture: no file says how wide a pixel is, and 5 nm a pixel are") == 1
     assert "real slice" in out
