@@ -253,14 +253,17 @@ def method_of(context: Context) -> Interpolator:
     return model
 
 
+def weights_of(context: Context) -> Path | None:
+    """The file of the weights that were given or learned; None where there is nothing to learn."""
+    learned = context.folder / WEIGHTS if context.cell.learns else None
+    return context.cell.variant.weights or learned
+
+
 def _method(context: Context) -> Interpolator:
-    """The method of the cell, with the weights that were given or learned."""
-    variant = context.cell.variant
-    model = variant.build(context.dataset.test.times)
-    if variant.weights is not None:
-        load_weights(variant.weights, model)
-    elif context.cell.learns:
-        load_weights(context.folder / WEIGHTS, model)
+    """The method of the cell, with its weights."""
+    model = context.cell.variant.build(context.dataset.test.times)
+    if (weights := weights_of(context)) is not None:
+        load_weights(weights, model)
     return model
 
 

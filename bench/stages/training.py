@@ -126,8 +126,8 @@ def train(
     before, unread = state.seconds, list[Numbers]()
     model.train()
     for batch in _batches(training, state.step):
-        batch = sent(batch, training.device)
         torch.manual_seed(training.draws_at(state.step))
+        batch = sent(batch, training.device)
         numbers = gradient_step(model, optimiser, training, state.step, batch)
         state.step += 1
         state.seconds = before + time.monotonic() - started
@@ -135,7 +135,7 @@ def train(
         validating = state.step in validate_after
         # By steps, not by clocks: a divergence ends all processes of a training at one step.
         reading = validating or state.step % training.steps_a_reading == 0
-        if reading or state.step == training.steps:
+        if reading:
             rows += read_numbers(unread)
             unread.clear()
         saving = validating or (reading and time.monotonic() - saved > _CHECKPOINT_SECONDS)
@@ -149,7 +149,7 @@ def train(
     model.load_state_dict(best)
     facts = _facts(training, state, rows)
     if ranks.is_first():
-        _leave(folder, model, {**facts, **network_facts(model, training.file.gap)})
+        _leave(folder, model, training, facts)
     return facts
 
 
@@ -196,9 +196,10 @@ def _is_best(model: Interpolator, training: Training, state: TrainingState, row:
     return True
 
 
-def _leave(folder: Path, model: Interpolator, facts: Mapping[str, Any]) -> None:
+def _leave(folder: Path, model: Interpolator, training: Training, facts: Mapping[str, Any]) -> None:
     """Write the weights, without the seconds: the same training leaves the same file."""
     lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
+    lasting |= network_facts(model, training.file.gap, training.taught_by)
     save_weights(folder / WEIGHTS, model, lasting)
     (folder / CHECKPOINT).unlink(missing_ok=True)
 

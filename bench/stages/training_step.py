@@ -48,6 +48,8 @@ class Training:
             for the device's own: each step by itself on a CPU, 50 on CUDA, where reading back
             waits for all that was sent to the card.
         times: of the middle slices, which the steps take in turn.
+        taught_by: digests of the segmenters that took part, in this loss or in that of the weights
+            that it starts from; the file of weights names them.
     """
 
     file: TripletFile
@@ -60,6 +62,7 @@ class Training:
     bf16: bool = False
     reading: int | None = None
     times: tuple[float, ...] = (HALF,)
+    taught_by: tuple[str, ...] = ()
 
     @property
     def steps_a_reading(self) -> int:

@@ -100,6 +100,25 @@ def test_the_judge_is_no_teacher_and_the_finished_cell_stays(train, tmp_path: Pa
     assert code == 0, err
 
 
+def test_weights_that_a_segmenter_has_taught_are_not_judged_by_it(  # type: ignore[no-untyped-def]
+    run, train, tmp_path: Path
+) -> None:
+    """Wherever they lie, and though another training has gone on from them."""
+    train("--stages", "train")
+    teacher = weights_of(tmp_path, "teacher")
+    taught = tmp_path / "taught.safetensors"
+    [learned] = tmp_path.rglob("tiny-lm-*/weights.safetensors")
+    taught.write_bytes(learned.read_bytes())
+    judge = saved_again(teacher, tmp_path / "judge.safetensors")
+    words = ("--losses", "l1", "--json", "--segmenter")
+    methods = f"tiny[weights={taught}],tiny[init={taught}],tiny"
+    code, out, err = run(*words, judge, methods=methods)
+    assert code == 1, err
+    failed = {row["method"]: row["failure"] for row in json.loads(out)["rows"] if row["failure"]}
+    assert sorted(failed) == ["tiny[init=taught]", "tiny[weights=taught]"]
+    assert all("took part in the loss of this cell" in why for why in failed.values())
+
+
 def test_a_judge_that_would_come_out_as_the_teacher_is_refused_before_a_training(  # type: ignore[no-untyped-def]
     run, train, tmp_path: Path
 ) -> None:
