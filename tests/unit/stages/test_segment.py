@@ -4,6 +4,7 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from bench.report.page.printing import print_board
 from bench.scores.ceiling import SegmenterRecord
 from bench.scores.membranes import RETUNED, label_truth
 from bench.scores.results import load_results
+from bench.stages import own_thresholds
 from bench.stages import segmenter_cache as segmenters
 from bench.stages.masks import read_masks
 from bench.stages.segmenter import load_segmenter
@@ -27,6 +29,7 @@ from bench.stages.splits import spread
 from bench.store.records import Store, load_document, save_document
 from bench.store.weights import load_tensors, save_tensors
 from bench.triplets.file import TripletFile
+from methods.classical import Average
 from segmentation.thresholds import THRESHOLDS
 from segmentation.training import Budget, probability
 from segmentation.unet import UNetOptions
@@ -346,6 +349,29 @@ def test_retuned_scores_are_those_of_a_segmenter_with_the_method_s_own_threshold
     for name in RETUNED:
         assert found[f"own_{name}"] == pytest.approx(expected[name]), name
     assert found["own_dice"]["mean"] > found["dice"]["mean"]
+
+
+def test_thresholds_are_retuned_in_the_pixels_of_what_is_learned_from(
+    cells: TripletFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is tested may have others, with ``trained_on``."""
+    sizes: list[float] = []
+
+    def best(_: object, most: float, size: float) -> float:
+        sizes.append(size)
+        return most
+
+    monkeypatch.setattr(own_thresholds, "best_seed_threshold", best)
+    monkeypatch.setattr(own_thresholds, "method_of", lambda _: Average())
+    context: Any = SimpleNamespace(
+        dataset=SimpleNamespace(training=cells), split=cells.indices,
+        config=SimpleNamespace(predict_tile=None), device=torch.device("cpu"),
+    )  # fmt: skip
+    segmenter: Any = SimpleNamespace(
+        pixel_size=60.0, probability=lambda frame: frame.astype(np.float32) / 255
+    )
+    own_thresholds.own_thresholds(context, segmenter)
+    assert sizes == [6.0]
 
 
 def test_own_thresholds_have_the_best_dice_on_the_method_s_validation_frames(  # type: ignore[no-untyped-def]
