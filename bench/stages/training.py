@@ -126,15 +126,12 @@ def train(
     before, unread = state.seconds, list[Numbers]()
     model.train()
     for batch in _batches(training, state.step):
-        torch.manual_seed(training.draws_at(state.step))
-        batch = sent(batch, training.device)
         numbers = gradient_step(model, optimiser, training, state.step, batch)
         state.step += 1
         state.seconds = before + time.monotonic() - started
         unread.append(numbers._replace(seconds=state.seconds))
         validating = state.step in validate_after
-        # By steps, not by clocks: a divergence ends all processes of a training at one step.
-        reading = validating or state.step % training.steps_a_reading == 0
+        reading = validating or state.step % training.steps_a_reading == 0  # by no clock
         if reading:
             rows += read_numbers(unread)
             unread.clear()
@@ -172,12 +169,12 @@ def announcement(training: Training) -> str:
 
 
 def _batches(training: Training, step: int) -> Iterator[Triplets]:
-    """The batches of all steps from ``step`` on."""
+    """The batches of all steps from ``step`` on, on their way to the device."""
     preset = training.preset
     sampler = CropSampler(
         training.file, training.train, preset.crop, preset.batch, training.seed, training.times
     )
-    return sampler.steps(step, training.steps)
+    return (sent(batch, training.device) for batch in sampler.steps(step, training.steps))
 
 
 def _is_best(model: Interpolator, training: Training, state: TrainingState, row: Row) -> bool:

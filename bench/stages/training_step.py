@@ -66,7 +66,11 @@ class Training:
 
     @property
     def steps_a_reading(self) -> int:
-        """After how many steps their numbers are read back, at the latest."""
+        """After how many steps their numbers are read back, at the latest.
+
+        Which steps those are is the same in all processes of a training, so that a divergence ends
+        all of them at one step.
+        """
         return self.reading or (_READING if self.device.type == "cuda" else 1)
 
     @property
@@ -175,6 +179,7 @@ def gradient_step(
     """One optimiser step on its batch, which is on the training's device."""
     if step == training.opening and training.begins_anew:
         optimiser.state.clear()
+    torch.manual_seed(training.draws_at(step))
     rates = training.rates_at(step)
     for group, rate in zip(optimiser.param_groups, rates, strict=False):
         group["lr"] = rate
