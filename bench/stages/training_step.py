@@ -115,10 +115,6 @@ class Training:
         """The time of the middle slices of a step."""
         return time_of_step(self.times, step)
 
-    def draws_at(self, step: int) -> int:
-        """Seed of what a network draws in a step, as dropout does: resumed, it draws the same."""
-        return (self.seed << 32 | step) % 2**63
-
     def rates_at(self, step: int) -> tuple[float, float]:
         """Learning rates of a step: of most parameters, and of those that estimate motion."""
         opening = self.opening if self.begins_anew else 0
@@ -179,7 +175,7 @@ def gradient_step(
     """One optimiser step on its batch, which is on the training's device."""
     if step == training.opening and training.begins_anew:
         optimiser.state.clear()
-    torch.manual_seed(training.draws_at(step))
+    _seed_draws(training, step)
     rates = training.rates_at(step)
     for group, rate in zip(optimiser.param_groups, rates, strict=False):
         group["lr"] = rate
@@ -197,6 +193,15 @@ def gradient_step(
     optimiser.step()
     shares = loss.shares(terms) if step == training.opening else {}
     return Numbers(step + 1, rates[0], list(named), values, shares)
+
+
+def _seed_draws(training: Training, step: int) -> None:
+    """Have a network that draws, as dropout does, draw the same whether or not it was resumed."""
+    seed = (training.seed << 32 | step) % 2**63
+    # torch.manual_seed formats a traceback at every call where CUDA has not begun.
+    torch.default_generator.manual_seed(seed)
+    if training.device.type == "cuda":
+        torch.cuda.manual_seed(seed)
 
 
 def _gradients(
