@@ -167,6 +167,7 @@ class Segmenters:
             record = folder.record()
             if record is None or record.carried != references_key(dataset.test):
                 record = self._make(dataset, folder, known)
+            end_training(folder.path)  # also of a run that was killed at its record
         return Segmenter(folder.weights, record.files[WEIGHTS], dataset.test, self._device)
 
     def source(self, dataset: Dataset) -> Dataset | None:
@@ -217,7 +218,6 @@ class Segmenters:
             provenance=provenance() | compute_provenance(self._device),
         )
         folder.save(record)
-        end_training(folder.path)
         return record
 
     def _weights(

@@ -95,6 +95,7 @@ class Teachers:
             if _record(folder) is None:
                 self._set_aside(folder / WEIGHTS)
                 self._make(file, folder)
+            end_training(folder)  # also of a run that was killed at its record
         return folder / WEIGHTS
 
     def _wait(self, holder: str) -> None:
@@ -122,7 +123,6 @@ class Teachers:
             finished=now(),
         )
         save_document(folder / RECORD, record.model_dump(mode="json"))
-        end_training(folder)
 
     def _settings(self, file: TripletFile) -> dict[str, Any]:
         """Everything that the weights depend on."""
