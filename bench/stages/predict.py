@@ -24,7 +24,7 @@ from bench.stages.memory_check import check_prediction
 from bench.stages.stage import Context, Facts, Result, Stage
 from bench.store.facts import PredictFacts
 from bench.store.records import WEIGHTS
-from bench.store.weights import load_weights
+from bench.store.weights import check_unchanged, load_weights
 from bench.triplets.file import TripletFile
 from bench.triplets.frames_and_tensors import NotFiniteError, to_frame, to_triplets
 from methods.interface import Interpolator
@@ -262,6 +262,8 @@ def weights_of(context: Context) -> Path | None:
 def _method(context: Context) -> Interpolator:
     """The method of the cell, with its weights."""
     model = context.cell.variant.build(context.dataset.test.times)
+    if context.cell.variant.weights is not None:
+        check_unchanged(context.cell.variant.weights, context.keys.settings["weights"])
     if (weights := weights_of(context)) is not None:
         load_weights(weights, model)
     return model

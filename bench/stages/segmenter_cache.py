@@ -31,6 +31,7 @@ from bench.stages.segmenter import Segmenter, load_segmenter
 from bench.stages.segmenter_folder import CEILING_MASKS, SegmenterFolder
 from bench.stages.segmenter_training import end_training, learning_settings, train_segmenter
 from bench.store.records import WEIGHTS, Store, file_name, now
+from bench.store.weights import check_unchanged
 from bench.triplets.dataset import Dataset
 from bench.triplets.file import TripletFile
 from segmentation.linknet import LinkNetOptions
@@ -226,7 +227,8 @@ class Segmenters:
         """Leave the weights if they are not there; what the record says of their training."""
         if known is not None and folder.weights.exists():
             return known.training
-        if self._judge.given is not None:
+        if self._judge.given is not None and self._given is not None:
+            check_unchanged(self._judge.given, self._given)
             copy_file(self._judge.given, folder.weights)
             return {}
         if (own := self.source(dataset)) is not None:

@@ -26,7 +26,7 @@ from bench.stages.training_checkpoint import Checkpoint, load_checkpoint
 from bench.stages.training_step import DivergenceError, Training
 from bench.store.facts import TrainFacts
 from bench.store.records import CHECKPOINT, WEIGHTS
-from bench.store.weights import load_weights, save_weights, tensors_digest
+from bench.store.weights import check_unchanged, load_weights, save_weights, tensors_digest
 from methods.interface import Interpolator
 from methods.losses import build_loss
 from methods.timed import parts_of
@@ -62,6 +62,7 @@ def _compute(context: Context, tick: Progress) -> Result:
         _check_kept(context, model, int(indices[0]))
         return Result(TrainFacts(triplets=len(indices)))
     if context.cell.variant.init is not None:
+        check_unchanged(context.cell.variant.init, context.keys.settings["init"])
         load_weights(context.cell.variant.init, model)
     teacher = context.teacher()
     if teacher is not None:
