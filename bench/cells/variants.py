@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _FILES = ("weights", "init")
-GAP = "gap"  # among the facts of a file of weights
+GAP, TAUGHT_BY = "gap", "taught_by"  # among the facts of a file of weights
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,23 @@ def gap_of(path: Path) -> int:
     return int(load_tensors(path)[1].get(GAP, 1))
 
 
-def gap_fact(gap: int) -> dict[str, int]:
-    """What a file of weights says of it; nothing where one was missing."""
-    return {GAP: gap} if gap > 1 else {}
+def taught_by(path: Path) -> list[str]:
+    """Digests of the segmenters that took part in the training of weights, as their file says."""
+    from bench.store.weights import load_tensors
+
+    return [*load_tensors(path)[1].get(TAUGHT_BY, ())]
+
+
+def network_facts(model: Interpolator, gap: int, teachers: Sequence[str] = ()) -> dict[str, Any]:
+    """What a file of weights says of what they are of: method and options.
+
+    In a network of other options the weights may fit too, and make other slices. Also the gap where
+    it is wider than a slice, and the teachers where there were any: none of them may judge.
+    """
+    options = TypeAdapter(type(model.options)).dump_python(model.options, mode="json")
+    facts = {"method": model.info.name, "options": options}
+    facts |= {GAP: gap} if gap > 1 else {}
+    return facts | ({TAUGHT_BY: sorted(set(teachers))} if teachers else {})
 
 
 def _check_fits(variant: Variant, path: Path, sizes: str, wanted: dict[str, str]) -> None:

@@ -144,6 +144,7 @@ class Job:
         record.status, record.failure = "running", None
         record.started = record.started if begun else now()
         record.finished = None
+        record.dataset = self.context.dataset_facts()  # a segmenter may be given that was not
         self._warn(record)
 
     def _succeeds(self, stage: Stage, record: Record, *, untouched: bool) -> bool:
@@ -174,19 +175,22 @@ class Job:
         return True
 
     def _compute(self, stage: Stage, record: Record) -> None:
-        started = time.monotonic()
+        device, started = self.context.device, time.monotonic()
         result = stage.compute(self.context, self.context.display.stage(stage.name))
         record.means |= result.means
         if result.triplets is not None:
             record.triplets = result.triplets
+        own = round(time.monotonic() - started, 2), provenance() | compute_provenance(device)
+        # Of what was taken over the record says where and how long it was made, not copied.
+        seconds, origin = (made.seconds, made.provenance) if (made := result.made) else own
         record.stages[stage.name] = StageRecord(
             key=self.context.keys.stages[stage.name],
             revision=stage.revision,
             file=stage.leaves,
             digest=file_digest(self._folder / stage.leaves),
-            seconds=round(time.monotonic() - started, 2),
+            seconds=seconds,
             facts=dict(result.facts),
-            provenance=provenance() | compute_provenance(self.context.device),
+            provenance=origin,
         )
         self._warn(record)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.base.errors import UserError
 from bench.cells.config import RunConfig
+from bench.cells.variants import taught_by
 from bench.stages.segmenter import load_segmenter
 from bench.stages.segmenter_cache import Segmenters
 from bench.stages.teacher import Teachers
@@ -91,6 +92,23 @@ def _attempt(make: Callable[[], object]) -> None:
         raise
     except Exception:
         return
+
+
+def check_weights(judge: Path, weights: Path | None, remedy: str) -> None:
+    """Refuse scores by a segmenter that the file of weights to be scored names as a teacher.
+
+    They may be of a training that no record at hand speaks of.
+
+    Args:
+        judge: file of the segmenter that scores.
+        weights: of what is scored; None for a method without any.
+        remedy: what to do then.
+
+    Raises:
+        UserError: it does.
+    """
+    for teacher in [] if weights is None else taught_by(weights):
+        check_judge(tensors_digest(judge), teacher, remedy)
 
 
 def check_judge(judge: str, teacher: str | None, remedy: str) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from bench.base.errors import UserError
 from bench.base.files import copy_file, file_digest
 from bench.stages.stage import Context
-from bench.store.facts import TrainFacts
-from bench.store.records import LOG, WEIGHTS
+from bench.store.records import LOG, WEIGHTS, StageRecord
 from bench.store.weights import load_weights
 from methods.interface import Interpolator
 
 
-def take_over(context: Context, model: Interpolator) -> TrainFacts | None:
+def take_over(context: Context, model: Interpolator) -> StageRecord | None:
     """Copy the weights and the log of a training with the same key.
 
     A cell has it that predicts with other tiles, or another dataset, and learned from this one.
@@ -23,7 +20,7 @@ def take_over(context: Context, model: Interpolator) -> TrainFacts | None:
         model: of the cell; it takes the weights.
 
     Returns:
-        What the record says of the training; None if there is none.
+        What the record of the other cell says of it; None if there is none.
     """
     for folder in context.store.folders():
         try:
@@ -41,5 +38,5 @@ def take_over(context: Context, model: Interpolator) -> TrainFacts | None:
                 copy_file(folder / name, context.folder / name)
         title, note = context.cell.title, context.display.note
         note(f"  {title}: the same training is in {folder}, taken over.")
-        return cast(TrainFacts, done.facts)
+        return done
     return None

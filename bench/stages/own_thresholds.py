@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.scores.membranes import OWN, RETUNED, label_truth, scored_again
+from bench.scores.membranes import OWN, RETUNED, label_truth, pixel_size, scored_again
 from bench.stages.masks import Further
 from bench.stages.predict import method_of, predict_frame
 from bench.stages.segmenter import Segmenter
@@ -43,7 +43,7 @@ def own_thresholds(context: Context, segmenter: Segmenter) -> Thresholds | None:
     dice = [dice_by_threshold(membrane, truth.mask, truth.valid) for membrane, truth in found]
     mask = float(THRESHOLDS[int(np.argmax(np.mean(dice, axis=0)))])
     slices = [(membrane, truth.segments) for membrane, truth in found]
-    return Thresholds(mask, best_seed_threshold(slices, mask, segmenter.pixel_size))
+    return Thresholds(mask, best_seed_threshold(slices, mask, pixel_size(file)))
 
 
 def own_scores(segmenter: Segmenter, own: Thresholds) -> Further:

@@ -24,7 +24,7 @@ from bench.stages.memory_check import check_prediction
 from bench.stages.stage import Context, Facts, Result, Stage
 from bench.store.facts import PredictFacts
 from bench.store.records import WEIGHTS
-from bench.store.weights import load_weights
+from bench.store.weights import check_unchanged, load_weights
 from bench.triplets.file import TripletFile
 from bench.triplets.frames_and_tensors import NotFiniteError, to_frame, to_triplets
 from methods.interface import Interpolator
@@ -253,14 +253,19 @@ def method_of(context: Context) -> Interpolator:
     return model
 
 
+def weights_of(context: Context) -> Path | None:
+    """The file of the weights that were given or learned; None where there is nothing to learn."""
+    learned = context.folder / WEIGHTS if context.cell.learns else None
+    return context.cell.variant.weights or learned
+
+
 def _method(context: Context) -> Interpolator:
-    """The method of the cell, with the weights that were given or learned."""
-    variant = context.cell.variant
-    model = variant.build(context.dataset.test.times)
-    if variant.weights is not None:
-        load_weights(variant.weights, model)
-    elif context.cell.learns:
-        load_weights(context.folder / WEIGHTS, model)
+    """The method of the cell, with its weights."""
+    model = context.cell.variant.build(context.dataset.test.times)
+    if context.cell.variant.weights is not None:
+        check_unchanged(context.cell.variant.weights, context.keys.settings["weights"])
+    if (weights := weights_of(context)) is not None:
+        load_weights(weights, model)
     return model
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from bench.base.errors import UserError
 from bench.scores.membranes import JUDGED, SECOND, scored_again
-from bench.stages.apart import check_judge
+from bench.stages.apart import check_judge, check_weights
 from bench.stages.masks import Further
+from bench.stages.predict import weights_of
 from bench.stages.segmenter import Segmenter
 from bench.stages.stage import Context
+from bench.store.records import WEIGHTS
 from bench.store.weights import tensors_digest
 
 _REMEDY = "it is the second judge: give another --teacher, or leave --judges out"
@@ -34,6 +36,7 @@ def second_segmenter(context: Context) -> Segmenter | None:
     own, other = (None if path is None else tensors_digest(path) for path in judges)
     if context.cell.needs_teacher and (path := context.teachers.weights(context.dataset.training)):
         check_judge(str(own), tensors_digest(path), _REMEDY)
+    check_weights(second.ceiling / WEIGHTS, weights_of(context), _REMEDY)
     if own == other:
         raise UserError(
             "The segmenter given with --segmenter is the second judge of this dataset as well, so "

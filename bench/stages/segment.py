@@ -8,14 +8,14 @@ from bench.base.files import content_digest, file_digest
 from bench.base.progress import Progress
 from bench.scores.membranes import MEMBRANE_METRICS, labelled, membrane_means
 from bench.stages import predict
-from bench.stages.apart import check_judge
+from bench.stages.apart import check_judge, check_weights
 from bench.stages.keys import Inputs
 from bench.stages.masks import segment
 from bench.stages.own_thresholds import own_scores, own_thresholds
 from bench.stages.second_judge import no_second, second_digest, second_scores, second_segmenter
 from bench.stages.stage import Context, Facts, Result, Stage
 from bench.store.facts import SegmentFacts
-from bench.store.records import MASKS
+from bench.store.records import MASKS, WEIGHTS
 
 REVISION = 4
 MEMBRANES = "membranes.parquet"
@@ -31,12 +31,16 @@ def _key(inputs: Inputs) -> str | None:
         parts.append(inputs.carried)
     if inputs.second is not None:
         parts.append({"second": inputs.second})
+    # Of what learns nothing, retuned thresholds alone depend on the dataset that is learned from.
+    if inputs.tested is not None and not inputs.cell.learns and inputs.config.segmenter is not None:
+        parts.append({"retuned_on": inputs.learned_from})  # else the segmenter's key has it
     return content_digest(parts)
 
 
 def _compute(context: Context, _: Progress) -> Result:
     segmenter = context.segmenters.get(context.dataset)
     check_judge(segmenter.digest, context.teacher_digest(), _REMEDY)
+    check_weights(segmenter.ceiling / WEIGHTS, predict.weights_of(context), _REMEDY)
     own, second = own_thresholds(context, segmenter), second_segmenter(context)
     further = [own_scores(segmenter, own)] if own is not None else []
     further += [second_scores(second)] if second is not None else []

@@ -29,8 +29,9 @@ from bench.stages.masks import segment
 from bench.stages.membrane_truth import no_membranes
 from bench.stages.segmenter import Segmenter, load_segmenter
 from bench.stages.segmenter_folder import CEILING_MASKS, SegmenterFolder
-from bench.stages.segmenter_training import learning_settings, train_segmenter
+from bench.stages.segmenter_training import end_training, learning_settings, train_segmenter
 from bench.store.records import WEIGHTS, Store, file_name, now
+from bench.store.weights import check_unchanged
 from bench.triplets.dataset import Dataset
 from bench.triplets.file import TripletFile
 from segmentation.linknet import LinkNetOptions
@@ -167,6 +168,7 @@ class Segmenters:
             record = folder.record()
             if record is None or record.carried != references_key(dataset.test):
                 record = self._make(dataset, folder, known)
+            end_training(folder.path)  # also of a run that was killed at its record
         return Segmenter(folder.weights, record.files[WEIGHTS], dataset.test, self._device)
 
     def source(self, dataset: Dataset) -> Dataset | None:
@@ -225,7 +227,8 @@ class Segmenters:
         """Leave the weights if they are not there; what the record says of their training."""
         if known is not None and folder.weights.exists():
             return known.training
-        if self._judge.given is not None:
+        if self._judge.given is not None and self._given is not None:
+            check_unchanged(self._judge.given, self._given)
             copy_file(self._judge.given, folder.weights)
             return {}
         if (own := self.source(dataset)) is not None:

@@ -58,7 +58,8 @@ def train_segmenter(
     """Train on the real middle slices of a dataset; leave weights and log in ``folder``.
 
     A checkpoint is written at every validation; where one is found, the training goes on from
-    it. On a CPU the result is the same to the last bit.
+    it. On a CPU the result is the same to the last bit. The checkpoint stays: whoever asked for
+    the training calls ``end_training`` once there is a record of it.
 
     Returns:
         Facts for the record: slices, steps, validation Dice, the threshold of seeds, seconds.
@@ -83,7 +84,6 @@ def train_segmenter(
     origin = {"dataset": file.name, "pixel_size": pixel_size(file)}
     seeds = _seed_threshold(model, file, trained.threshold, device)
     save_segmenter(folder / WEIGHTS, model, Thresholds(trained.threshold, seeds), origin)
-    checkpoint.unlink(missing_ok=True)
     return {
         "slices": len(slices.frames),
         "validation_slices": len(validation.frames),
@@ -94,6 +94,11 @@ def train_segmenter(
         "training_seconds": round(trained.curve[-1]["seconds"], 1),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
+
+
+def end_training(folder: Path) -> None:
+    """Remove the checkpoint of a training that has its record: before, a kill would lose it all."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _keep(path: Path, course: Course) -> None:

@@ -24,7 +24,7 @@ from bench.stages.keys import Inputs, Keys
 from bench.stages.segmenter_cache import Segmenters
 from bench.stages.splits import split_indices
 from bench.stages.teacher import Teachers
-from bench.store.records import Store
+from bench.store.records import StageRecord, Store
 from bench.triplets.dataset import Dataset
 from methods.features import VggFeatures
 
@@ -95,11 +95,13 @@ class Result:
         facts: for its own entry in the record.
         means: over the test triplets that count, for the record.
         triplets: how many these are, if the stage is the one that counts them.
+        made: what another cell's record says of the file, if it was taken over from there.
     """
 
     facts: Facts
     means: Mapping[str, float | None] = field(default_factory=dict)
     triplets: int | None = None
+    made: StageRecord | None = None
 
 
 Words = Callable[[Context, Facts | None], list[str]]

@@ -19,8 +19,9 @@ from bench.base.progress import Display
 from bench.base.provenance import compute_provenance, provenance
 from bench.cells.config import RunConfig
 from bench.stages.segmenter import load_segmenter
-from bench.stages.segmenter_training import learning_settings, train_segmenter
+from bench.stages.segmenter_training import end_training, learning_settings, train_segmenter
 from bench.store.records import SCHEMA, WEIGHTS, Store, file_name, load_document, now, save_document
+from bench.store.weights import check_unchanged
 from bench.triplets.file import TripletFile
 from segmentation.network import MembraneNetwork
 from segmentation.training import Budget
@@ -82,8 +83,11 @@ class Teachers:
         """The teacher of what is learned from, frozen; it is trained now if it is not there.
 
         Raises:
-            UserError: no slice of the training split is labelled.
+            UserError: no slice of the training split is labelled, or the file that was given has
+                changed.
         """
+        if self._given is not None and self._given_digest is not None:
+            check_unchanged(self._given, self._given_digest)
         path = self._given or self._trained(file)
         teacher, _ = load_segmenter(path)
         place(teacher, self._device)
@@ -95,6 +99,7 @@ class Teachers:
             if _record(folder) is None:
                 self._set_aside(folder / WEIGHTS)
                 self._make(file, folder)
+            end_training(folder)  # also of a run that was killed at its record
         return folder / WEIGHTS
 
     def _wait(self, holder: str) -> None:

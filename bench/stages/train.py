@@ -15,7 +15,7 @@ from bench.base.files import content_digest, set_aside
 from bench.base.progress import Progress, announcing, silent
 from bench.cells.cell import budget_of
 from bench.cells.presets import PRESETS
-from bench.cells.variants import gap_fact
+from bench.cells.variants import network_facts, taught_by
 from bench.stages.finished_training import take_over
 from bench.stages.kept_weights import check_kept
 from bench.stages.keys import Inputs, method_settings, training_settings
@@ -26,7 +26,7 @@ from bench.stages.training_checkpoint import Checkpoint, load_checkpoint
 from bench.stages.training_step import DivergenceError, Training
 from bench.store.facts import TrainFacts
 from bench.store.records import CHECKPOINT, WEIGHTS
-from bench.store.weights import load_weights, save_weights
+from bench.store.weights import check_unchanged, load_weights, save_weights, tensors_digest
 from methods.interface import Interpolator
 from methods.losses import build_loss
 from methods.timed import parts_of
@@ -54,14 +54,15 @@ def _compute(context: Context, tick: Progress) -> Result:
     model = context.cell.variant.build(file.times)
     taken = None if context.config.rerun else take_over(context, model)
     if taken is not None:
-        return Result(taken)
+        return Result(taken.facts, made=taken)
     if not context.cell.trained:
         indices = context.split("train")
         fit(model, file, indices, tick)
-        save_weights(context.folder / WEIGHTS, model, gap_fact(file.gap))
+        save_weights(context.folder / WEIGHTS, model, network_facts(model, file.gap))
         _check_kept(context, model, int(indices[0]))
         return Result(TrainFacts(triplets=len(indices)))
     if context.cell.variant.init is not None:
+        check_unchanged(context.cell.variant.init, context.keys.settings["init"])
         load_weights(context.cell.variant.init, model)
     teacher = context.teacher()
     if teacher is not None:
@@ -110,6 +111,9 @@ def _training(context: Context, teacher: nn.Module | None, model: Interpolator) 
     cell, config, loss = context.cell, context.config, context.cell.loss_variant
     if loss is None:
         raise ValueError(f"The trained cell {cell.title} has no loss.")
+    init = cell.variant.init
+    path = None if teacher is None else context.teachers.weights(file)
+    taught = [tensors_digest(path)] if path else []
     return Training(
         file=file,
         train=context.split("train"),
@@ -120,6 +124,7 @@ def _training(context: Context, teacher: nn.Module | None, model: Interpolator) 
         device=context.device,
         bf16=config.precision == "bf16",
         times=tuple(moment for moment, _ in parts_of(model, file.times)),
+        taught_by=(*taught, *(taught_by(init) if init else ())),
     )
 
 

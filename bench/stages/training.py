@@ -17,7 +17,7 @@ from bench.base import ranks
 from bench.base.device import place
 from bench.base.errors import UserError
 from bench.base.progress import Progress, silent
-from bench.cells.variants import gap_fact
+from bench.cells.variants import network_facts
 from bench.scores.metrics import psnr
 from bench.stages.splits import centre, spread_over_gaps
 from bench.stages.training_checkpoint import (
@@ -97,9 +97,9 @@ def train(
 ) -> TrainFacts:
     """Train a network and leave ``weights.safetensors`` and ``training.csv`` in ``folder``.
 
-    A checkpoint is written at every validation and once a minute; where one is given, the
-    training goes on from it. On a CPU the result is the same to the last bit. Of several processes
-    that train together the first one validates and writes.
+    A checkpoint is written at every validation, and once a minute at a step whose numbers are read;
+    where one is given, the training goes on from it. On a CPU the result is the same to the last
+    bit. Of several processes that train together the first one validates and writes.
 
     Returns:
         Facts for the record: steps, samples, the step whose weights were kept with its
@@ -126,16 +126,16 @@ def train(
     before, unread = state.seconds, list[Numbers]()
     model.train()
     for batch in _batches(training, state.step):
-        batch = sent(batch, training.device)
         numbers = gradient_step(model, optimiser, training, state.step, batch)
         state.step += 1
         state.seconds = before + time.monotonic() - started
         unread.append(numbers._replace(seconds=state.seconds))
         validating = state.step in validate_after
-        saving = validating or time.monotonic() - saved > _CHECKPOINT_SECONDS
-        if saving or state.step == training.steps or len(unread) >= training.steps_a_reading:
+        reading = validating or state.step % training.steps_a_reading == 0  # by no clock
+        if reading:
             rows += read_numbers(unread)
             unread.clear()
+        saving = validating or (reading and time.monotonic() - saved > _CHECKPOINT_SECONDS)
         if validating and _is_best(model, training, state, rows[-1]):
             best = _copy_weights(model)
         progress(state.step, training.steps, _loss_words(training, rows))
@@ -146,7 +146,7 @@ def train(
     model.load_state_dict(best)
     facts = _facts(training, state, rows)
     if ranks.is_first():
-        _leave(folder, model, {**facts, **gap_fact(training.file.gap)})
+        _leave(folder, model, training, facts)
     return facts
 
 
@@ -169,12 +169,12 @@ def announcement(training: Training) -> str:
 
 
 def _batches(training: Training, step: int) -> Iterator[Triplets]:
-    """The batches of all steps from ``step`` on."""
+    """The batches of all steps from ``step`` on, on their way to the device."""
     preset = training.preset
     sampler = CropSampler(
         training.file, training.train, preset.crop, preset.batch, training.seed, training.times
     )
-    return sampler.steps(step, training.steps)
+    return (sent(batch, training.device) for batch in sampler.steps(step, training.steps))
 
 
 def _is_best(model: Interpolator, training: Training, state: TrainingState, row: Row) -> bool:
@@ -193,9 +193,10 @@ def _is_best(model: Interpolator, training: Training, state: TrainingState, row:
     return True
 
 
-def _leave(folder: Path, model: Interpolator, facts: Mapping[str, Any]) -> None:
+def _leave(folder: Path, model: Interpolator, training: Training, facts: Mapping[str, Any]) -> None:
     """Write the weights, without the seconds: the same training leaves the same file."""
     lasting = {name: fact for name, fact in facts.items() if name != "training_seconds"}
+    lasting |= network_facts(model, training.file.gap, training.taught_by)
     save_weights(folder / WEIGHTS, model, lasting)
     (folder / CHECKPOINT).unlink(missing_ok=True)
 

@@ -48,6 +48,8 @@ class Training:
             for the device's own: each step by itself on a CPU, 50 on CUDA, where reading back
             waits for all that was sent to the card.
         times: of the middle slices, which the steps take in turn.
+        taught_by: digests of the segmenters that took part, in this loss or in that of the weights
+            that it starts from; the file of weights names them.
     """
 
     file: TripletFile
@@ -60,10 +62,15 @@ class Training:
     bf16: bool = False
     reading: int | None = None
     times: tuple[float, ...] = (HALF,)
+    taught_by: tuple[str, ...] = ()
 
     @property
     def steps_a_reading(self) -> int:
-        """After how many steps their numbers are read back, at the latest."""
+        """After how many steps their numbers are read back, at the latest.
+
+        Which steps those are is the same in all processes of a training, so that a divergence ends
+        all of them at one step.
+        """
         return self.reading or (_READING if self.device.type == "cuda" else 1)
 
     @property
@@ -168,6 +175,7 @@ def gradient_step(
     """One optimiser step on its batch, which is on the training's device."""
     if step == training.opening and training.begins_anew:
         optimiser.state.clear()
+    _seed_draws(training, step)
     rates = training.rates_at(step)
     for group, rate in zip(optimiser.param_groups, rates, strict=False):
         group["lr"] = rate
@@ -185,6 +193,15 @@ def gradient_step(
     optimiser.step()
     shares = loss.shares(terms) if step == training.opening else {}
     return Numbers(step + 1, rates[0], list(named), values, shares)
+
+
+def _seed_draws(training: Training, step: int) -> None:
+    """Have a network that draws, as dropout does, draw the same whether or not it was resumed."""
+    seed = (training.seed << 32 | step) % 2**63
+    # torch.manual_seed formats a traceback at every call where CUDA has not begun.
+    torch.default_generator.manual_seed(seed)
+    if training.device.type == "cuda":
+        torch.cuda.manual_seed(seed)
 
 
 def _gradients(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.base.errors import DamagedError, UserError
-from bench.base.files import atomic_path
+from bench.base.files import atomic_path, file_digest
 
 _DIGEST = "digest"  # among the facts
 _PICKLES = (b"PK\x03\x04", b"\x80")  # how a file of `torch.save` begins: a zip, or a bare pickle
@@ -76,6 +76,20 @@ def tensors_digest(path: Path) -> str:
         UserError: as ``load_tensors``.
     """
     return _digest(load_tensors(path)[0], {})
+
+
+def check_unchanged(path: Path, digest: str) -> None:
+    """Refuse a file that is no longer the one whose digest is in the keys of what it makes.
+
+    Args:
+        path: of it.
+        digest: SHA-256 of the whole file, as it was when the keys were formed.
+
+    Raises:
+        UserError: it is another one.
+    """
+    if file_digest(path) != digest:
+        raise UserError(f"{path} has changed since the run began; repeat the command.")
 
 
 def _metadata(content: bytes) -> dict[str, str]:

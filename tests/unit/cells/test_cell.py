@@ -153,6 +153,30 @@ def test_what_was_learned_elsewhere_is_the_same_training_and_another_cell() -> N
 
 
 @pytest.mark.usefixtures("tiny_bench")
+def test_thresholds_retuned_on_another_dataset_are_in_the_key_of_the_membranes(
+    tmp_path: Path,
+) -> None:
+    """A given segmenter does not depend on what is learned from; a method's own thresholds do."""
+    given = {"methods": "before", "segmenter": tmp_path / "given.safetensors"}
+    config = RunConfig.model_validate(BASE | given)
+    copy = plan(config)[1]
+    one, other = (keys(copy, config, of, segmenter="s", tested="g") for of in ("e", "f"))
+    assert one.cell == other.cell
+    differ = {name for name in one.stages if one.stages[name] != other.stages[name]}
+    assert differ == {"segment"}
+
+
+@pytest.mark.usefixtures("tiny_bench")
+@pytest.mark.parametrize("samples", [None, 60, 59])
+def test_a_record_says_how_many_samples_where_they_are_not_the_preset_s(
+    samples: int | None,
+) -> None:
+    config = RunConfig.model_validate(BASE | {"samples": samples})
+    said = {cell.title: keys(cell, config).settings["samples"] for cell in plan(config)}
+    assert said == {"linear": None, "tiny l1": 59 if samples == 59 else None}
+
+
+@pytest.mark.usefixtures("tiny_bench")
 def test_the_columns_of_overlapping_tiles_are_in_the_keys_of_what_holds_them() -> None:
     cell, config = only_trained()
     apart, overlap = (keys(cell, config, segmenter="s", overlapping=o) for o in (False, True))

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from bench.report.page.printing import print_board
 from bench.scores.ceiling import SegmenterRecord
 from bench.scores.membranes import RETUNED, label_truth
 from bench.scores.results import load_results
+from bench.stages import own_thresholds
 from bench.stages import segmenter_cache as segmenters
 from bench.stages.masks import read_masks
 from bench.stages.segmenter import load_segmenter
@@ -27,6 +29,7 @@ from bench.stages.splits import spread
 from bench.store.records import Store, load_document, save_document
 from bench.store.weights import load_tensors, save_tensors
 from bench.triplets.file import TripletFile
+from methods.classical import Average
 from segmentation.thresholds import THRESHOLDS
 from segmentation.training import Budget, probability
 from segmentation.unet import UNetOptions
@@ -177,6 +180,26 @@ def test_a_ceiling_of_before_neurites_were_followed_is_made_anew_without_a_train
     assert json.loads(again)["rows"] == json.loads(first)["rows"]
 
 
+def test_who_is_stopped_at_the_ceiling_has_not_lost_the_training_of_the_segmenter(
+    run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segmenters.Segmenters, "_ceiling", stopped)
+        assert run()[0] == 130
+    trained = file_digest(segmenter_folder(tmp_path) / "weights.safetensors")
+    monkeypatch.setattr("segmentation.training._step", stopped)
+    code, _, errors = run()
+    assert code == 0, errors
+    folder = segmenter_folder(tmp_path)
+    assert file_digest(folder / "weights.safetensors") == trained
+    assert not (folder / "checkpoint.safetensors").exists()
+
+
 def test_a_second_run_trains_nothing_and_a_lost_segmenter_is_made_again(  # type: ignore[no-untyped-def]
     run, tmp_path: Path
 ) -> None:
@@ -243,8 +266,10 @@ def test_without_labels_the_stage_does_not_apply_and_says_so(run, tmp_path: Path
 def test_a_segmenter_trained_elsewhere_gives_agreement(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     run("--json")
     weights = segmenter_folder(tmp_path) / "weights.safetensors"
+    assert "No membrane scores" in run(dataset="texture")[1]
     code, out, err = run("--segmenter", weights, dataset="texture")
     assert code == 0, err
+    assert not any(r.dataset.get("no_membranes") for _, r in Store(tmp_path / "results").records())
     assert "agreement with the real slice's segmentation" in out
     assert out.count("texture: no file says how wide a pixel is, and 5 nm a pixel are") == 1
     assert "real slice" in out
@@ -324,6 +349,29 @@ def test_retuned_scores_are_those_of_a_segmenter_with_the_method_s_own_threshold
     for name in RETUNED:
         assert found[f"own_{name}"] == pytest.approx(expected[name]), name
     assert found["own_dice"]["mean"] > found["dice"]["mean"]
+
+
+def test_thresholds_are_retuned_in_the_pixels_of_what_is_learned_from(
+    cells: TripletFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is tested may have others, with ``trained_on``."""
+    sizes: list[float] = []
+
+    def best(_: object, most: float, size: float) -> float:
+        sizes.append(size)
+        return most
+
+    monkeypatch.setattr(own_thresholds, "best_seed_threshold", best)
+    monkeypatch.setattr(own_thresholds, "method_of", lambda _: Average())
+    context: Any = SimpleNamespace(
+        dataset=SimpleNamespace(training=cells), split=cells.indices,
+        config=SimpleNamespace(predict_tile=None), device=torch.device("cpu"),
+    )  # fmt: skip
+    segmenter: Any = SimpleNamespace(
+        pixel_size=60.0, probability=lambda frame: frame.astype(np.float32) / 255
+    )
+    own_thresholds.own_thresholds(context, segmenter)
+    assert sizes == [6.0]
 
 
 def test_own_thresholds_have_the_best_dice_on_the_method_s_validation_frames(  # type: ignore[no-untyped-def]

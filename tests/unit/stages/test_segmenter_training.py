@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from bench.base.progress import PlainDisplay, Progress
-from bench.stages.segmenter_training import train_segmenter
+from bench.stages.segmenter_training import end_training, train_segmenter
 from bench.triplets.file import TripletFile
 from segmentation.augment import Crop, augment
 from segmentation.linknet import LinkNetOptions
@@ -202,6 +202,7 @@ def test_a_killed_training_goes_on_bit_equal(
     assert {**found, "training_seconds": 0} == {**expected, "training_seconds": 0}
     logs = [pd.read_csv(folder / "training.csv") for folder in (whole, killed)]
     pd.testing.assert_frame_equal(*(log.drop(columns="seconds") for log in logs))
+    end_training(killed)
     assert sorted(path.name for path in killed.iterdir()) == ["training.csv", "weights.safetensors"]
 
 

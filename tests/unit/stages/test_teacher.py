@@ -5,10 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from bench.base.errors import UserError
 from bench.base.progress import PlainDisplay, Progress
+from bench.cells.config import RunConfig
+from bench.stages.segmenter import save_segmenter
+from bench.stages.segmenter_cache import Judge, Segmenters
+from bench.stages.teacher import Teachers
 from bench.store.records import Store
 from bench.store.weights import load_tensors, save_tensors
+from bench.triplets.dataset import Dataset
+from bench.triplets.file import TripletFile
+from segmentation.networks import build
+from segmentation.scores import Thresholds
+from segmentation.training import Budget
+from segmentation.unet import UNetOptions
 
 pytestmark = pytest.mark.usefixtures("one_thread", "without_picture")
 
@@ -98,6 +110,43 @@ def test_the_judge_is_no_teacher_and_the_finished_cell_stays(train, tmp_path: Pa
     assert "are the same network" in err.splitlines()[-1]
     code, _, err = train("--segmenter", teacher, losses="l1")  # which it has not taught
     assert code == 0, err
+
+
+def test_weights_that_a_segmenter_has_taught_are_not_judged_by_it(  # type: ignore[no-untyped-def]
+    run, train, tmp_path: Path
+) -> None:
+    """Wherever they lie, and though another training has gone on from them."""
+    train("--stages", "train")
+    teacher = weights_of(tmp_path, "teacher")
+    taught = tmp_path / "taught.safetensors"
+    [learned] = tmp_path.rglob("tiny-lm-*/weights.safetensors")
+    taught.write_bytes(learned.read_bytes())
+    judge = saved_again(teacher, tmp_path / "judge.safetensors")
+    words = ("--losses", "l1", "--json", "--segmenter")
+    methods = f"tiny[weights={taught}],tiny[init={taught}],tiny"
+    code, out, err = run(*words, judge, methods=methods)
+    assert code == 1, err
+    failed = {row["method"]: row["failure"] for row in json.loads(out)["rows"] if row["failure"]}
+    assert sorted(failed) == ["tiny[init=taught]", "tiny[weights=taught]"]
+    assert all("took part in the loss of this cell" in why for why in failed.values())
+
+
+@pytest.mark.parametrize("role", ["segmenter", "teacher"])
+def test_a_file_that_changes_during_a_run_is_not_taken_for_what_it_was(
+    role: str, cells: TripletFile, tmp_path: Path
+) -> None:
+    """The keys have the digest of what it was when the run began, maybe hours before."""
+    options = UNetOptions(decoder=(8, 4, 4))
+    path, model = tmp_path / "given.safetensors", build(options)
+    save_segmenter(path, model, Thresholds(0.5, 0.5), {})
+    shared = torch.device("cpu"), Store(tmp_path / "results"), PlainDisplay(print)
+    judges = Segmenters(Judge(options, Budget(), "segmenter", given=path), *shared)
+    config = RunConfig(methods=("average",), dataset=("cells",), teacher=path)
+    teachers = Teachers(config, *shared)
+    save_segmenter(path, model, Thresholds(0.4, 0.4), {})
+    with pytest.raises(UserError, match="has changed since the run began; repeat the command"):
+        judges.get(Dataset("cells", cells, cells)) if role == "segmenter" else teachers.get(cells)
+    assert not list(tmp_path.rglob("weights.safetensors"))
 
 
 def test_a_judge_that_would_come_out_as_the_teacher_is_refused_before_a_training(  # type: ignore[no-untyped-def]

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 from collections.abc import Iterable
 from itertools import pairwise
@@ -9,15 +10,23 @@ import torch
 from tiny import QUICK, Tiny, TinyOptions
 from torch import nn
 
+import methods
 from bench.base.errors import UserError
 from bench.cells.registry import METHODS
 from bench.cells.variants import parse_variant
 from bench.stages import training as loop
+from bench.stages.predict import predict_frame
 from bench.stages.training import announcement, fit, train, validate
 from bench.stages.training_checkpoint import load_checkpoint
-from bench.stages.training_step import DivergenceError, Training, gradient_step, read_numbers
+from bench.stages.training_step import (
+    DivergenceError,
+    Numbers,
+    Training,
+    gradient_step,
+    read_numbers,
+)
 from bench.store.records import CHECKPOINT
-from bench.store.weights import load_tensors
+from bench.store.weights import load_tensors, load_weights
 from bench.triplets.file import TripletFile
 from bench.triplets.training_crops import CropSampler
 from methods.features import load_features
@@ -82,6 +91,32 @@ def test_a_killed_training_resumes_bit_equal(
     assert not (tmp_path / CHECKPOINT).exists()
 
 
+class Dropping(Tiny):
+    """It draws random numbers as it is trained."""
+
+    def forward(self, before: torch.Tensor, after: torch.Tensor) -> Interpolation:
+        seen = (nn.functional.dropout(frame, 0.2, self.training) for frame in (before, after))
+        return super().forward(*seen)
+
+
+def test_a_network_that_draws_resumes_bit_equal(texture: TripletFile, tmp_path: Path) -> None:
+    def kill(done: int, *_: object) -> None:
+        if done == 13:
+            raise KeyboardInterrupt
+
+    logs = []
+    for number, stop in enumerate((quiet, kill)):
+        folder = tmp_path / str(number)
+        torch.manual_seed(0)
+        with contextlib.suppress(KeyboardInterrupt):
+            train(Dropping(), make_training(texture), folder, stop)
+        if stop is kill:
+            torch.rand(number + 7)  # whatever else this process has drawn
+            train(Dropping(), make_training(texture), folder, quiet, load_checkpoint(folder))
+        logs.append(pd.read_csv(folder / "training.csv").drop(columns="seconds"))
+    pd.testing.assert_frame_equal(*logs)  # to the last step, wherever the best one was
+
+
 def test_the_best_validation_is_kept(texture: TripletFile, whole: Path) -> None:
     log = pd.read_csv(whole / "training.csv")
     _, facts = load_tensors(whole / "weights.safetensors")
@@ -90,6 +125,25 @@ def test_the_best_validation_is_kept(texture: TripletFile, whole: Path) -> None:
     assert facts["best_step"] == log.loc[losses.idxmin(), "step"]
     assert facts["validation_loss"] == pytest.approx(losses.min())
     assert facts["validation_psnr"] == pytest.approx(log.loc[losses.idxmin(), "validation_psnr"])
+
+
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+def test_weights_say_of_which_network_they_are_and_make_the_same_slices(
+    texture: TripletFile, tmp_path: Path, preset: str
+) -> None:
+    # Weights of other scales, or of slices as they are, would fit all the same.
+    trained = parse_variant("rife[scales=8/4/2,normalise=no]", "quick").build()
+    short = dataclasses.replace(QUICK, samples=2, validations=1)
+    train(trained, make_training(texture, preset=short), tmp_path, quiet)
+    weights = tmp_path / "weights.safetensors"
+    given = parse_variant(f"rife[weights={weights}]", preset)
+    assert given.options == trained.options
+    model = given.build()
+    load_weights(weights, model)
+    frames = texture.frames(int(texture.indices("test")[0]))
+    expected = predict_frame(trained.eval(), frames, torch.device("cpu"))
+    for one in (model.eval(), methods.load("rife", weights, preset=preset)):
+        assert (predict_frame(one, frames, torch.device("cpu")) == expected).all()
 
 
 def test_the_log_holds_every_step_and_part(whole: Path) -> None:
@@ -260,8 +314,25 @@ def test_a_divergence_names_its_first_step_and_leaves_nothing_that_came_after(
             lambda done, _, words: seen.append((done, words)),
         )  # fmt: skip
     found = load_checkpoint(tmp_path)
-    assert (found and found.step) == (4 if seconds == 0 else None)
+    assert (found and found.step) == (4 if seconds == 0 and reading == 1 else None)
     assert not any("nan" in words for _, words in seen)
+
+
+def test_no_clock_decides_which_steps_are_read_together(
+    texture: TripletFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of processes that train together each has a clock of its own, and only the first one saves.
+    read: list[int] = []
+
+    def reading(unread: list[Numbers]) -> list[dict[str, float]]:
+        read.append(unread[-1].step)
+        return read_numbers(unread)
+
+    monkeypatch.setattr(loop, "read_numbers", reading)
+    for seconds in (0.0, 60.0):
+        monkeypatch.setattr(loop, "_CHECKPOINT_SECONDS", seconds)
+        train(fresh(), make_training(texture, reading=8), tmp_path, quiet)
+    assert read == [8, 10, 16, 20, 24, 30] * 2
 
 
 @pytest.mark.parametrize("loss", ["l1", "lf", "ls"])

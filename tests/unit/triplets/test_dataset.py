@@ -110,6 +110,9 @@ def test_a_dataset_is_predicted_with_what_another_one_taught(
         assert record.config["dataset"] == source[method][1].dataset["fingerprint"]
         assert record.config["tested"] == own[method][1].dataset["fingerprint"]
         assert "learned from the training split of cells" in record.warnings
+        # Where and how long it was trained, not where and how long it was copied.
+        trained, taken = (found[method][1].stages["train"] for found in (source, borrowed))
+        assert (taken.seconds, taken.provenance) == (trained.seconds, trained.provenance)
     # What does not learn is the same whoever else does.
     assert borrowed["average"][1].key == own["average"][1].key
     assert borrowed["average"][1].warnings == []
