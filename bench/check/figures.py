@@ -23,7 +23,6 @@ from bench.run.compute import compute
 from bench.scores.entry import Entry
 from bench.scores.results import load_results
 
-
 _NAMED = 5  # cells in a sentence
 
 
