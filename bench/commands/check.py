@@ -35,10 +35,13 @@ def check(words: CheckWords) -> None:
     The new figures are those of --out; without it, of the configuration that the baseline names.
     """
     _check_goes_together(words)
-    from bench.base.files import write_text
+    from bench.base.files import probe_folder, write_text
     from bench.check import findings as gate
     from bench.check.figures import Figures
 
+    accepted = words.baseline if words.accept else None
+    for target in filter(None, (words.junit, words.summary, accepted)):
+        probe_folder(target.parent)  # before minutes of computing
     figures = Figures(words.baseline, words.config, words.out, words.data, _tell)
     if words.accept:
         _tell(f"{words.baseline}: {figures.accept(words.reason)} cells accepted")

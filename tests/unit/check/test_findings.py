@@ -188,6 +188,16 @@ def test_words_that_would_be_ignored_are_refused(tmp_path: Path, baseline: Path)
         assert "--accept" in str(answer.exception)
 
 
+def test_what_cannot_be_written_is_refused_before_anything_is_computed(
+    tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.check.figures.Figures.compare", lambda _: pytest.fail("computed"))
+    (tmp_path / "file").write_bytes(b"")
+    answer = check(baseline, tmp_path / "results", "--junit", str(tmp_path / "file/gate.xml"))
+    assert isinstance(answer.exception, UserError)
+    assert "cannot be written to" in str(answer.exception)
+
+
 def test_a_reason_with_control_characters_and_bars_is_still_read_by_others(
     tmp_path: Path,
 ) -> None:
