@@ -70,11 +70,21 @@ def build(
         said, sources = of_one(options), [] if source is None else [source]
     else:
         said, sources = options, list(source)
+        _check_one_each(options)
     with told_to(tell or (lambda _: None)):
         return build_as_said(
             name, sources, Path(data), said | {"rules": dict(rules) or None},
             download=download, replace=replace,
         )  # fmt: skip
+
+
+def _check_one_each(options: Mapping[str, Any]) -> None:
+    """Refuse one text where each of several volumes has its own: its letters would be taken."""
+    for option in OF_EACH:
+        if isinstance(said := options.get(option), str | Path):
+            raise UserError(
+                f"Where the source is a list, so is --{option}: one for each volume, not '{said}'."
+            )
 
 
 def build_as_said(

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.api.given_options import missing_of
+from bench.base.device import check_device, check_threads
 from bench.base.errors import UserError
 from bench.base.invalid_option import parsed
 from bench.base.progress import open_display
+from bench.base.words import unknown
+from bench.cells.presets import PRESETS
 from bench.repair.caution import cautioned
 from bench.repair.evidence import Evidence, path_of
 from bench.repair.find import SEARCH, find_defects
@@ -123,6 +126,11 @@ class RepairOptions:
             raise UserError("--mask-out is the same as --out; give it another name.")
         if self.search < 1:
             raise UserError(f"--search takes 1 pixel or more, not {self.search}.")
+        check_threads(self.threads)
+        if self.device is not None:
+            check_device(self.device)
+        if self.preset is not None and self.preset not in PRESETS:
+            unknown("--preset value", self.preset, list(PRESETS))
 
     def given(self) -> Given:
         """The volume, and how it is read.
@@ -175,7 +183,6 @@ class RepairOptions:
 
     def _check_loss(self, dataset: str) -> None:
         """Refuse a loss that there is not, or that looks for membranes that nobody has marked."""
-        from bench.cells.presets import PRESETS
         from bench.cells.variants import parse_loss
         from bench.triplets.dataset_paths import dataset_path
         from bench.triplets.file import readable
@@ -324,7 +331,8 @@ class RepairOptions:
             method=self.method or AUTO,
             loss=self.loss,
             dataset=self.dataset or volume.name,
-            volume={key: value for key, value in given.items() if value},
+            # The first channel is 0, which counts as little as nothing where truth is asked.
+            volume={key: value for key, value in given.items() if value not in (None, "")},
             run={key: value for key, value in runs.items() if value is not None},
         )
 

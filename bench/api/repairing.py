@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api.given_options import check_known
+from bench.api.given_options import check_known, missing_of
 from bench.api.repair_options import RepairOptions
 from bench.base.errors import UserError
 from bench.base.progress import told_to
@@ -166,6 +166,8 @@ def repair(
     check_known("repair", options, known)
     if options.get("mask_out") is not None:
         options["mask_out"] = os.fspath(options["mask_out"])
+    if options.get("missing") is not None:  # a generator says its numbers once
+        options["missing"] = missing_of(options["missing"])
     asked = RepairOptions(source=os.fspath(source), out=os.fspath(out), **options)
     write = tell or (lambda _: None)
     asked.check()

@@ -72,6 +72,14 @@ def spelt_out(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def printable(text: str) -> str:
+    r"""A text in which control characters are spelt out, as in ``\x1b``.
+
+    A name may hold them; a terminal would obey them, and no XML may hold them.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file atomically."""
     with atomic_path(target) as temporary:

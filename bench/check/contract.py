@@ -155,6 +155,12 @@ def _options(method: Method) -> None:
     require(not strange, f"there is no preset {', '.join(strange)}")
     for name, value in method.presets.items():
         require(isinstance(value, options), f"the preset '{name}' is not of the type `Options`")
+    given = options()
+    require(
+        method(given).options is given,
+        "the options that it is given are not those that it has: `__init__` has to pass them on, "
+        "`super().__init__(options)`, or each variant is the same network",
+    )
 
 
 def _sizes(method: Method) -> None:
@@ -175,11 +181,12 @@ def _flat(method: Method) -> None:
 
 
 def _inputs(method: Method) -> None:
-    before, after = noise(1, 64, 64)
-    copies = before.clone(), after.clone()
-    run(awake(method), before, after)
-    same = torch.equal(before, copies[0]) and torch.equal(after, copies[1])
-    require(same, "an input was written to")
+    for training, size in ((True, SIZES[0]), *((False, size) for size in SIZES)):
+        slices, copies = noise(1, *size), noise(1, *size)
+        run(awake(method).train(training), *slices)
+        same = all(map(torch.equal, slices, copies))
+        when = f" at {size}, in {'training' if training else 'evaluation'}"
+        require(same, f"an input was written to{when}")
 
 
 def _extras(method: Method) -> None:
@@ -254,9 +261,23 @@ def _times(method: Method) -> None:
         "declared any_time, but the slice does not depend on the time: at 1/3 and at 2/3 it is "
         "the same, between two different neighbours",
     )
+    if method.info.kind == "classical" and not copied:
+        _require_order(model)
     half = run(model, before, after, 0.5).middle
     same = torch.equal(half, run(model, before, after).middle)
     require(same, "without a time the slice is not the one at 1/2")
+
+
+def _require_order(model: Interpolator) -> None:
+    """Require that an early slice of what moves is more like before, a late one like after."""
+    before, _, after = moving(3)
+    for time, near, far in ((0.25, before, after), (0.75, after, before)):
+        middle = run(model, before, after, time).middle
+        require(
+            bool((middle - near).abs().mean() < (middle - far).abs().mean()),
+            f"at {time} the slice is more like the neighbour that is farther off: the time is 0 at "
+            "`before` and 1 at `after`",
+        )
 
 
 def _constant(method: Method) -> None:
@@ -271,12 +292,29 @@ def _fits(method: Method) -> None:
     model = build(method)
     if not isinstance(model, FittedInterpolator):
         raise TypeError(f"{method.__name__} cannot be fitted")
-    model.fit(iter([moving(seed) for seed in range(3)]))
     triplet = moving(3)
+    unfitted = run(model, triplet.before, triplet.after).middle
+    model.fit(iter([moving(seed) for seed in range(3)]))
     middle = run(model, triplet.before, triplet.after).middle
+    require(not torch.equal(middle, unfitted), "`fit` changes nothing of the slice that it makes")
     require(bool(torch.isfinite(middle).all()), "fitted on three triplets the slice is not finite")
     _survives(model, method)
     require_range(middle)
+
+
+def _predicts(method: Method) -> None:
+    """Require that weights which matter in training do so in evaluation, where slices are made."""
+    slices, models = noise(1, 64, 64), (awake(method), awake(method, seed=1))
+
+    def same(training: bool) -> bool:
+        one, other = (run(model.train(training), *slices).middle for model in models)
+        return torch.equal(one, other)
+
+    require(
+        same(True) or not same(False),
+        "in evaluation (`eval()`) other weights make no other slice, though they do in training: "
+        "look for `self.training`",
+    )
 
 
 def _trained(info: MethodInfo) -> bool:
@@ -300,6 +338,7 @@ CHECKS = (
     Check("it takes any time, as declared", _times, lambda i: i.any_time),
     Check("a constant stays constant", _constant, lambda i: i.kind == "classical"),
     Check("it can be fitted", _fits, lambda i: i.kind == "fitted"),
+    Check("what it learns is in the slices that it predicts", _predicts, _trained),
     Check(
         f"it learns: one triplet by heart (above {LEARNT_DB:.0f} dB), or what it can make",
         learns,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,11 +16,14 @@ from bench.check.gate import (
     check_reason,
     compare,
     load_baseline,
+    not_accepted,
     save_baseline,
 )
 from bench.run.compute import compute
 from bench.scores.entry import Entry
 from bench.scores.results import load_results
+
+_NAMED = 5  # cells in a sentence
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,11 @@ class Figures:
             UserError: there are no accepted figures, or no new ones.
         """
         known = load_baseline(self.baseline)
-        return compare(known, self._measure(self._config(known)))
+        measured = self._measure(self._config(known))
+        if new := not_accepted(known, measured):
+            named = ", ".join(new[:_NAMED]) + f" and {len(new) - _NAMED} more" * (len(new) > _NAMED)
+            self.tell(f"Not compared, as the accepted figures have nothing of it: {named}.")
+        return compare(known, measured)
 
     def accept(self, reason: str) -> int:
         """Put the new figures in the place of the accepted ones.
@@ -88,11 +95,13 @@ class Figures:
             out = self.out or Path(temporary, "results")
             data = self.data or Path(temporary, "data")
             outcomes, _ = compute(load_config(config, {"out": out, "data": data, "rerun": True}))
-            # A cell that the run refused to compute is not in the store: older figures stay there.
+            # A cell that the run refused to compute is not in the store, and one that it did not
+            # name is not of it: older figures of either stay there, under other settings too.
             failed = {each.folder: each.record for each in outcomes if each.record.failure}
+            own = {each.folder for each in outcomes} - failed.keys()
             return [
-                replace(entry, record=failed[entry.folder]) if entry.folder in failed else entry
-                for entry in self._read(out, data)
+                *(entry for entry in self._read(out, data) if entry.folder in own),
+                *(Entry(folder, record) for folder, record in failed.items()),
             ]
 
     def _read(self, out: Path, data: Path) -> list[Entry]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.base.files import write_text
+from bench.base.files import printable, write_text
 from bench.check.gate import Finding
 from bench.scores.metrics import METRICS
 from bench.scores.notation import finite, interval_text, signed
@@ -51,9 +51,14 @@ def markdown(findings: Sequence[Finding]) -> str:
             "",
             f"| {' | '.join(_COLUMNS)} |",
             "|---|---|---:|---:|---:|---:|---|",
-            *(f"| {' | '.join(_cells(finding))} |" for finding in changed),
+            *(f"| {' | '.join(map(_escaped, _cells(finding)))} |" for finding in changed),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _escaped(cell: str) -> str:
+    """A cell of a Markdown table: its bars would be read as borders."""
+    return cell.replace("|", r"\|")
 
 
 def verdict(findings: Sequence[Finding]) -> str:
@@ -82,7 +87,7 @@ def write_junit(findings: Sequence[Finding], path: Path) -> None:
             suite, "testcase", classname=finding.cell, name=finding.metric or finding.outcome
         )
         if finding.trips:
-            ET.SubElement(case, "failure", message=sentence(finding))
+            ET.SubElement(case, "failure", message=printable(sentence(finding)))
     write_text(path, ET.tostring(suite, encoding="unicode") + "\n")
 
 

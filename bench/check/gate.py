@@ -212,6 +212,13 @@ def compare(baseline: Baseline, entries: Iterable[Entry]) -> list[Finding]:
     return findings
 
 
+def not_accepted(baseline: Baseline, entries: Iterable[Entry]) -> list[str]:
+    """The cells, in words, that a baseline has no figures of: nothing watches over them."""
+    known = {content_digest(accepted["cell"]) for accepted in baseline.cells}
+    others = (entry for entry in entries if content_digest(entry.record.cell) not in known)
+    return list(dict.fromkeys(f"{entry.title} on {entry.cell.dataset}" for entry in others))
+
+
 def _compare_cell(accepted: dict[str, Any], entry: Entry | None) -> list[Finding]:
     name = f"{accepted['title']} on {accepted['cell']['dataset']}"
     if entry is None:

@@ -59,9 +59,9 @@ def build(method: Method, seed: int = 0) -> Interpolator:
     return method(method.presets.get("quick")).eval()
 
 
-def awake(method: Method) -> Interpolator:
+def awake(method: Method, seed: int = 0) -> Interpolator:
     """A method whose zero-initialised heads are filled, so that its whole body matters."""
-    model = build(method)
+    model = build(method, seed)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.02)

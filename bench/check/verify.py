@@ -80,7 +80,7 @@ def verify_store(out: Path, data: Path) -> Findings:
         data: folder of the datasets.
 
     Raises:
-        UserError: there are no results.
+        UserError: there are no results, or not a single record.
     """
     root = Store(out).root
     if not root.is_dir():
@@ -92,6 +92,8 @@ def verify_store(out: Path, data: Path) -> Findings:
             datasets.setdefault(path, set()).add(fingerprint)
     for path, fingerprints in sorted(datasets.items()):
         _check_dataset(path, fingerprints, findings)
+    if not findings.checked:
+        raise UserError(f"There is no record below {root}, so there is nothing to check it by.")
     return findings
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bench.base.errors import UserError
 from bench.commands.options import Json, OtherData, takes
 from bench.commands.printing import console, print_json
 
@@ -33,10 +34,14 @@ def check(words: CheckWords) -> None:
 
     The new figures are those of --out; without it, of the configuration that the baseline names.
     """
-    from bench.base.files import write_text
+    _check_goes_together(words)
+    from bench.base.files import probe_folder, write_text
     from bench.check import findings as gate
     from bench.check.figures import Figures
 
+    accepted = words.baseline if words.accept else None
+    for target in filter(None, (words.junit, words.summary, accepted)):
+        probe_folder(target.parent)  # before minutes of computing
     figures = Figures(words.baseline, words.config, words.out, words.data, _tell)
     if words.accept:
         _tell(f"{words.baseline}: {figures.accept(words.reason)} cells accepted")
@@ -52,6 +57,14 @@ def check(words: CheckWords) -> None:
         gate.print_findings(findings, console())
     if any(finding.trips for finding in findings):
         raise typer.Exit(1)
+
+
+def _check_goes_together(words: CheckWords) -> None:
+    """Refuse what would be ignored: a gate that only looks closed is worse than none."""
+    if words.reason and not words.accept:
+        raise UserError("--reason says why figures are accepted; give --accept too.")
+    if words.accept and (words.as_json or words.junit or words.summary):
+        raise UserError("--accept compares nothing; leave --json, --junit and --summary out.")
 
 
 def _tell(line: str) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bench.base.errors import UserError, lacks_memory_to_load
+from bench.base.files import is_full, printable
 from bench.commands import data, weights
 from bench.commands.check import check
 from bench.commands.check_method import check_method
@@ -90,6 +91,8 @@ def _run() -> None:
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except OSError as error:
+        if is_full(error) and error.filename is None:  # standard output names none
+            _leave("The disk that the output goes to is full; make room and repeat this.", 2)
         if error.filename is None or not error.strerror:
             raise
         _leave(f"{error.filename} cannot be read or written ({error.strerror}).", 2)
@@ -141,7 +144,5 @@ def _put_by_the_shell() -> int:
 
 
 def _leave(sentence: str, code: int) -> NoReturn:
-    # A name may hold control characters, which must not reach the terminal.
-    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
-    typer.echo(f"bench: {''.join(shown)}", err=True)
+    typer.echo(f"bench: {printable(sentence)}", err=True)
     sys.exit(code)

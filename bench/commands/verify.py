@@ -37,10 +37,10 @@ def verify(words: VerifyWords) -> None:
     With --out NAME of a repaired volume, or NAME-repair: every filled slice and error map; with
     --source also all that was copied.
     """
-    beside = words.out.with_name(f"{words.out.name}-repair")
     from bench.repair.evidence import was_interrupted
 
-    for folder in (words.out, beside):
+    name = words.out.name  # `.` and `/` have none, and nothing lies beside them
+    for folder in (words.out, *([words.out.with_name(f"{name}-repair")] if name else [])):
         if was_interrupted(folder):
             raise UserError(
                 f"The repair of {folder} was interrupted, or is at work; repeat the same command "

@@ -10,17 +10,14 @@ from typing import Any
 
 import torch
 
-from bench.base.device import choose_device
+from bench.base.device import check_threads, choose_device
 from bench.base.errors import UserError
 from bench.base.files import probe_folder, write_text
 from bench.base.provenance import compute_provenance, provenance
-from bench.base.words import unknown
 from bench.profile.layers import layer_subjects, profile_layers
 from bench.profile.methods import method_subjects, profile_methods
 from bench.profile.options import ProfileOptions
 from bench.profile.rows import Setting
-
-_DEVICES = ["auto", "cpu", "cuda"]
 
 
 def run_profile(wanted: ProfileOptions, say: Callable[[str], None]) -> dict[Path, dict[str, Any]]:
@@ -54,12 +51,10 @@ def run_profile(wanted: ProfileOptions, say: Callable[[str], None]) -> dict[Path
 
 
 def _setting(wanted: ProfileOptions, say: Callable[[str], None]) -> Setting:
-    if wanted.device not in _DEVICES:
-        unknown("device", wanted.device, _DEVICES)
     device = choose_device(wanted.device)
-    for name, number in (("threads", wanted.threads), ("repeats", wanted.repeats)):
-        if number is not None and number < 1:
-            raise UserError(f"--{name} must be at least 1, not {number}.")
+    check_threads(wanted.threads)
+    if wanted.repeats < 1:
+        raise UserError(f"--repeats must be at least 1, not {wanted.repeats}.")
     if wanted.threads is not None:
         torch.set_num_threads(wanted.threads)
     threads = torch.get_num_threads()

@@ -27,8 +27,8 @@ def layer_subjects(channels: int, height: int, width: int) -> list[LayerSubject]
             f"The layers need a map whose sides are multiples of {_MULTIPLE}, not "
             f"{height} x {width}; change --size."
         )
-    if channels % K:
-        raise UserError(f"--channels must be a multiple of {K}, not {channels}.")
+    if channels < K or channels % K:
+        raise UserError(f"--channels must be a multiple of {K}, {K} at least, not {channels}.")
     sizes = (channels, height, width)
     return [
         LayerSubject("kel", None, None, *sizes),

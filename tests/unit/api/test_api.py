@@ -169,6 +169,13 @@ def test_what_the_commands_refuse_is_refused_in_the_same_words(
             sentence(repair, stack, tmp_path / "b.tif", missing=[3], plan="plan.toml"),
             "repair a.tif --out b.tif --missing 3 --plan plan.toml",
         ),
+        *(
+            (
+                sentence(repair, stack, tmp_path / "b.tif", method="dis", **{option: value}),
+                f"repair a.tif --out b.tif --method dis --{option} {value}",
+            )
+            for option, value in (("device", "gpu"), ("threads", 0), ("preset", "quik"))
+        ),
     ]
     files = {
         name: str(tmp_path / name) for name in ("a.tif", "b.tif", "no.tif", "taken.tif", "none")
@@ -376,6 +383,36 @@ def test_a_repair_is_that_of_the_command(
     assert (done.folder / "index.html").exists()
     with pytest.raises(UserError, match=r"Slice 5 was not filled; those that were: 4, 8, 9\."):
         done.grey(5)
+
+
+def test_the_record_has_the_numbers_that_a_generator_gave(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "stack.tif", moving_texture(14, 96))
+    numbers = (z for z in (4, 8))
+    done = repair(tmp_path / "stack.tif", tmp_path / "b.tif", missing=numbers, method="average")
+    assert done.record is not None
+    assert done.record.options["missing"] == "4, 8"
+
+
+def test_the_first_channel_is_that_of_the_triplets_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def stop(config: RunConfig) -> None:
+        asked.append(config)
+        raise UserError("far enough")
+
+    np.save(tmp_path / "two.npy", np.stack([moving_texture(14, 96)] * 2))
+    monkeypatch.setattr("bench.repair.choose.compute", stop)
+    options = {"axes": "czyx", "channel": 0, "missing": [4], "data": tmp_path, "results": tmp_path}
+    with pytest.raises(UserError, match="far enough"):
+        repair(tmp_path / "two.npy", tmp_path / "whole.tif", **options)
+    assert [config.channel for config in asked] == [0]
+
+
+def test_one_text_is_not_taken_for_a_list_of_letters() -> None:
+    told = sentence(build, "x", ["a.tif", "b.tif", "c.tif"], missing="105")
+    assert told.endswith("so is --missing: one for each volume, not '105'.")
 
 
 def test_of_a_sound_volume_nothing_is_filled_or_written(tmp_path: Path) -> None:

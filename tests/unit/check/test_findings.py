@@ -14,7 +14,7 @@ from test_gate import entry, install_theirs, same, theirs
 from typer.testing import CliRunner
 
 from bench.base.errors import UserError
-from bench.check.findings import sentence
+from bench.check.findings import markdown, sentence, write_junit
 from bench.check.gate import Finding, accept, save_baseline
 from bench.commands.main import app
 from bench.scores.statistics import Interval
@@ -133,6 +133,83 @@ def test_what_a_run_refuses_does_not_pass_by_its_older_figures(
     assert "failed: The stage score reads what the stage predict leaves" in " ".join(
         answer.stdout.split()
     )
+
+
+def test_what_a_run_refuses_does_not_pass_by_figures_of_other_settings(
+    tmp_path: Path, data_folder: Path
+) -> None:
+    config, out = tmp_path / "gate.toml", tmp_path / "results"
+    config.write_text('methods = "linear"\ndataset = "texture"\nstages = "train,predict,score"\n')
+    words = ["check", "--baseline", str(tmp_path / "gate.json"), "--data", str(data_folder)]
+    words += ["--config", str(config), "--out", str(out)]
+    assert CliRunner().invoke(app, [*words, "--accept", "--reason", "first"]).exit_code == 0
+    config.write_text(
+        config.read_text().replace("train,predict,score", "score") + "predict_tile = 128\n"
+    )
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 1
+    assert "failed: The stage score reads what the stage predict" in " ".join(answer.stdout.split())
+
+
+def test_what_a_run_does_not_name_does_not_pass_by_older_figures(
+    tmp_path: Path, data_folder: Path
+) -> None:
+    config, out = tmp_path / "gate.toml", tmp_path / "results"
+    config.write_text('methods = "before"\ndataset = "texture"\nstages = "train,predict,score"\n')
+    words = ["check", "--baseline", str(tmp_path / "gate.json"), "--data", str(data_folder)]
+    words += ["--config", str(config), "--out", str(out)]
+    assert CliRunner().invoke(app, [*words, "--accept", "--reason", "first"]).exit_code == 0
+    config.write_text(config.read_text().replace("before", "after"))
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 1
+    assert "missing: there is no record of it" in " ".join(answer.stdout.split())
+    assert "nothing of it: After on texture." in answer.stderr
+
+
+def test_a_cell_without_accepted_figures_is_named(
+    tmp_path: Path, texture: TripletFile, baseline: Path
+) -> None:
+    out = tmp_path / "results"
+    store(out, texture, same)
+    folder = out / "runs" / "texture" / "new"
+    new = entry(folder, texture, shifted, method="new").record
+    Store(out).save(new.model_copy(update={"method": {"title": "New"}}), folder)
+    answer = check(baseline, out)
+    assert (answer.exit_code, answer.stdout) == (0, "All 6 comparisons pass.\n")
+    assert "Not compared, as the accepted figures have nothing of it: New on texture." in (
+        answer.stderr
+    )
+
+
+def test_words_that_would_be_ignored_are_refused(tmp_path: Path, baseline: Path) -> None:
+    for words in (["--reason", "x"], ["--accept", "--reason", "x", "--json"]):
+        answer = check(baseline, tmp_path / "results", *words)
+        assert isinstance(answer.exception, UserError), words
+        assert "--accept" in str(answer.exception)
+
+
+def test_what_cannot_be_written_is_refused_before_anything_is_computed(
+    tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.check.figures.Figures.compare", lambda _: pytest.fail("computed"))
+    (tmp_path / "file").write_bytes(b"")
+    answer = check(baseline, tmp_path / "results", "--junit", str(tmp_path / "file/gate.xml"))
+    assert isinstance(answer.exception, UserError)
+    assert "cannot be written to" in str(answer.exception)
+
+
+def test_a_reason_with_control_characters_and_bars_is_still_read_by_others(
+    tmp_path: Path,
+) -> None:
+    finding = Finding("Theirs on texture", "", "failed", words="a \x1b[31mred\x00 | b")
+    junit = tmp_path / "gate.xml"
+    write_junit([finding], junit)
+    (case,) = ET.parse(junit).getroot()
+    failure = case.find("failure")
+    assert failure is not None
+    assert "red" in (failure.get("message") or "")
+    row = markdown([finding]).splitlines()[-1]
+    assert len(row.replace(r"\|", "").split("|")) == 9
 
 
 def test_figures_of_older_code_do_not_pass_in_any_form(

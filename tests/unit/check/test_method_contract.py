@@ -256,6 +256,51 @@ class Climbs(Weighs):
         return 2 * self.weight.detach() - self.weight
 
 
+class Backwards(Half):
+    """It takes 0 for the time of after."""
+
+    info = info(swap_symmetric=True, any_time=True)
+
+    def forward(self, before: Tensor, after: Tensor, time: float = 0.5) -> Interpolation:
+        return Interpolation(time * before + (1 - time) * after)
+
+
+class KeepsDefaults(Tiny):
+    """Each of its variants is the same network."""
+
+    def __init__(self, options: TinyOptions | None = None) -> None:
+        del options
+        super().__init__()
+
+
+class ScribblesInTraining(Masks):
+    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+        if self.training:
+            before.clamp_(0.1, 0.9)
+        return super().forward(before, after)
+
+
+class ScribblesAtOddSides(Half):
+    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+        if before.shape[-1] % 2:
+            before[..., -1] = 0
+        return super().forward(before, after)
+
+
+class FitsNothing(Linear):
+    def fit(self, triplets: Iterable[Triplets]) -> None:
+        del triplets
+
+
+class LearnsInVain(Masks):
+    """It predicts the average, whatever it learned."""
+
+    def forward(self, before: Tensor, after: Tensor) -> Interpolation:
+        if not self.training:
+            return Interpolation((before + after) / 2)
+        return super().forward(before, after)
+
+
 class Unbuilt(Half):
     def __init__(self) -> None:
         super().__init__()
@@ -341,6 +386,12 @@ BROKEN = {
     Ignores: "other weights make no other slice",
     Saturates: "other weights make no other slice",
     Climbs: "200 steps",
+    Backwards: "the neighbour that is farther off",
+    KeepsDefaults: "has to pass them on",
+    ScribblesInTraining: "written to at (64, 64), in training",
+    ScribblesAtOddSides: "written to at (65, 97), in evaluation",
+    FitsNothing: "`fit` changes nothing",
+    LearnsInVain: "look for `self.training`",
     Timeless: "does not depend on the time",
     Bytes: "[0, 1] is wanted, neither 0 to 255",
     Signed: "[0, 1] is wanted, neither 0 to 255",

@@ -488,6 +488,8 @@ def test_the_table_is_printed_for_people(  # type: ignore[no-untyped-def]
             "says voxel_size is 30,6,6, not 30,4,4",
         ),
         (["runn"], "run"),
+        (["verify", "--out", "."], "There are no results in runs"),
+        (["verify", "--out", "/"], "There are no results in /runs"),
     ],
 )
 def test_a_wrong_word_is_one_sentence_and_exit_2(
@@ -503,6 +505,28 @@ def test_a_wrong_word_is_one_sentence_and_exit_2(
     assert out == ""
     assert sentence in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_store_without_records_is_not_called_sound(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lost = tmp_path / "runs/texture/average"
+    lost.mkdir(parents=True)
+    (lost / "scores.parquet").write_bytes(b"whatever")
+    code, out, err = bench(capsys, "verify", "--out", tmp_path)
+    assert (code, out) == (2, "")
+    assert "there is nothing to check it by" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is full")
+def test_an_output_that_finds_no_room_is_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(
+            [sys.executable, "-m", "bench", "list", "losses"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (told.returncode, len(told.stderr.splitlines())) == (2, 1)
+    assert "is full; make room" in told.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["data"]])

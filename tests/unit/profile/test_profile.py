@@ -257,8 +257,10 @@ def test_methods_are_profiled_from_the_command_line(capsys, tmp_path):
         (["--layers", "--size", "100"], "multiples of 32, not 100 x 100"),
         (["--layers", "--size", "wide"], "SIDE or HEIGHTxWIDTH"),
         (["--layers", "--channels", "12"], "multiple of 8, not 12"),
+        (["--layers", "--channels", "0"], "8 at least, not 0"),
         (["--layers", "--device", "cdua"], "did you mean 'cuda'?"),
         (["--layers", "--repeats", "0"], "--repeats must be at least 1"),
+        (["--layers", "--threads", "0"], "--threads must be at least 1"),
     ],
 )
 def test_words_that_are_off_end_in_one_sentence(capsys, tmp_path, words, sentence):
