@@ -42,7 +42,8 @@ def load(
         weights: safetensors file of a finished training, ``weights.safetensors`` of its cell.
             Without it a network is as it is born, and mostly returns the average.
         preset: whose sizes a network has: ``quick``, ``medium`` or ``paper``. Weights that name
-            their own options, as those of ``bench weights import``, do not need it.
+            their own options, as those of a training or of ``bench weights import``, do not need
+            it; those of trainings before files named them do.
         gap: slices that are missing in a row, where there are no weights to say it: a method that
             knows the slice halfway alone is made once for each time.
         options: of the method that differ, for instance ``extractor="unet"``.
