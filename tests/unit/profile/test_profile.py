@@ -256,7 +256,7 @@ def test_methods_are_profiled_from_the_command_line(capsys, tmp_path):
         (["--methods", "ssan", "--preset", "quik"], "did you mean 'quick'?"),
         (["--layers", "--size", "100"], "multiples of 32, not 100 x 100"),
         (["--layers", "--size", "wide"], "SIDE or HEIGHTxWIDTH"),
-        (["--layers", "--channels", "12"], "multiple of 8, not 12"),
+        (["--layers", "--channels", "12"], "multiple of 8, 8 at least, not 12"),
         (["--layers", "--channels", "0"], "8 at least, not 0"),
         (["--layers", "--device", "cdua"], "did you mean 'cuda'?"),
         (["--layers", "--repeats", "0"], "--repeats must be at least 1"),
