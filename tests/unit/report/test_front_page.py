@@ -22,7 +22,7 @@ ROWS = {
     "`dain`, `l1`": "DAIN-style-L1",
     "`dain`, `lm`": "DAIN-style-Lm",
     "`rife`, `lm`": "RIFE-Lm",
-    "`ssan`, `lm`": "SSAN-Lm",
+    f"`ssan`, `lm`{LONG}": "SSAN-Lm",
     f"`rife`, `lm`{LONG}": "RIFE-Lm",
 }
 COLUMNS = (  # of the front page: dataset, and column of its rows in the table
@@ -32,7 +32,7 @@ COLUMNS = (  # of the front page: dataset, and column of its rows in the table
     ("vnc_triplet", 3),
     ("vnc_triplet", 8),
 )
-FIGURE = re.compile(r"[−-]?\d+\.\d{2,}(?: ± \d+\.\d+)?")
+FIGURE = re.compile(r"[−+-]?\d+\.\d{2,}(?: ± \d+\.\d+)?")
 
 
 def plain(cell: str) -> str:

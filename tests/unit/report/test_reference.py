@@ -62,7 +62,10 @@ def test_the_committed_tables_come_from_the_committed_records(
 
 @pytest.mark.parametrize(
     ("table", "methods", "over"),
-    [("neurites", f"{UNTRAINED},rife", None), ("differences", UNTRAINED, "rife:lm")],
+    [
+        ("neurites", f"{UNTRAINED},rife,ssan", None),
+        ("differences", f"{UNTRAINED},ssan", "rife:lm"),
+    ],
 )
 def test_the_longest_training_beside_what_needs_none(
     table: str, methods: str, over: str | None, tmp_path: Path
