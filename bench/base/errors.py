@@ -30,8 +30,13 @@ class DamagedError(UserError):
 
 
 def lacks_memory_to_load(error: BaseException) -> bool:
-    """Whether an exception says that a library could not be loaded for want of memory."""
+    """Whether an exception says that a library could not be loaded for want of memory.
+
+    It is an ``ImportError``, or an ``OSError`` where torch loads its own libraries.
+    """
     words = str(error).lower()
+    if isinstance(error, OSError):
+        return "failed to map segment" in words
     return isinstance(error, ImportError) and (
         "failed to map segment" in words or "cannot allocate memory" in words
     )

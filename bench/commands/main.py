@@ -91,19 +91,14 @@ def _run() -> None:
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except OSError as error:
+        _leave_if_unloadable(error)
         if is_full(error) and error.filename is None:  # standard output names none
             _leave("The disk that the output goes to is full; make room and repeat this.", 2)
         if error.filename is None or not error.strerror:
             raise
         _leave(f"{error.filename} cannot be read or written ({error.strerror}).", 2)
     except Exception as error:
-        if lacks_memory_to_load(error):
-            library = str(error).partition(":")[0]
-            _leave(
-                f"There is too little memory to load {library}; allow the command more "
-                "(`ulimit -v`), or end other programs.",
-                2,
-            )
+        _leave_if_unloadable(error)
         message = getattr(error, "format_message", None)
         if message is None:
             raise
@@ -141,6 +136,17 @@ def _put_by_the_shell() -> int:
     places = [i + 1 for i, word in enumerate(words) if word in ("--source", "--labels")]
     runs = (list(takewhile(lambda word: not word.startswith("-"), words[i:])) for i in places)
     return max(map(len, runs), default=0)
+
+
+def _leave_if_unloadable(error: Exception) -> None:
+    """Leave where a library found no memory; Python says so in several kinds of errors."""
+    if lacks_memory_to_load(error):
+        library = str(error).partition(":")[0]
+        _leave(
+            f"There is too little memory to load {library}; allow the command more "
+            "(`ulimit -v`), or end other programs.",
+            2,
+        )
 
 
 def _leave(sentence: str, code: int) -> NoReturn:
