@@ -151,6 +151,8 @@ def _same(one: NDArray[Any], other: NDArray[Any], boxes: Iterable[Box]) -> bool:
     return not differs.any()
 
 
-def _either_way(values: NDArray[Any]) -> list[NDArray[Any]]:
+def _either_way(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Where a kind of file cannot say that black is white, the values were turned."""
-    return [values, np.invert(values)] if values.dtype.kind in "ui" else [values]
+    yield values
+    if values.dtype.kind in "ui":
+        yield np.invert(values)
