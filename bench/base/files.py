@@ -22,6 +22,7 @@ LOCK, HOLDER = ".lock", ".lock-holder"
 _SOMEBODY = "Another process"
 _POLL_S = 0.2
 CORRUPT = ".corrupt"  # ends the name of a damaged file that was set aside
+EARLIER = ".earlier"  # that of a sound one
 
 
 @contextmanager
@@ -86,12 +87,20 @@ def copy_file(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
-def set_aside(path: Path) -> Path:
-    """Give a damaged file a name that ends in ``.corrupt``: nothing is written over it."""
-    target, number = path.with_name(f"{path.name}{CORRUPT}"), 1
+def set_aside(path: Path, ending: str = CORRUPT) -> Path:
+    """Give a file another name, so that nothing is written over it.
+
+    Args:
+        path: of the file.
+        ending: of its new name: ``.corrupt`` for a damaged file, ``.earlier`` for a sound one.
+
+    Returns:
+        The new name.
+    """
+    target, number = path.with_name(f"{path.name}{ending}"), 1
     while target.exists():
         number += 1
-        target = path.with_name(f"{path.name}.{number}{CORRUPT}")
+        target = path.with_name(f"{path.name}.{number}{ending}")
     path.rename(target)
     return target
 

@@ -14,6 +14,7 @@ from bench.base.errors import UserError
 
 _VARIANT = re.compile(r"(?P<name>[^\[\]]+?)(\[(?P<options>[^\[\]]*)\])?")
 
+_OURS = {"gpu": "cuda"}  # what others call it; letter by letter `gpu` is nearest to `cpu`
 _ALIKE = 0.5  # of 1; words that have less in common than half of their letters are no slips
 
 
@@ -125,6 +126,8 @@ def unknown(what: str, word: str, valid: list[str]) -> NoReturn:
 
 def _nearest(word: str, valid: list[str]) -> list[str]:
     """The words that are most like a word, all that are equally so; none where none is like it."""
+    if (ours := _OURS.get(word.lower())) in valid:
+        return [ours]
     matcher = SequenceMatcher(b=word.lower())
     likeness: dict[str, float] = {}
     for each in valid:

@@ -12,7 +12,7 @@ import torch
 
 from bench.base.device import check_threads, choose_device
 from bench.base.errors import UserError
-from bench.base.files import probe_folder, write_text
+from bench.base.files import EARLIER, probe_folder, set_aside, write_text
 from bench.base.provenance import compute_provenance, provenance
 from bench.profile.layers import layer_subjects, profile_layers
 from bench.profile.methods import method_subjects, profile_methods
@@ -46,6 +46,8 @@ def run_profile(wanted: ProfileOptions, say: Callable[[str], None]) -> dict[Path
         written[folder / "methods.json"] = profile_methods(methods, setting)
     for path, document in written.items():
         document["provenance"] = provenance() | compute_provenance(setting.device)
+        if path.exists():
+            say(f"What was measured before is kept as {set_aside(path, EARLIER)}.")
         write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
     return written
 

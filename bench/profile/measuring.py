@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from bench.base.device import place
 from bench.base.free_memory import kibibytes
 from bench.base.freed_memory import return_freed_memory
 from bench.profile.counting import run_pass
@@ -127,7 +128,8 @@ def measure(
     """Measure in this process, which should be a fresh one."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    module = subject.build().to(device).train(backward)
+    module = subject.build().train(backward)
+    place(module, device)
     # Libraries are loaded and set up on a small map, or they would count as memory of the pass.
     small = subject.small().inputs(device, backward=backward)
     run_pass(module, small, backward=backward)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from bench.base.device import place
 from bench.base.live_storages import LiveStorages, without_values
 from bench.cells.presets import PRESETS, Preset
 from bench.profile.measuring import PeakMeter, apart
@@ -70,7 +71,8 @@ def _measure(subject: MethodSubject, device: torch.device, threads: int) -> Trai
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     preset = _preset(subject)
-    model = subject.build().to(device).train()
+    model = subject.build().train()
+    place(model, device)
     loss, optimiser = _loss(preset), torch.optim.Adam(model.parameters())
     # It also makes Adam's moments.
     _run(model, loss, optimiser, _batch(1, _SMALL, device))

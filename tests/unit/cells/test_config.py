@@ -38,7 +38,7 @@ def test_a_file_says_of_a_volume_what_the_command_line_can_say(tmp_path: Path) -
         ({"seeds": "one"}, "--seeds"),
         ({"fold": 7}, "--fold"),
         ({"max_triplets": 0}, "--max-triplets"),
-        ({"device": "gpu"}, "--device value 'gpu'"),
+        ({"device": "gpu"}, "--device value 'gpu'; did you mean 'cuda'?"),
         ({"methods": ""}, "--methods"),
         ({"dataset": None}, "--dataset"),
         ({"grey_range": "1,2,3"}, "--grey-range is not valid: give LOW,HIGH or auto."),

@@ -234,6 +234,41 @@ class _Broken:
         raise ValueError("no such layer")
 
 
+def test_a_module_lies_in_memory_as_in_a_run():
+    assert measure_apart(_LaidOut(), CPU, 1, 1, backward=False).repeats == 1
+
+
+class _LaidOut:
+    def build(self):
+        return _LooksAtItself(2, 2, 3)
+
+    def inputs(self, device, *, backward):
+        return [torch.zeros(1, 2, 8, 8, device=device)]
+
+    def small(self):
+        return self
+
+
+class _LooksAtItself(nn.Conv2d):
+    def forward(self, slices):
+        assert self.weight.is_contiguous(memory_format=torch.channels_last)
+        assert not self.weight.is_contiguous()
+        return super().forward(slices)
+
+
+def test_what_was_measured_before_is_kept(capsys, tmp_path):
+    profile = tmp_path / "profile"
+    for method in ("average", "before", "after"):
+        words = ["--methods", method, "--size", 32, "--out", tmp_path, "--repeats", 1]
+        _, _, err = bench(capsys, "profile", *words, "--device", "cpu")
+    assert f"kept as {profile / 'methods.json.2.earlier'}" in err
+    found = [
+        json.loads((profile / name).read_text())["rows"][0]["method"]
+        for name in ("methods.json.earlier", "methods.json.2.earlier", "methods.json")
+    ]
+    assert found == ["average", "before", "after"]
+
+
 def test_methods_are_profiled_from_the_command_line(capsys, tmp_path):
     words = ["--methods", "average", "--size", "32x48", "--out", tmp_path, "--repeats", 1]
     code, out, err = bench(capsys, "profile", *words, "--device", "cpu", "--json")
