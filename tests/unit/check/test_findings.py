@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from click.testing import Result
 from test_gate import entry, install_theirs, same, theirs
 from typer.testing import CliRunner
 
@@ -117,18 +118,33 @@ def test_a_baseline_that_names_a_configuration_runs_it(tmp_path: Path, data_fold
     assert "1 of 7 comparisons do not pass." in changed.stdout
 
 
+class ConfiguredGate:
+    """A gate whose run is a file of settings; the first figures are accepted."""
+
+    def __init__(self, folder: Path, data: Path, method: str) -> None:
+        self.config, self.out = folder / "gate.toml", folder / "results"
+        self.config.write_text(
+            f'methods = "{method}"\ndataset = "texture"\nstages = "train,predict,score"\n'
+        )
+        self._words = ["check", "--baseline", str(folder / "gate.json"), "--data", str(data)]
+        self._words += ["--config", str(self.config), "--out", str(self.out)]
+        assert self.check("--accept", "--reason", "first").exit_code == 0
+
+    def reword(self, old: str, new: str, more: str = "") -> None:
+        self.config.write_text(self.config.read_text().replace(old, new) + more)
+
+    def check(self, *words: str) -> Result:
+        return CliRunner().invoke(app, [*self._words, *words])
+
+
 def test_what_a_run_refuses_does_not_pass_by_its_older_figures(
     tmp_path: Path, data_folder: Path
 ) -> None:
-    config, out = tmp_path / "gate.toml", tmp_path / "results"
-    config.write_text('methods = "linear"\ndataset = "texture"\nstages = "train,predict,score"\n')
-    words = ["check", "--baseline", str(tmp_path / "gate.json"), "--data", str(data_folder)]
-    words += ["--config", str(config), "--out", str(out)]
-    assert CliRunner().invoke(app, [*words, "--accept", "--reason", "first"]).exit_code == 0
-    for frames in out.rglob("frames.h5"):
+    gate = ConfiguredGate(tmp_path, data_folder, "linear")
+    for frames in gate.out.rglob("frames.h5"):
         frames.unlink()
-    config.write_text(config.read_text().replace("train,predict,score", "score"))
-    answer = CliRunner().invoke(app, words)
+    gate.reword("train,predict,score", "score")
+    answer = gate.check()
     assert answer.exit_code == 1
     assert "failed: The stage score reads what the stage predict leaves" in " ".join(
         answer.stdout.split()
@@ -138,15 +154,9 @@ def test_what_a_run_refuses_does_not_pass_by_its_older_figures(
 def test_what_a_run_refuses_does_not_pass_by_figures_of_other_settings(
     tmp_path: Path, data_folder: Path
 ) -> None:
-    config, out = tmp_path / "gate.toml", tmp_path / "results"
-    config.write_text('methods = "linear"\ndataset = "texture"\nstages = "train,predict,score"\n')
-    words = ["check", "--baseline", str(tmp_path / "gate.json"), "--data", str(data_folder)]
-    words += ["--config", str(config), "--out", str(out)]
-    assert CliRunner().invoke(app, [*words, "--accept", "--reason", "first"]).exit_code == 0
-    config.write_text(
-        config.read_text().replace("train,predict,score", "score") + "predict_tile = 128\n"
-    )
-    answer = CliRunner().invoke(app, words)
+    gate = ConfiguredGate(tmp_path, data_folder, "linear")
+    gate.reword("train,predict,score", "score", more="predict_tile = 128\n")
+    answer = gate.check()
     assert answer.exit_code == 1
     assert "failed: The stage score reads what the stage predict" in " ".join(answer.stdout.split())
 
@@ -154,13 +164,9 @@ def test_what_a_run_refuses_does_not_pass_by_figures_of_other_settings(
 def test_what_a_run_does_not_name_does_not_pass_by_older_figures(
     tmp_path: Path, data_folder: Path
 ) -> None:
-    config, out = tmp_path / "gate.toml", tmp_path / "results"
-    config.write_text('methods = "before"\ndataset = "texture"\nstages = "train,predict,score"\n')
-    words = ["check", "--baseline", str(tmp_path / "gate.json"), "--data", str(data_folder)]
-    words += ["--config", str(config), "--out", str(out)]
-    assert CliRunner().invoke(app, [*words, "--accept", "--reason", "first"]).exit_code == 0
-    config.write_text(config.read_text().replace("before", "after"))
-    answer = CliRunner().invoke(app, words)
+    gate = ConfiguredGate(tmp_path, data_folder, "before")
+    gate.reword("before", "after")
+    answer = gate.check()
     assert answer.exit_code == 1
     assert "missing: there is no record of it" in " ".join(answer.stdout.split())
     assert "nothing of it: After on texture." in answer.stderr
