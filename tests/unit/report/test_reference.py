@@ -55,7 +55,7 @@ def test_the_committed_tables_come_from_the_committed_records(
     wishes = wanted(tables, None, "markdown", over="l1" if "differences" in tables else None)
     if preset == "overnight":
         wishes = replace(wishes, crops=16_000)
-    write_report(tmp_path, tmp_path / "data", wishes, datasets, preset or None, nothing_is_wrong)
+    write_report(tmp_path, tmp_path / "data", wishes, datasets, preset or "quick", nothing_is_wrong)
     report = committed / (f"report-{preset}" if preset else "report")
     for name in names:
         made = (tmp_path / "report" / f"{name}.md").read_text(encoding="utf-8")
