@@ -40,8 +40,8 @@ class TripletFile(Closing):
     Attributes:
         path: of the file.
         name: of the dataset.
-        fingerprint: SHA-256 over keys, digests of every triplet, options and voxel size;
-            it changes with any pixel and any membership.
+        fingerprint: SHA-256 over digests of every triplet, options, voxel size and those keys
+            that were not measured; it changes with any pixel and any membership.
         card: what is known of the dataset.
         options: of the build.
         tile: side of a frame in pixels.

@@ -1,4 +1,4 @@
-"""What stands where in ``triplets.h5``, schema 2: written by the build, read by ``TripletFile``.
+"""What stands where in ``triplets.h5``, schema 3: written by the build, read by ``TripletFile``.
 
 ``frames`` (uint8, N x 3 x tile x tile) and, where the volume has labels, ``labels`` of the middle
 slice (uint64, N x tile x tile) are stored in chunks of one triplet with a checksum each.
@@ -8,7 +8,8 @@ N x 2 x tile x tile) has those of the slices before and after, cut like their fr
 ``neighbour_digests`` the SHA-256 of each triplet's. ``keys`` has a dataset for each column.
 ``histograms`` has for each volume the grey counts and lookup tables of its slices. Attributes hold
 the card, the options, the facts of the volumes, what is doubted of the labels, the fingerprint, and
-the digest of the neighbours' labels. Schema 1 had no labels of neighbours.
+the digest of the neighbours' labels. Schema 1 had no labels of neighbours; up to schema 2 the
+measured keys were part of the fingerprint.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from bench.volumes.cards import Card
 from bench.volumes.facts import VolumeFacts, missing_by_volume
 from bench.volumes.formats.stack import Resolution
 
-SCHEMA = 2
+SCHEMA = 3
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -64,10 +65,7 @@ def write_header(file: h5py.File, header: Header, keys: pd.DataFrame) -> None:
     file.attrs["tile"] = header.options.tile
     file.attrs["voxel_size"] = json.dumps(header.voxel_size)
     file.attrs["volumes"] = json.dumps([volume.as_json() for volume in header.volumes])
-    missing = missing_by_volume(header.volumes)
-    file.attrs["fingerprint"] = fingerprint(
-        keys, file["digests"][()], options, header.voxel_size, missing
-    )
+    file.attrs["fingerprint"] = _fingerprint(file, header, keys, options)
     if "neighbour_digests" in file:
         file.attrs["neighbours"] = neighbours_digest(file["neighbour_digests"][()])
 
@@ -95,12 +93,23 @@ def is_as_written(file: h5py.File, header: Header, keys: pd.DataFrame) -> bool:
     """
     # The options as they stand in the file: those of an older version were fewer.
     options = json.loads(file.attrs["options"])
-    missing = missing_by_volume(header.volumes)
-    found = fingerprint(keys, file["digests"][()], options, header.voxel_size, missing)
-    if found != str(file.attrs["fingerprint"]):
+    if _fingerprint(file, header, keys, options) != str(file.attrs["fingerprint"]):
         return False
     neighbours = read_neighbours(file)
     return neighbours is None or neighbours_digest(file["neighbour_digests"][()]) == neighbours
+
+
+def _fingerprint(
+    file: h5py.File, header: Header, keys: pd.DataFrame, options: dict[str, Any]
+) -> str:
+    """The fingerprint by the rule of the file's schema.
+
+    No figure depends on what was measured, such as a correlation, and its last bits are those of
+    the processor: one volume had a fingerprint for each kind of processor up to schema 2.
+    """
+    exact = keys if file.attrs["schema"] < 3 else keys.select_dtypes(exclude="float")
+    missing = missing_by_volume(header.volumes)
+    return fingerprint(exact, file["digests"][()], options, header.voxel_size, missing)
 
 
 def read_neighbours(file: h5py.File) -> str | None:

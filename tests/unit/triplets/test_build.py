@@ -305,11 +305,10 @@ def test_labels_of_neighbours_change_no_fingerprint_and_are_checked(tmp_path: Pa
         content["neighbour_digests"][5] = 0
     with pytest.raises(UserError, match="do not fit its fingerprint"):
         TripletFile(file.path)
-    # What a file of before has not.
+    # A file of before has none.
     with h5py.File(file.path, "r+") as content:
         del content["neighbour_labels"], content["neighbour_digests"]
         del content.attrs["neighbours"]
-        content.attrs["schema"] = 1
     old = TripletFile(file.path)
     assert old.fingerprint == file.fingerprint
     assert (old.neighbours, old.neighbour_labels(0)) == (None, None)

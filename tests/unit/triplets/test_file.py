@@ -84,7 +84,7 @@ def test_pixels_changed_with_their_checksum_are_found_by_the_digest(copy: Path) 
     assert any("Triplet 3 " in problem for problem in verify(copy))
 
 
-@pytest.mark.parametrize("column", ["split", "reason", "z", "peak_after"])
+@pytest.mark.parametrize("column", ["split", "reason", "z", "shift_after_y"])
 def test_changed_keys_are_refused_on_opening(copy: Path, column: str) -> None:
     with h5py.File(copy, "r+") as file:
         values = file[f"keys/{column}"]
@@ -92,6 +92,37 @@ def test_changed_keys_are_refused_on_opening(copy: Path, column: str) -> None:
         if column == "split":
             values[2] = b"test"
     with pytest.raises(UserError, match=r"its keys do not fit its fingerprint.* --replace"):
+        TripletFile(copy)
+
+
+def nudge_measures(path: Path) -> None:
+    """Another last bit for every measured key, as another kind of processor leaves it."""
+    with h5py.File(path, "r+") as file:
+        for values in file["keys"].values():
+            if values.dtype.kind == "f":
+                values[...] = np.nextafter(values[()], 9)
+
+
+def test_what_another_processor_measures_in_the_last_bit_changes_no_fingerprint(copy: Path) -> None:
+    with TripletFile(copy) as before:
+        assert (before.keys.dtypes == "float").sum() >= 4
+    nudge_measures(copy)
+    after = TripletFile(copy)
+    assert (after.keys["peak_after"] != before.keys["peak_after"]).all()
+    assert after.fingerprint == before.fingerprint
+
+
+def test_a_file_of_schema_2_keeps_its_fingerprint_and_measures_are_part_of_it(copy: Path) -> None:
+    with TripletFile(copy) as new:
+        pass
+    with h5py.File(copy, "r+") as file:
+        options = json.loads(file.attrs["options"])
+        old = fingerprint(new.keys, file["digests"][()], options, new.voxel_size, {})
+        file.attrs.update(schema=2, fingerprint=old)
+    with TripletFile(copy) as again:
+        assert again.fingerprint == old != new.fingerprint
+    nudge_measures(copy)
+    with pytest.raises(UserError, match="its keys do not fit its fingerprint"):
         TripletFile(copy)
 
 
@@ -112,7 +143,7 @@ def test_the_digest_file_is_one_that_sha256sum_reads(built: Path) -> None:
 
 def test_a_newer_schema_a_truncated_file_and_none_at_all_are_refused(copy: Path) -> None:
     with h5py.File(copy, "r+") as file:
-        file.attrs["schema"] = 3
+        file.attrs["schema"] += 1
     with pytest.raises(UserError, match=r"newer version .* update interslice"):
         TripletFile(copy)
     copy.write_bytes(copy.read_bytes()[:5000])
@@ -133,7 +164,7 @@ def test_a_file_of_an_older_version_has_the_defaults_of_what_it_does_not_say(cop
         file.attrs["card"] = json.dumps({**card, "of_another_version": 1})
         digests, voxel_size = file["digests"][()], json.loads(file.attrs["voxel_size"])
         old = fingerprint(expected.keys, digests, options, voxel_size, {})
-        file.attrs["fingerprint"] = old
+        file.attrs.update(schema=2, fingerprint=old)
     found = TripletFile(copy)
     assert old == found.fingerprint != expected.fingerprint
     assert (found.options, found.card) == (expected.options, expected.card)
