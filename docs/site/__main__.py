@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from gathering import ROOT, gather
-from results_page import write_results_page
+from results_pages import write_results_pages
 
 
 def tell(what: str) -> None:
@@ -18,4 +18,4 @@ shutil.rmtree(pages, ignore_errors=True)
 tell("Gathering the pages of docs/.")
 gather(pages)
 tell("Making the page of the reference results from their records.")
-write_results_page(ROOT, pages)
+write_results_pages(ROOT, pages)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import field_parts as parts
 from command_parts import commands
-from results_page import results_page
+from results_pages import results_pages
 
 DECISIONS = Path(__file__).resolve().parents[1] / "decisions"
 
@@ -24,6 +24,6 @@ GENERATED: dict[str, Callable[[], str]] = {
     for each in (
         decisions, commands, parts.figure_keys, parts.machine_keys, parts.cards, parts.card,
         parts.card_file, parts.build, parts.phantom, parts.methods, parts.classes, parts.losses,
-        parts.presets, parts.record, parts.repair, results_page,
+        parts.presets, parts.record, parts.repair, results_pages,
     )
 }  # fmt: skip

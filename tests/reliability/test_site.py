@@ -67,6 +67,19 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
             assert (path.parent / unquote(urlparse(address).path)).exists(), (path, address)
 
 
+def test_the_page_of_the_answer_shows_its_rows(site: Path) -> None:
+    study = "results/reference/neurons"
+    table = (ROOT / study / "report-64000/neurites.md").read_text(encoding="utf-8")
+    carried = [
+        figure
+        for row in re.findall(r"^\| (?:RIFE|SSAN)-Lm.*", table, re.MULTILINE)
+        for figure in re.findall(r"0\.\d+ ± 0\.\d+", row)
+    ]
+    assert len(carried) == 2  # of the mouse volume
+    page = (site / study / "page-64000/index.html").read_text(encoding="utf-8")
+    assert [figure for figure in [*carried, "64,000"] if figure not in page] == []
+
+
 def test_a_page_is_read_in_one_sitting() -> None:
     """Only docs/reference may be long: what is looked up there is not read through."""
     pages = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "results/reference").glob("**/README.md")]

@@ -64,9 +64,7 @@ def write_results_pages(records: Path, pages: Path) -> None:
             wishes = wanted(None, None, "html", methods=page.methods, losses=page.losses)
             wishes = replace(wishes, crops=page.crops)
             # What it tells of are the frames, which are not there, and the other page's lengths.
-            write_report(
-                out, out / "data", wishes, page.datasets, page.preset, lambda _: None
-            )
+            write_report(out, out / "data", wishes, page.datasets, page.preset, lambda _: None)
             shown = shutil.ignore_patterns("*.pdf", "*.md", ".*")
             target = pages / PLACE / page.folder
             shutil.move(out / "report", out / page.folder)
