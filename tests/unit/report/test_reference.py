@@ -39,7 +39,12 @@ def nothing_is_wrong(said: str) -> None:
             (),
             ("neurites", "table4_extended", "table5", "differences"),
         ),
-        ("neurons/overnight", "neurites,differences", VOLUMES, ("neurites", "differences")),
+        (
+            "neurons/overnight",
+            "neurites,4,differences",
+            VOLUMES,
+            ("neurites", "table4_extended", "differences"),
+        ),
         ("gaps", "gaps", (), ("gaps",)),
         ("gaps/overnight", "gaps", (), ("gaps",)),
     ],
