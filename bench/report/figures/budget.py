@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 
 from bench.report.figures.drawing import Drawing
@@ -64,8 +63,11 @@ def _place(curve: BudgetCurve) -> tuple[int, str, int, str]:
 def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
     table = pd.DataFrame([row for curve in curves for row in _rows(curve)], columns=_COLUMNS)
     shown = [score for score in _SHOWN if (table["score"] == score).any()]
-    figure = new_figure(WIDE, 2.2)
-    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    columns = min(len(shown), 2 if len(shown) == 4 else 3)
+    rows = -(-len(shown) // columns)
+    figure = new_figure(WIDE, 2.1 * rows)
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
+    panels, spare = places[: len(shown)], places[len(shown) :]
     for axes, score in zip(panels, shown, strict=True):
         axes.set_title(EVERY[score].title)
         axes.set_xscale("log", base=2)
@@ -79,7 +81,11 @@ def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
         axes.set_xlabel("thousand crops")
     handles = {each.get_label(): each for axes in panels for each in axes.get_lines()}
     named = [handles[drawn(label(c.entry))] for c in curves if drawn(label(c.entry)) in handles]
-    legend_above(figure, named)
+    if spare:
+        spare[0].set_axis_off()
+        spare[0].legend(handles=named, loc="center", handlelength=2.4)
+    else:
+        legend_above(figure, named)
     entries = [entry for curve in curves for cells in curve.budgets.values() for entry in cells]
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     return Drawing(figure, _words(table), entries, numbers=text)
@@ -131,49 +137,42 @@ def _draw_curve(axes: Axes, curve: BudgetCurve, score: str, table: pd.DataFrame)
 def _draw_levels(axes: Axes, entry: Entry, score: str) -> None:
     """What the real slice reaches, and what is carried where the slice is left out.
 
-    A level far from the curves is named at the edge with its value: drawn, it would flatten them.
-    Of two levels the lower one has its name below it, so that close ones can be read; so has one
-    that the curves come down to.
+    Their names stand beside the panel, where no curve is. A level far from the curves is named at
+    the edge with its value: drawn, it would flatten them.
     """
     if score not in MEMBRANE_METRICS:
         return
-    levels = {
-        "real slice": ceiling_scores([entry]),
-        "left out": reference_scores([entry], LEFT_OUT),
-    }
     low, high = axes.get_ylim()
-    at_edge = {1.0: 0, 0.0: 0}
-    means = {name: measured.mean(score) for name, measured in levels.items()}
-    known = [mean.mean for mean in means.values() if mean is not None]
-    for (name, mean), style in zip(means.items(), ((0, (4, 2)), (0, (1, 1.5))), strict=True):
+    levels = {
+        "real slice": (ceiling_scores([entry]), (0, (4, 2))),
+        "left out": (reference_scores([entry], LEFT_OUT), (0, (1, 1.5))),
+    }
+    names = []
+    for name, (measured, style) in levels.items():
+        mean = measured.mean(score)
         if mean is None:
             continue
-        outside = max(low - mean.mean, mean.mean - high)
-        if outside <= _NEAR * (high - low):
+        if max(low - mean.mean, mean.mean - high) <= _NEAR * (high - low):
             axes.axhline(mean.mean, color=GREY, linewidth=0.7, linestyle=style, zorder=0)
-            below = len(known) > 1 and mean.mean == min(known)
-            below |= EVERY[score].better == "lower"  # then no curve passes beneath
-            _name(axes, name, mean.mean, "data", below=below)
-            continue
-        edge, arrow = (
-            (1.0, "\N{UPWARDS ARROW}") if mean.mean > high else (0.0, "\N{DOWNWARDS ARROW}")
+            names.append((mean.mean, name))
+        else:
+            arrow = "\N{UPWARDS ARROW}" if mean.mean > high else "\N{DOWNWARDS ARROW}"
+            names.append((mean.mean, f"{name}\n{mean.mean:.3f} {arrow}"))
+    _name(axes, sorted(names))
+
+
+def _name(axes: Axes, names: Sequence[tuple[float, str]]) -> None:
+    """Write names beside their levels, or at the nearer edge; of two the higher one upwards."""
+    low, high = axes.get_ylim()
+    for place, (height, text) in enumerate(names):
+        axes.annotate(
+            text,
+            (1.02, min(max((height - low) / (high - low), 0.0), 1.0)),
+            xycoords="axes fraction",
+            color=GREY,
+            fontsize=6,
+            va="center" if len(names) == 1 else ("top", "bottom")[place],
         )
-        step = 0.07 * at_edge[edge] * (1 if edge == 0 else -1)
-        at_edge[edge] += 1
-        _name(axes, f"{name} {mean.mean:.3f} {arrow}", edge + step, "axes fraction", below=edge > 0)
-
-
-def _name(axes: Axes, text: str, height: float, unit: str, *, below: bool) -> None:
-    axes.annotate(
-        text,
-        (0.5, height),  # between the budgets: there are no markers
-        xycoords=("axes fraction", unit),
-        color=GREY,
-        fontsize=6,
-        ha="center",
-        va="top" if below else "bottom",
-        path_effects=[patheffects.withStroke(linewidth=1.5, foreground="white")],
-    )
 
 
 def _words(table: pd.DataFrame) -> str:

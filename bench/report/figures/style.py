@@ -28,8 +28,8 @@ GREY = "#777777"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 
 _COLOURS = {
-    "before": "#AAAAAA", "after": "#AAAAAA", "average": GREY, "linear": BLACK, "phase": PURPLE,
-    "flow": ORANGE, "sepconv": BLUE, "dain": GREEN, "rife": SKY, "ssan": VERMILLION,
+    "before": "#AAAAAA", "after": "#AAAAAA", "average": GREY, "linear": BLACK, "phase": SKY,
+    "flow": ORANGE, "sepconv": BLUE, "dain": GREEN, "rife": PURPLE, "ssan": VERMILLION,
     "dis": "#8C510A", "farneback": "#999933", "bspline": "#AA4499", "ifrnet": "#332288",
 }  # fmt: skip
 _OTHERS = ("#882255", "#44AA99", "#117733")  # methods of other packages; Tol's muted scheme
