@@ -7,6 +7,7 @@ says so (``0-64_0-64_0-64.gz``), and TensorStore would take the chunk for one th
 from __future__ import annotations
 
 import itertools
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,12 +18,29 @@ from bench.base.errors import UserError
 from bench.volumes.formats.unreadable import reading
 
 _LARGEST = 2**28  # bytes of a chunk
+_SIDE = r"-?\d+--?\d+"
+# Of a chunk or a packed one, not of the locks that a writer may leave (``NAME.__lock``).
+_CHUNK = re.compile(rf"{_SIDE}_{_SIDE}_{_SIDE}(?P<ending>\.[A-Za-z]\w*)?")
 
 
 def are_packed(folder: Path) -> bool:
-    """Whether the chunks of a scale are packed; its first file says it for all."""
-    first = next(folder.iterdir(), None) if folder.is_dir() else None
-    return first is not None and first.suffix == ".gz"
+    """Whether the chunks of a scale are packed; the first of them says it for all.
+
+    Args:
+        folder: of the chunks; other files may lie among them.
+
+    Raises:
+        UserError: they are packed, but not with gzip.
+    """
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    first = next(filter(None, map(_CHUNK.fullmatch, names)), None)
+    ending = None if first is None else first["ending"]
+    if ending not in (None, ".gz"):
+        raise UserError(
+            f"{folder} holds chunks that are packed as {ending}, which are not read; pack them as "
+            ".gz, or store the volume anew without."
+        )
+    return ending == ".gz"
 
 
 class PackedChunks:

@@ -258,6 +258,31 @@ def test_precomputed_labels_lie_at_their_offset(kind: Callable, tmp_path: Path) 
         np.testing.assert_array_equal(volume.labels(5)[32:64, 64:], IDS[5, 32:64, 64:])
 
 
+@pytest.mark.parametrize("stray", ["Thumbs.db", ".DS_Store", "0-32_0-32_0-8.__lock"])
+def test_chunks_are_packed_whatever_else_is_listed_before_them(stray: str, tmp_path: Path) -> None:
+    """Whether a disk lists the oldest file first, the newest, or any."""
+    source = stores.packed(tmp_path, GREY)
+    for folder in source.glob("*_*"):
+        chunks = {file: file.read_bytes() for file in folder.iterdir()}
+        shutil.rmtree(folder)
+        folder.mkdir()
+        (folder / stray).touch()
+        for file, content in chunks.items():
+            file.write_bytes(content)
+        for number in range(300):
+            (folder / f"{stray}{number}").touch()
+    same_values(source, GREY)
+
+
+@pytest.mark.parametrize("ending", [".br", ".zst"])
+def test_chunks_that_are_packed_in_another_way_are_refused(ending: str, tmp_path: Path) -> None:
+    source = stores.packed(tmp_path, GREY)
+    for file in source.glob("*_*/*.gz"):
+        file.rename(file.with_suffix(ending))
+    with pytest.raises(UserError, match=rf"chunks that are packed as \{ending}, which are not read"):
+        stores.opened(source)
+
+
 def test_a_layer_on_a_server_is_fetched_once_and_side_by_side(tmp_path: Path) -> None:
     source = stores.zarr2(tmp_path, GREY)  # 3 layers of 3 x 4 chunks
     with serving(tmp_path, wait_s=0.05) as served:
