@@ -15,6 +15,7 @@ from bench.volumes.formats.stack import Asked, Box, box_shape, moved, sides_of
 NAMELESS = "?"
 _NAMES_NOTHING = f"{NAMELESS}QI"  # tifffile's letters of axes that nobody named
 _LETTERS = {"DEPTH": "Z", "HEIGHT": "Y", "WIDTH": "X", "CHANNEL": "C", "TIME": "T"}
+_FREE = "ABDEFGHJKLMNOPRUVW"  # letters that mean nothing: for axes of other names
 _FLAT = 4  # times more slices than a slice has rows or columns: rare, but usual in x, y, z order
 
 
@@ -99,18 +100,27 @@ class Layout:
 
 
 def letters_of(labels: Sequence[str], dimensions: int) -> str:
-    """A letter for each axis, of what a file calls them; ``NAMELESS`` ones where that says nothing.
+    """A letter for each axis, of what a file calls them; ``NAMELESS`` ones where that is nothing.
+
+    An unknown name gets a letter that means nothing, if possible one of its own, so that the others
+    keep theirs. So does S: a channel beside y and x is never taken for the samples of a pixel.
 
     Args:
         labels: a word or a letter for each axis.
         dimensions: of the array.
     """
+    if len(labels) != dimensions:
+        return NAMELESS * dimensions
     upper = [str(label).strip().upper() for label in labels]
     letters = [_LETTERS.get(label, label) for label in upper]
-    # A channel beside y and x is never taken for the samples of a pixel.
-    if len(letters) == dimensions and all(len(each) == 1 and each != "S" for each in letters):
-        return "".join(letters)
-    return NAMELESS * dimensions
+    known = {each for each in letters if len(each) == 1 and each in f"CTXYZ{_FREE}"}
+    free = [letter for letter in _FREE if letter not in known]
+    for axis, name in enumerate(letters):
+        if name in known:
+            continue
+        letters[axis] = next((each for each in (*name, *free) if each in free), NAMELESS)
+        free = [each for each in free if each != letters[axis]]
+    return "".join(letters)
 
 
 def find_layout(where: str, axes: str, shape: Sequence[int], asked: Asked) -> Layout:
@@ -130,10 +140,10 @@ def find_layout(where: str, axes: str, shape: Sequence[int], asked: Asked) -> La
         UserError: more than one axis could be z, or what is asked for does not fit the array.
     """
     shape = tuple(int(side) for side in shape)
-    named = not set(axes) & set(_NAMES_NOTHING) or asked.axes is not None
+    guessed = asked.axes is None and (axes.count("Y") != 1 or axes.count("X") != 1)
     if asked.axes is not None:
         axes = _as_asked(where, axes, shape, asked)
-    elif axes.count("Y") != 1 or axes.count("X") != 1:
+    elif guessed:
         axes = _by_position(where, shape)
     y, x = axes.index("Y"), axes.index("X")
     samples = axes.index("S") if "S" in axes else None
@@ -146,7 +156,7 @@ def find_layout(where: str, axes: str, shape: Sequence[int], asked: Asked) -> La
     picked |= {axis: 0 for axis in others if axis not in picked and axis != z}
     sides = sides_of(where, (1 if z is None else shape[z], shape[y], shape[x]))
     notes = list(_called_otherwise(where, axes, z))
-    if not named:
+    if guessed or (asked.axes is None and z is not None and axes[z] in _NAMES_NOTHING):
         notes += _doubts(where, sides)
     return Layout(sides, z, y, x, samples, picked, tuple(notes))
 

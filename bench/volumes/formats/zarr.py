@@ -142,7 +142,8 @@ def _level(image: _Node, level: int) -> ChunkedArray:
         return found
     units = [nanometres(str(each.get("unit", ""))) for each in axes]
     spatial = [unit for unit, letter in zip(units, letters, strict=True) if letter in "ZYX"]
-    if None in spatial:
+    # Where the file does not name all three, any axis may be read as z.
+    if None in (spatial if len(spatial) == 3 else units):
         plain = set(size) == {1.0}  # what is written where nobody knows
         return found if plain else replace(found, notes=(unitless(image.place.root, size),))
     factors = [unit or 1.0 for unit in units]

@@ -169,6 +169,38 @@ def test_hdf5_axes_are_read_from_labels_and_axistags(tmp_path: Path, order: str)
     np.testing.assert_array_equal(read(hdf5(tmp_path / "a.h5", stored), axes=order), RAW)
 
 
+@pytest.mark.parametrize("other", ["view", "s", "", "zoom", "?"])
+def test_an_axis_of_another_name_leaves_those_of_the_others(tmp_path: Path, other: str) -> None:
+    """Of length 1 it drops out, and otherwise it is asked for."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, stored in (("one", RAW.T[None]), ("two", np.stack([RAW.T, OTHER.T]))):
+            file[name] = stored
+            file[name].attrs["DIMENSION_LABELS"] = [other, "x", "y", "z"]
+    one, two = (f"{tmp_path / 'a.h5'}:/{name}" for name in ("one", "two"))
+    np.testing.assert_array_equal(read(one), RAW)
+    assert not notes(one)
+    with pytest.raises(UserError, match=r"2, Z 7, .*say which is z .* with --axes CXYZ --channel"):
+        open_volume(two)
+    np.testing.assert_array_equal(read(two, axes="CXYZ", channel=1), OTHER)
+
+
+def test_an_axis_of_another_name_beside_y_and_x_is_z(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a"] = RAW.T
+        file["a"].attrs["DIMENSION_LABELS"] = ["x", "y", "section"]
+    source = f"{tmp_path / 'a.h5'}:/a"
+    np.testing.assert_array_equal(read(source), RAW)
+    assert "no axis Z longer than 1: its axis E is read as z" in notes(source)
+
+
+def test_names_that_say_nothing_are_no_names(tmp_path: Path) -> None:
+    """As xarray calls axes that nobody named."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a"] = np.zeros((64, 64, 7), np.uint8)
+        file["a"].attrs["DIMENSION_LABELS"] = ["dim_0", "dim_1", "dim_2"]
+    assert "does not name its axes" in notes(f"{tmp_path / 'a.h5'}:/a")
+
+
 def test_channels_of_hdf5(tmp_path: Path) -> None:
     stored = np.stack([RAW, OTHER], -1)[None]
     tagged = hdf5(tmp_path / "tag.h5", stored, "tzyxc")

@@ -130,6 +130,48 @@ def test_a_scale_of_an_image_can_be_named_itself(tmp_path: Path) -> None:
     assert same_values(source / "em" / "s1", GREY[:, ::2, ::2]) == (40.0, 12.0, 8.0)
 
 
+def image_with_axes(path: Path, values: np.ndarray, axes: dict[str, str], size: list) -> Path:
+    """An OME-Zarr image of one scale; its axes by name, with the unit of each, or none."""
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("0", data=values)
+    named = [{"name": name} | ({"unit": unit} if unit else {}) for name, unit in axes.items()]
+    scale = [{"type": "scale", "scale": size}]
+    group.attrs["multiscales"] = [
+        {"axes": named, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
+    ]
+    return path
+
+
+@pytest.mark.parametrize("other", ["view", "s"])
+def test_an_axis_of_an_image_with_another_name_leaves_those_of_the_others(
+    other: str, tmp_path: Path
+) -> None:
+    units = dict.fromkeys("xyz", "nanometer")
+    source = image_with_axes(tmp_path / "v", GREY.T[None], {other: "", **units}, [1, 4, 6, 40])
+    assert same_values(source, GREY) == stores.SIZE
+    without = dict.fromkeys([other, *"zyx"], "")
+    source = image_with_axes(tmp_path / "u", GREY[None], without, [1, 0.04, 0.006, 0.004])
+    with stores.opened(source) as volume:
+        assert volume.voxel_size is None
+        assert volume.notes[0].count("without a unit, which is not used; say what is right") == 1
+
+
+@pytest.mark.parametrize(
+    ("axes", "believed"),
+    [
+        ({"a": "", "b": "", "d": ""}, False),
+        ({"t": "second", "y": "nanometer", "x": "nanometer"}, False),
+        ({"section": "nanometer", "y": "nanometer", "x": "nanometer"}, True),
+    ],
+)
+def test_an_axis_that_is_read_as_z_has_a_unit_of_length(
+    axes: dict[str, str], believed: bool, tmp_path: Path
+) -> None:
+    with stores.opened(image_with_axes(tmp_path / "v", GREY, axes, [40, 6, 4])) as volume:
+        assert volume.voxel_size == (stores.SIZE if believed else None)
+        assert ("40 x 6 x 4 without a unit" in " ".join(volume.notes)) is not believed
+
+
 def test_labels_of_an_image_lie_in_it(tmp_path: Path) -> None:
     """``--labels IMAGE`` takes its labels group, at the scale that is read."""
     source = stores.ome_zarr(tmp_path, GREY)
