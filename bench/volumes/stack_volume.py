@@ -169,11 +169,18 @@ class StackVolume(Closing):
         """Where one slice shows tissue, HW: anything but 0 in the mask; None without one.
 
         Raises:
-            UserError: the slice cannot be read.
+            UserError: the slice cannot be read, or the mask lacks it.
         """
         if self._mask is None:
             return None
-        return np.asarray(self._mask.read(z if self._mask.shape[0] > 1 else 0) != 0)
+        there = z if self._mask.shape[0] > 1 else 0
+        if there in self._mask.missing:
+            raise UserError(
+                f"{self._mask.where} has no slice {self._mask.first + there}, which "
+                f"{self._raw.where} has; give a picture for it, or leave that slice of the volume "
+                f"out with --missing {self.first + z}."
+            )
+        return np.asarray(self._mask.read(there) != 0)
 
     @cached_property
     def digest(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import h5py
@@ -11,6 +12,7 @@ import pytest
 import tifffile
 from command import bench
 from conftest import moving_texture
+from PIL import Image
 from scipy import ndimage
 
 from bench.base.errors import UserError
@@ -168,6 +170,25 @@ def test_a_dead_column_refuses_no_sound_triplet(tmp_path: Path) -> None:
     assert with_dead["padding"] == 0
     assert summaries[1].kept > 0.9 * summaries[1].candidates
     assert ("no tissue", "dead in every slice: columns 60-64") in summaries[1].told
+
+
+def test_a_slice_that_a_mask_lacks_is_left_out_as_the_sentence_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The numbers of the mask begin elsewhere; --missing has those of the volume."""
+    for name, first in (("raw", 50), ("mask", 0)):
+        (tmp_path / name).mkdir()
+        for z, slice_ in enumerate(moving_texture(30)):
+            if name == "raw" or z != 12:
+                shown = slice_ if name == "raw" else np.full_like(slice_, 255)
+                Image.fromarray(shown).save(tmp_path / name / f"z{first + z:03d}.png")
+    words = ("data", "build", "mine", "--data", tmp_path, "--source", tmp_path / "raw",
+             "--mask", tmp_path / "mask", "--tile", 80, "--search", 4)  # fmt: skip
+    code, _, err = bench(capsys, *words)
+    told = r"mask has no slice 12, which .*raw has; give a picture for it, or .* --missing 62\."
+    assert (code, re.search(told, err) is not None) == (2, True)
+    code, out, _ = bench(capsys, *words, "--missing", "62")
+    assert (code, "missing slices" in out) == (0, True)
 
 
 def test_masks_are_read_as_anything_but_zero_and_have_to_fit(tmp_path: Path) -> None:
