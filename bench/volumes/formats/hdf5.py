@@ -72,6 +72,8 @@ class Hdf5Stack(LaidOutStack):
         # Such a dataset reads whatever file it names, not the one the user gave.
         if found.file.filename != self._file.filename or found.external or found.is_virtual:
             raise UserError(f"{self.where} only points to other files; name those files instead.")
+        if found.shape is None:  # HDF5's null dataspace
+            raise UserError(f"{self.where} is empty; give a volume with slices.")
         check_chunks(self.where, found.chunks or (), found.dtype.itemsize)
         self._check_filters(found)
         return found

@@ -65,6 +65,15 @@ def test_a_compression_filter_that_is_not_there(tmp_path: Path) -> None:
         open_stack(path, "a")
 
 
+def test_an_empty_dataset_is_called_that(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["null"] = h5py.Empty("u1")
+        file["none"] = RAW[:0]
+    for name in ("null", "none"):
+        with pytest.raises(UserError, match=rf"a\.h5:/{name} is empty.*; give a volume with slices"):
+            open_stack(tmp_path / "a.h5", name)
+
+
 def test_a_tiff_codec_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tifffile.imwrite(tmp_path / "a.tif", RAW, compression="zstd")
     stack = open_stack(tmp_path / "a.tif", "")
