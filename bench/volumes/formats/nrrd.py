@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,10 +70,9 @@ def _values(path: Path, header: Mapping[str, Any], file: BinaryIO) -> NDArray[An
     if encoding not in ("gzip", "gz", "bzip2", "bz2"):
         raise UserError(f"{path} has the encoding '{encoding}'; write it as raw or gzip.")
     check_held(str(path), count)
-    # No more than is needed, whatever a file would swell to.
-    gzip = encoding in ("gzip", "gz")
-    packed = zlib.decompressobj(wbits=31) if gzip else bz2.BZ2Decompressor()
-    content = packed.decompress(file.read(), count)
+    # Packers that work in parallel write several members, one after the other.
+    with gzip.open(file) if encoding in ("gzip", "gz") else bz2.open(file) as unpacked:
+        content = unpacked.read(count)  # no more, whatever a file would swell to
     if len(content) < count:
         raise UserError(f"{path} is cut short or damaged; get it anew.")
     return np.frombuffer(content, kind).reshape(shape)

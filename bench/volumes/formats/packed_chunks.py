@@ -6,9 +6,9 @@ says so (``0-64_0-64_0-64.gz``), and TensorStore would take the chunk for one th
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,9 +96,8 @@ class PackedChunks:
 
 
 def _content(file: Path) -> bytes:
-    with reading(str(file)):
-        unpacker = zlib.decompressobj(wbits=31)
-        content = unpacker.decompress(file.read_bytes(), _LARGEST)
-    if not unpacker.eof:
-        raise UserError(f"{file} is cut short, or larger than a chunk may be; get it anew.")
+    with reading(str(file)), gzip.open(file) as unpacked:
+        content = unpacked.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise UserError(f"{file} is larger than a chunk may be; get it anew.")
     return content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 import os
 import shutil
@@ -407,6 +409,33 @@ def test_a_voxel_size_without_a_unit_is_told_and_not_used(tmp_path: Path) -> Non
         with stores.opened(tmp_path / path) as volume:
             assert volume.voxel_size is None
             assert any(f"{words} without a unit" in note for note in volume.notes)
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress)])
+def test_an_nrrd_of_several_members(encoding: str, pack: Callable, tmp_path: Path) -> None:
+    """As pigz, bgzip and pbzip2 write."""
+    source = stores.nrrd_file(tmp_path, GREY, encoding)
+    header = source.read_bytes().partition(b"\n\n")[0] + b"\n\n"
+    content = GREY.tobytes()
+    members = pack(content[:9000]), pack(content[9000:9500]), pack(content[9500:])
+    source.write_bytes(header + b"".join(members))
+    assert same_values(source, GREY) == stores.SIZE
+    for damaged in (members[:2], (*members[:2], members[2][:-1000]), (*members[:2], b"other")):
+        source.write_bytes(header + b"".join(damaged))
+        with pytest.raises(UserError, match=r"v\.nrrd .*cut short or damaged"):
+            stores.opened(source)
+
+
+def test_packed_chunks_of_several_members(tmp_path: Path) -> None:
+    source = stores.packed(tmp_path, GREY)
+    for file in source.glob("*_*/*.gz"):
+        content = gzip.decompress(file.read_bytes())
+        file.write_bytes(gzip.compress(content[:99]) + gzip.compress(content[99:]))
+    same_values(source, GREY)
+    for file in source.glob("*_*/*.gz"):
+        file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"\.gz .*cut short or damaged"):
+        same_values(source, GREY)
 
 
 def test_channels_of_an_nrrd_and_times_of_a_nifti(tmp_path: Path) -> None:
