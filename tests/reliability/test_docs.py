@@ -116,11 +116,11 @@ def test_files_hold_what_the_page_of_files_lists(
     folder, _ = ran
     scores, membranes = columns_told("scores.parquet"), columns_told("membranes.parquet")
     rare = {"position", "second_..."}  # of wider gaps, of a second judge
-    for path in folder.glob("runs/*/*/scores.parquet"):
-        assert set(pd.read_parquet(path)) == scores - rare
     keys = {"triplet", "volume", "z", "y", "x", "column", "reason"}
-    for path in folder.glob("runs/*/*/membranes.parquet"):
-        assert set(pd.read_parquet(path)) == membranes - rare | keys
+    for name, columns in (("scores", scores - rare), ("membranes", membranes - rare | keys)):
+        paths = list(folder.glob(f"runs/*/*/{name}.parquet"))
+        assert paths, name
+        assert all(set(pd.read_parquet(path)) == columns for path in paths), name
     [dataset] = folder.rglob("triplets.h5")
     with h5py.File(dataset) as file:
         assert set(file) == told_of("in the file")
