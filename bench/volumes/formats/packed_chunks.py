@@ -37,8 +37,8 @@ def are_packed(folder: Path) -> bool:
     ending = None if first is None else first["ending"]
     if ending not in (None, ".gz"):
         raise UserError(
-            f"{folder} holds chunks that are packed as {ending}, which are not read; pack them as "
-            ".gz, or store the volume anew without."
+            f"{folder} holds chunks that are packed as {ending}, which is not read; pack them as "
+            ".gz, or leave them unpacked."
         )
     return ending == ".gz"
 

@@ -70,7 +70,7 @@ def test_an_empty_dataset_is_called_that(tmp_path: Path) -> None:
         file["null"] = h5py.Empty("u1")
         file["none"] = RAW[:0]
     for name in ("null", "none"):
-        with pytest.raises(UserError, match=rf"a\.h5:/{name} is empty.*; give a volume with slices"):
+        with pytest.raises(UserError, match=rf"a\.h5:/{name} is empty.*; give a volume"):
             open_stack(tmp_path / "a.h5", name)
 
 
