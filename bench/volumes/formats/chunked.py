@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class ChunkedArray:
         driver: of TensorStore, with what selects the array.
         axes: a letter for each stored axis, as ``find_layout`` takes them.
         size: of a voxel in nm along each stored axis, or along x, y and z in the order in which
-            they are stored; None where that is not known.
+            they are stored; NaN along what is no length; None where that is not known.
         offset: of the first voxel, likewise.
         scales: how many of them the volume has.
         notes: what a user has to know of its metadata.
@@ -81,6 +82,11 @@ class ChunkedStack(LaidOutStack):
         self.notes = (*found.notes, *layout.notes)
         self.resolution = _triple(layout, found.size)
         self.offset = _triple(layout, found.offset)
+        if any(map(math.isnan, layout.spatial(found.size or ()) or ())):
+            self.notes += (
+                f"{self.where} says no length for an axis that is read as z, y or x, so its voxel "
+                "size is not known; say it with --voxel-size.",
+            )
 
     def _check_chunks(self, chunk: Sequence[int], shard: Sequence[int]) -> None:
         """Refuse what would take more memory than there is: the library ends the process then."""
@@ -102,7 +108,7 @@ def _triple(layout: Layout, values: Sequence[float] | None) -> Nanometres | None
     if three is None:
         return None
     z, y, x = three
-    return z, y, x
+    return None if any(map(math.isnan, three)) else (z, y, x)
 
 
 def chosen_level(place: Location, asked: Asked, scales: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -146,7 +147,7 @@ def _level(image: _Node, level: int) -> ChunkedArray:
     if None in (spatial if len(spatial) == 3 else units):
         plain = set(size) == {1.0}  # what is written where nobody knows
         return found if plain else replace(found, notes=(unitless(image.place.root, size),))
-    factors = [unit or 1.0 for unit in units]
+    factors = [unit or math.nan for unit in units]  # of times and channels
     return replace(
         found,
         size=_scaled(size, factors),

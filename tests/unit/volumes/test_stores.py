@@ -174,6 +174,14 @@ def test_an_axis_that_is_read_as_z_has_a_unit_of_length(
         assert ("40 x 6 x 4 without a unit" in " ".join(volume.notes)) is not believed
 
 
+def test_a_time_that_is_read_as_z_is_no_length(tmp_path: Path) -> None:
+    axes = {"t": "second", **dict.fromkeys("zyx", "nanometer")}
+    source = image_with_axes(tmp_path / "v", GREY[:, None], axes, [7, 40, 6, 4])
+    with stores.opened(source) as volume:
+        assert volume.voxel_size is None
+        assert "says no length for an axis that is read as z" in " ".join(volume.notes)
+
+
 def test_labels_of_an_image_lie_in_it(tmp_path: Path) -> None:
     """``--labels IMAGE`` takes its labels group, at the scale that is read."""
     source = stores.ome_zarr(tmp_path, GREY)
