@@ -56,6 +56,8 @@ class Wish:
         dataset: of this volume, built or to be built.
         volume: how the dataset is built from it: the fields of a run that say so.
         run: the other fields of a run: preset, folders, device, threads, jobs.
+        named: whether the dataset was named; it is else called as the volume is, and so may be
+            what was measured on another one.
     """
 
     method: str
@@ -63,6 +65,7 @@ class Wish:
     dataset: str
     volume: dict[str, Any]
     run: dict[str, Any]
+    named: bool = True
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -140,6 +143,11 @@ class Filler:
         return model
 
 
+def is_ready(variant: Variant) -> bool:
+    """Whether a method fills as it is: without weights, or with those of a file."""
+    return variant.weights is not None or variant.info.kind == "classical"
+
+
 def gap_dataset(name: str, size: int) -> str:
     """The name of a volume's dataset of gaps of so many slices."""
     return name if size == 1 else spelling(name, {"gap": str(size)})
@@ -159,9 +167,8 @@ def choose(wish: Wish, size: int, tell: Tell) -> Filler:
     if wish.method == AUTO:
         return _best(wish, size, tell)
     variant = parse_variant(wish.method, str(wish.run.get("preset", "quick")))
-    given = variant.weights
-    if given is not None or variant.info.kind == "classical":
-        return Filler(variant, NONE, "it was named", given)
+    if is_ready(variant):
+        return Filler(variant, NONE, "it was named", variant.weights)
     config = _config(wish, size, (wish.method,))
     if there := _trained_before(wish, variant, config):
         return _taken(there, config, tell)
@@ -184,7 +191,7 @@ def _trained_before(wish: Wish, variant: Variant, config: RunConfig) -> Entry | 
         return None
     found = [
         entry
-        for entry in _measured(config)
+        for entry in _measured(wish, config)
         if entry.cell.method == variant.text
         and wish.loss in (None, entry.cell.loss)
         and (entry.folder / WEIGHTS).exists()
@@ -207,7 +214,7 @@ def _taken(entry: Entry, config: RunConfig, tell: Tell) -> Filler:
 def _best(wish: Wish, size: int, tell: Tell) -> Filler:
     """The best that was measured on this volume; it is measured now where nothing was."""
     config = _config(wish, size, COMPARED)
-    entries = _measured(config)
+    entries = _measured(wish, config)
     if not _tells(entries):
         tell(
             f"Nothing was measured on '{config.dataset[0]}' yet: {', '.join(COMPARED)} and linear "
@@ -257,8 +264,16 @@ def _config(wish: Wish, size: int, methods: Sequence[str]) -> RunConfig:
     return load_config(None, words if path.exists() else words | wish.volume)
 
 
-def _measured(config: RunConfig) -> list[Entry]:
+def _path(config: RunConfig) -> Path:
+    """Where the triplets lie that are measured on."""
+    [name] = config.dataset
+    return dataset_path(config.data, name, fold_of(name, config.fold))
+
+
+def _measured(wish: Wish, config: RunConfig) -> list[Entry]:
     """The cells of the dataset that are in the store."""
+    if not (wish.named or _path(config).exists()):
+        return []  # whatever the store has under the name, nothing says that it is of this volume
     try:
         results = load_results(config.out, config.data, lambda _: None)
     except UserError:
@@ -317,7 +332,7 @@ def _of_entry(entry: Entry, config: RunConfig, why: str) -> Filler:
         for metric in _PROMISED
         if (mean := Contender(entry.cell.method, entry.cell.loss, (entry,)).mean(metric))
     }
-    path = dataset_path(config.data, config.dataset[0], fold_of(config.dataset[0], config.fold))
+    path = _path(config)
     if variant.info.kind == "classical":
         weights, tested_on = None, readable(path)
     else:

@@ -143,3 +143,20 @@ def test_a_volume_that_is_too_small_to_learn_from_says_so(tmp_path: Path) -> Non
     run = {"data": tmp_path / "data", "out": tmp_path / "results"}
     with pytest.raises(UserError, match=r"or name a --method that needs no triplets, such as dis"):
         choose(Wish("auto", None, "small", {"source": str(source)}, run), 1, print)
+
+
+def test_results_under_the_name_of_a_file_are_not_taken_without_its_triplets(
+    tmp_path: Path,
+) -> None:
+    """They may be those of another volume; who names the dataset says which they are."""
+    for name, psnr in (("linear", 17.0), ("average", 19.0), ("dis", 18.0)):
+        add(tmp_path, name, table=scores(name, psnr), dataset="small", config={"options": {}})
+    source = tmp_path / "small.tif"
+    tifffile.imwrite(source, moving_texture(6, 160))
+    run = {"data": tmp_path / "data", "out": tmp_path}
+    asked = Wish("auto", None, "small", {"source": str(source)}, run)
+    assert choose(asked, 1, print).name == "average"
+    told = list[str]()
+    with pytest.raises(UserError, match="or name a --method that needs no triplets"):
+        choose(replace(asked, named=False), 1, told.append)
+    assert told[0].startswith("Nothing was measured on 'small' yet")
