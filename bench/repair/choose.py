@@ -24,11 +24,13 @@ from bench.scores.answer_words import for_neurites
 from bench.scores.budgets import crops_seen
 from bench.scores.choice import CARRIED, PSNR, RAND, Choice
 from bench.scores.columns import EVERY
+from bench.scores.comparable_cells import build_of, place_of
 from bench.scores.contenders import Contender
 from bench.scores.entry import Entry
 from bench.scores.notation import interval_text
 from bench.scores.results import Tell, load_results
 from bench.scores.statistics import Interval
+from bench.scores.which_record import age
 from bench.store.records import NONE, WEIGHTS
 from bench.store.weights import load_weights
 from bench.triplets.dataset_paths import dataset_path
@@ -191,13 +193,18 @@ def _trained_before(wish: Wish, variant: Variant, config: RunConfig) -> Entry | 
         return None
     found = [
         entry
-        for entry in _measured(wish, config)
+        for entry in _measured(wish, config, of_any_length=True)
         if entry.cell.method == variant.text
         and wish.loss in (None, entry.cell.loss)
-        and (entry.folder / WEIGHTS).exists()
-        and entry.record.status != "running"
+        and _has_weights(entry)
     ]
-    return max(found, key=lambda entry: (crops_seen(entry), entry.cell.loss == "lm"), default=None)
+    return max(found, key=_long, default=None)
+
+
+def _long(entry: Entry) -> tuple[Any, ...]:
+    """What counts more of two trainings: the longer, under ``lm``, finished, seed 0, the newer."""
+    done = entry.record.status == "done"
+    return crops_seen(entry), entry.cell.loss == "lm", done, -entry.cell.seed, age(entry)
 
 
 def _taken(entry: Entry, config: RunConfig, tell: Tell) -> Filler:
@@ -270,15 +277,34 @@ def _path(config: RunConfig) -> Path:
     return dataset_path(config.data, name, fold_of(name, config.fold))
 
 
-def _measured(wish: Wish, config: RunConfig) -> list[Entry]:
-    """The cells of the dataset that are in the store."""
+def _measured(wish: Wish, config: RunConfig, *, of_any_length: bool = False) -> list[Entry]:
+    """The cells of the store that were computed on the triplets of the dataset that are at hand.
+
+    Other builds and folds do not count: a network of theirs may have learned from what is hidden
+    to foretell its errors.
+
+    Args:
+        wish: what is asked for.
+        config: of the run whose dataset it is.
+        of_any_length: whether trainings of all lengths are meant, not those alone that a report
+            compares.
+    """
     if not (wish.named or _path(config).exists()):
         return []  # whatever the store has under the name, nothing says that it is of this volume
     try:
         results = load_results(config.out, config.data, lambda _: None)
     except UserError:
         return []
-    return results.select(dataset=config.dataset[0])
+    [name] = config.dataset
+    place, file = (name, fold_of(name, config.fold)), readable(_path(config))
+    entries = results.every if of_any_length else results.entries
+    return [
+        entry
+        for entry in entries
+        if place_of(entry) == place
+        and not entry.other_build
+        and (file is None or build_of(entry) == file.fingerprint)
+    ]
 
 
 def _tells(entries: Sequence[Entry]) -> bool:
@@ -314,7 +340,18 @@ def _of_contender(best: Contender, choice: Choice, config: RunConfig) -> Filler:
     )
     if tied := [each.name for each in choice.tied if each is not best]:
         why += f"; not told apart from it: {', '.join(tied)}"
-    return _of_entry(best.entries[0], config, why)
+    # The first may have failed, or be on its way, where another seed was scored.
+    usable = [
+        each
+        for each in best.entries
+        if each.scores is not None and (not each.trained or _has_weights(each))
+    ]
+    return _of_entry((usable or best.entries)[0], config, why)
+
+
+def _has_weights(entry: Entry) -> bool:
+    """Whether there are weights of its training, which is not on its way."""
+    return (entry.folder / WEIGHTS).exists() and entry.record.status != "running"
 
 
 def _of_entry(entry: Entry, config: RunConfig, why: str) -> Filler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from bench.repair import choose as choosing
 from bench.repair.choose import Wish, choose
 from bench.run.compute import compute
 from bench.scores.results import load_results
-from bench.store.records import NONE, Store
+from bench.store.records import NONE, WEIGHTS, Store
 from methods.timed import at_time
 
 
@@ -109,6 +110,58 @@ def test_a_network_that_was_trained_before_is_taken_as_it_is(wish: Wish) -> None
     assert "8 training crops" in filler.why
     longer = choose(replace(named, run={**wish.run, "preset": "quick"}), 1, told.append)
     assert longer.digest != filler.digest  # a preset that is named is what is wanted
+
+
+def test_the_longest_training_is_taken_beside_one_of_the_usual_length(wish: Wish) -> None:
+    """A report compares the usual length; what is named fills with the longest."""
+    dataset = {"methods": ("tiny",), "dataset": ("stack",), "losses": ("l1",), **wish.run}
+    for length in ({}, {"samples": 90}, {"samples": 30}):  # `quick` has 60
+        compute(load_config(None, dataset | wish.volume | length))
+    filler = choose(replace(wish, method="tiny"), 1, print)
+    assert filler.weights is not None
+    taken = Store(wish.run["out"]).load(filler.weights.parent)
+    assert taken is not None
+    assert taken.config["samples"] == 90
+
+
+def test_a_network_of_another_fold_or_build_is_not_taken(wish: Wish) -> None:
+    """It may have learned from the slices that are hidden to foretell its errors."""
+    dataset = {"methods": ("tiny",), "dataset": ("stack",), "losses": ("l1",), **wish.run}
+    run = dataset | wish.volume | {"samples": 8}
+    compute(load_config(None, run | {"fold": 1}))
+    named = replace(wish, method="tiny")
+    own = choose(named, 1, print)
+    assert own.weights is not None
+    taken = Store(wish.run["out"]).load(own.weights.parent)
+    assert taken is not None
+    assert taken.cell["fold"] == 0
+    # The same fold, built anew of fewer slices: none of its trainings counts any more.
+    shutil.rmtree(wish.run["data"])
+    fewer = {"missing": "3,20", "methods": ("before",), "out": wish.run["out"] / "elsewhere"}
+    compute(load_config(None, run | fewer))
+    told = list[str]()
+    assert choose(named, 1, told.append).digest != own.digest
+    assert told[0].startswith("tiny is trained on 'stack'")
+    assert choose(named, 1, told.append).why.endswith("crops)")
+
+
+def test_where_the_first_training_failed_the_one_that_was_scored_fills(wish: Wish) -> None:
+    """Of several seeds the best method has one without scores."""
+    run = {"dataset": ("stack",), "losses": ("l1",), **wish.run, "samples": 4}
+    methods = {"methods": ("before", "tiny")}
+    compute(load_config(None, run | wish.volume | methods | {"seeds": (0, 1)}))
+    store = Store(wish.run["out"])
+    results = load_results(wish.run["out"], wish.run["data"], print)
+    [null] = results.select(method="linear")  # as good, and faster
+    shutil.rmtree(null.folder)
+    first, other = sorted(results.select(method="tiny"), key=lambda entry: entry.cell.seed)
+    first.record.stages.pop("score")
+    first.record.status = "failed"
+    (first.folder / WEIGHTS).unlink()
+    store.save(first.record, first.folder)
+    filler = choose(wish, 1, print)
+    assert filler.weights is not None
+    assert (filler.variant.text, filler.weights.parent) == ("tiny", other.folder)
 
 
 def test_wider_gaps_have_triplets_of_their_own(wish: Wish) -> None:
