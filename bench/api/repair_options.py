@@ -166,14 +166,18 @@ class RepairOptions:
 
         Raises:
             UserError: a target is there already or of no kind that is written, a method or worker
-                is not known, or triplets of that name are of another volume.
+                is not known, triplets cannot have that name, or those that have it are of another
+                volume.
         """
+        from bench.repair.choose import check_dataset_name
         from bench.repair.same_volume import check_same_volume
         from bench.volumes.writing.write_volume import check_target
 
         self._workers()
-        if self._needs_triplets() and self.dataset is None:
-            check_same_volume(volume.name, self._data, volume)
+        if self._needs_triplets():
+            check_dataset_name(self.dataset or volume.name)
+            if self.dataset is None:
+                check_same_volume(volume.name, self._data, volume)
         self._check_loss(self.dataset or volume.name)
         for target in filter(None, (self.out, self.mask_out)):
             # What a repair that was killed had finished is not in the way.

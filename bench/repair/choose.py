@@ -14,10 +14,11 @@ from pydantic import TypeAdapter
 from bench.base.device import choose_device, place
 from bench.base.errors import UserError
 from bench.base.files import file_digest
-from bench.base.words import spelling
+from bench.base.words import read_words, spelling
 from bench.cells.config import RunConfig, load_config
 from bench.cells.registry import load_method
 from bench.cells.variants import Variant, parse_variant
+from bench.repair.same_volume import WAY_OUT
 from bench.run.compute import compute
 from bench.scores.answer import answers
 from bench.scores.answer_words import for_neurites
@@ -35,7 +36,7 @@ from bench.store.records import NONE, WEIGHTS
 from bench.store.weights import load_weights
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile, readable
-from bench.volumes.cards import fold_of
+from bench.volumes.cards import fold_of, load_card
 from methods.interface import Interpolator
 from methods.timed import for_times
 
@@ -151,8 +152,23 @@ def is_ready(variant: Variant) -> bool:
 
 
 def gap_dataset(name: str, size: int) -> str:
-    """The name of a volume's dataset of gaps of so many slices."""
-    return name if size == 1 else spelling(name, {"gap": str(size)})
+    """The name of a volume's dataset of gaps of so many slices; what is in brackets stays there."""
+    if size == 1:
+        return name
+    base, options = read_words(name) if "[" in name else (name, {})
+    return spelling(base, options | {"gap": str(size)})
+
+
+def check_dataset_name(name: str, size: int = 1) -> None:
+    """Refuse a volume's name that cannot name its dataset of gaps of so many slices.
+
+    Raises:
+        UserError: it cannot; what to do about it.
+    """
+    try:
+        load_card(gap_dataset(name, size))
+    except UserError as error:
+        raise UserError(f"{str(error).rstrip('.?')}; {WAY_OUT}") from error
 
 
 def choose(wish: Wish, size: int, tell: Tell) -> Filler:
@@ -265,6 +281,7 @@ def _seconds(contender: Contender) -> float:
 
 def _config(wish: Wish, size: int, methods: Sequence[str]) -> RunConfig:
     """The run that compares methods on gaps of a size; a dataset that is built needs no volume."""
+    check_dataset_name(wish.dataset, size)
     name = gap_dataset(wish.dataset, size)
     words = {"methods": tuple(methods), "dataset": (name,), "losses": wish.losses, **wish.run}
     path = dataset_path(Path(wish.run.get("data", "data")), name, fold_of(name, None))

@@ -21,7 +21,7 @@ from bench.volumes.volume import Volume
 
 _WINDOWS = 12  # of each volume of the triplets
 _FOLLOWS = 0.9  # of 1; the same slice has 1 but for rounding, neighbouring slices have less
-_WAY_OUT = "give another --dataset NAME, or --method dis, which needs no triplets."
+WAY_OUT = "give another --dataset NAME, or --method dis, which needs no triplets."
 
 
 def check_same_volume(name: str, data: Path, volume: StackVolume) -> None:
@@ -40,7 +40,7 @@ def check_same_volume(name: str, data: Path, volume: StackVolume) -> None:
         raise UserError(
             f"'{name}', as {volume.raw.where} is called, is the name of a public dataset, which is "
             f"not built in {data}; give --dataset {name} if that is what you mean, or else "
-            f"{_WAY_OUT}"
+            f"{WAY_OUT}"
         )
     for each in there:
         path = dataset_path(data, each, fold_of(each, None))
@@ -51,7 +51,7 @@ def check_same_volume(name: str, data: Path, volume: StackVolume) -> None:
             if not is_from(file, volume):
                 raise UserError(
                     f"'{each}' in {data} was built from another volume than {volume.raw.where}, "
-                    f"which has the same name, or from another scale of it; {_WAY_OUT}"
+                    f"which has the same name, or from another scale of it; {WAY_OUT}"
                 )
 
 

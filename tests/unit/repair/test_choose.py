@@ -18,7 +18,7 @@ from report_store import add, followed, judged, scores
 from bench.base.errors import UserError
 from bench.cells.config import load_config
 from bench.repair import choose as choosing
-from bench.repair.choose import Wish, choose
+from bench.repair.choose import Wish, choose, gap_dataset
 from bench.run.compute import compute
 from bench.scores.results import load_results
 from bench.store.records import NONE, WEIGHTS, Store
@@ -177,6 +177,11 @@ def test_wider_gaps_have_triplets_of_their_own(wish: Wish) -> None:
     torch.testing.assert_close(early.middle, late.middle)
     with pytest.raises(UserError, match="do not fit"):
         filler.model([0.5], "cpu")
+
+
+def test_a_dataset_with_options_keeps_them_for_wider_gaps() -> None:
+    assert gap_dataset("mine[align=no]", 1) == "mine[align=no]"
+    assert gap_dataset("mine[tile=64,align=no]", 2) == "mine[align=no,gap=2,tile=64]"
 
 
 def test_a_method_without_weights_needs_no_triplets(wish: Wish) -> None:

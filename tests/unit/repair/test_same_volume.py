@@ -83,3 +83,15 @@ def test_a_file_called_as_a_public_dataset_is_not_taken_for_it(
     source = stack(tmp_path / "a", grey, "phantom.tif")
     with pytest.raises(UserError, match=r"'phantom', as .* is the name of a public dataset"):
         check(source)
+
+
+@pytest.mark.parametrize("name", ["my stack (1).tif", "stack[1].tif"])
+def test_a_file_name_that_cannot_name_triplets_is_told_before_the_search(
+    tmp_path: Path, grey: np.ndarray, name: str
+) -> None:
+    source = stack(tmp_path / "a", grey, name)
+    with pytest.raises(UserError, match="give another --dataset NAME, or --method dis"):
+        check(source)
+    assert not source.with_name("whole.tif-repair").exists()
+    check(source, dataset="mine")
+    check(source, method="dis")
