@@ -120,10 +120,7 @@ class RepairOptions:
                     )
         if self.longest is not None and self.longest < 1:
             raise UserError(f"--longest takes 1 or more slices, not {self.longest}.")
-        if self.mask_out is not None and self.out is None:
-            raise UserError("--mask-out says what of --out is synthetic; give --out too.")
-        if self.mask_out is not None and _path(self.mask_out) == _path(str(self.out)):
-            raise UserError("--mask-out is the same as --out; give it another name.")
+        self._check_mask_out()
         if self.search < 1:
             raise UserError(f"--search takes 1 pixel or more, not {self.search}.")
         check_threads(self.threads)
@@ -131,6 +128,21 @@ class RepairOptions:
             check_device(self.device)
         if self.preset is not None and self.preset not in PRESETS:
             unknown("--preset value", self.preset, list(PRESETS))
+
+    def _check_mask_out(self) -> None:
+        """Refuse a mask that is in the way of what else is written."""
+        if self.mask_out is None:
+            return
+        if self.out is None:
+            raise UserError("--mask-out says what of --out is synthetic; give --out too.")
+        mask, folder = _path(self.mask_out), Evidence(self.out).folder
+        if mask == _path(self.out):
+            raise UserError("--mask-out is the same as --out; give it another name.")
+        if mask.is_relative_to(folder.resolve()):
+            raise UserError(
+                f"--mask-out names {self.mask_out}, but {folder} is for the evidence of --out; "
+                "give it another name, outside of that folder."
+            )
 
     def given(self) -> Given:
         """The volume, and how it is read.

@@ -100,8 +100,7 @@ def _explained(file: TripletFile, row: int, volume: Volume) -> float | None:
     window of the same slice is a function of it, whatever the table and the grey range.
     """
     z, y, x = (
-        int(file.keys[axis].iloc[row]) - low
-        for axis, low in zip("zyx", volume.corner, strict=True)
+        int(file.keys[axis].iloc[row]) - low for axis, low in zip("zyx", volume.corner, strict=True)
     )
     box = slice(z, z + 1), slice(y, y + file.tile), slice(x, x + file.tile)
     shown = volume.crop(box).slice(0).ravel()
