@@ -120,10 +120,7 @@ class RepairOptions:
                     )
         if self.longest is not None and self.longest < 1:
             raise UserError(f"--longest takes 1 or more slices, not {self.longest}.")
-        if self.mask_out is not None and self.out is None:
-            raise UserError("--mask-out says what of --out is synthetic; give --out too.")
-        if self.mask_out is not None and _path(self.mask_out) == _path(str(self.out)):
-            raise UserError("--mask-out is the same as --out; give it another name.")
+        self._check_mask_out()
         if self.search < 1:
             raise UserError(f"--search takes 1 pixel or more, not {self.search}.")
         check_threads(self.threads)
@@ -131,6 +128,21 @@ class RepairOptions:
             check_device(self.device)
         if self.preset is not None and self.preset not in PRESETS:
             unknown("--preset value", self.preset, list(PRESETS))
+
+    def _check_mask_out(self) -> None:
+        """Refuse a mask that is in the way of what else is written."""
+        if self.mask_out is None:
+            return
+        if self.out is None:
+            raise UserError("--mask-out says what of --out is synthetic; give --out too.")
+        mask, folder = _path(self.mask_out), Evidence(self.out).folder
+        if mask == _path(self.out):
+            raise UserError("--mask-out is the same as --out; give it another name.")
+        if mask.is_relative_to(folder.resolve()):
+            raise UserError(
+                f"--mask-out names {self.mask_out}, but {folder} is for the evidence of --out; "
+                "give it another name, outside of that folder."
+            )
 
     def given(self) -> Given:
         """The volume, and how it is read.
@@ -165,21 +177,42 @@ class RepairOptions:
         """Refuse what could not be written, or a method that there is not, before hours go into it.
 
         Raises:
-            UserError: a target is there already or of no kind that is written, or a method or
-                worker is not known.
+            UserError: a target is there already or of no kind that is written, a method or worker
+                is not known, triplets cannot have that name, or those that have it are of another
+                volume.
         """
-        from bench.cells.variants import parse_variant
-        from bench.repair.choose import AUTO
+        from bench.repair.choose import check_dataset_name
+        from bench.repair.same_volume import check_same_volume
         from bench.volumes.writing.write_volume import check_target
 
         self._workers()
-        if self.method not in (None, AUTO):
-            parse_variant(str(self.method), self.preset or "quick")
+        if self._needs_triplets():
+            check_dataset_name(self.dataset or volume.name)
+            if self.dataset is None:
+                check_same_volume(volume.name, self._data, volume)
         self._check_loss(self.dataset or volume.name)
         for target in filter(None, (self.out, self.mask_out)):
             # What a repair that was killed had finished is not in the way.
             if not Evidence(str(self.out)).is_open:
                 check_target(target, volume.raw, volume.voxel_size)
+
+    @property
+    def _data(self) -> Path:
+        """The folder of the datasets."""
+        return Path(self.data or "data")
+
+    def _needs_triplets(self) -> bool:
+        """Whether the method is chosen, or trained, on triplets of the volume.
+
+        Raises:
+            UserError: the method is not known.
+        """
+        from bench.cells.variants import parse_variant
+        from bench.repair.choose import AUTO, is_ready
+
+        if self.method in (None, AUTO):
+            return True
+        return not is_ready(parse_variant(str(self.method), self.preset or "quick"))
 
     def _check_loss(self, dataset: str) -> None:
         """Refuse a loss that there is not, or that looks for membranes that nobody has marked."""
@@ -191,7 +224,7 @@ class RepairOptions:
             return
         if not parse_loss(self.loss, PRESETS["quick"]).needs_teacher or self.labels:
             return
-        file = readable(dataset_path(Path(self.data or "data"), dataset, fold_of(dataset, None)))
+        file = readable(dataset_path(self._data, dataset, fold_of(dataset, None)))
         if file is None or not file.has_labels:
             raise UserError(
                 f"--loss {self.loss} looks for membranes, and nothing says where they are; give "
@@ -321,7 +354,7 @@ class RepairOptions:
         }
         runs = {
             "preset": self.preset,
-            "data": Path(self.data or "data"),
+            "data": self._data,
             "out": self.results,
             "device": self.device,
             "threads": self.threads,
@@ -334,6 +367,7 @@ class RepairOptions:
             # The first channel is 0, which counts as little as nothing where truth is asked.
             volume={key: value for key, value in given.items() if value not in (None, "")},
             run={key: value for key, value in runs.items() if value is not None},
+            named=self.dataset is not None,
         )
 
 

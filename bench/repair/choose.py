@@ -14,26 +14,29 @@ from pydantic import TypeAdapter
 from bench.base.device import choose_device, place
 from bench.base.errors import UserError
 from bench.base.files import file_digest
-from bench.base.words import spelling
+from bench.base.words import read_words, spelling
 from bench.cells.config import RunConfig, load_config
 from bench.cells.registry import load_method
 from bench.cells.variants import Variant, parse_variant
+from bench.repair.same_volume import WAY_OUT
 from bench.run.compute import compute
 from bench.scores.answer import answers
 from bench.scores.answer_words import for_neurites
 from bench.scores.budgets import crops_seen
 from bench.scores.choice import CARRIED, PSNR, RAND, Choice
 from bench.scores.columns import EVERY
+from bench.scores.comparable_cells import build_of, place_of
 from bench.scores.contenders import Contender
 from bench.scores.entry import Entry
 from bench.scores.notation import interval_text
 from bench.scores.results import Tell, load_results
 from bench.scores.statistics import Interval
+from bench.scores.which_record import age
 from bench.store.records import NONE, WEIGHTS
 from bench.store.weights import load_weights
 from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile, readable
-from bench.volumes.cards import fold_of
+from bench.volumes.cards import fold_of, load_card
 from methods.interface import Interpolator
 from methods.timed import for_times
 
@@ -56,6 +59,8 @@ class Wish:
         dataset: of this volume, built or to be built.
         volume: how the dataset is built from it: the fields of a run that say so.
         run: the other fields of a run: preset, folders, device, threads, jobs.
+        named: whether the dataset was named; it is else called as the volume is, and so may be
+            what was measured on another one.
     """
 
     method: str
@@ -63,6 +68,7 @@ class Wish:
     dataset: str
     volume: dict[str, Any]
     run: dict[str, Any]
+    named: bool = True
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -140,9 +146,29 @@ class Filler:
         return model
 
 
+def is_ready(variant: Variant) -> bool:
+    """Whether a method fills as it is: without weights, or with those of a file."""
+    return variant.weights is not None or variant.info.kind == "classical"
+
+
 def gap_dataset(name: str, size: int) -> str:
-    """The name of a volume's dataset of gaps of so many slices."""
-    return name if size == 1 else spelling(name, {"gap": str(size)})
+    """The name of a volume's dataset of gaps of so many slices; what is in brackets stays there."""
+    if size == 1:
+        return name
+    base, options = read_words(name) if "[" in name else (name, {})
+    return spelling(base, options | {"gap": str(size)})
+
+
+def check_dataset_name(name: str, size: int = 1) -> None:
+    """Refuse a volume's name that cannot name its dataset of gaps of so many slices.
+
+    Raises:
+        UserError: it cannot; what to do about it.
+    """
+    try:
+        load_card(gap_dataset(name, size))
+    except UserError as error:
+        raise UserError(f"{str(error).rstrip('.?')}; {WAY_OUT}") from error
 
 
 def choose(wish: Wish, size: int, tell: Tell) -> Filler:
@@ -159,9 +185,8 @@ def choose(wish: Wish, size: int, tell: Tell) -> Filler:
     if wish.method == AUTO:
         return _best(wish, size, tell)
     variant = parse_variant(wish.method, str(wish.run.get("preset", "quick")))
-    given = variant.weights
-    if given is not None or variant.info.kind == "classical":
-        return Filler(variant, NONE, "it was named", given)
+    if is_ready(variant):
+        return Filler(variant, NONE, "it was named", variant.weights)
     config = _config(wish, size, (wish.method,))
     if there := _trained_before(wish, variant, config):
         return _taken(there, config, tell)
@@ -184,13 +209,18 @@ def _trained_before(wish: Wish, variant: Variant, config: RunConfig) -> Entry | 
         return None
     found = [
         entry
-        for entry in _measured(config)
+        for entry in _measured(wish, config, of_any_length=True)
         if entry.cell.method == variant.text
         and wish.loss in (None, entry.cell.loss)
-        and (entry.folder / WEIGHTS).exists()
-        and entry.record.status != "running"
+        and _has_weights(entry)
     ]
-    return max(found, key=lambda entry: (crops_seen(entry), entry.cell.loss == "lm"), default=None)
+    return max(found, key=_long, default=None)
+
+
+def _long(entry: Entry) -> tuple[Any, ...]:
+    """What counts more of two trainings: the longer, under ``lm``, finished, seed 0, the newer."""
+    done = entry.record.status == "done"
+    return crops_seen(entry), entry.cell.loss == "lm", done, -entry.cell.seed, age(entry)
 
 
 def _taken(entry: Entry, config: RunConfig, tell: Tell) -> Filler:
@@ -207,7 +237,7 @@ def _taken(entry: Entry, config: RunConfig, tell: Tell) -> Filler:
 def _best(wish: Wish, size: int, tell: Tell) -> Filler:
     """The best that was measured on this volume; it is measured now where nothing was."""
     config = _config(wish, size, COMPARED)
-    entries = _measured(config)
+    entries = _measured(wish, config)
     if not _tells(entries):
         tell(
             f"Nothing was measured on '{config.dataset[0]}' yet: {', '.join(COMPARED)} and linear "
@@ -251,19 +281,47 @@ def _seconds(contender: Contender) -> float:
 
 def _config(wish: Wish, size: int, methods: Sequence[str]) -> RunConfig:
     """The run that compares methods on gaps of a size; a dataset that is built needs no volume."""
+    check_dataset_name(wish.dataset, size)
     name = gap_dataset(wish.dataset, size)
     words = {"methods": tuple(methods), "dataset": (name,), "losses": wish.losses, **wish.run}
     path = dataset_path(Path(wish.run.get("data", "data")), name, fold_of(name, None))
     return load_config(None, words if path.exists() else words | wish.volume)
 
 
-def _measured(config: RunConfig) -> list[Entry]:
-    """The cells of the dataset that are in the store."""
+def _path(config: RunConfig) -> Path:
+    """Where the triplets lie that are measured on."""
+    [name] = config.dataset
+    return dataset_path(config.data, name, fold_of(name, config.fold))
+
+
+def _measured(wish: Wish, config: RunConfig, *, of_any_length: bool = False) -> list[Entry]:
+    """The cells of the store that were computed on the triplets of the dataset that are at hand.
+
+    Other builds and folds do not count: a network of theirs may have learned from what is hidden
+    to foretell its errors.
+
+    Args:
+        wish: what is asked for.
+        config: of the run whose dataset it is.
+        of_any_length: whether trainings of all lengths are meant, not those alone that a report
+            compares.
+    """
+    if not (wish.named or _path(config).exists()):
+        return []  # whatever the store has under the name, nothing says that it is of this volume
     try:
         results = load_results(config.out, config.data, lambda _: None)
     except UserError:
         return []
-    return results.select(dataset=config.dataset[0])
+    [name] = config.dataset
+    place, file = (name, fold_of(name, config.fold)), readable(_path(config))
+    entries = results.every if of_any_length else results.entries
+    return [
+        entry
+        for entry in entries
+        if place_of(entry) == place
+        and not entry.other_build
+        and (file is None or build_of(entry) == file.fingerprint)
+    ]
 
 
 def _tells(entries: Sequence[Entry]) -> bool:
@@ -299,7 +357,18 @@ def _of_contender(best: Contender, choice: Choice, config: RunConfig) -> Filler:
     )
     if tied := [each.name for each in choice.tied if each is not best]:
         why += f"; not told apart from it: {', '.join(tied)}"
-    return _of_entry(best.entries[0], config, why)
+    # The first may have failed, or be on its way, where another seed was scored.
+    usable = [
+        each
+        for each in best.entries
+        if each.scores is not None and (not each.trained or _has_weights(each))
+    ]
+    return _of_entry((usable or best.entries)[0], config, why)
+
+
+def _has_weights(entry: Entry) -> bool:
+    """Whether there are weights of its training, which is not on its way."""
+    return (entry.folder / WEIGHTS).exists() and entry.record.status != "running"
 
 
 def _of_entry(entry: Entry, config: RunConfig, why: str) -> Filler:
@@ -317,7 +386,7 @@ def _of_entry(entry: Entry, config: RunConfig, why: str) -> Filler:
         for metric in _PROMISED
         if (mean := Contender(entry.cell.method, entry.cell.loss, (entry,)).mean(metric))
     }
-    path = dataset_path(config.data, config.dataset[0], fold_of(config.dataset[0], config.fold))
+    path = _path(config)
     if variant.info.kind == "classical":
         weights, tested_on = None, readable(path)
     else:

@@ -14,7 +14,7 @@ from bench.repair.disagreement import moved
 from bench.repair.refusal import Difference, difference
 from bench.repair.trust import Reached
 from bench.triplets.file import TripletFile
-from bench.triplets.gap import first_missing
+from bench.triplets.gap import positions
 
 _MOST = 40  # gaps: more of them make no interval narrower
 
@@ -30,7 +30,9 @@ def judged(membranes: pd.DataFrame, file: TripletFile) -> tuple[Reached, ...]:
         For each gap, over its slices and tiles: the mean difference of the neighbours, the mean
         Dice, and the share of all its neurites that were carried; NaN where there are no neurites.
     """
-    gaps = [rows for _, rows in membranes.groupby(["volume", first_missing(membranes)])]
+    # The rows say where the source has a slice: those of one gap lie as far apart as slices taken.
+    first = membranes["z"] - (positions(membranes) - 1) * file.options.every
+    gaps = [rows for _, rows in membranes.groupby(["volume", first])]
     chosen = np.linspace(0, len(gaps) - 1, min(len(gaps), _MOST)).round().astype(int)
     return tuple(
         Reached(_difference(gaps[i]["triplet"], file), _scores(gaps[i])) for i in chosen.tolist()

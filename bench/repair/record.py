@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -141,13 +142,19 @@ def load_record(folder: Path) -> RepairRecord:
     """
     path = folder / RECORD
     try:
-        record = RepairRecord.model_validate_json(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        _check_schema(path, json.loads(text))
+        return RepairRecord.model_validate_json(text)
     except (OSError, ValueError) as error:
         first = (str(error).splitlines() or [""])[0]
         raise UserError(f"{path} cannot be read ({first}); repeat the repair.") from error
-    if record.schema_ > SCHEMA:
+
+
+def _check_schema(path: Path, content: object) -> None:
+    """Refuse a newer record before its fields are looked at, some of which are not known here."""
+    schema = content.get("schema_") if isinstance(content, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
         raise UserError(f"{path} was written by a newer version of interslice; update interslice.")
-    return record
 
 
 def left_of(items: Sequence[Any], first: int) -> tuple[dict[str, Any], ...]:

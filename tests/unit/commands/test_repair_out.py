@@ -14,7 +14,9 @@ from command import bench
 from conftest import moving_texture
 
 from bench.api import repair
+from bench.base.errors import UserError
 from bench.repair.fill import Filling
+from bench.repair.record import load_record
 from bench.repair.words import left_words
 from bench.volumes.sources import open_volume
 
@@ -504,3 +506,33 @@ def test_a_sound_volume_is_not_written_again(
     assert code == 0
     assert "Nothing is to be filled" in told
     assert not out.exists()
+
+
+@pytest.mark.parametrize("mask", ["whole-repair", "whole-repair/mask.tif"])
+def test_a_mask_has_no_place_in_the_folder_of_the_evidence(
+    capsys: pytest.CaptureFixture[str], stack: Path, mask: str
+) -> None:
+    """It would be taken for one that is written already."""
+    out = stack.with_name("whole")
+    words = ("--method", "average", "--out", out, "--mask-out", stack.parent / mask)
+    code, _, told = bench(capsys, "repair", stack, *words)
+    assert code == 2
+    assert "is for the evidence of --out; give it another name" in told
+    assert [path.name for path in stack.parent.iterdir()] == ["stack.tif"]
+
+
+@pytest.mark.parametrize("field", ["slices", "record"])
+def test_a_record_of_a_newer_version_says_so_whatever_was_added_to_it(
+    capsys: pytest.CaptureFixture[str], stack: Path, field: str
+) -> None:
+    out = stack.with_name("whole.tif")
+    assert bench(capsys, "repair", stack, "--method", "average", "--out", out)[0] == 0
+    newer = record_of(out) | {"schema_": 2}
+    (newer["slices"][0] if field == "slices" else newer)["added"] = 1
+    folder = out.with_name("whole.tif-repair")
+    (folder / "repair.json").write_text(json.dumps(newer))
+    with pytest.raises(UserError, match="was written by a newer version of interslice; update"):
+        load_record(folder)
+    (folder / "repair.json").write_text(json.dumps(newer | {"schema_": 1}))
+    with pytest.raises(UserError, match=r"cannot be read .* repeat the repair"):
+        load_record(folder)

@@ -29,10 +29,14 @@ NOTHING = ErrorModel(weights={}, scores=(0.0,), errors=(0.0,))
 @pytest.fixture(scope="module")
 def pairs(data_folder: Path) -> TripletFile:
     """Gaps of two slices, two by two tiles each."""
-    path = dataset_path(data_folder, "pairs", 0)
-    options = BuildOptions(tile=72, stride=72, search=4, gap=2)
-    stack = ArrayVolume("pairs", moving_texture(depth=60, side=160))
-    build("pairs", [stack], load_card("pairs"), options, path)
+    return built(data_folder, "pairs", moving_texture(depth=60, side=160))
+
+
+def built(data: Path, name: str, grey: np.ndarray, every: int = 1) -> TripletFile:
+    """Gaps of two of every so many slices."""
+    path = dataset_path(data, name, 0)
+    options = BuildOptions(tile=72, stride=72, search=4, gap=2, every=every)
+    build(name, [ArrayVolume(name, grey)], load_card(name), options, path)
     return TripletFile(path)
 
 
@@ -69,6 +73,15 @@ def test_a_gap_has_the_mean_of_its_tiles_and_the_share_of_all_its_neurites(
         assert gap.scores["dice"] == pytest.approx(rows["dice"].mean())
         carried = rows["neurites_carried"].sum() / rows["neurites"].sum()
         assert gap.scores["carried"] == pytest.approx(carried)
+
+
+def test_a_gap_of_every_third_slice_is_one_gap(data_folder: Path) -> None:
+    """Its slices lie three apart in the source, and belong together all the same."""
+    grey = np.repeat(moving_texture(depth=60, side=80), 3, axis=0)
+    thick = built(data_folder, "thick", grey, every=3)
+    table = membranes(thick)
+    dice = table["dice"].to_numpy().reshape(-1, 2)  # the slices of a gap stand side by side
+    assert [each.scores["dice"] for each in judged(table, thick)] == pytest.approx(dice.mean(1))
 
 
 def test_without_neuron_ids_only_dice_is_expected(pairs: TripletFile) -> None:
