@@ -72,23 +72,25 @@ def test_the_committed_tables_come_from_the_committed_records(
 
 
 @pytest.mark.parametrize(
-    ("table", "methods", "over"),
+    ("report", "table", "methods", "over"),
     [
-        ("neurites", f"{UNTRAINED},rife,ssan", None),
-        ("differences", f"{UNTRAINED},ssan", "rife:lm"),
+        ("neurons/report-64000", "neurites", f"{UNTRAINED},rife,ssan", None),
+        ("neurons/report-64000", "differences", f"{UNTRAINED},ssan", "rife:lm"),
+        ("replication/report", "neurites", None, None),
+        ("replication/report", "differences", None, "before"),
     ],
 )
 def test_the_longest_training_beside_what_needs_none(
-    table: str, methods: str, over: str | None, tmp_path: Path
+    report: str, table: str, methods: str | None, over: str | None, tmp_path: Path
 ) -> None:
-    study = REFERENCE / "neurons"
+    study = (REFERENCE / report).parent
     for dataset in VOLUMES:
         shutil.copytree(study / "runs" / dataset, tmp_path / "runs" / dataset)
     wishes = wanted(table, None, "markdown", methods=methods, losses="lm", over=over)
     wishes = replace(wishes, crops=64_000)
     write_report(tmp_path, tmp_path / "data", wishes, (), "overnight", nothing_is_wrong)
     made = (tmp_path / "report" / f"{table}.md").read_text(encoding="utf-8")
-    assert made == (study / "report-64000" / f"{table}.md").read_text(encoding="utf-8")
+    assert made == (REFERENCE / report / f"{table}.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("dataset", VOLUMES)
