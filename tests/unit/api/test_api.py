@@ -315,7 +315,10 @@ def test_membranes_are_those_of_the_segmenter_of_a_run(
     with h5py.File(folder / "frames.h5") as frames, h5py.File(folder / "membranes.h5") as masks:
         for frame, mask in zip(frames["frames"][:3], masks["masks"][:3], strict=True):
             probability = segmentation.membrane_probability(network, frame)
-            np.testing.assert_array_equal(probability > thresholds.mask, mask)
+            # One slice and a batch of them may differ in the last bits, on some processors.
+            told = abs(probability - thresholds.mask) > 1e-5
+            assert told.mean() > 0.99
+            np.testing.assert_array_equal((probability > thresholds.mask)[told], mask[told])
 
 
 def test_a_cell_that_fails_says_why_and_stops_no_other(
