@@ -9,10 +9,8 @@ demo: .venv/installed
 	$(BIN)/bench run --methods average,ssan,sepconv,dain --dataset phantom --losses l1 \
 	  --segmenter-steps 300 --jobs 2
 
-# The longest files come first: the last file that ends decides.
 test: .venv/installed-dev
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --durations 25 \
-	  tests/reliability tests/browser tests/contract tests/unit
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --durations 25
 
 # The package as it is installed from its wheel, without this checkout.
 wheel:

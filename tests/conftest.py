@@ -29,11 +29,6 @@ torch.set_num_threads(max(1, min(2, (os.cpu_count() or 1) // _PROCESSES)))
 pytest_plugins = ["chromium", "faults"]
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """A process more than there are cores: tests of workers and of kills mostly wait."""
-    return min(4, (os.cpu_count() or 1) + 1)
-
-
 @pytest.fixture(autouse=True)
 def same_weights() -> None:
     """Networks begin alike whichever tests ran before; a narrow one can be born dead."""
