@@ -107,9 +107,14 @@ def test_neurites_are_followed_and_set_against_every_reference(run, tmp_path: Pa
     rows = {row["method"]: row for row in json.loads(out)["rows"]}
     (answer,) = json.loads(out)["answers"]
     found = rows["average"]["membranes"]
-    weak = answer["neurites"]["too_weak"]  # of a few steps: nobody is recommended by it
-    assert weak["real"] == found["ceiling"]["carried"]
-    assert weak["left_out"] == found["references"]["left_out"]["carried"]
+    # After a few steps the processor's last bits decide whether the segmenter is of any worth.
+    kinds = ("left_out", "left_out_flow")
+    rival = max(kinds, key=lambda kind: found["references"][kind]["carried"]["mean"])
+    real, left_out = found["ceiling"]["carried"], found["references"][rival]["carried"]
+    weak = answer["neurites"]["too_weak"]
+    assert (weak is not None) == (real["mean"] < left_out["mean"])
+    if weak is not None:
+        assert (weak["real"], weak[rival]) == (real, left_out)
     carried = {name: row["membranes"]["metrics"]["carried"]["mean"] for name, row in rows.items()}
     best = {name for name, row in rows.items() if "carried" in row["best"]}
     assert best == {name for name, mean in carried.items() if mean == max(carried.values())}
@@ -132,7 +137,8 @@ def test_neurites_are_followed_and_set_against_every_reference(run, tmp_path: Pa
     for _, table in beside.groupby("kind"):
         assert table["neurites"].tolist() == real["neurites"].tolist()
 
-    _, out, _ = run()
+    code, out, err = run()
+    assert code == 0, err
     assert "what to take\nNeurites: " in out
     lead = [line.split("  ")[0].strip() for line in out.splitlines()]
     there = ["left out", "left out, with flow", "real slice", "true segments"]
