@@ -27,6 +27,7 @@ _CARRIED_IS = (
     "Carried: the share of neurites of the slice before that end on their own id in the slice "
     "after, through the segments of the synthesised slice. "
 )
+Places = dict[str, list[Standing]]  # by metric, a row each
 _PAPER = [("sepconv", "ls"), ("dain", "ls"), ("ssan", "ls")]
 
 
@@ -48,7 +49,8 @@ def segmentation(selection: Selection) -> list[Table]:
         for name, rows in measured.items()
         for title in (*_front(rows).values(), "Gap in Dice", *_METRICS.values())
     )
-    rows = [_row(selection, measured, pairs, i, notes) for i in range(len(pairs))]
+    places = {name: _places(rows) for name, rows in measured.items()}
+    rows = [_row(selection, measured, places, pairs, i, notes) for i in range(len(pairs))]
     rows += _compared_with(selection, measured, notes)
     words = caption(
         selection,
@@ -67,6 +69,12 @@ def _front(rows: list[Measurement]) -> dict[str, str]:
     """The column that stands before the others on a dataset: its metric and title, or none."""
     known = any(each.mean(_CARRIED) is not None for each in rows)
     return {_CARRIED: MEMBRANE_METRICS[_CARRIED].title} if known else {}
+
+
+def _places(rows: list[Measurement]) -> Places:
+    """How each row stands among those of its dataset, by metric."""
+    ranked = comparable(rows)
+    return {name: standings(ranked, name, "higher") for name in (*_front(rows), *_METRICS)}
 
 
 def _pairs(selection: Selection) -> list[tuple[str, str]]:
@@ -88,6 +96,7 @@ def _pairs(selection: Selection) -> list[tuple[str, str]]:
 def _row(
     selection: Selection,
     measured: dict[str, list[Measurement]],
+    places: dict[str, Places],
     pairs: list[tuple[str, str]],
     index: int,
     notes: Notes,
@@ -98,7 +107,7 @@ def _row(
     seeds = every_seed(each for rows in measured.values() for each in rows)
     cells: list[TableCell] = []
     for dataset, rows in measured.items():
-        cells += _cells(selection, rows, index, dataset, seeds, notes)
+        cells += _cells(selection, rows, places[dataset], index, dataset, seeds, notes)
     label = row_title(entries[0] if entries else None, method, loss)
     trained = [pair for pair in pairs if pair[1] != NONE]
     ruled = (*trained[:1], *_first_other(pairs))
@@ -123,6 +132,7 @@ def _apart(measured: dict[str, list[Measurement]], index: int) -> list[str]:
 def _cells(
     selection: Selection,
     rows: list[Measurement],
+    places: Places,
     index: int,
     dataset: str,
     seeds: tuple[int, ...],
@@ -133,10 +143,7 @@ def _cells(
         marks = notes.mark(*absence(measurement, dataset, "table5"))
         return [TableCell(DASH, marks=marks)] * (len(_front(rows)) + 1 + len(_METRICS))
     marks = notes.mark(*cell_notes(measurement, fullest(rows).count, seeds))
-    placed = {
-        metric: _mean(measurement, metric, standings(comparable(rows), metric, "higher")[index])
-        for metric in (*_front(rows), *_METRICS)
-    }
+    placed = {metric: _mean(measurement, metric, found[index]) for metric, found in places.items()}
     gap = _gap(selection.ceiling(dataset), measurement, marks)
     return [*(placed[name] for name in _front(rows)), gap, *(placed[name] for name in _METRICS)]
 

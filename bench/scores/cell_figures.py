@@ -29,22 +29,52 @@ Means = dict[str, Interval]  # by metric; what was not measured is left out
 class MembraneFigures:
     """What a segmenter makes of a cell's frames, beside what it makes of the real slices.
 
+    Each figure is formed when it is first asked for: a page asks for the means alone.
+
     Attributes:
-        n: triplets that count: kept and with a truth.
-        means: of each score.
-        ceiling: the same of the real middle slices, over the same triplets.
-        gap: paired difference to the ceiling.
-        references: what becomes of neurites without a synthesised slice, by kind, over the same
-            triplets; empty where nobody knows them on both sides of a slice.
-        over_left_out: paired difference to the reference that leaves the slice out.
+        measured: of the frames.
+        real: of the real middle slices.
+        without: what becomes of neurites without a synthesised slice, by kind.
     """
 
-    n: int
-    means: Means
-    ceiling: Means
-    gap: Means
-    references: Mapping[str, Means]
-    over_left_out: Means
+    measured: Measurement
+    real: Measurement
+    without: Mapping[str, Measurement]
+
+    @property
+    def n(self) -> int:
+        """Triplets that count: kept and with a truth."""
+        return self.measured.count
+
+    @cached_property
+    def means(self) -> Means:
+        """Of each score."""
+        return _measured({name: self.measured.known(name).mean(name) for name in MEMBRANE_METRICS})
+
+    @cached_property
+    def ceiling(self) -> Means:
+        """The same of the real middle slices, over the same triplets."""
+        return _on_same(self.real, self.measured)
+
+    @cached_property
+    def gap(self) -> Means:
+        """Paired difference to the ceiling."""
+        return _gains(self.measured, self.real)
+
+    @cached_property
+    def references(self) -> Mapping[str, Means]:
+        """Scores without a synthesised slice, by kind, over the same triplets.
+
+        Empty where nobody knows the neurites on both sides of a slice.
+        """
+        return {
+            kind: _on_same(each, self.measured) for kind, each in self.without.items() if each.count
+        }
+
+    @cached_property
+    def over_left_out(self) -> Means:
+        """Paired difference to the reference that leaves the slice out."""
+        return _gains(self.measured, self.without[LEFT_OUT])
 
     @property
     def beside(self) -> dict[str, Means]:
@@ -109,20 +139,11 @@ class CellFigures:
     @cached_property
     def membranes(self) -> MembraneFigures | None:
         """What its frames are worth to a segmenter; None where that is not known."""
-        measured, real = membrane_scores([self.entry]), ceiling_scores([self.entry])
+        measured = membrane_scores([self.entry])
         if not measured.count:
             return None
-        references = {kind: reference_scores([self.entry], kind) for kind in KINDS}
-        return MembraneFigures(
-            n=measured.count,
-            means=_measured({name: measured.known(name).mean(name) for name in MEMBRANE_METRICS}),
-            ceiling=_on_same(real, measured),
-            gap=_gains(measured, real),
-            references={
-                kind: _on_same(each, measured) for kind, each in references.items() if each.count
-            },
-            over_left_out=_gains(measured, references[LEFT_OUT]),
-        )
+        without = {kind: reference_scores([self.entry], kind) for kind in KINDS}
+        return MembraneFigures(measured, ceiling_scores([self.entry]), without)
 
 
 def _on_same(other: Measurement, measured: Measurement) -> Means:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bench.scores.cell_scores import image_scores, membrane_scores
 from bench.scores.entry import Entry
@@ -40,13 +41,19 @@ class Contender:
 
     def measured(self, metric: str) -> Measurement:
         """The scores that hold a metric; of membranes only triplets that have it."""
+        if metric not in MEMBRANE_METRICS:
+            return self._images
         if metric not in self._found:
-            self._found[metric] = (
-                membrane_scores(self.entries).known(metric)
-                if metric in MEMBRANE_METRICS
-                else image_scores(self.entries)
-            )
+            self._found[metric] = self._membranes.known(metric)
         return self._found[metric]
+
+    @cached_property
+    def _images(self) -> Measurement:
+        return image_scores(self.entries)
+
+    @cached_property
+    def _membranes(self) -> Measurement:
+        return membrane_scores(self.entries)
 
     def mean(self, metric: str) -> Interval | None:
         """The mean of a metric; None where it was not measured."""

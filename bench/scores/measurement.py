@@ -90,10 +90,24 @@ class Measurement:
 
     def mean(self, metric: str) -> Interval | None:
         """The mean of a metric; None where nothing was measured."""
-        if self.scores is None or metric not in self.scores or not len(self.scores):
+        if metric not in self._means:
+            self._means[metric] = self._mean(metric)
+        return self._means[metric]
+
+    @cached_property
+    def _means(self) -> dict[str, Interval | None]:
+        """What was asked for so far: a report asks for the same mean many times."""
+        return {}
+
+    def _mean(self, metric: str) -> Interval | None:
+        if self.scores is None or not self._has(metric):
             return None
         spreads = self._spreads(metric, self.scores.index)
         return mean_interval(self.scores[metric], self.scores[PLACE], spreads)
+
+    def _has(self, metric: str) -> bool:
+        """Whether a metric was measured on any triplet."""
+        return self.scores is not None and metric in self.scores and len(self.scores) > 0
 
     def gain(self, other: Measurement, metric: str) -> Interval | None:
         """Mean of this less the other over the triplets that both have.
@@ -145,11 +159,13 @@ class Measurement:
     def _pair(
         self, other: Measurement, metric: str
     ) -> tuple[pd.Series[float], pd.Series[float], pd.DataFrame, list[Spread]] | None:
-        if self.mean(metric) is None or other.mean(metric) is None:
-            return None
         if self.scores is None or other.scores is None:
             return None
-        shared = self.scores.index.intersection(other.scores.index)
+        if not self._has(metric) or not other._has(metric):
+            return None
+        shared = self.scores.index
+        if not shared.equals(other.scores.index):
+            shared = shared.intersection(other.scores.index)
         if not len(shared):
             return None
         mine, theirs = self._over(shared), other._over(shared)
@@ -160,6 +176,8 @@ class Measurement:
         """The scores of some of the triplets; a pooled ratio is then one of these alone."""
         if self.scores is None or self._averaged is None:
             raise ValueError("Nothing was measured.")
+        if shared.equals(self.scores.index):
+            return self.scores
         if len(shared) == len(self.scores):
             return self.scores.loc[shared]
         return self._derived(self._averaged.loc[shared])

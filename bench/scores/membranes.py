@@ -99,10 +99,12 @@ def _sum(
     names: tuple[str, ...], title: str, better: Literal["higher", "lower"], hint: str = ""
 ) -> MembraneMetric:
     """A score that each triplet has, or the sum of several."""
-    return MembraneMetric(
-        names, lambda table: table[[*names]].to_numpy(np.float64).sum(axis=1), title, better,
-        hint=hint,
-    )  # fmt: skip
+
+    def values(table: pd.DataFrame) -> Values:
+        columns = [table[name].to_numpy(np.float64) for name in names]
+        return np.asarray(np.sum(columns, axis=0), np.float64)
+
+    return MembraneMetric(names, values, title, better, hint=hint)
 
 
 def _again(metric: MembraneMetric, prefix: str, whose: str, hint: str) -> MembraneMetric:

@@ -14,10 +14,10 @@ from bench.report.registry_order import registry_place
 from bench.report.selection import EVERY_ROW, Shown
 from bench.scores.budgets import BudgetCurve, budget_curves
 from bench.scores.ceiling import LEFT_OUT
-from bench.scores.cell_scores import ceiling_scores, image_scores, membrane_scores, reference_scores
+from bench.scores.cell_scores import ceiling_scores, reference_scores
 from bench.scores.columns import EVERY
+from bench.scores.contenders import Contender
 from bench.scores.entry import Entry
-from bench.scores.measurement import Measurement
 from bench.scores.membranes import MEMBRANE_METRICS
 from bench.scores.results import Results
 from bench.scores.statistics import Interval
@@ -94,21 +94,24 @@ def _draw(curves: Sequence[BudgetCurve]) -> Drawing:
 def _rows(curve: BudgetCurve) -> list[list[object]]:
     """A row for each budget and score; the gain is over the shortest training, paired."""
     rows: list[list[object]] = []
-    shortest = curve.budgets[min(curve.budgets)]
-    for crops, cells in curve.budgets.items():
+    runs = {crops: _one(cells) for crops, cells in curve.budgets.items()}
+    first = min(runs)
+    for crops, run in runs.items():
         for score in _SHOWN:
-            measured = _measured(cells, score).known(score)
+            measured = run.measured(score).known(score)
             mean = measured.mean(score)
             if mean is not None:
-                gain = measured.gain(_measured(shortest, score).known(score), score)
-                gained = [None] * 3 if gain is None or cells is shortest else gain[:3]
+                gain = measured.gain(runs[first].measured(score).known(score), score)
+                gained = [None] * 3 if gain is None or crops == first else gain[:3]
                 seeds = len(measured.seeds)
                 rows.append([label(curve.entry), crops, score, *mean[:3], *gained, seeds])
     return rows
 
 
-def _measured(cells: Sequence[Entry], score: str) -> Measurement:
-    return membrane_scores(cells) if score in MEMBRANE_METRICS else image_scores(cells)
+def _one(cells: Sequence[Entry]) -> Contender:
+    """The trainings of one budget together."""
+    cell = cells[0].cell
+    return Contender(cell.method, cell.loss, tuple(cells))
 
 
 def _draw_curve(axes: Axes, curve: BudgetCurve, score: str, table: pd.DataFrame) -> None:
@@ -129,7 +132,7 @@ def _draw_curve(axes: Axes, curve: BudgetCurve, score: str, table: pd.DataFrame)
     )
     for crops, cells in curve.budgets.items():
         if len(cells) > 1:
-            means = [_measured([cell], score).known(score).mean(score) for cell in cells]
+            means = [_one([cell]).measured(score).known(score).mean(score) for cell in cells]
             found = [mean.mean for mean in means if mean is not None]
             axes.scatter([crops] * len(found), found, s=2, color=tint, linewidth=0, zorder=3)
 
