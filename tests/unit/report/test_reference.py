@@ -48,6 +48,7 @@ def nothing_is_wrong(said: str) -> None:
             VOLUMES,
             ("neurites", "table4_extended", "differences"),
         ),
+        ("phantom", "neurites,differences", (), ("neurites", "differences")),
         ("gaps", "gaps", (), ("gaps",)),
         ("gaps/overnight", "gaps", (), ("gaps",)),
     ],
