@@ -35,6 +35,7 @@ def nothing_is_wrong(said: str) -> None:
             ),
         ),
         ("quick", "preparation", (), ("preparation",)),
+        ("preparation", "preparation", (), ("preparation",)),
         ("seeds", "4", VOLUMES, ("table4", "table4_extended")),
         (
             "neurons",
