@@ -46,8 +46,8 @@ def run(what: str) -> tuple[int, int]:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's own")
 def test_a_pass_takes_the_memory_of_the_last():
+    # How many pages one fault brings in depends on the kernel: only their ratio can be told.
     faults, returned = run("as it is")
-    assert faults > 10_000
     kept, returned_then = run("keep")
     assert kept < faults / 4
     assert returned_then > returned + 1000
