@@ -27,7 +27,7 @@ _CARRIED_IS = (
     "Carried: the share of neurites of the slice before that end on their own id in the slice "
     "after, through the segments of the synthesised slice. "
 )
-Places = dict[str, list[Standing]]  # by metric, a row each
+_Standings = dict[str, list[Standing]]  # by metric, a row each
 _PAPER = [("sepconv", "ls"), ("dain", "ls"), ("ssan", "ls")]
 
 
@@ -71,7 +71,7 @@ def _front(rows: list[Measurement]) -> dict[str, str]:
     return {_CARRIED: MEMBRANE_METRICS[_CARRIED].title} if known else {}
 
 
-def _places(rows: list[Measurement]) -> Places:
+def _places(rows: list[Measurement]) -> _Standings:
     """How each row stands among those of its dataset, by metric."""
     ranked = comparable(rows)
     return {name: standings(ranked, name, "higher") for name in (*_front(rows), *_METRICS)}
@@ -96,7 +96,7 @@ def _pairs(selection: Selection) -> list[tuple[str, str]]:
 def _row(
     selection: Selection,
     measured: dict[str, list[Measurement]],
-    places: dict[str, Places],
+    places: dict[str, _Standings],
     pairs: list[tuple[str, str]],
     index: int,
     notes: Notes,
@@ -132,7 +132,7 @@ def _apart(measured: dict[str, list[Measurement]], index: int) -> list[str]:
 def _cells(
     selection: Selection,
     rows: list[Measurement],
-    places: Places,
+    places: _Standings,
     index: int,
     dataset: str,
     seeds: tuple[int, ...],

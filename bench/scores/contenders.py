@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from bench.scores.cell_scores import image_scores, membrane_scores
@@ -27,7 +27,6 @@ class Contender:
     method: str
     loss: str
     entries: tuple[Entry, ...]
-    _found: dict[str, Measurement] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -43,9 +42,7 @@ class Contender:
         """The scores that hold a metric; of membranes only triplets that have it."""
         if metric not in MEMBRANE_METRICS:
             return self._images
-        if metric not in self._found:
-            self._found[metric] = self._membranes.known(metric)
-        return self._found[metric]
+        return self._membranes.known(metric)
 
     @cached_property
     def _images(self) -> Measurement:

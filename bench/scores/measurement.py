@@ -125,6 +125,16 @@ class Measurement:
 
     def known(self, metric: str) -> Measurement:
         """The same without the triplets where a metric is not finite."""
+        if metric not in self._knowns:
+            self._knowns[metric] = self._known(metric)
+        return self._knowns[metric]
+
+    @cached_property
+    def _knowns(self) -> dict[str, Measurement]:
+        """What was asked for so far, likewise."""
+        return {}
+
+    def _known(self, metric: str) -> Measurement:
         tables = [] if self.scores is None else [self.scores, *chain(*self._alone.values())]
         if all(metric not in table or np.isfinite(table[metric]).all() for table in tables):
             return self  # what was derived and averaged is not done again
