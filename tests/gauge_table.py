@@ -16,11 +16,11 @@ import numpy as np
 
 from bench.base.progress import silent
 from bench.cells.variants import parse_variant
-from bench.repair.choose import Filler
 from bench.repair.each import each_here
 from bench.repair.evidence import Evidence
 from bench.repair.expected import SCORES
 from bench.repair.fill import Filling, Manner
+from bench.repair.filler import Filler
 from bench.repair.hidden import places
 from bench.repair.trial import Trial, learn_trust
 from bench.store.records import NONE

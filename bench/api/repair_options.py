@@ -181,8 +181,8 @@ class RepairOptions:
                 is not known, triplets cannot have that name, or those that have it are of another
                 volume.
         """
-        from bench.repair.choose import check_dataset_name
         from bench.repair.same_volume import check_same_volume
+        from bench.repair.wish import check_dataset_name
         from bench.volumes.writing.write_volume import check_target
 
         self._workers()
@@ -208,7 +208,8 @@ class RepairOptions:
             UserError: the method is not known.
         """
         from bench.cells.variants import parse_variant
-        from bench.repair.choose import AUTO, is_ready
+        from bench.repair.filler import is_ready
+        from bench.repair.wish import AUTO
 
         if self.method in (None, AUTO):
             return True
@@ -339,7 +340,7 @@ class RepairOptions:
 
     def _wish(self, plan: Plan, volume: StackVolume) -> Any:
         """With what is to be filled; a dataset that is built already needs no volume."""
-        from bench.repair.choose import AUTO, Wish
+        from bench.repair.wish import AUTO, Wish
 
         given: dict[str, Any] = {
             "source": self.source,

@@ -11,6 +11,7 @@ from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from bench.base.errors import UserError
+from bench.base.sentences import joined
 
 _VARIANT = re.compile(r"(?P<name>[^\[\]]+?)(\[(?P<options>[^\[\]]*)\])?")
 
@@ -117,8 +118,8 @@ def _sentence(error: Exception) -> str:
 def unknown(what: str, word: str, valid: list[str]) -> NoReturn:
     """Say that a word is not known, and name the nearest one that is, or those equally near."""
     if nearest := _nearest(word, valid):
-        names = [f"'{name}'" for name in nearest]
-        hint = f"did you mean {' or '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}?"
+        names = (f"'{name}'" for name in nearest)
+        hint = f"did you mean {joined(names, 'or')}?"
     else:
         hint = f"choose from {', '.join(valid)}." if valid else "it takes none."
     raise UserError(f"There is no {what} '{word}'; {hint}")

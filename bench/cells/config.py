@@ -18,6 +18,7 @@ from pydantic import (
 
 from bench.base.errors import UserError
 from bench.base.invalid_option import invalid_option
+from bench.base.sentences import joined
 from bench.base.words import read_words, spelling, split_variants, unknown
 from bench.cells.presets import PresetName
 from bench.cells.stage_names import STAGES
@@ -255,7 +256,7 @@ def _path_of(path: Path, file: Path) -> str:
             return str(place)
     places = dict.fromkeys((str(beside.absolute()), str(path.absolute())))
     raise UserError(
-        f"{file} names the weights {path}, which are not there; looked for: {' and '.join(places)}."
+        f"{file} names the weights {path}, which are not there; looked for: {joined(places)}."
     )
 
 

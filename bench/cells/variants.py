@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from bench.base.errors import UserError
+from bench.base.sentences import joined
 from bench.base.words import _sentence, read_words, spelling, with_options
 from bench.cells.presets import PRESETS, Preset
 from bench.cells.registry import load_method, origin, require_loss
@@ -242,7 +243,7 @@ def parse_loss(text: str, preset: Preset) -> LossVariant:
     options = with_options(name, LossOptions, base, wanted)
     for option in wanted:
         if not reads_option(name, option):
-            readers = " and ".join(other for other in LOSSES if reads_option(other, option))
+            readers = joined(other for other in LOSSES if reads_option(other, option))
             raise UserError(
                 f"The loss '{name}' does not use the option {option}, which is one of {readers}; "
                 "leave it out."

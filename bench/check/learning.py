@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bench.base.sentences import joined
 from bench.check.probes import (
     BrokenPromiseError,
     Method,
@@ -142,5 +143,6 @@ def _decibels(squared: float) -> float:
 
 def _listed(names: list[str], most: int = 4) -> str:
     """Names as words of a sentence, the first few of many."""
-    words = ", ".join(f"`{name}`" for name in names[:most])
-    return words + f" and {len(names) - most} others" * (len(names) > most)
+    shown = [f"`{name}`" for name in names[:most]]
+    others = [f"{len(names) - most} others"] * (len(names) > most)
+    return joined([*shown, *others])

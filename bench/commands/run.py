@@ -135,7 +135,7 @@ def run(words: RunWords) -> None:
     from bench.commands.pictures import draw_pictures
     from bench.commands.run_table import print_rows
     from bench.run.compute import compute
-    from bench.scores.answer_words import answer_json
+    from bench.scores.answer_json import answer_json
     from bench.scores.judge_words import judges_json
     from bench.scores.judges import judgements
     from bench.scores.summary import answers_of, summarise

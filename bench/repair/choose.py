@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import TypeAdapter
 
-from bench.base.device import choose_device, place
 from bench.base.errors import UserError
-from bench.base.files import file_digest
-from bench.base.words import read_words, spelling
-from bench.cells.config import RunConfig, load_config
+from bench.cells.config import RunConfig
 from bench.cells.registry import load_method
 from bench.cells.variants import Variant, parse_variant
-from bench.repair.same_volume import WAY_OUT
+from bench.repair.filler import Filler, is_ready
+from bench.repair.wish import AUTO, Wish, run_on_gaps, triplets_path
 from bench.run.compute import compute
 from bench.scores.answer import answers
 from bench.scores.answer_words import for_neurites
@@ -30,145 +25,14 @@ from bench.scores.contenders import Contender
 from bench.scores.entry import Entry
 from bench.scores.notation import interval_text
 from bench.scores.results import Tell, load_results
-from bench.scores.statistics import Interval
 from bench.scores.which_record import age
 from bench.store.records import NONE, WEIGHTS
-from bench.store.weights import load_weights
-from bench.triplets.dataset_paths import dataset_path
 from bench.triplets.file import TripletFile, readable
-from bench.volumes.cards import fold_of, load_card
-from methods.interface import Interpolator
-from methods.timed import for_times
+from bench.volumes.cards import fold_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-AUTO = "auto"
 COMPARED = ("before", "average", "dis", "dain")  # where nothing was measured
 _PROMISED = (CARRIED, RAND, "dice", PSNR, "frc_10")
 _LENGTH = "13 minutes for each size of gap on one core with the preset quick"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is asked for of the method.
-
-    Attributes:
-        method: a variant in the words of the command line, or ``auto``.
-        loss: that a network is trained under; None for ``lm`` where there are labels, else ``l1``.
-        dataset: of this volume, built or to be built.
-        volume: how the dataset is built from it: the fields of a run that say so.
-        run: the other fields of a run: preset, folders, device, threads, jobs.
-        named: whether the dataset was named; it is else called as the volume is, and so may be
-            what was measured on another one.
-    """
-
-    method: str
-    loss: str | None
-    dataset: str
-    volume: dict[str, Any]
-    run: dict[str, Any]
-    named: bool = True
-
-    @property
-    def losses(self) -> tuple[str, ...]:
-        """What a network is trained under."""
-        if self.loss is not None:
-            return (self.loss,)
-        return ("lm",) if self.volume.get("labels") else ("l1",)
-
-
-@dataclass(frozen=True)
-class Filler:
-    """A method that fills the gaps of a size.
-
-    Attributes:
-        variant: the method.
-        loss: it was trained under; ``NONE`` of what is not trained.
-        why: it was taken, in a sentence.
-        weights: the file of its weights; None where it has none.
-        measured: what it reached on test triplets of this volume, by metric.
-        membranes: its membrane scores of these, a row each; None where nothing was judged.
-        tested_on: the triplets; None where nothing was measured.
-        neurites: what it is worth beside leaving the slice out, in a sentence; empty where that
-            was not measured.
-    """
-
-    variant: Variant
-    loss: str
-    why: str
-    weights: Path | None = None
-    measured: dict[str, Interval] = field(default_factory=dict)
-    membranes: pd.DataFrame | None = None
-    tested_on: TripletFile | None = None
-    neurites: str = ""
-
-    @property
-    def name(self) -> str:
-        """What a sentence calls it."""
-        return self.variant.text if self.loss == NONE else f"{self.variant.text} ({self.loss})"
-
-    @property
-    def learned_from(self) -> TripletFile | None:
-        """The triplets that it was trained on; None where it was not trained here."""
-        return None if self.weights is None else self.tested_on
-
-    @cached_property
-    def digest(self) -> str | None:
-        """SHA-256 of its weights."""
-        return None if self.weights is None else file_digest(self.weights)
-
-    def bare(self) -> Filler:
-        """The same without what it was measured on: enough to fill."""
-        return dataclasses.replace(self, measured={}, membranes=None, tested_on=None)
-
-    def as_json(self) -> dict[str, Any]:
-        """What the record of a repair says of it."""
-        return {
-            "method": self.variant.text,
-            "options": dataclasses.asdict(self.variant.options),
-            "revision": self.variant.info.revision,
-            "loss": self.loss,
-            "weights": self.digest,
-            "why": self.why,
-        }
-
-    def model(self, times: Sequence[float], device: str) -> Interpolator:
-        """The method for gaps of these times, ready to fill.
-
-        Raises:
-            UserError: its weights are of other times.
-        """
-        model = for_times(self.variant.method, self.variant.options, tuple(times))
-        if self.weights is not None:
-            load_weights(self.weights, model)
-        place(model.eval(), choose_device(device))
-        return model
-
-
-def is_ready(variant: Variant) -> bool:
-    """Whether a method fills as it is: without weights, or with those of a file."""
-    return variant.weights is not None or variant.info.kind == "classical"
-
-
-def gap_dataset(name: str, size: int) -> str:
-    """The name of a volume's dataset of gaps of so many slices; what is in brackets stays there."""
-    if size == 1:
-        return name
-    base, options = read_words(name) if "[" in name else (name, {})
-    return spelling(base, options | {"gap": str(size)})
-
-
-def check_dataset_name(name: str, size: int = 1) -> None:
-    """Refuse a volume's name that cannot name its dataset of gaps of so many slices.
-
-    Raises:
-        UserError: it cannot; what to do about it.
-    """
-    try:
-        load_card(gap_dataset(name, size))
-    except UserError as error:
-        raise UserError(f"{str(error).rstrip('.?')}; {WAY_OUT}") from error
 
 
 def choose(wish: Wish, size: int, tell: Tell) -> Filler:
@@ -187,7 +51,7 @@ def choose(wish: Wish, size: int, tell: Tell) -> Filler:
     variant = parse_variant(wish.method, str(wish.run.get("preset", "quick")))
     if is_ready(variant):
         return Filler(variant, NONE, "it was named", variant.weights)
-    config = _config(wish, size, (wish.method,))
+    config = run_on_gaps(wish, size, (wish.method,))
     if there := _trained_before(wish, variant, config):
         return _taken(there, config, tell)
     tell(
@@ -236,7 +100,7 @@ def _taken(entry: Entry, config: RunConfig, tell: Tell) -> Filler:
 
 def _best(wish: Wish, size: int, tell: Tell) -> Filler:
     """The best that was measured on this volume; it is measured now where nothing was."""
-    config = _config(wish, size, COMPARED)
+    config = run_on_gaps(wish, size, COMPARED)
     entries = _measured(wish, config)
     if not _tells(entries):
         tell(
@@ -279,21 +143,6 @@ def _seconds(contender: Contender) -> float:
     return 0.0 if facts is None else facts.seconds_a_frame or 0.0
 
 
-def _config(wish: Wish, size: int, methods: Sequence[str]) -> RunConfig:
-    """The run that compares methods on gaps of a size; a dataset that is built needs no volume."""
-    check_dataset_name(wish.dataset, size)
-    name = gap_dataset(wish.dataset, size)
-    words = {"methods": tuple(methods), "dataset": (name,), "losses": wish.losses, **wish.run}
-    path = dataset_path(Path(wish.run.get("data", "data")), name, fold_of(name, None))
-    return load_config(None, words if path.exists() else words | wish.volume)
-
-
-def _path(config: RunConfig) -> Path:
-    """Where the triplets lie that are measured on."""
-    [name] = config.dataset
-    return dataset_path(config.data, name, fold_of(name, config.fold))
-
-
 def _measured(wish: Wish, config: RunConfig, *, of_any_length: bool = False) -> list[Entry]:
     """The cells of the store that were computed on the triplets of the dataset that are at hand.
 
@@ -306,14 +155,14 @@ def _measured(wish: Wish, config: RunConfig, *, of_any_length: bool = False) -> 
         of_any_length: whether trainings of all lengths are meant, not those alone that a report
             compares.
     """
-    if not (wish.named or _path(config).exists()):
+    if not (wish.named or triplets_path(config).exists()):
         return []  # whatever the store has under the name, nothing says that it is of this volume
     try:
         results = load_results(config.out, config.data, lambda _: None)
     except UserError:
         return []
     [name] = config.dataset
-    place, file = (name, fold_of(name, config.fold)), readable(_path(config))
+    place, file = (name, fold_of(name, config.fold)), readable(triplets_path(config))
     entries = results.every if of_any_length else results.entries
     return [
         entry
@@ -386,7 +235,7 @@ def _of_entry(entry: Entry, config: RunConfig, why: str) -> Filler:
         for metric in _PROMISED
         if (mean := Contender(entry.cell.method, entry.cell.loss, (entry,)).mean(metric))
     }
-    path = _path(config)
+    path = triplets_path(config)
     if variant.info.kind == "classical":
         weights, tested_on = None, readable(path)
     else:

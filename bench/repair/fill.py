@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from bench.base.device import choose_device
 from bench.base.files import file_digest
-from bench.repair.choose import Filler
 from bench.repair.error_file import write_errors
 from bench.repair.evidence import Evidence
+from bench.repair.filler import Filler
 from bench.repair.gaps import Gap, Task
 from bench.repair.gauge import gauge
 from bench.repair.hidden import Hidden, HiddenPlace, hide_one

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.cells.variants import parse_variant
-from bench.repair.choose import Filler
+from bench.repair.filler import Filler
 from bench.repair.trust import Reached
 from bench.store.records import NONE
 

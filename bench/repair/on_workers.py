@@ -13,10 +13,10 @@ from distributed import Future, KilledWorker, as_completed
 
 from bench.base.errors import UserError
 from bench.base.progress import Display
-from bench.repair.choose import Filler
 from bench.repair.each import Each, Helpers, Item, Result
 from bench.repair.evidence import Evidence, path_of
 from bench.repair.fill import Filling, Manner
+from bench.repair.filler import Filler
 from bench.volumes.sources import Given
 from bench.workers.membership import Membership, Terms
 from bench.workers.team import Team, team

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.base.progress import Display
 from bench.base.provenance import provenance
-from bench.repair.choose import Wish, choose
+from bench.repair.choose import choose
 from bench.repair.each import Each, Helpers, counting, each_here
 from bench.repair.evidence import RECORD, Evidence, path_of
 from bench.repair.fill import Filling, Kept, Manner
@@ -21,6 +21,7 @@ from bench.repair.plan import Plan
 from bench.repair.record import READ, RepairRecord, left_of, save_record
 from bench.repair.said import absolute, keep_plan, now
 from bench.repair.trial import learn_trust, trial
+from bench.repair.wish import Wish
 from bench.scores.notation import interval_json
 from bench.scores.results import Tell
 from bench.volumes.stack_volume import StackVolume

@@ -8,9 +8,9 @@ from typing import Any
 
 from bench.base.errors import UserError
 from bench.base.progress import Progress
-from bench.repair.choose import Filler
 from bench.repair.each import Each, counting
 from bench.repair.fill import Filling, trust_name
+from bench.repair.filler import Filler
 from bench.repair.gaps import sound_slices
 from bench.repair.gauge import everywhere
 from bench.repair.hidden import HiddenPlace, places, unlearned

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.base.sentences import joined
 from bench.repair.expected import FEWEST, JUDGED
 from bench.repair.finding import PLACES, WHOLE, Finding
 from bench.repair.plan import Item, Plan
@@ -68,7 +69,7 @@ def promised(record: RepairRecord) -> list[str]:
 
 def judged_words(record: RepairRecord) -> str:
     """The columns of expected scores that rest on triplets that were judged; empty if none do."""
-    return " and ".join(title_of(name) for name in promised(record) if name in JUDGED)
+    return joined(title_of(name) for name in promised(record) if name in JUDGED)
 
 
 def gap_words(size: int) -> str:

@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from bench.base.errors import UserError
+from bench.base.sentences import joined
 from bench.base.words import unknown
 from bench.cells.cell import NULL
 from bench.cells.presets import PRESETS
@@ -237,7 +238,7 @@ def _check_over(over: Over, rows: set[tuple[str, str]]) -> None:
         named = sorted(name if loss == NONE else f"{name}:{loss}" for name, loss in rows)
         unknown("row", ":".join(filter(None, [over.method, over.loss])), named)
     if over.method and len(found) > 1:
-        losses = " or ".join(f"--over '{name}:{loss}'" for name, loss in found)
+        losses = joined((f"--over '{name}:{loss}'" for name, loss in found), "or")
         raise UserError(f"'{over.method}' was trained under {len(found)} losses; say {losses}.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from bench.base.errors import UserError
+from bench.base.sentences import joined
 from bench.cells.cell import Cell, budget_of
 from bench.cells.config import RunConfig
 from bench.cells.variants import gap_of
@@ -21,7 +22,7 @@ def check_options(cells: list[Cell], config: RunConfig) -> None:
         UserError: a teacher that no loss looks through, or a micro-batch that a step cannot have.
     """
     if config.teacher is not None and not any(cell.needs_teacher for cell in cells):
-        looking = " or ".join(name for name in LOSSES if needs_teacher(name))
+        looking = joined((name for name in LOSSES if needs_teacher(name)), "or")
         raise UserError(
             f"--teacher {config.teacher} is used by the loss {looking} alone, and this run trains "
             f"nothing under it; add --losses {looking}, or leave --teacher out."

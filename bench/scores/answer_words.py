@@ -1,18 +1,18 @@
-"""An answer in sentences, and as JSON."""
+"""An answer in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from bench.base.sentences import joined
 from bench.cells.cell import NULL
 from bench.scores.answer import Answer
-from bench.scores.ceiling import LEFT_OUT, LEFT_OUT_FLOW
+from bench.scores.ceiling import LEFT_OUT_FLOW
 from bench.scores.choice import CARRIED, PSNR, Choice
 from bench.scores.columns import EVERY
 from bench.scores.contenders import Contender
 from bench.scores.left_out import LeftOut, TooWeak
-from bench.scores.notation import interval_json, interval_text, signed
+from bench.scores.notation import interval_text, signed
 from bench.scores.statistics import Interval
 from segmentation.training import Budget
 
@@ -69,75 +69,6 @@ def for_neurites(answer: Answer, name: str) -> str:
         f"To follow neurites, {_way(rival, 'leaving')} carries {rival.mean.mean:.3f}, "
         f"{_code(name)} {choice.mean.mean:.3f}: {advice[rival.verdict]}."
     )
-
-
-def answer_json(answer: Answer) -> dict[str, Any]:
-    """The answer as data."""
-    rests, weak = answer.rests_on, answer.too_weak
-    neurites, left_out = (None, {}) if weak else (answer.neurites, answer.left_out)
-    return {
-        "dataset": answer.dataset,
-        "neurites": (_choice_json(neurites) or {"metric": None}) | {
-            "left_out": _left_out_json(left_out.get(LEFT_OUT)),
-            "left_out_flow": _left_out_json(left_out.get(LEFT_OUT_FLOW)),
-            "real": None if answer.real is None else interval_json(answer.real),
-            "too_weak": _too_weak_json(weak),
-            "lacks": answer.lacks or None,
-        },
-        "pixels": {"psnr": _choice_json(answer.psnr), "frc_10": _choice_json(answer.frc)},
-        "rests_on": {
-            "triplets": rests.triplets,
-            "places": rests.places,
-            "labelled": rests.labelled,
-            "neurites": rests.neurites,
-            "seeds": {name: list(seeds) for name, seeds in rests.seeds.items()},
-            "followed": {name: list(seeds) for name, seeds in rests.followed.items()},
-            "training": list(rests.training),
-            "provisional": rests.provisional,
-            "max_triplets": rests.at_most,
-            "agreement": rests.agreement,
-            "segmenter_steps": rests.segmenter_steps,
-            "not_compared": dict(rests.not_compared),
-        },
-        "text": " ".join(paragraphs(answer)),
-    }  # fmt: skip
-
-
-def _left_out_json(left: LeftOut | None) -> dict[str, Any] | None:
-    if left is None:
-        return None
-    return {
-        "mean": interval_json(left.mean),
-        "gain": interval_json(left.gain),
-        "verdict": left.verdict,
-    }
-
-
-def _too_weak_json(weak: TooWeak | None) -> dict[str, Any] | None:
-    if weak is None:
-        return None
-    return {
-        "real": interval_json(weak.real),
-        weak.left_out.kind: interval_json(weak.left_out.mean),
-        "gain": interval_json(weak.gain),
-        "steps": weak.steps,
-    }
-
-
-def _choice_json(choice: Choice | None) -> dict[str, Any] | None:
-    if choice is None:
-        return None
-    return {
-        "metric": choice.metric,
-        "best": _contender_json(choice.best),
-        "mean": interval_json(choice.mean),
-        "tied": [_contender_json(each) for each in choice.tied],
-        "compared": choice.compared,
-    }
-
-
-def _contender_json(contender: Contender) -> dict[str, str]:
-    return {"method": contender.method, "loss": contender.loss}
 
 
 def _neurites(answer: Answer) -> str:
@@ -278,7 +209,7 @@ def _rests_on(answer: Answer) -> str:
         parts.append(f"{rests.neurites:,} neurites")
     if rests.seeds:
         parts.append(f"{_trainings(answer)} ({'; '.join(rests.training)})")
-    sentences = [f"This rests on {_and(parts)}."]
+    sentences = [f"This rests on {joined(parts)}."]
     if 0 < rests.places < _FEW:
         sentences.append(
             f"They lie at {rests.places} place{'' if rests.places == 1 else 's'} only (columns of "
@@ -287,7 +218,7 @@ def _rests_on(answer: Answer) -> str:
         )
     if rests.followed:
         networks = [f"`{name}` {_of_seeds(seeds)}" for name, seeds in rests.followed.items()]
-        sentences.append(f"Membranes were scored of fewer trainings: of {_and(networks)}.")
+        sentences.append(f"Membranes were scored of fewer trainings: of {joined(networks)}.")
     if rests.provisional:
         sentences.append("The order may turn with a longer training.")
     if rests.segmenter_steps is not None:
@@ -308,7 +239,7 @@ def _rests_on(answer: Answer) -> str:
 
 
 def _of_seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'' if len(seeds) == 1 else 's'} {_and([*map(str, seeds)])} alone"
+    return f"seed{'' if len(seeds) == 1 else 's'} {joined([*map(str, seeds)])} alone"
 
 
 def _trainings(answer: Answer) -> str:
@@ -327,7 +258,7 @@ def _apart(answer: Answer) -> list[str]:
     if not found:
         return []
     shown = [f"{_code(name)} ({why})" for name, why in found.items()]
-    return [f"Not compared: {_and(shown)}."]
+    return [f"Not compared: {joined(shown)}."]
 
 
 def _tied(choice: Choice) -> str:
@@ -338,7 +269,7 @@ def _tied(choice: Choice) -> str:
     if len(shown) > _NAMED + 1:
         between = len(shown) - _NAMED - 1
         shown = [*shown[:_NAMED], f"{between} more down to {shown[-1]}"]
-    return f"; {_and(shown)} cannot be told apart from {_code(choice.best.name)}"
+    return f"; {joined(shown)} cannot be told apart from {_code(choice.best.name)}"
 
 
 def _mean(contender: Contender, metric: str) -> str:
@@ -349,11 +280,6 @@ def _mean(contender: Contender, metric: str) -> str:
 def _code(name: str) -> str:
     """A name as a name: some are words, like `before`."""
     return f"`{name}`"
-
-
-def _and(words: Sequence[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _way(left: LeftOut, verb: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bench.base.errors import UserError
 from bench.base.files import content_digest
+from bench.base.sentences import joined
 from bench.scores.entry import Entry
 
 _BUDGET = ("samples", "validations")  # what tells two budgets of one training apart
@@ -129,7 +130,7 @@ def _counts(entry: Entry) -> bool:
 
 
 def _numbers(lengths: Iterable[int]) -> str:
-    return " and ".join(f"{each:,}" for each in sorted(lengths))
+    return joined(f"{each:,}" for each in sorted(lengths))
 
 
 def _is_whole(entry: Entry) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
+from bench.base.sentences import joined
 from bench.cells.cell import NULL
 from bench.scores.entry import Entry
 from bench.scores.measurement import Measurement
@@ -62,6 +63,6 @@ def verdict_words(gains: Mapping[str, Interval]) -> str:
     """
     worse = [title for title, gain in gains.items() if gain.high < 0]
     open_ = [title for title, gain in gains.items() if not beats(gain) and title not in worse]
-    words = [f"is worse than `{NULL}` in {' and '.join(worse)}"] if worse else []
-    words += [f"is not shown to beat `{NULL}` in {' and '.join(open_)}"] if open_ else []
+    words = [f"is worse than `{NULL}` in {joined(worse)}"] if worse else []
+    words += [f"is not shown to beat `{NULL}` in {joined(open_)}"] if open_ else []
     return ", and ".join(words)

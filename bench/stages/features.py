@@ -7,6 +7,7 @@ import sys
 
 from bench.base.errors import UserError
 from bench.base.progress import Display
+from bench.base.sentences import joined
 from bench.cells.cell import Cell
 from bench.cells.config import RunConfig
 from bench.stages.membrane_truth import nothing_to_learn
@@ -39,7 +40,7 @@ def run_features(cells: list[Cell], config: RunConfig, display: Display) -> VggF
     advice = _other_loss(learned_from, config) if fetched else ""
     if fetched:
         display.note(
-            f"The loss {' and '.join(dict.fromkeys(str(cell.loss) for cell in wanting))} looks "
+            f"The loss {joined(dict.fromkeys(cell.loss for cell in wanting))} looks "
             f"through VGG16, whose weights (half a GB) torchvision fetches now; {advice}."
         )
     try:

@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from bench.base import ranks
 from bench.base.errors import UserError
+from bench.base.sentences import joined
 from bench.cells.presets import Preset
 from bench.triplets.file import TripletFile
 from bench.triplets.training_crops import time_of_step
@@ -96,7 +97,7 @@ class Training:
         if self.opening == 0:
             return ""
         later = [part for part in self.loss.weights if part not in self._pixel_loss.weights]
-        return " and ".join(dict.fromkeys(part.partition("_")[0] for part in later))
+        return joined(dict.fromkeys(part.partition("_")[0] for part in later))
 
     @property
     def begins_anew(self) -> bool:
@@ -119,8 +120,8 @@ class Training:
         """Learning rates of a step: of most parameters, and of those that estimate motion."""
         opening = self.opening if self.begins_anew else 0
         rate = self.preset.learning_rate_at(step, self.steps, opening)
-        joined = 0 < opening <= step
-        return rate, rate * (self.preset.motion_share if joined else 1.0)
+        after_opening = 0 < opening <= step
+        return rate, rate * (self.preset.motion_share if after_opening else 1.0)
 
     @cached_property
     def _pixel_loss(self) -> TripletLoss:

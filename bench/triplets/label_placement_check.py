@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.base.sentences import joined
 from bench.triplets.dataset_paths import anew
 from bench.volumes.cards import LabelKind
 from bench.volumes.formats.stack import central
@@ -47,7 +48,7 @@ class _Placement(NamedTuple):
         if self.step:
             return f"one slice {'earlier' if self.step < 0 else 'later'}"
         names = ("transposed in y and x", "flipped in y", "flipped in x", "reversed in z")
-        return " and ".join(name for name, done in zip(names, self, strict=False) if done)
+        return joined(name for name, done in zip(names, self, strict=False) if done)
 
     @property
     def code(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.base.files import canonical_json
+from bench.base.sentences import joined
 from bench.repair.finding import Finding
 from bench.repair.gaps import Task
 from bench.repair.record import ExpectedScore, RepairRecord, SliceRecord
@@ -117,17 +118,17 @@ def _done(record: RepairRecord) -> Iterator[str]:
     }
     whole, places, refused = (numbers[state] for state in ("whole", "places", "no"))
     if whole:
-        yield f"{_counted(whole)} synthesised as a whole: {_listed(whole)}."
+        yield f"{_counted(whole)} synthesised as a whole: {joined(whole)}."
     if places:
-        yield f"{_counted(places)} filled in places: {_listed(places)}."
+        yield f"{_counted(places)} filled in places: {joined(places)}."
     if refused:
         yield (
             f"{_counted(refused)} not filled, because the result could not be trusted: "
-            f"{_listed(refused)}."
+            f"{joined(refused)}."
         )
     forced = [each.slice for each in record.filled if each.note]
     if forced:
-        yield f"{_counted(forced)} filled by force, though not to be trusted: {_listed(forced)}."
+        yield f"{_counted(forced)} filled by force, though not to be trusted: {joined(forced)}."
     if len(record.left) == 1:
         yield f"{left_words(record.left)} was left as it is; it is shown below."
     elif record.left:
@@ -225,11 +226,6 @@ def _method(size: int, method: Any) -> list[Fact]:
 
 def _counted(numbers: Sequence[int]) -> str:
     return "1 slice was" if len(numbers) == 1 else f"{len(numbers)} slices were"
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    *most, last = map(str, numbers)
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _signed(pixels: int) -> str:

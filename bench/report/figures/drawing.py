@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from bench.base.sentences import joined
 from bench.report.figures.subject import Subject, label
 from bench.scores.departures import Trained, told
 from bench.scores.entry import Entry
@@ -69,7 +70,7 @@ def _circumstances(drawing: Drawing, subject: Subject) -> list[str]:
     if trained:
         presets = dict.fromkeys(entry.cell.preset for entry in trained)
         note = " (a short training: no verdict on the methods)" if [*presets] == ["quick"] else ""
-        parts.append(f"preset {' and '.join(presets)}{note}")
+        parts.append(f"preset {joined(presets)}{note}")
         counts = {len(found) for entry in trained if (found := subject.seeds(entry))}
         if counts:
             parts.append(f"seeds: {' to '.join(map(str, sorted({min(counts), max(counts)})))}")

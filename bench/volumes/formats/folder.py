@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bench.base.errors import UserError
+from bench.base.sentences import joined
 from bench.volumes.formats.dm import DmStack
 from bench.volumes.formats.numbering import number_files
 from bench.volumes.formats.pictures import read_picture
@@ -50,9 +51,7 @@ class FolderStack(Stack):
         }
         kinds = [kind for kind, here in found.items() if here]
         if len(kinds) > 1:
-            raise UserError(
-                f"{path} mixes {' and '.join(kinds)} files; keep one kind in the folder."
-            )
+            raise UserError(f"{path} mixes {joined(kinds)} files; keep one kind in the folder.")
         if not kinds:
             raise UserError(
                 f"{path} holds no PNG, TIFF, JPEG, BMP, DM3 or DM4 file, and no Zarr, N5 or "

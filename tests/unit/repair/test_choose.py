@@ -18,7 +18,8 @@ from report_store import add, followed, judged, scores
 from bench.base.errors import UserError
 from bench.cells.config import load_config
 from bench.repair import choose as choosing
-from bench.repair.choose import Wish, choose, gap_dataset
+from bench.repair.choose import choose
+from bench.repair.wish import Wish, gap_dataset
 from bench.run.compute import compute
 from bench.scores.results import load_results
 from bench.store.records import NONE, WEIGHTS, Store

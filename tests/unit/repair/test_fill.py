@@ -10,10 +10,10 @@ import pytest
 from conftest import moving_texture
 
 from bench.cells.variants import parse_variant
-from bench.repair.choose import Filler
 from bench.repair.error_map import ErrorModel
 from bench.repair.evidence import Evidence
 from bench.repair.fill import Filling, Manner, trust_name
+from bench.repair.filler import Filler
 from bench.repair.finding import Finding
 from bench.repair.gaps import tasks_of
 from bench.repair.plan import make_plan

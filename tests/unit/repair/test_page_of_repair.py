@@ -15,7 +15,6 @@ from PIL import Image
 from repaired import FIRST, MEANS, NEURITES, REFUSED, Repaired, repaired
 
 from bench.base.progress import open_display
-from bench.repair.choose import Wish
 from bench.repair.fill import Manner
 from bench.repair.finding import Finding
 from bench.repair.page.pictures import COLOURS, Album, colours
@@ -23,6 +22,7 @@ from bench.repair.page.words import facts, summary, worst_first
 from bench.repair.plan import make_plan
 from bench.repair.record import load_record
 from bench.repair.repair import Order, carry_out
+from bench.repair.wish import Wish
 from bench.repair.words import MATCHED, chosen_words, hidden_words
 from bench.volumes.stack_volume import ArrayVolume
 

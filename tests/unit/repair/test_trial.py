@@ -11,10 +11,10 @@ from conftest import moving_texture
 
 from bench.base.progress import silent
 from bench.cells.variants import parse_variant
-from bench.repair.choose import Filler
 from bench.repair.each import each_here
 from bench.repair.evidence import Evidence
 from bench.repair.fill import Filling, Manner
+from bench.repair.filler import Filler
 from bench.repair.gauge import everywhere
 from bench.repair.hidden import places
 from bench.repair.refusal import Difference

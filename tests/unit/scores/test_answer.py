@@ -9,7 +9,8 @@ import pytest
 from report_store import add, followed, judged, scores
 
 from bench.scores.answer import Answer, answers
-from bench.scores.answer_words import answer_json, for_neurites, headline, paragraphs
+from bench.scores.answer_json import answer_json
+from bench.scores.answer_words import for_neurites, headline, paragraphs
 from bench.scores.results import load_results
 from bench.store.records import Failure
 
