@@ -1,8 +1,10 @@
-"""The figures of the front page and of the answer are those of the committed tables."""
+"""The figures of the front page, the answer and the results are those of the committed tables."""
 
 from __future__ import annotations
 
+import csv
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "results" / "reference"
 ANSWER, README = REFERENCE / "README.md", ROOT / "README.md"
+RESULTS, NEURONS = ROOT / "docs/explanation/results.md", REFERENCE / "neurons/README.md"
 SHORTER, LONGEST = (
     REFERENCE / "neurons" / name / "neurites.md" for name in ("report-overnight", "report-64000")
 )
@@ -32,6 +35,8 @@ COLUMNS = (  # of the front page: dataset, and column of its rows in the table
     ("vnc_triplet", 3),
     ("vnc_triplet", 8),
 )
+NUMBER = r"[−+-]?\d+\.\d+"
+INTERVAL = re.compile(rf"({NUMBER}) (?:± ({NUMBER})|\[({NUMBER}), ({NUMBER})\])")
 FIGURE = re.compile(r"[−+-]?\d+\.\d{2,}(?: ± \d+\.\d+)?")
 
 
@@ -83,3 +88,44 @@ def test_every_figure_of_the_answer_stands_in_a_committed_table(page: Path) -> N
     figures = FIGURE.findall(text)
     assert len(figures) >= 4
     assert [each for each in figures if each not in known] == []
+
+
+def intervals(text: str) -> Iterator[tuple[float, ...]]:
+    """Each mean of a text with half its interval, or with its two ends; a gain has no sign."""
+    for mean, half, low, high in INTERVAL.findall(text.replace("\\", "").replace("−", "-")):
+        if half:
+            yield abs(float(mean)), float(half)
+        else:
+            sign = -1 if float(mean) < 0 else 1
+            yield abs(float(mean)), *sorted((sign * float(low), sign * float(high)))
+
+
+def curves() -> Iterator[tuple[float, ...]]:
+    """Each mean and gain of the budget curves with the ends of its interval."""
+    for file in REFERENCE.glob("neurons/budget-*.csv"):
+        with file.open(encoding="utf-8") as lines:
+            for row in csv.DictReader(lines):
+                yield tuple(float(row[name]) for name in ("mean", "low", "high"))
+                if row["gain"]:
+                    yield tuple(float(row[name]) for name in ("gain", "gain_low", "gain_high"))
+
+
+def written(found: Iterator[tuple[float, ...]]) -> set[tuple[float, ...]]:
+    """Intervals to three digits, as text has them."""
+    text = "\n".join(
+        f"{mean:.3f} [{low:.3f}, {high:.3f}] {mean:.3f} ± {(high - low) / 2:.3f}"
+        for mean, low, high in found
+    )
+    return set(intervals(text))
+
+
+@pytest.mark.parametrize(
+    "page", [README, ANSWER, RESULTS, NEURONS], ids=lambda page: page.parent.name
+)
+def test_every_interval_stands_in_a_committed_table(page: Path) -> None:
+    tables = [REFERENCE / "quick/tables.md", *REFERENCE.glob("*/report*/*.md")]
+    known = {each for table in tables for each in intervals(table.read_text(encoding="utf-8"))}
+    known |= written(curves())
+    found = set(intervals(page.read_text(encoding="utf-8")))
+    assert len(found) >= 4
+    assert found - known == set()
