@@ -9,16 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.cells.config import load_config
-from bench.check.gate import (
+from bench.check.baseline import (
     Baseline,
-    Finding,
     accept,
     check_reason,
-    compare,
     load_baseline,
-    not_accepted,
     save_baseline,
 )
+from bench.check.gate import Finding, compare, not_accepted
 from bench.run.compute import compute
 from bench.scores.entry import Entry
 from bench.scores.results import load_results

@@ -15,8 +15,9 @@ from test_gate import entry, install_theirs, same, theirs
 from typer.testing import CliRunner
 
 from bench.base.errors import UserError
+from bench.check.baseline import accept, save_baseline
 from bench.check.findings import markdown, sentence, write_junit
-from bench.check.gate import Finding, accept, save_baseline
+from bench.check.gate import Finding
 from bench.commands.main import app
 from bench.scores.statistics import Interval
 from bench.store.records import Failure, Store

@@ -16,7 +16,9 @@ from scipy import ndimage
 from bench.base.errors import UserError
 from bench.base.files import file_digest
 from bench.cells.registry import installed_source
-from bench.check.gate import LIMITS, accept, compare, load_baseline, save_baseline
+from bench.check.baseline import accept, load_baseline, save_baseline
+from bench.check.gate import compare
+from bench.check.watched import LIMITS
 from bench.scores.columns import ordered
 from bench.scores.entry import Entry
 from bench.scores.metrics import METRICS, score_frame

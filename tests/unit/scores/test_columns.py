@@ -13,8 +13,9 @@ from rich.console import Console
 from bench.cells.cell import plan
 from bench.cells.config import RunConfig
 from bench.cells.outcome import Outcome
+from bench.check.baseline import accept
 from bench.check.findings import markdown
-from bench.check.gate import accept, compare
+from bench.check.gate import compare
 from bench.commands.run_table import print_rows
 from bench.report.page.leaderboard import Leaderboard, leaderboard
 from bench.report.page.printing import print_board
