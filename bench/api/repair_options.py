@@ -1,39 +1,24 @@
-"""What a repair is told, and what follows from that: the volume, the plan, the method."""
+"""What a repair is told, and how its volume is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.api.given_options import missing_of
 from bench.base.device import check_device, check_threads
 from bench.base.errors import UserError
 from bench.base.invalid_option import parsed
-from bench.base.progress import open_display
 from bench.base.words import unknown
 from bench.cells.presets import PRESETS
-from bench.repair.caution import cautioned
 from bench.repair.evidence import Evidence, path_of
-from bench.repair.find import SEARCH, find_defects
-from bench.repair.finding import WHOLE
-from bench.repair.given import given_places
-from bench.repair.limits import Limits
-from bench.repair.plan import LONGEST, Plan, make_plan
+from bench.repair.find import SEARCH
 from bench.repair.plan_file import read_plan
-from bench.repair.record import RepairRecord
-from bench.volumes.cards import fold_of, parse_voxel_size
+from bench.volumes.cards import parse_voxel_size
 from bench.volumes.grey_range import parse_grey_range
-from bench.volumes.holes import as_ranges
 from bench.volumes.region import parse_region
 from bench.volumes.sources import Given
-from bench.volumes.stack_volume import StackVolume
-from bench.volumes.volume import present_slices
-from bench.workers.options import Workers, load_workers
-
-# What has a place of its own in a record, or changes no byte.
-_NOT_SAID = {"source", "out", "device", "threads", "jobs", "scheduler", "scheduler_file"}
 
 
 @dataclass(frozen=True)
@@ -173,214 +158,6 @@ class RepairOptions:
             voxel_size=None if size is None else parsed("voxel-size", parse_voxel_size, size),
         )
 
-    def check_filling(self, volume: StackVolume) -> None:
-        """Refuse what could not be written, or a method that there is not, before hours go into it.
-
-        Raises:
-            UserError: a target is there already or of no kind that is written, a method or worker
-                is not known, triplets cannot have that name, or those that have it are of another
-                volume.
-        """
-        from bench.repair.same_volume import check_same_volume
-        from bench.repair.wish import check_dataset_name
-        from bench.volumes.writing.write_volume import check_target
-
-        self._workers()
-        if self._needs_triplets():
-            check_dataset_name(self.dataset or volume.name)
-            if self.dataset is None:
-                check_same_volume(volume.name, self._data, volume)
-        self._check_loss(self.dataset or volume.name)
-        for target in filter(None, (self.out, self.mask_out)):
-            # What a repair that was killed had finished is not in the way.
-            if not Evidence(str(self.out)).is_open:
-                check_target(target, volume.raw, volume.voxel_size)
-
-    @property
-    def _data(self) -> Path:
-        """The folder of the datasets."""
-        return Path(self.data or "data")
-
-    def _needs_triplets(self) -> bool:
-        """Whether the method is chosen, or trained, on triplets of the volume.
-
-        Raises:
-            UserError: the method is not known.
-        """
-        from bench.cells.variants import parse_variant
-        from bench.repair.filler import is_ready
-        from bench.repair.wish import AUTO
-
-        if self.method in (None, AUTO):
-            return True
-        return not is_ready(parse_variant(str(self.method), self.preset or "quick"))
-
-    def _check_loss(self, dataset: str) -> None:
-        """Refuse a loss that there is not, or that looks for membranes that nobody has marked."""
-        from bench.cells.variants import parse_loss
-        from bench.triplets.dataset_paths import dataset_path
-        from bench.triplets.file import readable
-
-        if self.loss is None:
-            return
-        if not parse_loss(self.loss, PRESETS["quick"]).needs_teacher or self.labels:
-            return
-        file = readable(dataset_path(self._data, dataset, fold_of(dataset, None)))
-        if file is None or not file.has_labels:
-            raise UserError(
-                f"--loss {self.loss} looks for membranes, and nothing says where they are; give "
-                "the --labels of the volume, or another --loss."
-            )
-
-    def planned(self, volume: StackVolume) -> Plan:
-        """What is to be filled: what the plan says, or what is found.
-
-        Raises:
-            UserError: a file cannot be read, or no slice is sound.
-        """
-        plan = self._found(volume) if self.plan is None else self._read_plan(volume)
-        display = open_display()
-        try:
-            return cautioned(plan, volume, self.search, display.stage("look around places"))
-        finally:
-            display.close()
-
-    def _found(self, volume: StackVolume) -> Plan:
-        """What is found, and what was given."""
-        self._check_missing(volume)
-        given = None if self.defects is None else given_places(str(self.defects), volume)
-        display = open_display()
-        try:
-            tick = display.stage("look for damage")  # all slices are read twice
-            done, total = 0, len(present_slices(volume)) * (2 if given is None else 1)
-
-            def ticked() -> None:
-                nonlocal done
-                done += 1
-                tick(done, total, "")
-
-            findings = find_defects(volume, Limits(), self.search, ticked, given)
-        finally:
-            display.close()
-        return make_plan(self.source, volume, findings, self.longest or LONGEST)
-
-    def _read_plan(self, volume: StackVolume) -> Plan:
-        """What the plan says; that it is of another volume is told."""
-        plan = read_plan(Path(str(self.plan)), volume)
-        if _path(plan.source).name != _path(self.source).name:
-            volume.notes += (
-                f"{self.plan} was made of {plan.source}, and is carried out on {self.source}.",
-            )
-        return replace(plan, source=self.source)
-
-    def _check_missing(self, volume: StackVolume) -> None:
-        """Refuse slices that the region leaves out: nothing would be said of them."""
-        numbers = () if self.missing is None else missing_of(self.missing)
-        there = range(volume.first, volume.first + volume.shape[0])
-        outside = [number for number in numbers if number not in there]
-        if outside:
-            raise UserError(
-                f"--missing names {as_ranges(outside)}, but --region takes the slices {there[0]} "
-                f"to {there[-1]}; leave out what lies outside, or widen the region."
-            )
-
-    def filled(
-        self, plan: Plan, volume: StackVolume, given: Given, tell: Callable[[str], None]
-    ) -> RepairRecord | None:
-        """Fill what a plan names, and write what is asked for.
-
-        Args:
-            plan: of the volume.
-            volume: that is repaired.
-            given: how it was opened.
-            tell: told what is compared first, where nothing was measured yet.
-
-        Returns:
-            What was done; None where there is nothing to fill.
-
-        Raises:
-            UserError: a target is there already or cannot be written, or nothing can be filled.
-        """
-        import torch
-
-        from bench.repair.each import Helpers
-        from bench.repair.fill import Manner
-        from bench.repair.repair import Order, carry_out
-
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
-        workers = self._workers()
-        order = Order(
-            plan=plan,
-            wish=self._wish(plan, volume),
-            out=str(self.out),
-            mask_out=self.mask_out,
-            manner=Manner(self.search, self.force, self.device or "auto"),
-            helpers=Helpers(workers, given, self.threads) if workers.on_workers else None,
-            options=self._said(),
-        )
-        return carry_out(order, volume, tell, open_display)
-
-    def _said(self) -> dict[str, Any]:
-        """The options that were given, but for those that change no byte, as JSON has them."""
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
-        said = {
-            each.name: given[each.name]
-            for each in fields(self)
-            if given[each.name] != each.default and each.name not in _NOT_SAID
-        }
-        if self.missing is not None:
-            said["missing"] = as_ranges(missing_of(self.missing))
-        if self.mask_out is not None:
-            said["mask_out"] = path_of(self.mask_out).name
-        return {name: str(each) if isinstance(each, Path) else each for name, each in said.items()}
-
-    def _workers(self) -> Workers:
-        return load_workers({name: getattr(self, name) for name in Workers.model_fields})
-
-    def _wish(self, plan: Plan, volume: StackVolume) -> Any:
-        """With what is to be filled; a dataset that is built already needs no volume."""
-        from bench.repair.wish import AUTO, Wish
-
-        given: dict[str, Any] = {
-            "source": self.source,
-            "labels": self.labels,
-            "missing": _not_shown(plan),
-            "grey_range": self.grey_range,
-            "region": self.region,
-            "level": self.level,
-            "axes": self.axes,
-            "channel": self.channel,
-            "voxel_size": self.voxel_size,
-        }
-        runs = {
-            "preset": self.preset,
-            "data": self._data,
-            "out": self.results,
-            "device": self.device,
-            "threads": self.threads,
-            **{name: getattr(self, name) for name in Workers.model_fields},
-        }
-        return Wish(
-            method=self.method or AUTO,
-            loss=self.loss,
-            dataset=self.dataset or volume.name,
-            # The first channel is 0, which counts as little as nothing where truth is asked.
-            volume={key: value for key, value in given.items() if value not in (None, "")},
-            run={key: value for key, value in runs.items() if value is not None},
-            named=self.dataset is not None,
-        )
-
 
 def _path(target: str) -> Path:
     return path_of(target).resolve()
-
-
-def _not_shown(plan: Plan) -> str:
-    """The numbers of the slices that are missing, or that show another section than their own."""
-    bad = {
-        plan.first + item.finding.z
-        for item in plan.items
-        if item.action == "fill slice" or item.finding.reason in WHOLE.keys() - {"jump", "blur"}
-    }
-    return ",".join(map(str, sorted(bad)))

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.api.filling import check_filling, fill_plan
 from bench.api.given_options import check_known, missing_of
+from bench.api.planning import plan_repair
 from bench.api.repair_options import RepairOptions
 from bench.base.errors import UserError
 from bench.base.progress import told_to
@@ -173,11 +175,11 @@ def repair(
     asked.check()
     given = asked.given()
     with told_to(write), given.open_grey() as volume:
-        asked.check_filling(volume)
-        plan = asked.planned(volume)
+        check_filling(asked, volume)
+        plan = plan_repair(asked, volume)
         for note in volume.notes:
             write(note)
-        return Repaired(str(asked.out), asked.filled(plan, volume, given, write))
+        return Repaired(str(asked.out), fill_plan(asked, plan, volume, given, write))
 
 
 def _row(record: RepairRecord, each: SliceRecord, names: list[str]) -> dict[str, Any]:

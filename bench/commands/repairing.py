@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.api.filling import check_filling, fill_plan
+from bench.api.planning import plan_repair
 from bench.api.repair_options import RepairOptions
 from bench.base.files import refuse_existing
 from bench.commands.printing import PAGE, console, print_json
@@ -45,8 +47,8 @@ def repair_as_told(words: RepairWords) -> None:
     given = options.given()
     with given.open_grey() as volume:
         if words.out is not None:
-            options.check_filling(volume)  # before a slice is read
-        plan = options.planned(volume)
+            check_filling(options, volume)  # before a slice is read
+        plan = plan_repair(options, volume)
         if words.plan_out is not None:
             write_plan(plan, words.plan_out)
         if words.sheet is not None:
@@ -74,7 +76,7 @@ def _fill(
 
     if not as_json:
         print_findings(plan, console(PAGE))  # filling may take hours
-    record = options.filled(plan, volume, given, lambda text: typer.echo(text, err=True))
+    record = fill_plan(options, plan, volume, given, lambda text: typer.echo(text, err=True))
     if as_json:
         print_json(plan_json(plan) | {"repair": record and record.model_dump(mode="json")})
     elif record is None:

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from conftest import moving_texture
 
+from bench.api.filling import check_filling
 from bench.api.repair_options import RepairOptions
 from bench.base.errors import UserError
 from bench.triplets.build import build
@@ -47,7 +48,7 @@ def check(source: Path, **options: Any) -> None:
     out = source.with_name("whole.tif")
     asked = RepairOptions(str(source), str(out), data=source.parents[1] / "data", **options)
     with asked.given().open_grey() as volume:
-        asked.check_filling(volume)
+        check_filling(asked, volume)
 
 
 def test_triplets_of_another_volume_of_the_name_are_refused(
