@@ -19,9 +19,8 @@ PAGES = (
     "results/reference/README.md",
     "results/reference/neurons/README.md",
 )
-SHORTER, LONGEST = (
-    REFERENCE / "neurons" / name / "neurites.md" for name in ("report-overnight", "report-64000")
-)
+NEURONS = REFERENCE / "neurons"
+SHORTER, LONGEST = (NEURONS / name / "neurites.md" for name in ("report-overnight", "report-64000"))
 LONG = ", 64,000 crops"
 # What the front page calls a row, and what the tables call it.
 ROWS = {
@@ -61,7 +60,7 @@ def measured(path: Path) -> dict[tuple[str, str], list[str]]:
     """The rows of a table, by dataset and name."""
     found, dataset = dict[tuple[str, str], list[str]](), ""
     for cells in rows(path.read_text(encoding="utf-8")):
-        if cells[0].endswith("_triplet"):
+        if "_triplet" in cells[0]:
             dataset = cells[0]
         found[dataset, cells[0]] = cells
     return found
@@ -94,6 +93,56 @@ def test_every_figure_of_the_answer_stands_in_a_committed_table(page: Path) -> N
     figures = FIGURE.findall(text)
     assert len(figures) >= 4
     assert [each for each in figures if each not in known] == []
+
+
+def cells_below(heading: str) -> Iterator[list[str]]:
+    """The rows of the table of the results that begins with a heading, without its first two."""
+    text = (ROOT / "docs/explanation/results.md").read_text(encoding="utf-8")
+    table = text.partition(f"| {heading} |")[2].partition("\n\n")[0]
+    yield from rows(table.partition("|\n")[2].partition("|\n")[2])
+
+
+def test_the_rand_errors_of_the_nerve_cord_are_those_of_the_records() -> None:
+    tables = [
+        (measured(NEURONS / report / "neurites.md"), loss)
+        for report, loss in (
+            ("report", "Lm"),
+            ("report-overnight", "Lm"),
+            ("report-64000", "Lm"),
+            ("report-overnight", "L1"),
+        )
+    ]
+    names = {"ssan": "SSAN", "rife": "RIFE", "sepconv": "SepConv", "dain": "DAIN-style"}
+    seen = 0
+    for name, *cells in cells_below("Rand error"):
+        row = names[name.strip("`")]
+        found = [table.get(("vnc_triplet", f"{row}-{loss}"), [""] * 4) for table, loss in tables]
+        assert cells == [cells[3] for cells in found], name
+        seen += 1
+    assert seen == len(names)
+
+
+def test_what_wider_gaps_carry_is_that_of_the_records() -> None:
+    names = ("Left out", "Before", "DIS flow", "SSAN-Lm", "RIFE-Lm", "DAIN-style-Lm", "Real slice")
+    single, longer = (
+        measured(NEURONS / report / "neurites.md") for report in ("report", "report-overnight")
+    )
+    gaps, longer_gaps = (
+        measured(REFERENCE / "gaps" / report / "gaps.md")
+        for report in ("report", "report-overnight")
+    )
+    seen = 0
+    for missing, *cells in cells_below("missing in a row"):
+        dataset = "mouse_triplet" if missing == "1" else f"mouse_triplet[gap={missing}]"
+        short, long = (single, longer) if missing == "1" else (gaps, longer_gaps)
+        found = [short[dataset, name][1] for name in names]
+        found.insert(6, long[dataset, "DAIN-style-Lm"][1])
+        assert [cell.split(" ± ") for cell in cells] == [
+            text.split(" ± ")[: cell.count("±") + 1]
+            for cell, text in zip(cells, found, strict=True)
+        ]
+        seen += 1
+    assert seen == 3
 
 
 def intervals(text: str) -> Iterator[tuple[float, ...]]:
