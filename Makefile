@@ -24,8 +24,10 @@ bench: .venv/installed-dev
 gpu: .venv/installed-dev
 	PYTHONPATH=.:tests $(BIN)/python -m gpu $(ARGS)
 
+# A sample of it: SOAK=0.1.
+SOAK ?= 1
 soak: .venv/installed-dev
-	SOAK=1 $(BIN)/pytest tests/reliability --timeout 7200 -q
+	SOAK=$(SOAK) $(BIN)/pytest tests/reliability --timeout 7200 -q
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .
