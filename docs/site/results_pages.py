@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from bench.report.write import wanted, write_report
 
 PLACE = Path("results/reference/neurons")
-UNTRAINED = "before,average,linear,flow,dis,farneback,bspline,rife[weights=rife40]"
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,7 @@ class ResultsPage:
         preset: of the trained cells.
         crops: that they were trained on.
         datasets: all of the study's if empty.
-        methods: all of the study's if None.
-        losses: likewise.
+        losses: all of the study's if None.
     """
 
     folder: str
@@ -32,7 +30,6 @@ class ResultsPage:
     preset: str
     crops: int | None = None
     datasets: tuple[str, ...] = ()
-    methods: str | None = None
     losses: str | None = None
 
 
@@ -43,7 +40,6 @@ PAGES = (
         "overnight",
         crops=64_000,
         datasets=("mouse_triplet", "vnc_triplet"),
-        methods=f"{UNTRAINED},rife,ssan",
         losses="lm",
     ),
     ResultsPage("page", "every method (4,000 crops, three volumes)", "quick"),
@@ -61,7 +57,7 @@ def write_results_pages(records: Path, pages: Path) -> None:
         out = Path(folder)
         shutil.copytree(records / PLACE / "runs", out / "runs")
         for page in PAGES:
-            wishes = wanted(None, None, "html", methods=page.methods, losses=page.losses)
+            wishes = wanted(None, None, "html", losses=page.losses)
             wishes = replace(wishes, crops=page.crops)
             # What it tells of are the frames, which are not there, and the other page's lengths.
             write_report(out, out / "data", wishes, page.datasets, page.preset, lambda _: None)

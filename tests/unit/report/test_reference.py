@@ -13,7 +13,6 @@ from bench.report.write import wanted, write_report
 
 REFERENCE = Path(__file__).resolve().parents[3] / "results" / "reference"
 VOLUMES = ("mouse_triplet", "vnc_triplet")
-UNTRAINED = "before,average,linear,flow,dis,farneback,bspline,rife[weights=rife40]"
 
 
 def nothing_is_wrong(said: str) -> None:
@@ -74,21 +73,21 @@ def test_the_committed_tables_come_from_the_committed_records(
 
 
 @pytest.mark.parametrize(
-    ("report", "table", "methods", "over"),
+    ("report", "table", "over"),
     [
-        ("neurons/report-64000", "neurites", f"{UNTRAINED},rife,ssan", None),
-        ("neurons/report-64000", "differences", f"{UNTRAINED},ssan", "rife:lm"),
-        ("replication/report", "neurites", None, None),
-        ("replication/report", "differences", None, "before"),
+        ("neurons/report-64000", "neurites", None),
+        ("neurons/report-64000", "differences", "rife:lm"),
+        ("replication/report", "neurites", None),
+        ("replication/report", "differences", "before"),
     ],
 )
 def test_the_longest_training_beside_what_needs_none(
-    report: str, table: str, methods: str | None, over: str | None, tmp_path: Path
+    report: str, table: str, over: str | None, tmp_path: Path
 ) -> None:
     study = (REFERENCE / report).parent
     for dataset in VOLUMES:
         shutil.copytree(study / "runs" / dataset, tmp_path / "runs" / dataset)
-    wishes = wanted(table, None, "markdown", methods=methods, losses="lm", over=over)
+    wishes = wanted(table, None, "markdown", losses="lm", over=over)
     wishes = replace(wishes, crops=64_000)
     write_report(tmp_path, tmp_path / "data", wishes, (), "overnight", nothing_is_wrong)
     made = (tmp_path / "report" / f"{table}.md").read_text(encoding="utf-8")
