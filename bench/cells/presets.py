@@ -113,7 +113,7 @@ PRESETS: Mapping[str, Preset] = {
         samples=64_000,
         validations=32,
         widths="quick",
-        summary="as quick, but 64,000 crops: 45 to 95 minutes a training on one core",
+        summary="as quick, but 64,000 crops: 40 to 95 minutes a training on one core",
     ),
     "medium": Preset(
         crop=256, batch=4, samples=24_000, epochs=None, drop_at=None, validations=10,
