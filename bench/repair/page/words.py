@@ -65,6 +65,11 @@ def facts(each: SliceRecord, record: RepairRecord) -> list[Fact]:
     ]
 
 
+def _forced(each: SliceRecord) -> bool:
+    """Whether it was filled though it cannot be trusted; a caution is no reason for that."""
+    return each.filled != "no" and bool(each.note)
+
+
 def said(each: SliceRecord) -> list[str]:
     """Why a slice was left, or what has to be known of it."""
     return [*filter(None, [each.note]), *each.cautions]
@@ -88,6 +93,7 @@ def row(each: SliceRecord, record: RepairRecord) -> dict[str, Any]:
         "slice": each.slice,
         "state": STATES[each.filled],
         "refused": each.filled == "no",
+        "forced": _forced(each),
         "reasons": ", ".join(dict.fromkeys(each.reasons)),
         "error": "–" if each.mean_error is None else f"{each.mean_error:.1f}",
         "scores": [score_words(name, each.expected.get(name)) for name in promised(record)],
@@ -126,7 +132,7 @@ def _done(record: RepairRecord) -> Iterator[str]:
             f"{_counted(refused)} not filled, because the result could not be trusted: "
             f"{joined(refused)}."
         )
-    forced = [each.slice for each in record.filled if each.note]
+    forced = [each.slice for each in record.slices if _forced(each)]
     if forced:
         yield f"{_counted(forced)} filled by force, though not to be trusted: {joined(forced)}."
     if len(record.left) == 1:

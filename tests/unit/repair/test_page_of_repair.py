@@ -18,7 +18,7 @@ from bench.base.progress import open_display
 from bench.repair.fill import Manner
 from bench.repair.finding import Finding
 from bench.repair.page.pictures import COLOURS, Album, colours
-from bench.repair.page.words import facts, summary, worst_first
+from bench.repair.page.words import facts, row, summary, worst_first
 from bench.repair.plan import make_plan
 from bench.repair.record import load_record
 from bench.repair.repair import Order, carry_out
@@ -182,6 +182,8 @@ def test_what_was_filled_by_force_stands_before_what_can_be_trusted(done: Repair
     record = done.record.model_copy(update={"slices": tuple(forced)})
     assert [each.slice for each in worst_first(record.slices)] == [109, 103, 106, 112]
     assert "1 slice was filled by force, though not to be trusted: 103." in summary(record)
+    rows = [row(each, record) for each in record.slices]
+    assert [each["slice"] for each in rows if each["forced"]] == [103]
 
 
 @pytest.mark.parametrize("z", [3, 6, 9, 12])

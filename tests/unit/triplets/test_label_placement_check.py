@@ -42,7 +42,7 @@ MOVES: list[tuple[Move, str, str]] = [
     (lambda ids: ids[::-1], "reversed in z", "`labels[::-1, :, :]`"),
     (
         lambda ids: ids[::-1, ::-1, ::-1],
-        "flipped in y and flipped in x and reversed in z",
+        "flipped in y, flipped in x and reversed in z",
         "`labels[::-1, ::-1, ::-1]`",
     ),
     (
