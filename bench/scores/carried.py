@@ -30,6 +30,7 @@ from segmentation.carried import (
     Neurites,
     carried_directly,
     carried_through,
+    carry_along,
 )
 from segmentation.labels import components
 
@@ -128,21 +129,3 @@ def _left_out(
         LEFT_OUT: carried_directly(found),
         LEFT_OUT_FLOW: carried_directly(found, moved),
     }
-
-
-def carry_along(labels: Labels, flow: NDArray[np.float32]) -> Labels:
-    """Labels of a slice where a flow finds them in another one.
-
-    Args:
-        labels: int32 HW.
-        flow: 2HW (x, y), from each pixel of the other slice into that of the labels.
-
-    Returns:
-        int32 HW, each pixel from the nearest one of ``labels``; 0 where the flow leads outside.
-    """
-    height, width = labels.shape
-    y, x = np.mgrid[:height, :width]
-    columns, rows = np.rint(flow).astype(np.int64) + np.stack([x, y])
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    moved = labels[rows.clip(0, height - 1), columns.clip(0, width - 1)]
-    return np.where(inside, moved, 0).astype(np.int32)

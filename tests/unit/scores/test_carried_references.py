@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import neurites
 
-from bench.scores.carried import Followed, carry_along, write_references
+from bench.scores.carried import Followed, write_references
 from bench.scores.ceiling import KINDS
 from bench.scores.membranes import label_neurites
 from bench.stages.splits import split_indices
@@ -21,7 +21,7 @@ from bench.triplets.options import BuildOptions
 from bench.volumes.cards import load_card
 from bench.volumes.stack_volume import ArrayVolume
 from methods.classical import Flow
-from segmentation.carried import COUNTED, carried_directly, carried_through
+from segmentation.carried import COUNTED, carried_directly, carried_through, carry_along
 from segmentation.labels import components
 
 
